@@ -1,0 +1,115 @@
+//! The [`Checkpointer`] trait: what the executor asks of whatever saves its checkpoints.
+
+use std::collections::BTreeMap;
+
+use futures::future::BoxFuture;
+use futures::stream::BoxStream;
+use serde_json::{Map, Value};
+
+use crate::checkpoint::{ChannelVersion, Checkpoint, CheckpointError, CheckpointTuple, Metadata};
+use crate::{Commit, Encoded};
+
+/// Checkpoints as [`Checkpointer::list`] yields them: lazily, newest first.
+pub type CheckpointStream = BoxStream<'static, Result<CheckpointTuple, CheckpointError>>;
+
+/// Keeps the checkpoints of threads.
+///
+/// # Contract
+/// - `put`, `put_writes` and `delete_thread` submit their write when they are *called*; the returned
+///   [`Commit`] says when it is acknowledged. A write is never durable before one that was submitted
+///   earlier through the same checkpointer, so the writes of a super-step's tasks, submitted before
+///   the checkpoint that supersedes them, cannot be lost without it.
+/// - An acknowledged write is visible to every later read, whole; an unacknowledged one wholly or
+///   not at all.
+/// - A read sees one moment: what is written while a list is consumed does not show in it.
+/// - Nothing that is handed out or in is shared: values are bytes.
+pub trait Checkpointer: Send + Sync + 'static {
+    /// The checkpoint `id` of a thread and namespace, or its latest one without an id. `None` if
+    /// there is none, which is no error.
+    fn get<'a>(
+        &'a self,
+        thread: &'a str,
+        namespace: &'a str,
+        id: Option<&'a str>,
+    ) -> BoxFuture<'a, Result<Option<CheckpointTuple>, CheckpointError>>;
+
+    /// The checkpoints that `query` selects, newest (greatest id) first, as they are at the moment
+    /// of this call.
+    fn list(&self, query: ListQuery) -> CheckpointStream;
+
+    /// Saves a checkpoint. A checkpoint with the same id is replaced; its pending writes stay.
+    fn put(&self, put: PutCheckpoint) -> Commit<CheckpointError>;
+
+    /// Saves what a task has written. The checkpoint may come later, or have a successor already.
+    ///
+    /// Writes are keyed by checkpoint, task and index. Of ordinary writes with one key the first
+    /// stays; special ones ([`special_write_index`](crate::checkpoint::special_write_index)) replace.
+    fn put_writes(&self, writes: PutWrites) -> Commit<CheckpointError>;
+
+    /// Deletes all checkpoints and writes of a thread, in all namespaces. An unknown thread is no
+    /// error. What an old run of the thread writes afterwards does not bring it back.
+    fn delete_thread(&self, thread: &str) -> Commit<CheckpointError>;
+}
+
+/// Which checkpoints [`Checkpointer::list`] yields. The default is all of all threads.
+#[derive(Clone, Debug, Default)]
+pub struct ListQuery {
+    /// Only this thread.
+    pub thread: Option<String>,
+    /// Only this namespace (`Some("")` is the root graph).
+    pub namespace: Option<String>,
+    /// Only checkpoints whose id is smaller than this.
+    pub before: Option<String>,
+    /// Only checkpoints whose metadata has these entries.
+    pub filter: Map<String, Value>,
+    /// At most so many.
+    pub limit: Option<usize>,
+}
+
+impl ListQuery {
+    /// All checkpoints of one thread and namespace.
+    pub fn of(thread: impl Into<String>, namespace: impl Into<String>) -> Self {
+        Self {
+            thread: Some(thread.into()),
+            namespace: Some(namespace.into()),
+            ..Self::default()
+        }
+    }
+}
+
+/// A checkpoint to be saved.
+#[derive(Clone, Debug)]
+pub struct PutCheckpoint {
+    /// The thread.
+    pub thread: String,
+    /// The graph within the thread.
+    pub namespace: String,
+    /// The checkpoint that this one follows.
+    pub parent_id: Option<String>,
+    /// The checkpoint. Its `channel_values` need only hold the channels named in `new_versions`.
+    pub checkpoint: Checkpoint,
+    /// How it came about.
+    pub metadata: Metadata,
+    /// The channels that changed since the parent, with their new versions. One that has no value in
+    /// `checkpoint` was cleared. All others are inherited from the parent; where that does not
+    /// resolve them, the newest value of the same thread, namespace, channel and version serves, then
+    /// the value in `checkpoint`, if any.
+    pub new_versions: BTreeMap<String, ChannelVersion>,
+}
+
+/// Writes of one task to be saved.
+#[derive(Clone, Debug)]
+pub struct PutWrites {
+    /// The thread.
+    pub thread: String,
+    /// The graph within the thread.
+    pub namespace: String,
+    /// The checkpoint whose next super-step the task belongs to.
+    pub checkpoint_id: String,
+    /// The task.
+    pub task_id: String,
+    /// Where the task stands in its super-step.
+    pub task_path: String,
+    /// Channel and value of each write, in order.
+    pub writes: Vec<(String, Encoded)>,
+}

@@ -1,0 +1,28 @@
+//! Why a checkpoint could not be read or saved.
+
+/// Why a [`Checkpointer`](crate::checkpoint::Checkpointer) refused or failed.
+#[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
+pub enum CheckpointError {
+    /// A write of a run that began before its thread was deleted. The thread stays deleted.
+    #[error(
+        "thread `{thread}` was deleted after checkpoint `{checkpoint}` was made; start a new run on it"
+    )]
+    ThreadDeleted {
+        /// The deleted thread.
+        thread: String,
+        /// The checkpoint that the write belongs to or follows.
+        checkpoint: String,
+    },
+    /// The database failed or refused.
+    #[error(transparent)]
+    Db(#[from] crate::db::DbError),
+    /// Another backend failed.
+    #[error("{what}: {source}")]
+    Backend {
+        /// What was being done, to which thread.
+        what: String,
+        /// Why it failed.
+        source: std::sync::Arc<dyn std::error::Error + Send + Sync>,
+    },
+}

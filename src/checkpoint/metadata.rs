@@ -1,0 +1,78 @@
+//! How a checkpoint came about.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+/// What made a checkpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Source {
+    /// A new input to the graph.
+    Input,
+    /// A super-step of the graph.
+    Loop,
+    /// An update of the state from outside.
+    Update,
+    /// A copy of an earlier checkpoint, where a new branch starts.
+    Fork,
+}
+
+impl Source {
+    /// The name under which it is stored: `input`, `loop`, `update` or `fork`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Input => "input",
+            Self::Loop => "loop",
+            Self::Update => "update",
+            Self::Fork => "fork",
+        }
+    }
+}
+
+/// How a checkpoint came about: what made it, at which step, below which parents, and whatever else
+/// its writer wants to find it by.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Metadata {
+    /// What made the checkpoint.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<Source>,
+    /// −1 for a thread's first input, then one more per checkpoint along the parents.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub step: Option<i64>,
+    /// In a subgraph: the checkpoint ids of the enclosing graphs, by namespace.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub parents: BTreeMap<String, String>,
+    /// Anything else, by name.
+    #[serde(flatten)]
+    pub extra: Map<String, Value>,
+}
+
+impl Eq for Metadata {}
+
+impl Metadata {
+    /// Metadata of a checkpoint that `source` made at `step`.
+    pub fn new(source: Source, step: i64) -> Self {
+        Self {
+            source: Some(source),
+            step: Some(step),
+            ..Self::default()
+        }
+    }
+
+    /// Whether every entry of `filter` equals the entry of the same name here.
+    pub fn matches(&self, filter: &Map<String, Value>) -> bool {
+        filter.iter().all(|(key, wanted)| match key.as_str() {
+            "source" => self.source.is_some_and(|s| wanted == s.as_str()),
+            "step" => self.step.is_some_and(|s| wanted == &Value::from(s)),
+            "parents" => wanted.as_object().is_some_and(|wanted| {
+                wanted.len() == self.parents.len()
+                    && wanted
+                        .iter()
+                        .all(|(ns, id)| self.parents.get(ns).is_some_and(|have| id == have))
+            }),
+            other => self.extra.get(other) == Some(wanted),
+        })
+    }
+}

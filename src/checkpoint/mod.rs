@@ -1,0 +1,23 @@
+//! Short-term memory: the checkpoints of threads, and the [`Checkpointer`] that keeps them.
+//!
+//! A *thread* is one conversation or run. Within it, a *namespace* belongs to one graph: `""` to the
+//! root graph, `node:task` paths to subgraphs. A *checkpoint* is the state at a super-step's end, and
+//! *pending writes* are what the tasks of the next super-step have already produced.
+//!
+//! This module must never know what a graph is.
+
+mod checkpointer;
+mod error;
+mod id;
+mod memory;
+mod metadata;
+mod saver;
+mod types;
+
+pub use checkpointer::{CheckpointStream, Checkpointer, ListQuery, PutCheckpoint, PutWrites};
+pub use error::CheckpointError;
+pub use id::CheckpointIds;
+pub use memory::MemorySaver;
+pub use metadata::{Metadata, Source};
+pub use saver::DbSaver;
+pub use types::{ChannelVersion, Checkpoint, CheckpointTuple, PendingWrite, special_write_index};

@@ -1,0 +1,72 @@
+//! [`Commit`]: the answer to a submitted write, to be awaited or waited for.
+//!
+//! This module must never know what was written, nor any async runtime.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use futures::future::BoxFuture;
+
+/// A write that was submitted and may not have been acknowledged yet.
+///
+/// The write goes on whether or not the `Commit` is polled; awaiting it (in any runtime) or calling
+/// [`wait`](Self::wait) tells when it is acknowledged and whether it failed. Dropping it does not
+/// undo the write.
+#[must_use = "a write is known to have been accepted only once its commit was awaited"]
+pub struct Commit<E> {
+    state: State<E>,
+}
+
+enum State<E> {
+    Ready(Option<Result<(), E>>),
+    Pending(BoxFuture<'static, Result<(), E>>),
+}
+
+impl<E> Commit<E> {
+    /// A commit whose outcome is known already.
+    pub fn ready(outcome: Result<(), E>) -> Self {
+        Self {
+            state: State::Ready(Some(outcome)),
+        }
+    }
+
+    /// A commit that `outcome` resolves. The write must go on even if this is never polled.
+    pub fn pending(outcome: impl Future<Output = Result<(), E>> + Send + 'static) -> Self {
+        Self {
+            state: State::Pending(Box::pin(outcome)),
+        }
+    }
+
+    /// Blocks this thread until the write is acknowledged.
+    ///
+    /// # Errors
+    /// Whatever kept the write from being acknowledged.
+    pub fn wait(self) -> Result<(), E> {
+        match self.state {
+            State::Ready(Some(outcome)) => outcome,
+            State::Ready(None) => Ok(()),
+            State::Pending(outcome) => futures::executor::block_on(outcome),
+        }
+    }
+}
+
+impl<E> Future for Commit<E>
+where
+    E: Unpin,
+{
+    type Output = Result<(), E>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        match &mut self.state {
+            State::Ready(outcome) => Poll::Ready(outcome.take().unwrap_or(Ok(()))),
+            State::Pending(outcome) => outcome.as_mut().poll(cx),
+        }
+    }
+}
+
+impl<E> std::fmt::Debug for Commit<E> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Commit").finish_non_exhaustive()
+    }
+}

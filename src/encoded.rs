@@ -1,0 +1,107 @@
+//! [`Encoded`]: a value of the user's as the engine sees it, bytes with a type tag.
+//!
+//! This module must never know what the bytes mean.
+
+use bytes::Bytes;
+
+/// A value as it is stored: bytes, and a tag that says how to read them.
+///
+/// The engine compares, copies and returns the bytes and never looks inside. The tag is `json`,
+/// `msgpack`, `bytes`, `null`, or whatever name a binding's serializer gives, so that a tool can show
+/// a value that another language wrote.
+///
+/// ```
+/// let v = stepwell::Encoded::json(&serde_json::json!({"city": "San Francisco"}));
+/// assert_eq!(v.tag(), "json");
+/// assert_eq!(v.to_json().unwrap()["city"], "San Francisco");
+/// ```
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct Encoded {
+    tag: Tag,
+    bytes: Bytes,
+}
+
+/// The common tags cost no allocation.
+#[derive(Clone, PartialEq, Eq, Hash)]
+enum Tag {
+    Json,
+    Msgpack,
+    Bytes,
+    Null,
+    Other(Box<str>),
+}
+
+impl Encoded {
+    /// A value with the tag and bytes that a serializer made.
+    pub fn new(tag: &str, bytes: impl Into<Bytes>) -> Self {
+        let tag = match tag {
+            "json" => Tag::Json,
+            "msgpack" => Tag::Msgpack,
+            "bytes" => Tag::Bytes,
+            "null" => Tag::Null,
+            other => Tag::Other(other.into()),
+        };
+        Self {
+            tag,
+            bytes: bytes.into(),
+        }
+    }
+
+    /// A JSON value under the tag `json`.
+    pub fn json(value: &serde_json::Value) -> Self {
+        // `Value`'s `Display` is its compact JSON text and, unlike `to_vec`, has no error to handle.
+        Self {
+            tag: Tag::Json,
+            bytes: value.to_string().into(),
+        }
+    }
+
+    /// How to read [`bytes`](Self::bytes).
+    pub fn tag(&self) -> &str {
+        match &self.tag {
+            Tag::Json => "json",
+            Tag::Msgpack => "msgpack",
+            Tag::Bytes => "bytes",
+            Tag::Null => "null",
+            Tag::Other(tag) => tag,
+        }
+    }
+
+    /// The value's bytes as its writer encoded them. Cloning them is cheap.
+    pub fn bytes(&self) -> &Bytes {
+        &self.bytes
+    }
+
+    /// The value, if it is JSON or null.
+    ///
+    /// # Errors
+    /// The tag is neither `json` nor `null`, or the bytes are not valid JSON.
+    pub fn to_json(&self) -> Result<serde_json::Value, DecodeError> {
+        match &self.tag {
+            Tag::Null => Ok(serde_json::Value::Null),
+            Tag::Json => serde_json::from_slice(&self.bytes).map_err(DecodeError::Json),
+            _ => Err(DecodeError::Tag(self.tag().into())),
+        }
+    }
+}
+
+impl std::fmt::Debug for Encoded {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.tag {
+            Tag::Json => write!(f, "json:{}", String::from_utf8_lossy(&self.bytes)),
+            _ => write!(f, "{}:{} bytes", self.tag(), self.bytes.len()),
+        }
+    }
+}
+
+/// Why an [`Encoded`] value cannot be shown as JSON.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DecodeError {
+    /// The value was written by another serializer.
+    #[error("a value tagged `{0}` is not JSON; read it with the serializer that wrote it")]
+    Tag(String),
+    /// The bytes are not JSON although the tag says so.
+    #[error("a value tagged `json` is not valid JSON: {0}")]
+    Json(serde_json::Error),
+}

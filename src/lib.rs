@@ -1,0 +1,24 @@
+//! Stepwell is an embedded, append-only checkpoint database for agent graphs, and the graph
+//! executor that runs on it.
+//!
+//! - [`graph`]: build a state graph, run it, interrupt it, travel in its history.
+//! - [`checkpoint`]: where super-steps are saved (short-term memory, by thread).
+//! - [`store`]: facts and preferences across threads (long-term memory).
+//! - [`db`]: the database that keeps both, in one directory and one log.
+//! - [`log`] and [`vfs`]: the log-structured storage underneath, for those who test it.
+//!
+//! Dependencies point one way: `graph` → `checkpoint`, `store` → `db` → `index`, `log` → `vfs`.
+
+pub mod checkpoint;
+mod codec;
+mod commit;
+pub mod db;
+mod encoded;
+pub mod graph;
+mod index;
+pub mod log;
+pub mod store;
+pub mod vfs;
+
+pub use commit::Commit;
+pub use encoded::Encoded;

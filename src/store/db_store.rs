@@ -1,0 +1,4 @@
+//! (in progress)
+/// In progress.
+#[derive(Debug)]
+pub struct DbStore;

@@ -1,0 +1,34 @@
+//! Why a store refused or failed.
+
+/// Why a [`Store`](crate::store::Store) refused or failed.
+#[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// The namespace cannot hold items.
+    #[error("namespace {namespace:?} {reason}")]
+    InvalidNamespace {
+        /// The namespace as it was given.
+        namespace: Vec<String>,
+        /// What is wrong with it, and what to do.
+        reason: &'static str,
+    },
+    /// The filter cannot be evaluated.
+    #[error("filter on `{field}`: {reason}")]
+    InvalidFilter {
+        /// The field that it tests.
+        field: String,
+        /// What is wrong with it, and what to do.
+        reason: String,
+    },
+    /// The database failed or refused.
+    #[error(transparent)]
+    Db(#[from] crate::db::DbError),
+    /// Another backend failed.
+    #[error("{what}: {source}")]
+    Backend {
+        /// What was being done, to which item.
+        what: String,
+        /// Why it failed.
+        source: std::sync::Arc<dyn std::error::Error + Send + Sync>,
+    },
+}

@@ -1,0 +1,4 @@
+//! (in progress)
+/// In progress.
+#[derive(Clone, Debug, Default)]
+pub struct Filter;

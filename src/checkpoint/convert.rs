@@ -8,17 +8,87 @@ use serde_json::{Map, Value};
 
 use crate::Encoded;
 use crate::checkpoint::{
-    Checkpoint, CheckpointTuple, Metadata, PendingWrite, Source, special_write_index,
+    Checkpoint, CheckpointError, CheckpointTuple, ListQuery, Metadata, PendingWrite, PutCheckpoint,
+    PutWrites, Source, special_write_index,
 };
-use crate::index::{Entry, Found, Held};
+use crate::codec::{Changed, CheckpointPut, TaskWrite, WritesPut};
+use crate::index::{Checkpoints, Entry, Found, Held, Refused, Selection};
 
-/// The index of the write to `channel` at `position` in its call.
-pub(crate) fn write_index(channel: &str, position: usize) -> i32 {
-    special_write_index(channel).unwrap_or_else(|| i32::try_from(position).unwrap_or(i32::MAX))
+impl From<Refused> for CheckpointError {
+    fn from(refused: Refused) -> Self {
+        Self::ThreadDeleted {
+            thread: refused.thread,
+            checkpoint: refused.checkpoint,
+        }
+    }
+}
+
+/// The record of a checkpoint, with all the values that it came with.
+pub(crate) fn checkpoint_record(put: PutCheckpoint) -> CheckpointPut<Encoded> {
+    let checkpoint = put.checkpoint;
+    let mut unchanged = checkpoint.channel_values;
+    let changed = put
+        .new_versions
+        .into_iter()
+        .map(|(channel, version)| Changed {
+            value: unchanged.remove(&channel),
+            channel,
+            version,
+        })
+        .collect();
+    CheckpointPut {
+        thread: put.thread,
+        namespace: put.namespace,
+        id: checkpoint.id,
+        parent_id: put.parent_id,
+        ts: checkpoint.ts,
+        metadata: metadata_to_json(&put.metadata).into(),
+        ancestors: put.metadata.parents,
+        versions: checkpoint.channel_versions,
+        seen: checkpoint.versions_seen,
+        updated: checkpoint.updated_channels,
+        changed,
+        unchanged,
+    }
+}
+
+/// The record of a task's writes.
+pub(crate) fn writes_record(put: PutWrites) -> WritesPut<Encoded> {
+    let writes = (put.writes.into_iter().enumerate()).map(|(position, (channel, value))| {
+        let position = || i32::try_from(position).unwrap_or(i32::MAX);
+        TaskWrite {
+            index: special_write_index(&channel).unwrap_or_else(position),
+            channel,
+            value,
+        }
+    });
+    WritesPut {
+        thread: put.thread,
+        namespace: put.namespace,
+        checkpoint_id: put.checkpoint_id,
+        task_id: put.task_id,
+        task_path: put.task_path,
+        writes: writes.collect(),
+    }
+}
+
+/// The checkpoints that `query` selects, as they are now.
+pub(crate) fn select<H: Clone>(checkpoints: &Checkpoints<H>, query: &ListQuery) -> Vec<Found<H>> {
+    checkpoints.list(&Selection {
+        thread: query.thread.as_deref(),
+        namespace: query.namespace.as_deref(),
+        before: query.before.as_deref(),
+        limit: query.limit.unwrap_or(usize::MAX),
+        // Unreadable metadata is selected, so that reading the checkpoint says what is wrong.
+        wanted: &|entry| {
+            query.filter.is_empty()
+                || metadata_of(entry).map_or(true, |metadata| metadata.matches(&query.filter))
+        },
+    })
 }
 
 /// What is not kept elsewhere of a checkpoint's metadata, as JSON: all but the parents.
-pub(crate) fn metadata_to_json(metadata: &Metadata) -> Vec<u8> {
+fn metadata_to_json(metadata: &Metadata) -> Vec<u8> {
     let mut map = metadata.extra.clone();
     // The typed fields win over extra ones of the same name: a name must come back once.
     map.remove("parents");

@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, BinaryHeap};
 use std::ops::Bound;
 use std::sync::Arc;
 
+use crate::codec::{CheckpointPut, ThreadDeleted, WritesPut};
+use crate::index::Refused;
 use crate::index::entry::Entry;
-use crate::index::event::{NewCheckpoint, NewWrites, OldThread, Refused};
 use crate::index::names::Names;
 use crate::index::namespace::{Namespace, Writes};
 use crate::index::thread::Thread;
@@ -50,17 +51,17 @@ impl<H> Default for Checkpoints<H> {
 }
 
 impl<H: Clone> Checkpoints<H> {
-    pub(crate) fn put(&mut self, new: NewCheckpoint<H>) -> Result<(), Refused> {
+    pub(crate) fn put(&mut self, new: CheckpointPut<H>) -> Result<(), Refused> {
         let thread = thread_of(&mut self.threads, &new.thread);
         thread.put(new, &mut self.names)
     }
 
-    pub(crate) fn put_writes(&mut self, new: NewWrites<H>) -> Result<(), Refused> {
+    pub(crate) fn put_writes(&mut self, new: WritesPut<H>) -> Result<(), Refused> {
         let thread = thread_of(&mut self.threads, &new.thread);
         thread.put_writes(new, &mut self.names)
     }
 
-    pub(crate) fn delete_thread(&mut self, old: OldThread) {
+    pub(crate) fn delete_thread(&mut self, old: ThreadDeleted) {
         thread_of(&mut self.threads, &old.thread).delete(old.cutoff);
     }
 

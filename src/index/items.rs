@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::sync::Arc;
 
-use crate::index::event::{NewItem, OldItem};
+use crate::codec::{ItemDeleted, ItemPut};
 
 /// Long-term memory as the log tells it.
 #[derive(Debug)]
@@ -40,7 +40,7 @@ impl<H> Default for Items<H> {
 }
 
 impl<H> Items<H> {
-    pub(crate) fn put(&mut self, new: NewItem<H>) {
+    pub(crate) fn put(&mut self, new: ItemPut<H>) {
         let namespace: Arc<[String]> = new.namespace.into();
         let items = self.namespaces.entry(Arc::clone(&namespace)).or_default();
         let before = items.get(new.key.as_str());
@@ -62,7 +62,7 @@ impl<H> Items<H> {
         items.insert(key, Arc::new(entry));
     }
 
-    pub(crate) fn delete(&mut self, old: &OldItem) {
+    pub(crate) fn delete(&mut self, old: &ItemDeleted) {
         if let Some(items) = self.namespaces.get_mut(old.namespace.as_slice()) {
             items.remove(old.key.as_str());
             if items.is_empty() {

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
+use crate::codec::{CheckpointPut, WritesPut};
 use crate::index::entry::{Channel, Entry, Header, Held};
-use crate::index::event::{NewCheckpoint, NewWrites};
 use crate::index::names::{Name, Names};
 use crate::version::ChannelVersion;
 
@@ -42,7 +42,7 @@ impl<H> Default for Namespace<H> {
 }
 
 impl<H: Clone> Namespace<H> {
-    pub(crate) fn put(&mut self, new: NewCheckpoint<H>, names: &mut Names) {
+    pub(crate) fn put(&mut self, new: CheckpointPut<H>, names: &mut Names) {
         let mut changed = HashMap::with_capacity(new.changed.len());
         for change in new.changed {
             let name = names.share(&change.channel);
@@ -129,7 +129,7 @@ impl<H: Clone> Namespace<H> {
         })
     }
 
-    pub(crate) fn put_writes(&mut self, new: NewWrites<H>, names: &mut Names) {
+    pub(crate) fn put_writes(&mut self, new: WritesPut<H>, names: &mut Names) {
         let task_id: Arc<str> = new.task_id.into();
         let task_path: Arc<str> = new.task_path.into();
         let writes = self.writes.entry(new.checkpoint_id.into()).or_default();

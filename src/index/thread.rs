@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
-use crate::index::event::{NewCheckpoint, NewWrites, Refused};
+use crate::codec::{CheckpointPut, WritesPut};
+use crate::index::Refused;
 use crate::index::names::Names;
 use crate::index::namespace::Namespace;
 
@@ -26,7 +27,7 @@ impl<H> Default for Thread<H> {
 }
 
 impl<H: Clone> Thread<H> {
-    pub(crate) fn put(&mut self, new: NewCheckpoint<H>, names: &mut Names) -> Result<(), Refused> {
+    pub(crate) fn put(&mut self, new: CheckpointPut<H>, names: &mut Names) -> Result<(), Refused> {
         if let Some(checkpoint) = self.lost_base(&new) {
             return Err(Refused {
                 checkpoint: checkpoint.to_owned(),
@@ -39,7 +40,7 @@ impl<H: Clone> Thread<H> {
 
     pub(crate) fn put_writes(
         &mut self,
-        new: NewWrites<H>,
+        new: WritesPut<H>,
         names: &mut Names,
     ) -> Result<(), Refused> {
         let id = &new.checkpoint_id;
@@ -65,7 +66,7 @@ impl<H: Clone> Thread<H> {
     }
 
     /// The checkpoint that `new` builds on, if that went with the thread's deletion.
-    fn lost_base<'n>(&self, new: &'n NewCheckpoint<H>) -> Option<&'n str> {
+    fn lost_base<'n>(&self, new: &'n CheckpointPut<H>) -> Option<&'n str> {
         let cutoff = self.deleted.as_deref()?;
         // Ids of another form cannot be compared with the cutoff, so every missing parent is taken for
         // a deleted one: to build on it would give a checkpoint without its inherited values.

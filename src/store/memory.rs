@@ -8,7 +8,8 @@ use futures::future::BoxFuture;
 use parking_lot::RwLock;
 use serde_json::Value;
 
-use crate::index::{ItemEntry, Items, NewItem, OldItem};
+use crate::codec::{ItemDeleted, ItemPut};
+use crate::index::{ItemEntry, Items};
 use crate::store::{Item, ListNamespaces, Search, Store, StoreError, namespace, time};
 
 /// A [`Store`] that keeps everything in memory. Clones share what they keep.
@@ -37,7 +38,7 @@ impl Store for MemoryStore {
         async move {
             let namespace = namespace::checked(namespace)?;
             let mut kept = self.kept.write();
-            kept.put(NewItem {
+            kept.put(ItemPut {
                 namespace,
                 key: key.to_owned(),
                 value,
@@ -66,7 +67,7 @@ impl Store for MemoryStore {
         key: &'a str,
     ) -> BoxFuture<'a, Result<(), StoreError>> {
         async move {
-            self.kept.write().delete(&OldItem {
+            self.kept.write().delete(&ItemDeleted {
                 namespace: namespace::owned(namespace),
                 key: key.to_owned(),
             });

@@ -9,29 +9,56 @@ use stepwell::checkpoint::{
     PutWrites,
 };
 
+use crate::database::{Database, Reopening};
+
 /// What keeps the checkpoints.
 #[derive(Clone, Copy)]
 pub(crate) enum Backend {
     /// Memory.
     Memory,
+    /// A database that stays open.
+    Database,
+    /// A database that is closed and opened again.
+    Reopened,
+    /// A database that is opened again without having been closed.
+    Recovered,
 }
 
 /// A checkpointer that may be closed and opened again between writing and reading.
 pub(crate) struct Saver {
     open: Arc<dyn Checkpointer>,
+    database: Option<(Database, Reopening)>,
 }
 
 impl Saver {
     pub(crate) fn new(backend: Backend) -> Self {
-        match backend {
-            Backend::Memory => Self {
-                open: Arc::new(MemorySaver::new()),
-            },
+        let reopening = match backend {
+            Backend::Memory => {
+                return Self {
+                    open: Arc::new(MemorySaver::new()),
+                    database: None,
+                };
+            }
+            Backend::Database => Reopening::Never,
+            Backend::Reopened => Reopening::Clean,
+            Backend::Recovered => Reopening::Unclean,
+        };
+        let database = Database::new();
+        Self {
+            open: Arc::new(database.db().checkpointer()),
+            database: Some((database, reopening)),
         }
     }
 
     /// Closes and opens again what can be.
-    pub(crate) fn reopen(&mut self) {}
+    pub(crate) fn reopen(&mut self) {
+        if let Some((database, reopening)) = &mut self.database {
+            // Nothing may use the old one while the new one is opened.
+            self.open = Arc::new(MemorySaver::new());
+            database.reopen(*reopening);
+            self.open = Arc::new(database.db().checkpointer());
+        }
+    }
 
     pub(crate) fn put(&self, put: PutCheckpoint) {
         self.open.put(put).wait().unwrap();

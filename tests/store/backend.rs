@@ -6,29 +6,56 @@ use futures::executor::block_on;
 use serde_json::Value;
 use stepwell::store::{Filter, Item, ListNamespaces, MemoryStore, Search, Store, StoreError};
 
+use crate::database::{Database, Reopening};
+
 /// What keeps the items.
 #[derive(Clone, Copy)]
 pub(crate) enum Backend {
     /// Memory.
     Memory,
+    /// A database that stays open.
+    Database,
+    /// A database that is closed and opened again.
+    Reopened,
+    /// A database that is opened again without having been closed.
+    Recovered,
 }
 
 /// A store that may be closed and opened again between writing and reading.
 pub(crate) struct Kept {
     open: Arc<dyn Store>,
+    database: Option<(Database, Reopening)>,
 }
 
 impl Kept {
     pub(crate) fn new(backend: Backend) -> Self {
-        match backend {
-            Backend::Memory => Self {
-                open: Arc::new(MemoryStore::new()),
-            },
+        let reopening = match backend {
+            Backend::Memory => {
+                return Self {
+                    open: Arc::new(MemoryStore::new()),
+                    database: None,
+                };
+            }
+            Backend::Database => Reopening::Never,
+            Backend::Reopened => Reopening::Clean,
+            Backend::Recovered => Reopening::Unclean,
+        };
+        let database = Database::new();
+        Self {
+            open: Arc::new(database.db().store()),
+            database: Some((database, reopening)),
         }
     }
 
     /// Closes and opens again what can be.
-    pub(crate) fn reopen(&mut self) {}
+    pub(crate) fn reopen(&mut self) {
+        if let Some((database, reopening)) = &mut self.database {
+            // Nothing may use the old one while the new one is opened.
+            self.open = Arc::new(MemoryStore::new());
+            database.reopen(*reopening);
+            self.open = Arc::new(database.db().store());
+        }
+    }
 
     pub(crate) fn put(&self, namespace: &[&str], key: &str, value: Value) {
         self.try_put(namespace, key, value).unwrap();

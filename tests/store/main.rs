@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod backend;
+#[path = "../common/database.rs"]
+mod database;
 mod items;
 mod namespaces;
 mod searching;
@@ -10,7 +12,10 @@ mod searching;
 /// Runs the named behaviours on every backend.
 macro_rules! on_every_backend {
     ($($module:ident { $($behaviour:ident)* })*) => {
-        on_every_backend!(@backend memory Memory $($module { $($behaviour)* })*);
+        on_every_backend!(@backend in_memory Memory $($module { $($behaviour)* })*);
+        on_every_backend!(@backend in_database Database $($module { $($behaviour)* })*);
+        on_every_backend!(@backend in_reopened_database Reopened $($module { $($behaviour)* })*);
+        on_every_backend!(@backend in_recovered_database Recovered $($module { $($behaviour)* })*);
     };
     (@backend $backend:ident $kind:ident $($module:ident { $($behaviour:ident)* })*) => {
         mod $backend {

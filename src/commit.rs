@@ -21,6 +21,14 @@ pub struct Commit<E> {
 enum State<E> {
     Ready(Option<Result<(), E>>),
     Pending(BoxFuture<'static, Result<(), E>>),
+    Helping(Box<dyn Helping<E>>),
+}
+
+/// A pending write that goes faster when a thread blocks for it than when one sleeps until it is
+/// woken: the thread can do part of the work.
+pub(crate) trait Helping<E>: Future<Output = Result<(), E>> + Unpin + Send {
+    /// Blocks until the write is acknowledged, and helps.
+    fn wait(self: Box<Self>) -> Result<(), E>;
 }
 
 impl<E> Commit<E> {
@@ -38,6 +46,13 @@ impl<E> Commit<E> {
         }
     }
 
+    /// As [`pending`](Self::pending), for an outcome that a blocked thread can hasten.
+    pub(crate) fn helping(outcome: impl Helping<E> + 'static) -> Self {
+        Self {
+            state: State::Helping(Box::new(outcome)),
+        }
+    }
+
     /// Blocks this thread until the write is acknowledged.
     ///
     /// # Errors
@@ -47,6 +62,7 @@ impl<E> Commit<E> {
             State::Ready(Some(outcome)) => outcome,
             State::Ready(None) => Ok(()),
             State::Pending(outcome) => futures::executor::block_on(outcome),
+            State::Helping(outcome) => outcome.wait(),
         }
     }
 }
@@ -61,6 +77,7 @@ where
         match &mut self.state {
             State::Ready(outcome) => Poll::Ready(outcome.take().unwrap_or(Ok(()))),
             State::Pending(outcome) => outcome.as_mut().poll(cx),
+            State::Helping(outcome) => Pin::new(outcome).poll(cx),
         }
     }
 }

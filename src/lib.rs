@@ -18,6 +18,7 @@ pub mod graph;
 mod index;
 pub mod log;
 pub mod store;
+mod version;
 pub mod vfs;
 
 pub use commit::Commit;

@@ -7,6 +7,7 @@
 //! This module must never know what a graph is.
 
 mod checkpointer;
+mod convert;
 mod error;
 mod id;
 mod memory;
@@ -14,10 +15,11 @@ mod metadata;
 mod saver;
 mod types;
 
+pub use crate::version::ChannelVersion;
 pub use checkpointer::{CheckpointStream, Checkpointer, ListQuery, PutCheckpoint, PutWrites};
 pub use error::CheckpointError;
 pub use id::CheckpointIds;
 pub use memory::MemorySaver;
 pub use metadata::{Metadata, Source};
 pub use saver::DbSaver;
-pub use types::{ChannelVersion, Checkpoint, CheckpointTuple, PendingWrite, special_write_index};
+pub use types::{Checkpoint, CheckpointTuple, PendingWrite, special_write_index};

@@ -4,18 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::Encoded;
 use crate::checkpoint::Metadata;
-
-/// The version of a channel: grows each time the channel changes.
-///
-/// Stepwell's executor counts with integers. LangGraph's savers use strings of the form
-/// `{counter:032}.{random:016}`, which compare by their text; both are kept as they come.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum ChannelVersion {
-    /// A plain counter.
-    Int(u64),
-    /// A version made by another implementation, ordered by its text.
-    Text(String),
-}
+use crate::version::ChannelVersion;
 
 impl ChannelVersion {
     /// The version after `latest`, of the same form; 1 if there is none.

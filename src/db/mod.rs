@@ -1,5 +1,22 @@
 //! The database: one directory, one log, checkpoints and long-term memory together.
+//!
+//! Its one job is to keep the index and the log in step: what is committed to the log is applied to
+//! the index before anyone is told, and what the index points at is read from the log. It speaks
+//! in records and must never know the traits that checkpointers and stores implement.
 
 mod error;
+mod handle;
+mod options;
+mod place;
+mod reader;
+mod submitted;
+mod view;
 
+pub use crate::log::{Durability, RecoveryReport, TornTail};
 pub use error::DbError;
+pub use handle::Db;
+pub use options::DbOptions;
+pub(crate) use place::Place;
+pub(crate) use reader::Reader;
+pub(crate) use submitted::Submitted;
+pub(crate) use view::Index;

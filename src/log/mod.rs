@@ -1,1 +1,46 @@
-//! (in progress)
+//! The log: an append-only sequence of frames, in segments, that survives crashes.
+//!
+//! Its one job is to give every record a permanent number (its [`Lsn`]), to say when it is safe
+//! on the medium, and to give it back whole or not at all. It must never know what a record means:
+//! a payload is opaque bytes. The bytes on the medium and why they are safe: `docs/format.md`.
+
+mod address;
+mod background;
+mod batch;
+mod checksum;
+mod commit;
+mod directory;
+mod durability;
+mod error;
+mod fields;
+mod frame;
+mod handle;
+mod lsn;
+mod options;
+mod parker;
+mod recovery;
+mod report;
+mod scan;
+mod segment;
+mod segment_header;
+mod segment_table;
+mod shared;
+mod sink;
+mod space;
+mod state;
+mod superblock;
+mod superblock_file;
+mod ticket;
+
+pub use address::{FrameAddress, SegmentId};
+pub use durability::Durability;
+pub use error::{LogError, Replay, ReplayError};
+pub use handle::{Log, LogStats};
+pub use lsn::Lsn;
+pub use options::LogOptions;
+pub use report::{RecoveryReport, TornTail};
+pub use sink::CommitSink;
+pub use ticket::Ticket;
+
+/// The longest frame, header and padding included, in bytes.
+pub const MAX_FRAME_BYTES: u64 = 1 << 30;

@@ -1,4 +1,162 @@
-//! (in progress)
-/// In progress.
-#[derive(Debug)]
-pub struct DbStore;
+//! [`DbStore`]: items in the database.
+//!
+//! It maps the [`Store`] trait to records and must never know how they are encoded or where they
+//! are.
+
+use std::time::SystemTime;
+
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use serde_json::Value;
+
+use crate::Encoded;
+use crate::codec::{ItemDeleted, ItemPut, Record};
+use crate::db::{Db, DbError, Durability, Index, Place, Reader};
+use crate::index::ItemEntry;
+use crate::store::{Item, ListNamespaces, Search, Store, StoreError, namespace, time};
+
+/// A [`Store`] that keeps everything in a database. Clones share the database.
+///
+/// A search reads every item below its prefix until it has found enough.
+#[derive(Clone, Debug)]
+pub struct DbStore {
+    db: Db,
+    durability: Option<Durability>,
+}
+
+impl Db {
+    /// A store that keeps its items in this database.
+    pub fn store(&self) -> DbStore {
+        DbStore {
+            db: self.clone(),
+            durability: None,
+        }
+    }
+}
+
+impl DbStore {
+    /// The same items, written with `durability` instead of the database's.
+    #[must_use]
+    pub fn with_durability(mut self, durability: Durability) -> Self {
+        self.durability = Some(durability);
+        self
+    }
+
+    async fn submit(
+        &self,
+        record: Record<Encoded>,
+        what: impl FnOnce() -> String,
+    ) -> Result<(), StoreError> {
+        // Nothing refuses an item: threads are deleted, namespaces are not.
+        let _ = self.db.submit(record, self.durability, what)?.await?;
+        Ok(())
+    }
+}
+
+impl Store for DbStore {
+    fn put<'a>(
+        &'a self,
+        namespace: &'a [&'a str],
+        key: &'a str,
+        value: Value,
+    ) -> BoxFuture<'a, Result<(), StoreError>> {
+        async move {
+            let put = ItemPut {
+                namespace: namespace::checked(namespace)?,
+                key: key.to_owned(),
+                value: Encoded::json(&value),
+                at: time::to_micros(SystemTime::now()),
+            };
+            self.submit(Record::ItemPut(put), || name(namespace, key))
+                .await
+        }
+        .boxed()
+    }
+
+    fn get<'a>(
+        &'a self,
+        namespace: &'a [&'a str],
+        key: &'a str,
+    ) -> BoxFuture<'a, Result<Option<Item>, StoreError>> {
+        async move {
+            let namespace = namespace::owned(namespace);
+            let found = self.db.look_up(|index| index.items.get(&namespace, key));
+            let mut reader = self.db.reader();
+            found.map(|entry| read(&mut reader, &entry)).transpose()
+        }
+        .boxed()
+    }
+
+    fn delete<'a>(
+        &'a self,
+        namespace: &'a [&'a str],
+        key: &'a str,
+    ) -> BoxFuture<'a, Result<(), StoreError>> {
+        async move {
+            let deleted = ItemDeleted {
+                namespace: namespace::owned(namespace),
+                key: key.to_owned(),
+            };
+            self.submit(Record::ItemDeleted(deleted), || name(namespace, key))
+                .await
+        }
+        .boxed()
+    }
+
+    fn search(&self, search: Search) -> BoxFuture<'_, Result<Vec<Item>, StoreError>> {
+        async move {
+            let found = self.db.look_up(|index| index.items.below(&search.prefix));
+            let mut reader = self.db.reader();
+            let mut to_skip = search.offset;
+            let mut items = Vec::new();
+            for entry in found {
+                if items.len() >= search.limit {
+                    break;
+                }
+                let item = read(&mut reader, &entry)?;
+                if !search.filter.matches(&item.value) {
+                    continue;
+                }
+                if to_skip > 0 {
+                    to_skip -= 1;
+                } else {
+                    items.push(item);
+                }
+            }
+            Ok(items)
+        }
+        .boxed()
+    }
+
+    fn list_namespaces(
+        &self,
+        query: ListNamespaces,
+    ) -> BoxFuture<'_, Result<Vec<Vec<String>>, StoreError>> {
+        async move {
+            let select = |index: &Index| namespace::select(index.items.namespaces(), &query);
+            Ok(self.db.look_up(select))
+        }
+        .boxed()
+    }
+}
+
+fn read(reader: &mut Reader, entry: &ItemEntry<Place>) -> Result<Item, StoreError> {
+    let value = reader.values([&entry.value])?.pop();
+    let value = value.map_or(Ok(Value::Null), |value| value.to_json());
+    let value = value.map_err(|e| DbError::UnreadableValue {
+        what: name(&entry.namespace, &entry.key),
+        reason: e.to_string(),
+    })?;
+    Ok(Item {
+        namespace: entry.namespace.to_vec(),
+        key: entry.key.to_string(),
+        value,
+        created_at: time::from_micros(entry.created_at),
+        updated_at: time::from_micros(entry.updated_at),
+    })
+}
+
+/// What errors call an item.
+fn name<L: std::fmt::Debug>(namespace: &[L], key: &str) -> String {
+    format!("item `{key}` in namespace {namespace:?}")
+}

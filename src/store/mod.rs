@@ -10,6 +10,7 @@ mod error;
 mod filter;
 mod memory;
 mod namespace;
+mod time;
 mod types;
 
 pub use db_store::DbStore;

@@ -1,1 +1,107 @@
-//! (in progress)
+//! The file system as a trait: files, directories, locks, and when each of them is durable.
+//!
+//! Its one job is to be the only place where the operating system's files are touched, so that a
+//! file system that crashes, fills up or lies can be put in its place. It must never know what a
+//! log, a segment or a frame is.
+
+mod error;
+mod file;
+mod os;
+
+use std::ffi::OsString;
+use std::fmt::Debug;
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+pub use error::LockError;
+pub use file::VfsFile;
+pub use os::OsFs;
+
+/// How a file is opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OpenMode {
+    /// An existing file, for reading.
+    Read,
+    /// An existing file, for reading and writing.
+    ReadWrite,
+    /// A new file, for reading and writing. It is an error if the name exists.
+    CreateNew,
+}
+
+/// A lock that is held until this is dropped.
+pub trait VfsLock: Debug + Send + Sync {}
+
+/// A file system. Each method is one operation on it; none of them retries.
+///
+/// What a method changed survives a power cut only after the sync that its documentation names.
+pub trait Vfs: Debug + Send + Sync + 'static {
+    /// Makes one directory. Durable after [`sync_dir`](Self::sync_dir) of its parent.
+    ///
+    /// # Errors
+    /// `AlreadyExists` if the name is taken; whatever the file system says otherwise.
+    fn create_dir(&self, path: &Path) -> io::Result<()>;
+
+    /// The names in a directory, in no particular order.
+    ///
+    /// # Errors
+    /// `NotFound` if there is no such directory; whatever the file system says otherwise.
+    fn read_dir(&self, path: &Path) -> io::Result<Vec<OsString>>;
+
+    /// Opens a file. A created file's name is durable after [`sync_dir`](Self::sync_dir).
+    ///
+    /// # Errors
+    /// `NotFound` or `AlreadyExists` by the mode; whatever the file system says otherwise.
+    fn open(&self, path: &Path, mode: OpenMode) -> io::Result<Arc<dyn VfsFile>>;
+
+    /// Gives a file another name in the same directory, atomically replacing what had it. Durable
+    /// after [`sync_dir`](Self::sync_dir).
+    ///
+    /// # Errors
+    /// Whatever the file system says.
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
+
+    /// Removes a file's name. Durable after [`sync_dir`](Self::sync_dir).
+    ///
+    /// # Errors
+    /// `NotFound` if there is no such file; whatever the file system says otherwise.
+    fn remove(&self, path: &Path) -> io::Result<()>;
+
+    /// Makes the names in a directory durable.
+    ///
+    /// # Errors
+    /// Whatever the file system says.
+    fn sync_dir(&self, path: &Path) -> io::Result<()>;
+
+    /// Locks the file `path`, making it if needed, against every other holder, in this process
+    /// too. The file is never removed: two holders could otherwise lock two files of one name.
+    ///
+    /// # Errors
+    /// [`LockError::Held`] if somebody else has it.
+    fn lock(&self, path: &Path) -> Result<Box<dyn VfsLock>, LockError>;
+}
+
+/// Makes a directory and those above it that are missing, and makes their names durable.
+///
+/// # Errors
+/// Whatever the file system says.
+pub fn create_dirs(vfs: &dyn Vfs, path: &Path) -> io::Result<()> {
+    let parent = match path.parent() {
+        Some(parent) if parent.as_os_str().is_empty() => Path::new("."),
+        Some(parent) => parent,
+        None => return Ok(()),
+    };
+    match vfs.create_dir(path) {
+        Ok(()) => {}
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            create_dirs(vfs, parent)?;
+            match vfs.create_dir(path) {
+                Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+                _ => {}
+            }
+        }
+        Err(error) => return Err(error),
+    }
+    vfs.sync_dir(parent)
+}

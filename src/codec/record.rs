@@ -1,0 +1,159 @@
+//! [`Record`]: one thing that happened, as the log keeps it and the index learns it.
+
+use std::collections::BTreeMap;
+
+use crate::version::ChannelVersion;
+
+/// One thing that happened. `V` stands for the user's values: the values themselves, or handles by
+/// which they are found again.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Record<V> {
+    CheckpointPut(CheckpointPut<V>),
+    WritesPut(WritesPut<V>),
+    ItemPut(ItemPut<V>),
+    ItemDeleted(ItemDeleted),
+    ThreadDeleted(ThreadDeleted),
+}
+
+/// A checkpoint was put.
+#[derive(Debug, PartialEq)]
+pub(crate) struct CheckpointPut<V> {
+    pub(crate) thread: String,
+    pub(crate) namespace: String,
+    pub(crate) id: String,
+    pub(crate) parent_id: Option<String>,
+    pub(crate) ts: String,
+    /// What else its writer knows of it: a JSON object.
+    pub(crate) metadata: Box<[u8]>,
+    /// The checkpoints of the enclosing graphs, by namespace.
+    pub(crate) ancestors: BTreeMap<String, String>,
+    pub(crate) versions: BTreeMap<String, ChannelVersion>,
+    pub(crate) seen: BTreeMap<String, BTreeMap<String, ChannelVersion>>,
+    pub(crate) updated: Option<Vec<String>>,
+    /// The channels that changed since the parent.
+    pub(crate) changed: Vec<Changed<V>>,
+    /// Values of channels that did not change, for those that nothing else resolves.
+    pub(crate) unchanged: BTreeMap<String, V>,
+}
+
+/// A channel that changed.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Changed<V> {
+    pub(crate) channel: String,
+    pub(crate) version: ChannelVersion,
+    /// `None`: the channel was cleared.
+    pub(crate) value: Option<V>,
+}
+
+/// Writes of a task were put.
+#[derive(Debug, PartialEq)]
+pub(crate) struct WritesPut<V> {
+    pub(crate) thread: String,
+    pub(crate) namespace: String,
+    pub(crate) checkpoint_id: String,
+    pub(crate) task_id: String,
+    pub(crate) task_path: String,
+    pub(crate) writes: Vec<TaskWrite<V>>,
+}
+
+/// One write of a task. A negative index replaces an earlier write, another one yields to it.
+#[derive(Debug, PartialEq)]
+pub(crate) struct TaskWrite<V> {
+    pub(crate) index: i32,
+    pub(crate) channel: String,
+    pub(crate) value: V,
+}
+
+/// An item was put.
+#[derive(Debug, PartialEq)]
+pub(crate) struct ItemPut<V> {
+    pub(crate) namespace: Vec<String>,
+    pub(crate) key: String,
+    pub(crate) value: V,
+    /// Microseconds since the Unix epoch.
+    pub(crate) at: u64,
+}
+
+/// An item was deleted.
+#[derive(Debug, PartialEq)]
+pub(crate) struct ItemDeleted {
+    pub(crate) namespace: Vec<String>,
+    pub(crate) key: String,
+}
+
+/// A thread was deleted.
+#[derive(Debug, PartialEq)]
+pub(crate) struct ThreadDeleted {
+    pub(crate) thread: String,
+    /// A version 6 UUID made at the deletion: checkpoints with smaller ones are older.
+    pub(crate) cutoff: String,
+}
+
+impl<V> Record<V> {
+    /// The same record with each value replaced, in the order of the values in the encoded record.
+    pub(crate) fn map<W>(self, mut with: impl FnMut(V) -> W) -> Record<W> {
+        match self {
+            Self::CheckpointPut(put) => Record::CheckpointPut(CheckpointPut {
+                thread: put.thread,
+                namespace: put.namespace,
+                id: put.id,
+                parent_id: put.parent_id,
+                ts: put.ts,
+                metadata: put.metadata,
+                ancestors: put.ancestors,
+                versions: put.versions,
+                seen: put.seen,
+                updated: put.updated,
+                changed: (put.changed.into_iter())
+                    .map(|changed| Changed {
+                        channel: changed.channel,
+                        version: changed.version,
+                        value: changed.value.map(&mut with),
+                    })
+                    .collect(),
+                unchanged: (put.unchanged.into_iter())
+                    .map(|(channel, value)| (channel, with(value)))
+                    .collect(),
+            }),
+            Self::WritesPut(put) => Record::WritesPut(WritesPut {
+                thread: put.thread,
+                namespace: put.namespace,
+                checkpoint_id: put.checkpoint_id,
+                task_id: put.task_id,
+                task_path: put.task_path,
+                writes: (put.writes.into_iter())
+                    .map(|write| TaskWrite {
+                        index: write.index,
+                        channel: write.channel,
+                        value: with(write.value),
+                    })
+                    .collect(),
+            }),
+            Self::ItemPut(put) => Record::ItemPut(ItemPut {
+                namespace: put.namespace,
+                key: put.key,
+                value: with(put.value),
+                at: put.at,
+            }),
+            Self::ItemDeleted(deleted) => Record::ItemDeleted(deleted),
+            Self::ThreadDeleted(deleted) => Record::ThreadDeleted(deleted),
+        }
+    }
+
+    /// The record with each value replaced by its number within the record.
+    pub(crate) fn numbered(self) -> Record<u32> {
+        let mut next = 0_u32;
+        self.map(|_| {
+            let number = next;
+            next = next.saturating_add(1);
+            number
+        })
+    }
+
+    /// The values, by their number within the record.
+    pub(crate) fn into_values(self) -> Vec<V> {
+        let mut values = Vec::new();
+        let _ = self.map(|value| values.push(value));
+        values
+    }
+}

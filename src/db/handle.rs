@@ -1,0 +1,158 @@
+//! [`Db`]: the handle of an open database.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
+
+use parking_lot::RwLock;
+
+use crate::Encoded;
+use crate::codec::{self, Record};
+use crate::db::view::{Index, Note, View};
+use crate::db::{DbError, DbOptions, Durability, Reader, RecoveryReport, Submitted};
+use crate::log::{Log, LogOptions};
+use crate::vfs::Vfs;
+
+/// An open database: a directory that one handle and its clones have to themselves.
+///
+/// Clones are cheap and share everything, as do the checkpointers and stores made from them. The last
+/// of them to go closes the database, but hides whether that succeeded; [`close`](Self::close)
+/// tells. Reads and writes block the calling thread for file operations, but never for a commit,
+/// unless asked to.
+///
+/// ```
+/// use stepwell::db::Db;
+///
+/// # let dir = tempfile::tempdir().unwrap();
+/// # let path = dir.path().join("agents.stepwell");
+/// let db = Db::open(&path)?;
+/// let (checkpointer, store) = (db.checkpointer(), db.store());
+/// # drop((checkpointer, store));
+/// # db.close()?;
+/// # Ok::<(), stepwell::db::DbError>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Db {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    path: PathBuf,
+    /// `None` once it was closed.
+    log: RwLock<Option<Log<Note>>>,
+    view: Arc<View>,
+    recovery: RecoveryReport,
+}
+
+impl Db {
+    /// Opens the database in the directory `path`, or makes one, with default options.
+    ///
+    /// # Errors
+    /// As [`DbOptions::open`].
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, DbError> {
+        Self::options().open(path)
+    }
+
+    /// Options to open a database with.
+    pub fn options() -> DbOptions {
+        DbOptions::default()
+    }
+
+    pub(super) fn open_with(
+        vfs: Arc<dyn Vfs>,
+        path: &Path,
+        options: LogOptions,
+    ) -> Result<Self, DbError> {
+        let view = Arc::new(View::default());
+        let replay = Arc::clone(&view);
+        let sink = Arc::clone(&view);
+        let (log, recovery) = Log::open(
+            vfs,
+            path,
+            options,
+            &mut |frame, payload| Ok(replay.replay(frame, payload)?),
+            sink,
+        )?;
+        Ok(Self {
+            inner: Arc::new(Inner {
+                path: path.to_path_buf(),
+                log: RwLock::new(Some(log)),
+                view,
+                recovery,
+            }),
+        })
+    }
+
+    /// What opening the database found, and what it cut off.
+    pub fn recovery(&self) -> &RecoveryReport {
+        &self.inner.recovery
+    }
+
+    /// The directory that the database is in.
+    pub fn path(&self) -> &Path {
+        &self.inner.path
+    }
+
+    /// Blocks until everything submitted so far is on stable storage, whatever its durability.
+    ///
+    /// # Errors
+    /// [`DbError::Log`] if writing failed, now or before; [`DbError::Closed`].
+    pub fn sync(&self) -> Result<(), DbError> {
+        self.with_log(|log| Ok(log.sync()?))
+    }
+
+    /// Writes and syncs everything and closes the database, so that the next open need not
+    /// recover it. Clones, checkpointers and stores of it that are left answer
+    /// [`DbError::Closed`].
+    ///
+    /// # Errors
+    /// [`DbError::Log`] if writing failed, now or before: the next open recovers what was acknowledged.
+    pub fn close(self) -> Result<(), DbError> {
+        let log = self.inner.log.write().take();
+        log.map_or(Ok(()), |log| Ok(log.close()?))
+    }
+
+    /// Submits a record. `what` says in errors what it is about.
+    pub(crate) fn submit(
+        &self,
+        record: Record<Encoded>,
+        durability: Option<Durability>,
+        what: impl FnOnce() -> String,
+    ) -> Result<Submitted, DbError> {
+        let record = [record];
+        let payload = codec::encode(&record).map_err(|e| DbError::Unwritable {
+            what: what(),
+            reason: e.to_string(),
+        })?;
+        let [record] = record;
+        let refused = Arc::new(OnceLock::new());
+        let note = Note {
+            record: record.numbered(),
+            refused: Arc::clone(&refused),
+        };
+        let ticket = self.with_log(|log| Ok(log.submit(1, &payload, note, durability)?))?;
+        Ok(Submitted::new(ticket, refused))
+    }
+
+    /// Looks something up in the index. Commits wait meanwhile.
+    pub(crate) fn look_up<T>(&self, look: impl FnOnce(&Index) -> T) -> T {
+        look(&self.inner.view.read())
+    }
+
+    /// A reader of values.
+    pub(crate) fn reader(&self) -> Reader {
+        Reader::new(self.clone())
+    }
+
+    pub(super) fn with_log<T>(
+        &self,
+        with: impl FnOnce(&Log<Note>) -> Result<T, DbError>,
+    ) -> Result<T, DbError> {
+        match &*self.inner.log.read() {
+            Some(log) => with(log),
+            None => Err(DbError::Closed {
+                path: self.inner.path.display().to_string(),
+            }),
+        }
+    }
+}

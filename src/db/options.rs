@@ -1,0 +1,64 @@
+//! [`DbOptions`]: how a database is opened.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::db::{Db, DbError, Durability};
+use crate::log::LogOptions;
+use crate::vfs::{OsFs, Vfs};
+
+/// How a database is opened. None of it is stored: each open may choose differently.
+///
+/// ```
+/// use stepwell::db::{Db, Durability};
+///
+/// # let dir = tempfile::tempdir().unwrap();
+/// # let path = dir.path().join("agents.stepwell");
+/// let db = Db::options().durability(Durability::Os).open(&path)?;
+/// # db.close()?;
+/// # Ok::<(), stepwell::db::DbError>(())
+/// ```
+#[derive(Clone, Debug)]
+#[must_use = "options do nothing until a database is opened with them"]
+pub struct DbOptions {
+    log: LogOptions,
+    vfs: Arc<dyn Vfs>,
+}
+
+impl Default for DbOptions {
+    fn default() -> Self {
+        Self {
+            log: LogOptions::default(),
+            vfs: Arc::new(OsFs),
+        }
+    }
+}
+
+impl DbOptions {
+    /// The length in bytes at which a segment of the log is full; 64 MiB by default.
+    pub fn segment_bytes(mut self, bytes: u64) -> Self {
+        self.log.segment_bytes = bytes;
+        self
+    }
+
+    /// What an acknowledged write survives; [`Durability::Sync`] by default.
+    pub fn durability(mut self, durability: Durability) -> Self {
+        self.log.durability = durability;
+        self
+    }
+
+    /// The file system that the database is on; the operating system's by default.
+    pub fn vfs(mut self, vfs: Arc<dyn Vfs>) -> Self {
+        self.vfs = vfs;
+        self
+    }
+
+    /// Opens the database in the directory `path`, or makes one.
+    ///
+    /// # Errors
+    /// [`DbError::Log`]: the database is open already, something that was durable is damaged, a record is not
+    /// understood, or the file system failed. Nothing was changed then, except by the last.
+    pub fn open(self, path: impl AsRef<Path>) -> Result<Db, DbError> {
+        Db::open_with(self.vfs, path.as_ref(), self.log)
+    }
+}

@@ -1,0 +1,41 @@
+//! [`Submitted`]: a record on its way into the log.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, OnceLock};
+use std::task::{Context, Poll, ready};
+
+use crate::db::DbError;
+use crate::db::view::Note;
+use crate::index::Refused;
+use crate::log::Ticket;
+
+/// A record on its way into the log. It gets there whether or not anyone waits.
+///
+/// Resolves when the record is acknowledged, to why the index did not take it, if it did not.
+#[derive(Debug)]
+pub(crate) struct Submitted {
+    ticket: Ticket<Note>,
+    refused: Arc<OnceLock<Refused>>,
+}
+
+impl Submitted {
+    pub(super) fn new(ticket: Ticket<Note>, refused: Arc<OnceLock<Refused>>) -> Self {
+        Self { ticket, refused }
+    }
+
+    /// Blocks until the record is acknowledged, and may lead the commit of all who wait.
+    pub(crate) fn wait(self) -> Result<Option<Refused>, DbError> {
+        self.ticket.wait()?;
+        Ok(self.refused.get().cloned())
+    }
+}
+
+impl Future for Submitted {
+    type Output = Result<Option<Refused>, DbError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        ready!(Pin::new(&mut self.ticket).poll(cx))?;
+        Poll::Ready(Ok(self.refused.get().cloned()))
+    }
+}

@@ -1,0 +1,261 @@
+//! Group commit: whoever waits first writes and syncs for everyone who is queued by then.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::task::{Context, Poll};
+use std::time::Instant;
+
+use parking_lot::MutexGuard;
+
+use super::batch::{Batch, earlier};
+use super::frame::{self, HEADER_BYTES};
+use super::parker::Parker;
+use super::segment::Segment;
+use super::shared::Shared;
+use super::state::{State, Wake};
+use super::{Durability, FrameAddress, LogError, Lsn, MAX_FRAME_BYTES};
+
+impl<T: Send + 'static> Shared<T> {
+    /// Gives a frame its LSN and place and queues it. Gives the frame's first LSN and the one after
+    /// its last.
+    pub(super) fn submit(
+        &self,
+        records: u32,
+        payload: &[u8],
+        note: T,
+        durability: Durability,
+    ) -> Result<(u64, u64), LogError> {
+        let refused = |reason| LogError::InvalidFrame {
+            records,
+            bytes: payload.len(),
+            reason,
+        };
+        if records == 0 || payload.is_empty() {
+            return Err(refused("it must hold at least one record and one byte"));
+        }
+        let payload_len = u32::try_from(payload.len())
+            .ok()
+            .filter(|len| frame::frame_bytes(u64::from(*len)) <= MAX_FRAME_BYTES)
+            .ok_or_else(|| refused("with its header it is longer than 1 GiB; split it"))?;
+        let length = frame::frame_bytes(u64::from(payload_len));
+
+        let mut state = self.reserve(self.state.lock(), length)?;
+        let lsn = state.next_lsn;
+        let end = lsn + u64::from(records);
+        let address = FrameAddress {
+            lsn: Lsn::new(lsn),
+            records,
+            segment: state.active.segment.id,
+            offset: state.active.offset,
+            payload_len,
+        };
+        let (salt, durable) = (state.active.segment.salt, state.durable);
+        frame::encode(
+            &mut state.pending.bytes,
+            salt,
+            lsn,
+            durable,
+            records,
+            payload,
+        );
+        state.pending.frames.push((address, note));
+        match durability {
+            Durability::Sync => state.pending.sync = true,
+            Durability::Interval(interval) => {
+                let due = Instant::now().checked_add(interval);
+                state.pending.sync_due = earlier(state.pending.sync_due, due);
+            }
+            Durability::Os => {}
+        }
+        state.next_lsn = end;
+        state.commits += 1;
+        state.active.offset += length;
+        self.want_space(&mut state);
+        if state.committer_asleep {
+            state.committer_asleep = false;
+            self.committer.notify_one();
+        }
+        Ok((lsn, end))
+    }
+
+    /// Blocks until all below `end` is acknowledged, leading if nobody else does.
+    pub(super) fn wait(&self, end: u64) -> Result<(), LogError> {
+        loop {
+            if self.acked.load(Ordering::Acquire) >= end {
+                return Ok(());
+            }
+            let mut state = self.state.lock();
+            if state.acked >= end {
+                return Ok(());
+            }
+            if let Some(error) = state.poisoned() {
+                return Err(error);
+            }
+            if state.can_lead() {
+                self.lead(state);
+                continue;
+            }
+            let parker = Parker::current();
+            state.waiters.insert(end, Wake::Thread(Arc::clone(&parker)));
+            drop(state);
+            parker.park();
+        }
+    }
+
+    /// As [`wait`](Self::wait), for a task: the committer thread leads if nobody else does.
+    pub(super) fn poll(&self, end: u64, context: &Context<'_>) -> Poll<Result<(), LogError>> {
+        if self.acked.load(Ordering::Acquire) >= end {
+            return Poll::Ready(Ok(()));
+        }
+        let mut state = self.state.lock();
+        if state.acked >= end {
+            return Poll::Ready(Ok(()));
+        }
+        if let Some(error) = state.poisoned() {
+            return Poll::Ready(Err(error));
+        }
+        state
+            .waiters
+            .insert(end, Wake::Task(context.waker().clone()));
+        if state.can_lead() {
+            self.want_leader(&mut state);
+        }
+        Poll::Pending
+    }
+
+    /// Blocks until everything acknowledged so far is durable.
+    pub(super) fn sync(&self) -> Result<(), LogError> {
+        let mut state = self.state.lock();
+        let target = state.next_lsn;
+        loop {
+            if state.durable >= target {
+                return Ok(());
+            }
+            if let Some(error) = state.poisoned() {
+                return Err(error);
+            }
+            state.sync_target = state.sync_target.max(target);
+            if state.can_lead() {
+                self.lead(state);
+            } else {
+                let parker = Parker::current();
+                state.sync_waiters.push((target, Arc::clone(&parker)));
+                drop(state);
+                parker.park();
+            }
+            state = self.state.lock();
+        }
+    }
+
+    /// Asks the committer thread to lead.
+    pub(super) fn want_leader(&self, state: &mut State<T>) {
+        state.lead_wanted = true;
+        state.committer_asleep = false;
+        self.committer.notify_one();
+    }
+
+    /// Writes what is pending, syncs if that is wanted, and acknowledges.
+    pub(super) fn lead(&self, mut state: MutexGuard<'_, State<T>>) {
+        state.leading = true;
+        let batch = state.take_pending();
+        let end = state.next_lsn;
+        let sync = batch.sync || state.sync_target > state.durable;
+        let segment = Arc::clone(&state.active.segment);
+        let offset = state.active.offset - batch.bytes.len() as u64;
+        drop(state);
+
+        let guard = PanicGuard(self);
+        let written = write(&segment, &batch, offset).and_then(|()| {
+            if sync {
+                segment
+                    .file
+                    .sync_data()
+                    .map_err(|error| LogError::io("sync", &segment.path, error))?;
+            }
+            Ok(())
+        });
+        match written {
+            Ok(()) => self.acknowledge(batch, end, sync),
+            Err(error) => self.poison(error),
+        }
+        std::mem::forget(guard);
+    }
+
+    /// Tells the sink of a batch that was written, and synced if `synced`, ends the caller's lead,
+    /// and wakes who waited for the batch.
+    pub(super) fn acknowledge(&self, mut batch: Batch<T>, end: u64, synced: bool) {
+        if !batch.frames.is_empty() {
+            self.sink.committed(&mut batch.frames.drain(..));
+        }
+        let mut state = self.state.lock();
+        if state.poison.is_some() {
+            return;
+        }
+        state.acked = end;
+        self.acked.store(end, Ordering::Release);
+        state.sync_due = earlier(state.sync_due, batch.sync_due);
+        state.spare = batch.recycled();
+        if synced {
+            state.durable = end;
+            state.sync_due = None;
+            state.syncs += 1;
+        }
+        state.leading = false;
+        if state.exclusive || state.crowded {
+            state.crowded = false;
+            self.changed.notify_all();
+        }
+        let woken = state.take_satisfied();
+        if state.lead_wanted {
+            self.committer.notify_one();
+        }
+        drop(state);
+        for wake in woken {
+            wake.wake();
+        }
+    }
+
+    /// Stops the log at the first failure. Everyone who waits is woken and gets the error.
+    pub(super) fn poison(&self, cause: LogError) {
+        let mut state = self.state.lock();
+        if state.poison.is_none() {
+            tracing::error!(%cause, "the log stopped; reopen the database to recover");
+            state.poison = Some(Arc::new(cause));
+            self.failed.store(true, Ordering::Release);
+        }
+        state.leading = false;
+        state.preparing = false;
+        state.exclusive = false;
+        let woken = state.take_all_waiters();
+        drop(state);
+        self.changed.notify_all();
+        self.committer.notify_one();
+        for wake in woken {
+            wake.wake();
+        }
+    }
+}
+
+/// Writes a batch's bytes to their place.
+pub(super) fn write<T>(segment: &Segment, batch: &Batch<T>, offset: u64) -> Result<(), LogError> {
+    debug_assert!(
+        offset >= HEADER_BYTES as u64,
+        "the segment's header is not overwritten"
+    );
+    if batch.bytes.is_empty() {
+        return Ok(());
+    }
+    segment
+        .file
+        .write_all_at(&batch.bytes, offset)
+        .map_err(|error| LogError::io("write", &segment.path, error))
+}
+
+/// Stops the log if it is dropped: whoever led panicked, and nobody else knows what was written.
+pub(super) struct PanicGuard<'a, T: Send + 'static>(pub(super) &'a Shared<T>);
+
+impl<T: Send + 'static> Drop for PanicGuard<'_, T> {
+    fn drop(&mut self) {
+        self.0.poison(LogError::CommitPanicked);
+    }
+}

@@ -1,0 +1,159 @@
+//! [`Directory`]: which files a log consists of, and how they come to be.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use uuid::Uuid;
+
+use super::segment::Segment;
+use super::segment_header::{SEGMENT_HEADER_BYTES, SegmentHeader};
+use super::{LogError, Lsn, SegmentId};
+use crate::vfs::{OpenMode, Vfs, VfsFile};
+
+/// The directory of a database.
+#[derive(Debug, Clone)]
+pub(super) struct Directory {
+    pub(super) vfs: Arc<dyn Vfs>,
+    root: PathBuf,
+    log: PathBuf,
+}
+
+impl Directory {
+    pub(super) fn new(vfs: Arc<dyn Vfs>, root: &Path) -> Self {
+        Self {
+            vfs,
+            root: root.to_path_buf(),
+            log: root.join("log"),
+        }
+    }
+
+    pub(super) fn root(&self) -> &Path {
+        &self.root
+    }
+
+    pub(super) fn log(&self) -> &Path {
+        &self.log
+    }
+
+    pub(super) fn lock_file(&self) -> PathBuf {
+        self.root.join("LOCK")
+    }
+
+    pub(super) fn superblock(&self) -> PathBuf {
+        self.root.join("SUPERBLOCK")
+    }
+
+    pub(super) fn segment(&self, id: SegmentId) -> PathBuf {
+        self.log.join(id.to_string())
+    }
+
+    pub(super) fn temporary(path: &Path) -> PathBuf {
+        let mut name = path.as_os_str().to_os_string();
+        name.push(".tmp");
+        name.into()
+    }
+
+    /// The log's segments in order. None if there is no log directory.
+    pub(super) fn segments(&self) -> Result<Vec<SegmentId>, LogError> {
+        let mut segments: Vec<_> = self
+            .log_names()?
+            .iter()
+            .filter_map(|name| {
+                let number = name.strip_suffix(".seg")?.parse().ok()?;
+                let id = SegmentId::new(Lsn::new(number));
+                (id.to_string() == *name).then_some(id)
+            })
+            .collect();
+        segments.sort_unstable();
+        Ok(segments)
+    }
+
+    /// Removes what an interrupted creation of a segment left.
+    pub(super) fn remove_temporaries(&self) -> Result<(), LogError> {
+        for name in self.log_names()? {
+            if name.ends_with(".seg.tmp") {
+                let path = self.log.join(name);
+                self.remove_if_there(&path)
+                    .map_err(|error| LogError::io("remove", &path, error))?;
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn remove_if_there(&self, path: &Path) -> io::Result<()> {
+        match self.vfs.remove(path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    fn log_names(&self) -> Result<Vec<String>, LogError> {
+        match self.vfs.read_dir(&self.log) {
+            Ok(names) => Ok(names
+                .into_iter()
+                .filter_map(|name| name.into_string().ok())
+                .collect()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+            Err(error) => Err(LogError::io("list", &self.log, error)),
+        }
+    }
+
+    pub(super) fn sync_log(&self) -> Result<(), LogError> {
+        self.vfs
+            .sync_dir(&self.log)
+            .map_err(|error| LogError::io("sync", &self.log, error))
+    }
+
+    /// Makes a segment that is zero-filled up to `prepared`, or replaces the one of its name. It
+    /// is whole and durable under its name when this returns, and not there if this fails.
+    ///
+    /// A lack of room is [`LogError::OutOfSpace`]; nothing has changed then.
+    pub(super) fn create_segment(
+        &self,
+        database: Uuid,
+        id: SegmentId,
+        prepared: u64,
+    ) -> Result<Segment, LogError> {
+        let path = self.segment(id);
+        let temporary = Self::temporary(&path);
+        let (high, low) = Uuid::new_v4().as_u64_pair();
+        let header = SegmentHeader {
+            database,
+            base: id.base().get(),
+            salt: high ^ low,
+        };
+        let file = self
+            .write_temporary(&temporary, &header, prepared)
+            .and_then(|file| {
+                self.vfs.rename(&temporary, &path)?;
+                Ok(file)
+            })
+            .map_err(|error| {
+                // If it stays, it takes only space until the next open.
+                let _ = self.vfs.remove(&temporary);
+                LogError::space("create", &path, error)
+            })?;
+        self.sync_log()?;
+        Ok(Segment {
+            id,
+            salt: header.salt,
+            path,
+            file,
+        })
+    }
+
+    fn write_temporary(
+        &self,
+        path: &Path,
+        header: &SegmentHeader,
+        prepared: u64,
+    ) -> io::Result<Arc<dyn VfsFile>> {
+        self.remove_if_there(path)?;
+        let file = self.vfs.open(path, OpenMode::CreateNew)?;
+        file.write_all_at(&header.encode(), 0)?;
+        file.prepare(SEGMENT_HEADER_BYTES, prepared)?;
+        file.sync_all()?;
+        Ok(file)
+    }
+}

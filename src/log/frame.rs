@@ -1,0 +1,124 @@
+//! The bytes of a frame.
+
+use super::checksum::{Role, seeded};
+use super::fields::Fields;
+
+pub(super) const HEADER_BYTES: usize = 40;
+pub(super) const ALIGNMENT: u64 = 8;
+
+const MAGIC: u32 = u32::from_le_bytes(*b"SWFR");
+const KIND_RECORDS: u8 = 1;
+const CHECKED_BYTES: usize = HEADER_BYTES - 4;
+const PADDING: [u8; 8] = [0; 8];
+
+/// A frame's header, once its checksum was found right.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct FrameHeader {
+    pub(super) payload_len: u32,
+    pub(super) records: u32,
+    pub(super) lsn: u64,
+    pub(super) synced_lsn: u64,
+    payload_crc: u32,
+}
+
+/// Why bytes are not a frame's header.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum BadHeader {
+    /// They are not one, or a damaged one; the text says which.
+    Invalid(&'static str),
+    /// They are one, and whole, but of a later version of the format.
+    Newer(String),
+}
+
+impl FrameHeader {
+    /// Reads a header. Its LSN is checked with it, but may not be the expected one.
+    pub(super) fn decode(bytes: &[u8], salt: u64) -> Result<Self, BadHeader> {
+        Self::fields(bytes, salt).unwrap_or(Err(BadHeader::Invalid("the frame header is cut off")))
+    }
+
+    fn fields(bytes: &[u8], salt: u64) -> Option<Result<Self, BadHeader>> {
+        let checked = bytes.get(..CHECKED_BYTES)?;
+        let mut fields = Fields::new(bytes);
+        if fields.u32()? != MAGIC {
+            return Some(Err(BadHeader::Invalid("no frame begins here")));
+        }
+        let kind = fields.u8()?;
+        let flags = fields.u8()?;
+        let reserved = fields.u16()?;
+        let header = Self {
+            payload_len: fields.u32()?,
+            records: fields.u32()?,
+            lsn: fields.u64()?,
+            synced_lsn: fields.u64()?,
+            payload_crc: fields.u32()?,
+        };
+        if fields.u32()? != seeded(salt, header.lsn, Role::Header, &[checked]) {
+            return Some(Err(BadHeader::Invalid(
+                "the frame header's checksum is wrong",
+            )));
+        }
+        if kind != KIND_RECORDS || flags != 0 || reserved != 0 {
+            return Some(Err(BadHeader::Newer(format!(
+                "a frame of kind {kind} with flags {flags:#04x} and reserved bytes {reserved:#06x}"
+            ))));
+        }
+        if header.payload_len == 0 || header.records == 0 || header.synced_lsn > header.lsn {
+            return Some(Err(BadHeader::Invalid("the frame header is impossible")));
+        }
+        Some(Ok(header))
+    }
+
+    /// The whole frame's length in bytes, padding included.
+    pub(super) fn frame_bytes(&self) -> u64 {
+        frame_bytes(u64::from(self.payload_len))
+    }
+
+    /// The LSN after the frame's last record.
+    pub(super) fn end(&self) -> u64 {
+        self.lsn.saturating_add(u64::from(self.records))
+    }
+
+    /// Whether these bytes, the frame without its header, are what was written.
+    pub(super) fn covers(&self, payload_and_padding: &[u8], salt: u64) -> bool {
+        seeded(salt, self.lsn, Role::Payload, &[payload_and_padding]) == self.payload_crc
+    }
+}
+
+/// The length in bytes of a frame with this much payload, padding included.
+pub(super) fn frame_bytes(payload_len: u64) -> u64 {
+    HEADER_BYTES as u64 + payload_len.next_multiple_of(ALIGNMENT)
+}
+
+/// Appends a frame. The caller has checked that neither `records` nor `payload` is empty and that
+/// the payload's length fits.
+pub(super) fn encode(
+    to: &mut Vec<u8>,
+    salt: u64,
+    lsn: u64,
+    synced_lsn: u64,
+    records: u32,
+    payload: &[u8],
+) {
+    let start = to.len();
+    let padding = PADDING
+        .get(..payload.len().next_multiple_of(PADDING.len()) - payload.len())
+        .unwrap_or_default();
+    to.reserve(HEADER_BYTES + payload.len() + padding.len());
+    to.extend_from_slice(&MAGIC.to_le_bytes());
+    to.extend_from_slice(&[KIND_RECORDS, 0, 0, 0]);
+    to.extend_from_slice(
+        &u32::try_from(payload.len())
+            .unwrap_or(u32::MAX)
+            .to_le_bytes(),
+    );
+    to.extend_from_slice(&records.to_le_bytes());
+    to.extend_from_slice(&lsn.to_le_bytes());
+    to.extend_from_slice(&synced_lsn.to_le_bytes());
+    let payload_crc = seeded(salt, lsn, Role::Payload, &[payload, padding]);
+    to.extend_from_slice(&payload_crc.to_le_bytes());
+    let checked = to.get(start..).unwrap_or_default();
+    let header_crc = seeded(salt, lsn, Role::Header, &[checked]);
+    to.extend_from_slice(&header_crc.to_le_bytes());
+    to.extend_from_slice(payload);
+    to.extend_from_slice(padding);
+}

@@ -1,0 +1,264 @@
+//! [`Log`]: the handle of an open log.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use bytes::Bytes;
+use parking_lot::{Condvar, Mutex};
+
+use super::background::Background;
+use super::batch::Batch;
+use super::directory::Directory;
+use super::recovery::recover;
+use super::segment_table::SegmentTable;
+use super::shared::Shared;
+use super::state::{Active, State};
+use super::{
+    CommitSink, Durability, FrameAddress, LogError, LogOptions, Lsn, RecoveryReport, Replay, Ticket,
+};
+use crate::vfs::{LockError, Vfs, VfsLock, create_dirs};
+
+/// An open log. `T` is what is submitted with each frame for the [`CommitSink`].
+///
+/// Every method may be called from any thread. Dropping it closes it, but hides whether that
+/// succeeded; [`close`](Self::close) tells.
+pub struct Log<T: Send + 'static> {
+    shared: Arc<Shared<T>>,
+    background: Background,
+    closed: bool,
+    /// Held to the end.
+    lock: Option<Box<dyn VfsLock>>,
+}
+
+/// What a log consists of, and what it has done since it was opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LogStats {
+    /// The length of all its frames and segment headers in bytes. More is taken on disk while the
+    /// log is open: the space prepared ahead.
+    pub bytes: u64,
+    /// How many segments it has.
+    pub segments: u64,
+    /// How many frames were committed since it was opened.
+    pub commits: u64,
+    /// How many times it was synced for commits since it was opened.
+    pub syncs: u64,
+}
+
+impl<T: Send + 'static> Log<T> {
+    /// Opens the log in the directory `dir`, or makes one, directory included. Every frame in it is
+    /// given to `replay` first, in LSN order; then `sink` is told of each new one.
+    ///
+    /// # Errors
+    /// [`LogError::Locked`] if it is open already. [`LogError::Corrupt`] and its siblings if
+    /// something that was durable is damaged or missing, or if `replay` fails; nothing on the
+    /// medium has changed then. [`LogError::Io`] and [`LogError::OutOfSpace`] from the file system.
+    pub fn open(
+        vfs: Arc<dyn Vfs>,
+        dir: &Path,
+        options: LogOptions,
+        replay: &mut Replay<'_>,
+        sink: Arc<dyn CommitSink<T>>,
+    ) -> Result<(Self, RecoveryReport), LogError> {
+        create_dirs(vfs.as_ref(), dir).map_err(|error| LogError::io("create", dir, error))?;
+        let directory = Directory::new(vfs, dir);
+        let lock = lock(&directory)?;
+        let recovered = recover(&directory, options.segment_bytes, replay)?;
+
+        let segment = Arc::new(recovered.active);
+        let active = Active::open(
+            &directory,
+            Arc::clone(&segment),
+            recovered.offset,
+            recovered.prepared,
+            options.segment_bytes,
+        )?;
+        let segments = SegmentTable::new(directory.clone(), recovered.sealed);
+        let segment_count = segments.len() + 1;
+        segments.insert(segment);
+        let next_lsn = recovered.next_lsn;
+        let state = State {
+            next_lsn,
+            acked: next_lsn,
+            durable: next_lsn,
+            watermark: recovered.superblock.current().watermark,
+            sealed_bytes: recovered.bytes - recovered.offset,
+            active,
+            pending: Batch::default(),
+            spare: Batch::default(),
+            leading: false,
+            preparing: false,
+            exclusive: false,
+            crowded: false,
+            poison: None,
+            waiters: BTreeMap::new(),
+            sync_waiters: Vec::new(),
+            sync_target: 0,
+            sync_due: None,
+            lead_wanted: false,
+            committer_asleep: false,
+            prepare_wanted: false,
+            stop: false,
+            segments: segment_count,
+            commits: 0,
+            syncs: 0,
+        };
+        let mut log = Self {
+            shared: Arc::new(Shared {
+                directory,
+                options,
+                sink,
+                segments,
+                superblock: Mutex::new(recovered.superblock),
+                acked: AtomicU64::new(next_lsn),
+                failed: AtomicBool::new(false),
+                state: Mutex::new(state),
+                changed: Condvar::new(),
+                committer: Condvar::new(),
+                preparer: Condvar::new(),
+            }),
+            background: Background::default(),
+            closed: false,
+            lock: Some(lock),
+        };
+        log.background.start(&log.shared)?;
+        Ok((log, recovered.report))
+    }
+
+    /// Queues a frame of `records` records and gives it the next LSNs. `note` goes to the sink with
+    /// it. `durability` is the log's own unless given.
+    ///
+    /// Returns at once, except when space has to be prepared first, a segment is full, or very much
+    /// is queued.
+    ///
+    /// # Errors
+    /// [`LogError::InvalidFrame`] if there is nothing in it, or more than
+    /// [`MAX_FRAME_BYTES`](super::MAX_FRAME_BYTES). [`LogError::OutOfSpace`] if there is no room: nothing of
+    /// the frame is kept, and the log goes on. [`LogError::Poisoned`] after a failure.
+    pub fn submit(
+        &self,
+        records: u32,
+        payload: &[u8],
+        note: T,
+        durability: Option<Durability>,
+    ) -> Result<Ticket<T>, LogError> {
+        let durability = durability.unwrap_or(self.shared.options.durability);
+        let (lsn, end) = self.shared.submit(records, payload, note, durability)?;
+        Ok(Ticket::new(Arc::clone(&self.shared), lsn, end))
+    }
+
+    /// The payload of a frame that was replayed or that the sink was told of. Its checksums are
+    /// verified each time.
+    ///
+    /// # Errors
+    /// [`LogError::Corrupt`] if the frame is damaged, or is not at this place.
+    /// [`LogError::Poisoned`] if the log failed before the frame was known to be durable.
+    /// [`LogError::Io`] from the file system.
+    pub fn read(&self, at: FrameAddress) -> Result<Bytes, LogError> {
+        let segment = self.shared.segments.segment_of(at)?;
+        let read = segment.read(at);
+        if self.shared.failed.load(Ordering::Acquire) {
+            let state = self.shared.state.lock();
+            if let Some(error) = state.poisoned()
+                && at.end().get() > state.durable
+            {
+                return Err(error);
+            }
+        }
+        read
+    }
+
+    /// Blocks until everything submitted so far is durable.
+    ///
+    /// # Errors
+    /// [`LogError::Poisoned`] if the log failed, now or before.
+    pub fn sync(&self) -> Result<(), LogError> {
+        self.shared.sync()
+    }
+
+    /// Every record below this LSN is durable.
+    pub fn durable_lsn(&self) -> Lsn {
+        Lsn::new(self.shared.state.lock().durable)
+    }
+
+    /// The LSN that the next record gets.
+    pub fn next_lsn(&self) -> Lsn {
+        Lsn::new(self.shared.state.lock().next_lsn)
+    }
+
+    /// Counts and lengths.
+    pub fn stats(&self) -> LogStats {
+        let state = self.shared.state.lock();
+        LogStats {
+            bytes: state.bytes(),
+            segments: state.segments,
+            commits: state.commits,
+            syncs: state.syncs,
+        }
+    }
+
+    /// Writes and syncs everything, gives back the space prepared ahead and marks the log as
+    /// closed, so that the next open knows its exact end.
+    ///
+    /// # Errors
+    /// [`LogError::Poisoned`] if the log failed, now or before. It is closed all the same; the next
+    /// open recovers.
+    pub fn close(mut self) -> Result<(), LogError> {
+        self.shut()
+    }
+
+    fn shut(&mut self) -> Result<(), LogError> {
+        if std::mem::replace(&mut self.closed, true) {
+            return Ok(());
+        }
+        self.background.stop(&self.shared);
+        let shut = self.shared.shut();
+        self.lock = None;
+        shut
+    }
+}
+
+impl<T: Send + 'static> Drop for Log<T> {
+    fn drop(&mut self) {
+        if let Err(error) = self.shut() {
+            tracing::warn!(%error, "the log was not closed cleanly; the next open recovers");
+        }
+    }
+}
+
+impl<T: Send + 'static> fmt::Debug for Log<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Log")
+            .field("directory", &self.shared.directory.root())
+            .finish_non_exhaustive()
+    }
+}
+
+impl<T: Send + 'static> Shared<T> {
+    fn shut(&self) -> Result<(), LogError> {
+        let mut state = self.state.lock();
+        self.make_exclusive(&mut state)?;
+        let end = state.next_lsn;
+        let shut = self.seal(state).and_then(|()| {
+            if let Some(error) = self.state.lock().poisoned() {
+                return Err(error);
+            }
+            self.superblock.lock().update(|superblock| {
+                superblock.watermark = end;
+                superblock.clean = true;
+            })
+        });
+        // `exclusive` stays set: nothing is ever written again.
+        shut.inspect_err(|error| self.poison(error.clone()))
+    }
+}
+
+fn lock(directory: &Directory) -> Result<Box<dyn VfsLock>, LogError> {
+    let path = directory.lock_file();
+    directory.vfs.lock(&path).map_err(|error| match error {
+        LockError::Held { holder } => LogError::Locked { path, holder },
+        LockError::Io(error) => LogError::io("lock", &path, error),
+    })
+}

@@ -1,0 +1,152 @@
+//! [`SegmentScan`]: a segment's bytes read from front to back, in bounded memory.
+
+use std::io;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::LogError;
+use super::frame::{ALIGNMENT, BadHeader, FrameHeader, HEADER_BYTES};
+use crate::vfs::VfsFile;
+
+const CHUNK: u64 = 256 * 1024;
+
+/// A segment's bytes, read in chunks. It holds one chunk or one frame, whichever is longer.
+pub(super) struct SegmentScan {
+    file: Arc<dyn VfsFile>,
+    path: PathBuf,
+    len: u64,
+    window: Vec<u8>,
+    window_start: u64,
+}
+
+/// What is at some place of a segment.
+pub(super) enum Found {
+    /// A valid frame; the range is that of its payload in the file.
+    Frame(FrameHeader, Range<u64>),
+    /// No valid frame, and why.
+    Bad(&'static str),
+    /// The end of the file.
+    End,
+}
+
+impl SegmentScan {
+    pub(super) fn new(file: Arc<dyn VfsFile>, path: &Path) -> Result<Self, LogError> {
+        let len = file
+            .len()
+            .map_err(|error| LogError::io("measure", path, error))?;
+        Ok(Self {
+            file,
+            path: path.to_path_buf(),
+            len,
+            window: Vec::new(),
+            window_start: 0,
+        })
+    }
+
+    pub(super) fn len(&self) -> u64 {
+        self.len
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Those bytes of the range that the file has.
+    pub(super) fn bytes(&mut self, range: Range<u64>) -> Result<&[u8], LogError> {
+        let end = range.end.min(self.len);
+        let start = range.start.min(end);
+        let window_end = self.window_start + self.window.len() as u64;
+        if start < self.window_start || end > window_end {
+            let length = (end - start).max(CHUNK).min(self.len - start);
+            self.window.clear();
+            self.window.resize(self.in_memory(length)?, 0);
+            self.window_start = start;
+            self.file
+                .read_exact_at(&mut self.window, start)
+                .map_err(|error| LogError::io("read", &self.path, error))?;
+        }
+        let from = self.in_memory(start - self.window_start)?;
+        let to = self.in_memory(end - self.window_start)?;
+        Ok(self.window.get(from..to).unwrap_or_default())
+    }
+
+    /// What is at `offset`, where the frame with the LSN `lsn` belongs.
+    pub(super) fn frame(&mut self, offset: u64, lsn: u64, salt: u64) -> Result<Found, LogError> {
+        if offset >= self.len {
+            return Ok(Found::End);
+        }
+        let body = offset + HEADER_BYTES as u64;
+        let header = match FrameHeader::decode(self.bytes(offset..body)?, salt) {
+            Ok(header) => header,
+            Err(BadHeader::Invalid(reason)) => return Ok(Found::Bad(reason)),
+            Err(BadHeader::Newer(what)) => {
+                return Err(LogError::NewerFormat {
+                    path: self.path.clone(),
+                    offset,
+                    what,
+                });
+            }
+        };
+        if header.lsn != lsn {
+            return Ok(Found::Bad("a frame of other records is at this place"));
+        }
+        let end = offset.saturating_add(header.frame_bytes());
+        if end > self.len {
+            return Ok(Found::Bad("the file ends before the frame does"));
+        }
+        if !header.covers(self.bytes(body..end)?, salt) {
+            return Ok(Found::Bad("the payload's checksum is wrong"));
+        }
+        Ok(Found::Frame(
+            header,
+            body..body + u64::from(header.payload_len),
+        ))
+    }
+
+    /// The highest LSN up to which a valid header at or after `offset`, of a frame at or after
+    /// `lsn`, says that the log was durable.
+    pub(super) fn durable_by_later_headers(
+        &mut self,
+        offset: u64,
+        lsn: u64,
+        salt: u64,
+    ) -> Result<u64, LogError> {
+        let mut durable = 0;
+        let mut at = offset;
+        while at < self.len {
+            let bytes = self.bytes(at..at + HEADER_BYTES as u64)?;
+            if let Ok(header) = FrameHeader::decode(bytes, salt)
+                && header.lsn >= lsn
+            {
+                durable = durable.max(header.synced_lsn);
+            }
+            at += ALIGNMENT;
+        }
+        Ok(durable)
+    }
+
+    /// The byte after the last one from `offset` on that is not zero; `offset` if all are.
+    pub(super) fn end_of_content(&mut self, offset: u64) -> Result<u64, LogError> {
+        let mut end = offset;
+        let mut at = offset;
+        while at < self.len {
+            let to = self.len.min(at + CHUNK);
+            if let Some(last) = self.bytes(at..to)?.iter().rposition(|byte| *byte != 0) {
+                end = at + last as u64 + 1;
+            }
+            at = to;
+        }
+        Ok(end)
+    }
+
+    fn in_memory(&self, length: u64) -> Result<usize, LogError> {
+        usize::try_from(length).map_err(|_| {
+            LogError::io(
+                "read",
+                &self.path,
+                io::Error::from(io::ErrorKind::OutOfMemory),
+            )
+        })
+    }
+}

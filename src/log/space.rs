@@ -1,0 +1,311 @@
+//! Space: zero-filled ahead of the writer, and a new segment when the old one is full.
+//!
+//! A commit is accepted only once its bytes have space, so running out of it fails that commit
+//! and nothing else.
+
+use std::sync::Arc;
+
+use parking_lot::MutexGuard;
+
+use super::commit::{PanicGuard, write};
+use super::directory::Directory;
+use super::segment::Segment;
+use super::segment_header::SEGMENT_HEADER_BYTES;
+use super::shared::Shared;
+use super::state::{Active, State};
+use super::{LogError, Lsn, SegmentId};
+use crate::vfs::OpenMode;
+
+const STEP_MIN: u64 = 128 * 1024;
+const STEP_MAX: u64 = 8 * 1024 * 1024;
+/// At most this much is filled while a commit waits for a new segment.
+const FIRST_STEP_MAX: u64 = 1024 * 1024;
+/// Space is filled and synced in pieces of this size, since a commit's own sync may have to carry
+/// one of them.
+const PIECE: u64 = 256 * 1024;
+/// Submitters wait when this much is pending.
+const PENDING_MAX: usize = 32 * 1024 * 1024;
+
+/// How much space is kept ahead of the writer, for a log of this length.
+fn step(log_bytes: u64) -> u64 {
+    (log_bytes / 8).clamp(STEP_MIN, STEP_MAX)
+}
+
+/// Up to where a new segment has space.
+pub(super) fn first_step(log_bytes: u64, segment_bytes: u64) -> u64 {
+    step(log_bytes)
+        .min(FIRST_STEP_MAX)
+        .min(segment_bytes)
+        .max(SEGMENT_HEADER_BYTES)
+}
+
+impl Active {
+    /// A segment for writing from `offset` on.
+    pub(super) fn open(
+        directory: &Directory,
+        segment: Arc<Segment>,
+        offset: u64,
+        prepared: u64,
+        segment_bytes: u64,
+    ) -> Result<Self, LogError> {
+        let preparer = directory
+            .vfs
+            .open(&segment.path, OpenMode::ReadWrite)
+            .map_err(|error| LogError::io("open", &segment.path, error))?;
+        Ok(Self {
+            segment,
+            preparer,
+            offset,
+            prepared,
+            capacity: segment_bytes.max(offset),
+        })
+    }
+}
+
+impl<T: Send + 'static> Shared<T> {
+    /// Waits until a frame of `length` bytes has space at the end of the log.
+    pub(super) fn reserve<'a>(
+        &'a self,
+        mut state: MutexGuard<'a, State<T>>,
+        length: u64,
+    ) -> Result<MutexGuard<'a, State<T>>, LogError> {
+        loop {
+            if let Some(error) = state.poisoned() {
+                return Err(error);
+            }
+            let end = state.active.offset.saturating_add(length);
+            if state.exclusive {
+                self.changed.wait(&mut state);
+            } else if state.pending.bytes.len() > PENDING_MAX {
+                if state.can_lead() {
+                    self.lead(state);
+                    state = self.state.lock();
+                } else {
+                    state.crowded = true;
+                    self.changed.wait(&mut state);
+                }
+            } else if end <= state.active.prepared {
+                return Ok(state);
+            } else if end <= state.active.capacity {
+                if state.preparing {
+                    self.changed.wait(&mut state);
+                } else {
+                    state = self.prepare_for(state, end)?;
+                }
+            } else if state.active.offset == SEGMENT_HEADER_BYTES {
+                state.active.capacity = end;
+            } else {
+                state = self.roll(state)?;
+            }
+        }
+    }
+
+    /// Asks the preparer thread for space if there is little.
+    pub(super) fn want_space(&self, state: &mut State<T>) {
+        let active = &state.active;
+        let left = active.prepared.saturating_sub(active.offset);
+        if !state.prepare_wanted
+            && active.prepared < active.capacity
+            && left < step(state.bytes()) / 2
+        {
+            state.prepare_wanted = true;
+            self.preparer.notify_one();
+        }
+    }
+
+    /// Extends the space ahead of the writer. The caller has seen that nobody prepares.
+    pub(super) fn prepare_ahead<'a>(
+        &'a self,
+        mut state: MutexGuard<'a, State<T>>,
+    ) -> Result<MutexGuard<'a, State<T>>, LogError> {
+        loop {
+            let goal = state.active.offset.saturating_add(step(state.bytes()));
+            let to = state
+                .active
+                .prepared
+                .saturating_add(PIECE)
+                .min(goal)
+                .min(state.active.capacity);
+            if to <= state.active.prepared
+                || state.preparing
+                || state.exclusive
+                || state.poison.is_some()
+            {
+                return Ok(state);
+            }
+            state = self.prepare(state, to)?;
+        }
+    }
+
+    /// Extends the space up to `end`, and somewhat further if there is room.
+    fn prepare_for<'a>(
+        &'a self,
+        state: MutexGuard<'a, State<T>>,
+        end: u64,
+    ) -> Result<MutexGuard<'a, State<T>>, LogError> {
+        let generous = state
+            .active
+            .prepared
+            .saturating_add(STEP_MIN)
+            .max(end)
+            .min(state.active.capacity);
+        match self.prepare(state, generous) {
+            Err(LogError::OutOfSpace { .. }) if generous > end => {
+                let state = self.state.lock();
+                if state.preparing || state.exclusive || state.active.prepared >= end {
+                    return Ok(state);
+                }
+                self.prepare(state, end)
+            }
+            outcome => outcome,
+        }
+    }
+
+    fn prepare<'a>(
+        &'a self,
+        mut state: MutexGuard<'a, State<T>>,
+        to: u64,
+    ) -> Result<MutexGuard<'a, State<T>>, LogError> {
+        state.preparing = true;
+        let from = state.active.prepared;
+        let segment = Arc::clone(&state.active.segment);
+        let file = Arc::clone(&state.active.preparer);
+        drop(state);
+
+        let guard = PanicGuard(self);
+        // A failed sync may be about the frames in front of the space, so it is never recoverable.
+        let prepared = file
+            .prepare(from, to)
+            .map_err(|error| LogError::space("prepare space in", &segment.path, error))
+            .and_then(|()| {
+                file.sync_data()
+                    .map_err(|error| LogError::io("sync", &segment.path, error))
+            });
+        std::mem::forget(guard);
+
+        match prepared {
+            Err(error @ LogError::OutOfSpace { .. }) => {
+                self.state.lock().preparing = false;
+                self.changed.notify_all();
+                Err(error)
+            }
+            Err(error) => {
+                self.poison(error);
+                Ok(self.state.lock())
+            }
+            Ok(()) => {
+                let mut state = self.state.lock();
+                if state.poison.is_none() {
+                    state.preparing = false;
+                    state.active.prepared = to;
+                    self.changed.notify_all();
+                }
+                Ok(state)
+            }
+        }
+    }
+
+    /// Waits until nobody else writes, and keeps others from beginning.
+    pub(super) fn make_exclusive(
+        &self,
+        state: &mut MutexGuard<'_, State<T>>,
+    ) -> Result<(), LogError> {
+        while state.exclusive && state.poison.is_none() {
+            self.changed.wait(state);
+        }
+        state.exclusive = true;
+        while (state.leading || state.preparing) && state.poison.is_none() {
+            self.changed.wait(state);
+        }
+        match state.poisoned() {
+            Some(error) => {
+                state.exclusive = false;
+                Err(error)
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Seals the active segment and begins the next one.
+    fn roll<'a>(
+        &'a self,
+        mut state: MutexGuard<'a, State<T>>,
+    ) -> Result<MutexGuard<'a, State<T>>, LogError> {
+        self.make_exclusive(&mut state)?;
+        let rolled = self.seal(state).and_then(|()| self.begin_segment());
+        let mut state = match rolled {
+            Ok(()) => self.state.lock(),
+            Err(error @ LogError::OutOfSpace { .. }) => {
+                self.state.lock().exclusive = false;
+                self.changed.notify_all();
+                return Err(error);
+            }
+            Err(error) => {
+                self.poison(error);
+                return Ok(self.state.lock());
+            }
+        };
+        state.exclusive = false;
+        self.changed.notify_all();
+        self.want_space(&mut state);
+        Ok(state)
+    }
+
+    /// Writes what is pending, syncs and trims the active segment, and acknowledges. The caller has
+    /// the log for himself and keeps it.
+    pub(super) fn seal(&self, mut state: MutexGuard<'_, State<T>>) -> Result<(), LogError> {
+        let batch = state.take_pending();
+        let end = state.next_lsn;
+        let segment = Arc::clone(&state.active.segment);
+        let trimmed = state.active.offset;
+        let offset = trimmed - batch.bytes.len() as u64;
+        state.active.prepared = trimmed;
+        drop(state);
+
+        let guard = PanicGuard(self);
+        let sealed = write(&segment, &batch, offset).and_then(|()| {
+            segment
+                .file
+                .set_len(trimmed)
+                .and_then(|()| segment.file.sync_all())
+                .map_err(|error| LogError::io("seal", &segment.path, error))
+        });
+        if sealed.is_ok() {
+            self.acknowledge(batch, end, true);
+        }
+        std::mem::forget(guard);
+        sealed
+    }
+
+    fn begin_segment(&self) -> Result<(), LogError> {
+        let (base, bytes) = {
+            let state = self.state.lock();
+            if let Some(error) = state.poisoned() {
+                return Err(error);
+            }
+            (state.next_lsn, state.bytes())
+        };
+        let database = self.superblock.lock().current().database;
+        let prepared = first_step(bytes, self.options.segment_bytes);
+        let id = SegmentId::new(Lsn::new(base));
+        let segment = Arc::new(self.directory.create_segment(database, id, prepared)?);
+        let active = Active::open(
+            &self.directory,
+            Arc::clone(&segment),
+            SEGMENT_HEADER_BYTES,
+            prepared,
+            self.options.segment_bytes,
+        )?;
+        self.superblock.lock().update(|superblock| {
+            superblock.watermark = superblock.watermark.max(base);
+            superblock.newest_segment = base;
+        })?;
+        self.segments.insert(segment);
+        let mut state = self.state.lock();
+        state.watermark = state.watermark.max(base);
+        state.sealed_bytes = bytes;
+        state.segments += 1;
+        state.active = active;
+        Ok(())
+    }
+}

@@ -1,0 +1,165 @@
+//! [`State`]: what the log's threads agree on under its lock.
+
+use std::collections::BTreeMap;
+use std::mem;
+use std::sync::Arc;
+use std::task::Waker;
+use std::time::Instant;
+
+use super::LogError;
+use super::batch::Batch;
+use super::parker::Parker;
+use super::segment::Segment;
+use crate::vfs::VfsFile;
+
+/// The segment that is written to.
+#[derive(Debug)]
+pub(super) struct Active {
+    pub(super) segment: Arc<Segment>,
+    /// A second handle of the same file, so that a failed sync is reported to both the thread that
+    /// prepares space and the one that commits.
+    pub(super) preparer: Arc<dyn VfsFile>,
+    /// Where the next frame goes.
+    pub(super) offset: u64,
+    /// Up to where there is space.
+    pub(super) prepared: u64,
+    /// Up to where there may be.
+    pub(super) capacity: u64,
+}
+
+/// Whom to wake.
+#[derive(Debug)]
+pub(super) enum Wake {
+    Thread(Arc<Parker>),
+    Task(Waker),
+}
+
+impl Wake {
+    pub(super) fn wake(self) {
+        match self {
+            Self::Thread(parker) => parker.wake(),
+            Self::Task(waker) => waker.wake(),
+        }
+    }
+}
+
+/// What the log's threads agree on under its lock.
+#[derive(Debug)]
+pub(super) struct State<T> {
+    pub(super) next_lsn: u64,
+    /// Every frame below is acknowledged.
+    pub(super) acked: u64,
+    /// Every record below is durable.
+    pub(super) durable: u64,
+    /// The superblock knows that every record below is durable.
+    pub(super) watermark: u64,
+    pub(super) active: Active,
+    pub(super) pending: Batch<T>,
+    /// An empty batch, kept for its memory.
+    pub(super) spare: Batch<T>,
+
+    /// Somebody writes a batch.
+    pub(super) leading: bool,
+    /// Somebody extends the active segment.
+    pub(super) preparing: bool,
+    /// Somebody has, or is about to have, the log for himself: to change segments or to close.
+    pub(super) exclusive: bool,
+    /// Somebody waits for pending frames to become fewer.
+    pub(super) crowded: bool,
+    /// The first failure. Nothing is written after it.
+    pub(super) poison: Option<Arc<LogError>>,
+
+    /// Who waits for a frame to be acknowledged, by the LSN at which the frame ends.
+    pub(super) waiters: BTreeMap<u64, Wake>,
+    /// Who waits for all below an LSN to be durable.
+    pub(super) sync_waiters: Vec<(u64, Arc<Parker>)>,
+    /// The highest LSN that one of those waits for.
+    pub(super) sync_target: u64,
+    /// When something written and not synced is to be synced at the latest.
+    pub(super) sync_due: Option<Instant>,
+
+    /// The committer thread is asked to lead.
+    pub(super) lead_wanted: bool,
+    /// The committer thread sleeps until it is told of a commit.
+    pub(super) committer_asleep: bool,
+    /// The preparer thread is asked for space.
+    pub(super) prepare_wanted: bool,
+    /// The threads are to end.
+    pub(super) stop: bool,
+
+    /// The length of the sealed segments.
+    pub(super) sealed_bytes: u64,
+    pub(super) segments: u64,
+    pub(super) commits: u64,
+    pub(super) syncs: u64,
+}
+
+impl<T> State<T> {
+    pub(super) fn can_lead(&self) -> bool {
+        !self.leading && !self.exclusive && self.poison.is_none()
+    }
+
+    pub(super) fn poisoned(&self) -> Option<LogError> {
+        self.poison.as_ref().map(|cause| LogError::Poisoned {
+            cause: Arc::clone(cause),
+        })
+    }
+
+    /// The whole log's length.
+    pub(super) fn bytes(&self) -> u64 {
+        self.sealed_bytes + self.active.offset
+    }
+
+    pub(super) fn take_pending(&mut self) -> Batch<T> {
+        mem::replace(&mut self.pending, mem::take(&mut self.spare))
+    }
+
+    /// Those whose wait is over: the next leader first, so that it gets going while the others
+    /// are woken.
+    pub(super) fn take_satisfied(&mut self) -> Vec<Wake> {
+        let mut satisfied = Vec::new();
+        if !self.pending.frames.is_empty() && self.can_lead() {
+            let mut next = self.waiters.range(self.acked + 1..).map(|(_, wake)| wake);
+            let first = next.next();
+            let thread = first.into_iter().chain(next).find_map(|wake| match wake {
+                Wake::Thread(parker) => Some(Arc::clone(parker)),
+                Wake::Task(_) => None,
+            });
+            match (thread, first) {
+                (Some(parker), _) => satisfied.push(Wake::Thread(parker)),
+                (None, Some(_)) => self.lead_wanted = true,
+                // Whoever is about to wait will lead.
+                (None, None) => {}
+            }
+        }
+        while let Some(entry) = self.waiters.first_entry()
+            && *entry.key() <= self.acked
+        {
+            satisfied.push(entry.remove());
+        }
+        let durable = self.durable;
+        let leaderless = self.can_lead();
+        self.sync_waiters.retain(|(target, parker)| {
+            // One that is not satisfied must look again: it may have to lead.
+            let waits = *target > durable && !leaderless;
+            if !waits {
+                satisfied.push(Wake::Thread(Arc::clone(parker)));
+            }
+            waits
+        });
+        satisfied
+    }
+
+    /// Everybody who waits for anything.
+    pub(super) fn take_all_waiters(&mut self) -> Vec<Wake> {
+        let sync_waiters = mem::take(&mut self.sync_waiters);
+        mem::take(&mut self.waiters)
+            .into_values()
+            .chain(
+                sync_waiters
+                    .into_iter()
+                    .map(|(_, parker)| Wake::Thread(parker)),
+            )
+            .collect()
+    }
+}

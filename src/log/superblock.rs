@@ -1,0 +1,79 @@
+//! [`Superblock`]: the bytes of one of its two slots.
+
+use uuid::Uuid;
+
+use super::fields::Fields;
+
+pub(super) const SLOT_BYTES: usize = 4096;
+
+const MAGIC: [u8; 8] = *b"STEPWELL";
+const VERSION: u32 = 1;
+const FLAG_CLEAN: u32 = 1;
+const CHECKED_BYTES: usize = SLOT_BYTES - 4;
+
+/// What is known of the database outside its log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Superblock {
+    pub(super) database: Uuid,
+    /// Counts the updates; of two slots the higher one is newer.
+    pub(super) epoch: u64,
+    /// Every record below this LSN was durable.
+    pub(super) watermark: u64,
+    /// The base LSN of the newest segment; 0 while there has never been one.
+    pub(super) newest_segment: u64,
+    /// The log was closed after its last record, which is the one before the watermark.
+    pub(super) clean: bool,
+}
+
+/// Why a slot cannot be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum BadSlot {
+    Damaged,
+    Newer(u32),
+}
+
+impl Superblock {
+    pub(super) fn encode(&self) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(SLOT_BYTES);
+        bytes.extend_from_slice(&MAGIC);
+        bytes.extend_from_slice(&VERSION.to_le_bytes());
+        bytes.extend_from_slice(&(if self.clean { FLAG_CLEAN } else { 0 }).to_le_bytes());
+        bytes.extend_from_slice(self.database.as_bytes());
+        bytes.extend_from_slice(&self.epoch.to_le_bytes());
+        bytes.extend_from_slice(&self.watermark.to_le_bytes());
+        bytes.extend_from_slice(&self.newest_segment.to_le_bytes());
+        bytes.resize(CHECKED_BYTES, 0);
+        bytes.extend_from_slice(&crc32fast::hash(&bytes).to_le_bytes());
+        bytes
+    }
+
+    pub(super) fn decode(slot: &[u8]) -> Result<Self, BadSlot> {
+        Self::fields(slot).unwrap_or(Err(BadSlot::Damaged))
+    }
+
+    fn fields(slot: &[u8]) -> Option<Result<Self, BadSlot>> {
+        let (checked, crc) = slot.split_last_chunk()?;
+        if checked.len() != CHECKED_BYTES || crc32fast::hash(checked) != u32::from_le_bytes(*crc) {
+            return None;
+        }
+        let mut fields = Fields::new(checked);
+        if fields.bytes()? != MAGIC {
+            return None;
+        }
+        let version = fields.u32()?;
+        let flags = fields.u32()?;
+        let superblock = Self {
+            database: Uuid::from_bytes(fields.bytes()?),
+            epoch: fields.u64()?,
+            watermark: fields.u64()?,
+            newest_segment: fields.u64()?,
+            clean: flags & FLAG_CLEAN != 0,
+        };
+        let reserved = fields.rest();
+        if version != VERSION || flags & !FLAG_CLEAN != 0 || reserved.iter().any(|byte| *byte != 0)
+        {
+            return Some(Err(BadSlot::Newer(version)));
+        }
+        Some(Ok(superblock))
+    }
+}

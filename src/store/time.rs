@@ -1,0 +1,16 @@
+//! Times as they are kept: microseconds since the Unix epoch.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// `time` in whole microseconds; 0 if it is before the epoch.
+pub(crate) fn to_micros(time: SystemTime) -> u64 {
+    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
+}
+
+/// The time that is `micros` after the epoch.
+pub(crate) fn from_micros(micros: u64) -> SystemTime {
+    UNIX_EPOCH
+        .checked_add(Duration::from_micros(micros))
+        .unwrap_or(UNIX_EPOCH)
+}

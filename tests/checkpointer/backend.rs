@@ -1,0 +1,108 @@
+//! The checkpointers under test, and short ways to use them.
+
+use std::sync::Arc;
+
+use futures::StreamExt;
+use futures::executor::block_on;
+use stepwell::checkpoint::{
+    CheckpointError, CheckpointTuple, Checkpointer, ListQuery, MemorySaver, PutCheckpoint,
+    PutWrites,
+};
+
+use crate::database::{Database, Reopening};
+
+/// What keeps the checkpoints.
+#[derive(Clone, Copy)]
+pub(crate) enum Backend {
+    /// Memory.
+    Memory,
+    /// A database that stays open.
+    Database,
+    /// A database that is closed and opened again.
+    Reopened,
+    /// A database that is opened again without having been closed.
+    Recovered,
+}
+
+/// A checkpointer that may be closed and opened again between writing and reading.
+pub(crate) struct Saver {
+    open: Arc<dyn Checkpointer>,
+    database: Option<(Database, Reopening)>,
+}
+
+impl Saver {
+    pub(crate) fn new(backend: Backend) -> Self {
+        let reopening = match backend {
+            Backend::Memory => {
+                return Self {
+                    open: Arc::new(MemorySaver::new()),
+                    database: None,
+                };
+            }
+            Backend::Database => Reopening::Never,
+            Backend::Reopened => Reopening::Clean,
+            Backend::Recovered => Reopening::Unclean,
+        };
+        let database = Database::new();
+        Self {
+            open: Arc::new(database.db().checkpointer()),
+            database: Some((database, reopening)),
+        }
+    }
+
+    /// Closes and opens again what can be.
+    pub(crate) fn reopen(&mut self) {
+        if let Some((database, reopening)) = &mut self.database {
+            // Nothing may use the old one while the new one is opened.
+            self.open = Arc::new(MemorySaver::new());
+            database.reopen(*reopening);
+            self.open = Arc::new(database.db().checkpointer());
+        }
+    }
+
+    pub(crate) fn put(&self, put: PutCheckpoint) {
+        self.open.put(put).wait().unwrap();
+    }
+
+    pub(crate) fn try_put(&self, put: PutCheckpoint) -> Result<(), CheckpointError> {
+        self.open.put(put).wait()
+    }
+
+    pub(crate) fn put_writes(&self, writes: PutWrites) {
+        self.open.put_writes(writes).wait().unwrap();
+    }
+
+    pub(crate) fn try_put_writes(&self, writes: PutWrites) -> Result<(), CheckpointError> {
+        self.open.put_writes(writes).wait()
+    }
+
+    pub(crate) fn delete(&self, thread: &str) {
+        self.open.delete_thread(thread).wait().unwrap();
+    }
+
+    pub(crate) fn get(&self, thread: &str, namespace: &str, id: &str) -> Option<CheckpointTuple> {
+        block_on(self.open.get(thread, namespace, Some(id))).unwrap()
+    }
+
+    pub(crate) fn latest(&self, thread: &str, namespace: &str) -> Option<CheckpointTuple> {
+        block_on(self.open.get(thread, namespace, None)).unwrap()
+    }
+
+    pub(crate) fn list(&self, query: ListQuery) -> Vec<CheckpointTuple> {
+        Self::collect(self.open.list(query))
+    }
+
+    /// The listed ids.
+    pub(crate) fn ids(&self, query: ListQuery) -> Vec<String> {
+        let list = self.list(query);
+        list.into_iter().map(|t| t.checkpoint.id).collect()
+    }
+
+    pub(crate) fn stream(&self, query: ListQuery) -> stepwell::checkpoint::CheckpointStream {
+        self.open.list(query)
+    }
+
+    pub(crate) fn collect(stream: stepwell::checkpoint::CheckpointStream) -> Vec<CheckpointTuple> {
+        block_on(stream.map(Result::unwrap).collect())
+    }
+}

@@ -1,0 +1,89 @@
+//! What every checkpointer does: one suite, run on each of them.
+
+#![expect(
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking"
+)]
+
+mod backend;
+#[path = "../common/database.rs"]
+mod database;
+mod deletion;
+mod listing;
+mod putting;
+mod samples;
+mod writes;
+
+/// Runs the named behaviours on every backend.
+macro_rules! on_every_backend {
+    ($($module:ident { $($behaviour:ident)* })*) => {
+        on_every_backend!(@backend in_memory Memory $($module { $($behaviour)* })*);
+        on_every_backend!(@backend in_database Database $($module { $($behaviour)* })*);
+        on_every_backend!(@backend in_reopened_database Reopened $($module { $($behaviour)* })*);
+        on_every_backend!(@backend in_recovered_database Recovered $($module { $($behaviour)* })*);
+    };
+    (@backend $backend:ident $kind:ident $($module:ident { $($behaviour:ident)* })*) => {
+        mod $backend {
+            $($(
+                #[test]
+                fn $behaviour() {
+                    let mut saver = crate::backend::Saver::new(crate::backend::Backend::$kind);
+                    crate::$module::$behaviour(&mut saver);
+                }
+            )*)*
+        }
+    };
+}
+
+on_every_backend! {
+    putting {
+        a_checkpoint_comes_back_as_it_was_put
+        what_was_never_put_is_none
+        the_greatest_id_is_the_latest
+        threads_and_namespaces_are_apart
+        unchanged_channels_are_inherited_from_the_parent
+        a_fork_inherits_from_its_parent_and_not_from_its_sibling
+        a_channel_that_its_parent_does_not_have_resolves_to_the_newest_value_of_its_version
+        a_value_that_nothing_resolves_is_taken_from_the_put
+        a_given_value_does_not_replace_an_unchanged_one
+        a_changed_channel_without_a_value_is_cleared
+        a_cleared_channel_stays_cleared_in_the_next_checkpoint
+        a_version_that_nothing_resolves_has_no_value
+        a_second_put_of_an_id_replaces_it_and_keeps_its_writes
+        children_keep_what_they_inherited_when_their_parent_is_replaced
+        text_versions_come_back_as_text
+        any_text_serves_as_a_name
+        metadata_comes_back_as_it_was_put
+    }
+    writes {
+        writes_come_sorted_by_path_task_and_index
+        of_ordinary_writes_with_one_key_the_first_stays
+        special_writes_replace
+        special_and_ordinary_writes_of_one_call_are_told_apart
+        writes_may_come_before_their_checkpoint
+        writes_may_come_after_the_successor
+        writes_belong_to_one_checkpoint_of_one_namespace
+        a_call_without_writes_changes_nothing
+    }
+    listing {
+        a_list_is_newest_first
+        a_list_without_a_thread_is_newest_first_over_all
+        a_list_is_limited_by_id_count_and_metadata
+        the_limit_counts_what_the_filter_lets_through
+        a_list_does_not_see_what_is_written_after_the_call
+        a_list_has_pending_writes_and_values
+        a_list_survives_the_deletion_of_its_thread
+    }
+    deletion {
+        a_deleted_thread_is_gone_in_all_namespaces_and_others_stay
+        deleting_an_unknown_thread_is_no_error
+        a_deleted_thread_can_be_started_anew
+        late_writes_do_not_bring_a_thread_back
+        a_late_checkpoint_does_not_bring_a_thread_back
+        the_first_checkpoint_of_a_late_subgraph_does_not_bring_a_thread_back
+        late_checkpoints_with_ids_of_another_form_are_refused_by_their_missing_parent
+        values_of_a_deleted_thread_resolve_nothing
+    }
+}

@@ -1,0 +1,76 @@
+//! A database in a directory of its own, to be opened again and again.
+
+use std::fs;
+use std::path::Path;
+
+use stepwell::db::{Db, DbOptions};
+use tempfile::TempDir;
+
+/// How a database is opened again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reopening {
+    /// It stays open.
+    Never,
+    /// It is closed first.
+    Clean,
+    /// It is left as a killed process leaves it.
+    Unclean,
+}
+
+/// A database in a directory of its own.
+pub(crate) struct Database {
+    // Fields are dropped in order: the database goes before its directory.
+    db: Option<Db>,
+    dir: TempDir,
+}
+
+/// Small segments, so that there are several.
+pub(crate) fn options() -> DbOptions {
+    Db::options().segment_bytes(4096)
+}
+
+impl Database {
+    pub(crate) fn new() -> Self {
+        let dir = TempDir::new().unwrap();
+        Self {
+            db: Some(options().open(dir.path()).unwrap()),
+            dir,
+        }
+    }
+
+    pub(crate) fn db(&self) -> &Db {
+        self.db.as_ref().unwrap()
+    }
+
+    /// Opens the database again. All that uses it must be gone, unless `reopening` says never.
+    pub(crate) fn reopen(&mut self, reopening: Reopening) {
+        match reopening {
+            Reopening::Never => return,
+            Reopening::Clean => self.db.take().unwrap().close().unwrap(),
+            Reopening::Unclean => {
+                let dir = TempDir::new().unwrap();
+                copy(self.dir.path(), dir.path());
+                self.db = None;
+                self.dir = dir;
+            }
+        }
+        self.db = Some(options().open(self.dir.path()).unwrap());
+        let recovery = self.db().recovery();
+        assert_eq!(recovery.clean, reopening == Reopening::Clean);
+        assert_eq!(recovery.torn_tail, None);
+    }
+}
+
+/// Copies the files of a database, as they are at this moment.
+pub(crate) fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let to = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            copy(&entry.path(), &to);
+        } else {
+            fs::copy(entry.path(), to).unwrap();
+        }
+    }
+}

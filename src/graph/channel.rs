@@ -27,7 +27,9 @@ pub(super) enum Kind {
     Any,
     Ephemeral,
     Untracked,
-    Topic { accumulate: bool },
+    Topic {
+        accumulate: bool,
+    },
     Reduce(Reducer),
     /// Triggers a node in the next step.
     Trigger,
@@ -63,7 +65,12 @@ impl Channel {
 
     /// An object that objects are merged into, key by key, the write winning; empty at first.
     pub fn merge() -> Self {
-        Reducer::new("merge", Some(Value::Object(serde_json::Map::new())), reducer::merge).into()
+        Reducer::new(
+            "merge",
+            Some(Value::Object(serde_json::Map::new())),
+            reducer::merge,
+        )
+        .into()
     }
 
     /// The largest number or string written.
@@ -80,7 +87,12 @@ impl Channel {
     /// appended, a missing one made up. `{"role": "remove", "id": X}` removes message X, and all of them
     /// if X is `__remove_all__`.
     pub fn messages() -> Self {
-        Reducer::new("messages", Some(Value::Array(Vec::new())), super::messages::reduce).into()
+        Reducer::new(
+            "messages",
+            Some(Value::Array(Vec::new())),
+            super::messages::reduce,
+        )
+        .into()
     }
 
     /// The last of several values written in one super-step; empty after a super-step without a write.
@@ -109,10 +121,7 @@ impl Channel {
     /// `initial` value the first write is taken as it is.
     pub fn custom<F>(initial: Option<Value>, reduce: F) -> Self
     where
-        F: Fn(Value, Value) -> Result<Value, ReduceError>
-            + std::marker::Send
-            + Sync
-            + 'static,
+        F: Fn(Value, Value) -> Result<Value, ReduceError> + std::marker::Send + Sync + 'static,
     {
         Reducer::new("custom", initial, reduce).into()
     }

@@ -141,7 +141,9 @@ impl Inner {
     }
 
     pub(super) fn is_untracked(&self, channel: &str) -> bool {
-        self.channels.get(channel).is_some_and(Channel::is_untracked)
+        self.channels
+            .get(channel)
+            .is_some_and(Channel::is_untracked)
     }
 
     /// Gives the messages in a write to a messages channel ids, so that what is saved and what is

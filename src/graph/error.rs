@@ -116,7 +116,10 @@ pub enum GraphError {
 /// The kinds of [`GraphError`], for those who compare or report them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-#[expect(missing_docs, reason = "each is the kind of the GraphError of the same name")]
+#[expect(
+    missing_docs,
+    reason = "each is the kind of the GraphError of the same name"
+)]
 pub enum ErrorKind {
     Node,
     InvalidUpdate,

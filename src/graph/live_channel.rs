@@ -231,7 +231,11 @@ impl LiveChannel {
         Ok(true)
     }
 
-    fn gather(&mut self, names: &BTreeSet<String>, writes: Vec<Value>) -> Result<bool, ReduceError> {
+    fn gather(
+        &mut self,
+        names: &BTreeSet<String>,
+        writes: Vec<Value>,
+    ) -> Result<bool, ReduceError> {
         let mut changed = false;
         for write in writes {
             match write.as_str() {

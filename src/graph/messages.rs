@@ -96,7 +96,10 @@ fn ensure_id(message: &mut Value) -> Result<(), ReduceError> {
 }
 
 fn id_of(message: &Value) -> &str {
-    message.get("id").and_then(Value::as_str).unwrap_or_default()
+    message
+        .get("id")
+        .and_then(Value::as_str)
+        .unwrap_or_default()
 }
 
 fn is_removal(message: &Value) -> bool {

@@ -61,7 +61,13 @@ impl Plan<'_> {
                 continue;
             };
             let namespace = node_namespace(self.namespace, &node.name);
-            let id = push_task_id(&self.checkpoint.id, &namespace, self.step, &node.name, place);
+            let id = push_task_id(
+                &self.checkpoint.id,
+                &namespace,
+                self.step,
+                &node.name,
+                place,
+            );
             let path = TaskPath::Push(place);
             let triggers = vec![PUSH.into()];
             let input = State::from(send.arg);

@@ -132,7 +132,12 @@ pub(super) fn max(current: Value, write: Value) -> Result<Value, ReduceError> {
     match compare(&current, &write) {
         Some(Ordering::Less) => Ok(write),
         Some(_) => Ok(current),
-        None => Err(mismatch("max", "two numbers or two strings", &current, &write)),
+        None => Err(mismatch(
+            "max",
+            "two numbers or two strings",
+            &current,
+            &write,
+        )),
     }
 }
 
@@ -140,7 +145,12 @@ pub(super) fn min(current: Value, write: Value) -> Result<Value, ReduceError> {
     match compare(&current, &write) {
         Some(Ordering::Greater) => Ok(write),
         Some(_) => Ok(current),
-        None => Err(mismatch("min", "two numbers or two strings", &current, &write)),
+        None => Err(mismatch(
+            "min",
+            "two numbers or two strings",
+            &current,
+            &write,
+        )),
     }
 }
 

@@ -160,7 +160,12 @@ impl Run {
     /// Applies what the tasks wrote and saves the result.
     fn complete_step(&mut self) -> Result<(), Stop> {
         let writes = self.tasks.iter_mut().map(TaskWrites::from).collect();
-        let updated = apply_writes(&self.graph, &mut self.checkpoint, &mut self.channels, writes)?;
+        let updated = apply_writes(
+            &self.graph,
+            &mut self.checkpoint,
+            &mut self.channels,
+            writes,
+        )?;
         self.pending.clear();
         self.replaying = false;
         self.put_checkpoint(Source::Loop, &updated);
@@ -301,9 +306,7 @@ impl Run {
     /// Ends the run: saves what is still to be saved and waits until everything is.
     async fn finish(&mut self, stopped: bool) -> Result<(), GraphError> {
         let own_memory = !self.namespace.contains(NS_END);
-        if self.durability == Durability::Exit
-            && (self.parent.is_none() || stopped || own_memory)
-        {
+        if self.durability == Durability::Exit && (self.parent.is_none() || stopped || own_memory) {
             self.save_last();
         }
         match &mut self.saver {
@@ -344,7 +347,13 @@ impl Run {
             return Ok(());
         }
         let writes = self.tasks.iter_mut().map(TaskWrites::from).collect();
-        apply_writes(&self.graph, &mut self.checkpoint, &mut self.channels, writes).map(drop)
+        apply_writes(
+            &self.graph,
+            &mut self.checkpoint,
+            &mut self.channels,
+            writes,
+        )
+        .map(drop)
     }
 
     fn failure(&self, source: Arc<dyn std::error::Error + Send + Sync>) -> GraphError {

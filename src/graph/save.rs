@@ -47,7 +47,7 @@ impl Saver {
 
     /// The checkpoint `id`, or the latest.
     pub(super) async fn load(
-        &self,
+        &mut self,
         id: Option<&str>,
     ) -> Result<Option<CheckpointTuple>, GraphError> {
         self.checkpointer
@@ -58,7 +58,7 @@ impl Saver {
 
     /// The latest checkpoint with an id smaller than `before`.
     pub(super) async fn load_before(
-        &self,
+        &mut self,
         before: &str,
     ) -> Result<Option<CheckpointTuple>, GraphError> {
         let query = ListQuery {

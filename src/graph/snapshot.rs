@@ -81,7 +81,7 @@ pub struct TaskError {
 #[derive(Clone, Debug, PartialEq)]
 pub enum TaskState {
     /// Where to find it.
-    Config(Config),
+    Config(Box<Config>),
     /// The state itself.
     Snapshot(Box<StateSnapshot>),
 }
@@ -269,7 +269,7 @@ impl Reader {
             let namespace = format!("{node}{NS_END}{}", task.id);
             let mut config = Config::thread(&saved.thread).in_namespace(namespace);
             if !self.recurse {
-                return Ok(Some(TaskState::Config(config)));
+                return Ok(Some(TaskState::Config(Box::new(config))));
             }
             if matches!(mode, CheckpointerMode::PerThread) {
                 config.namespace = without_task_ids(&config.namespace);

@@ -180,9 +180,19 @@ impl StateGraph {
     /// reserved, or a graph in which no edge leaves [`START`].
     pub fn compile(self) -> Result<CompiledGraph, GraphError> {
         self.check()?;
-        let state: Vec<Name> = self.channels.iter().map(|(n, _)| n.as_str().into()).collect();
-        let input = self.input.as_deref().map_or_else(|| state.clone(), to_names);
-        let output = self.output.as_deref().map_or_else(|| state.clone(), to_names);
+        let state: Vec<Name> = self
+            .channels
+            .iter()
+            .map(|(n, _)| n.as_str().into())
+            .collect();
+        let input = self
+            .input
+            .as_deref()
+            .map_or_else(|| state.clone(), to_names);
+        let output = self
+            .output
+            .as_deref()
+            .map_or_else(|| state.clone(), to_names);
         let mut channels: BTreeMap<Name, Channel> = self
             .channels
             .into_iter()
@@ -289,7 +299,7 @@ impl StateGraph {
             ));
         }
         for (list, what) in [(&self.input, "input"), (&self.output, "output")] {
-            for name in list.iter().flatten().filter(|name| !taken.contains(name)) {
+            if let Some(name) = list.iter().flatten().find(|name| !taken.contains(name)) {
                 return invalid(format!("{what} names `{name}`, which is no channel"));
             }
         }

@@ -79,9 +79,7 @@ impl Stops {
                 self.to_parent.get_or_insert(command);
             }
             Some(Stop::Interrupted(interrupts)) => {
-                self.interrupts
-                    .get_or_insert_default()
-                    .extend(interrupts);
+                self.interrupts.get_or_insert_default().extend(interrupts);
             }
         }
     }
@@ -200,7 +198,12 @@ impl TaskRun {
             let Some(wait) = wait else {
                 return outcome;
             };
-            tracing::info!(node = &*node.name, attempt, ?wait, "a node failed and is tried again");
+            tracing::info!(
+                node = &*node.name,
+                attempt,
+                ?wait,
+                "a node failed and is tried again"
+            );
             tokio::time::sleep(wait).await;
             self.context.scratchpad.restart();
             attempt += 1;

@@ -115,7 +115,10 @@ mod tests {
     #[test]
     fn task_ids_are_those_of_langgraph() {
         let triggers = ["branch:to:agent".into()];
-        assert_eq!(pull_task_id(CHECKPOINT, "agent", 3, "agent", &triggers), AGENT);
+        assert_eq!(
+            pull_task_id(CHECKPOINT, "agent", 3, "agent", &triggers),
+            AGENT
+        );
         assert_eq!(
             push_task_id(CHECKPOINT, "w", 1, "w", 0),
             "37ac2062-a848-51b3-c063-88374a8a6564"
@@ -125,13 +128,22 @@ mod tests {
     #[test]
     fn interrupt_ids_are_those_of_langgraph() {
         let namespace = format!("agent:{AGENT}");
-        assert_eq!(interrupt_id(&namespace, 0), "b88da76fa048fe8089a28e9031297b11");
-        assert_eq!(interrupt_id(&namespace, 1), "860d61ff59f56dca479f1eb6339366c1");
+        assert_eq!(
+            interrupt_id(&namespace, 0),
+            "b88da76fa048fe8089a28e9031297b11"
+        );
+        assert_eq!(
+            interrupt_id(&namespace, 1),
+            "860d61ff59f56dca479f1eb6339366c1"
+        );
     }
 
     #[test]
     fn task_paths_are_written_as_langgraph_writes_them() {
-        assert_eq!(TaskPath::Pull("agent".into()).to_string(), "~__pregel_pull, agent");
+        assert_eq!(
+            TaskPath::Pull("agent".into()).to_string(),
+            "~__pregel_pull, agent"
+        );
         assert_eq!(
             TaskPath::Push(1).to_string(),
             "~__pregel_push, 0000000001, 0000000000"

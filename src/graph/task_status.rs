@@ -56,7 +56,11 @@ impl TaskStatus {
     }
 
     pub(super) fn pending_interrupts(&self) -> &[Interrupt] {
-        if self.finished() { &[] } else { &self.interrupts }
+        if self.finished() {
+            &[]
+        } else {
+            &self.interrupts
+        }
     }
 }
 

@@ -229,7 +229,11 @@ impl Updater {
         .tasks()
     }
 
-    fn apply(&self, base: &mut Base, writes: Vec<TaskWrites>) -> Result<BTreeSet<Name>, GraphError> {
+    fn apply(
+        &self,
+        base: &mut Base,
+        writes: Vec<TaskWrites>,
+    ) -> Result<BTreeSet<Name>, GraphError> {
         apply_writes(
             &self.graph.inner,
             &mut base.checkpoint,
@@ -362,7 +366,11 @@ impl Updater {
                 self.graph.inner.ensure_message_ids(channel, value);
             }
             to_keep.push((id, place, of_node.clone()));
-            writes.push(TaskWrites::from_update(Arc::clone(&node.name), place, of_node));
+            writes.push(TaskWrites::from_update(
+                Arc::clone(&node.name),
+                place,
+                of_node,
+            ));
         }
         let keep_writes = self.is_latest(&base, is_first).await?;
         let updated = self.apply(&mut base, writes)?;

@@ -78,11 +78,7 @@ fn collect(
     }
 }
 
-fn take_update(
-    update: Value,
-    writable: &[Name],
-    writes: &mut Vec<Write>,
-) -> Result<(), NodeError> {
+fn take_update(update: Value, writable: &[Name], writes: &mut Vec<Write>) -> Result<(), NodeError> {
     match update {
         Value::Null => Ok(()),
         Value::Object(entries) => {
@@ -102,11 +98,7 @@ fn take_update(
 }
 
 /// The state as a conditional edge sees it: with this task's writes applied, and no other's.
-fn fresh_state(
-    graph: &Inner,
-    channels: &Channels,
-    writes: &[Write],
-) -> Result<State, GraphError> {
+fn fresh_state(graph: &Inner, channels: &Channels, writes: &[Write]) -> Result<State, GraphError> {
     let mut values = BTreeMap::new();
     for name in &graph.state {
         let Some(channel) = channels.get(name) else {

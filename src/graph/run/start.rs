@@ -14,9 +14,7 @@ use crate::graph::compiled::{CompiledGraph, Inner};
 use crate::graph::config::{Breakpoints, Config};
 use crate::graph::error::GraphError;
 use crate::graph::input::Input;
-use crate::graph::names::{
-    INTERRUPT, NS_SEP, NULL_TASK_ID, Name, RESUME, START, without_task_ids,
-};
+use crate::graph::names::{INTERRUPT, NS_SEP, NULL_TASK_ID, Name, RESUME, START, without_task_ids};
 use crate::graph::plan::Plan;
 use crate::graph::replay::Replay;
 use crate::graph::runtime::{RunScope, TaskContext};
@@ -37,7 +35,7 @@ impl Run {
         let limit = recursion_limit(&config)?;
         let checkpointer = graph.checkpointer(parent.as_deref())?;
         let namespace = own_namespace(&graph, parent.as_deref());
-        let saver = match &checkpointer {
+        let mut saver = match &checkpointer {
             Some(checkpointer) => Some(Saver::new(
                 Arc::clone(checkpointer),
                 config
@@ -48,7 +46,7 @@ impl Run {
             )),
             None => None,
         };
-        let from = Origin::find(&config, &namespace, parent.as_deref(), saver.as_ref()).await?;
+        let from = Origin::find(&config, &namespace, parent.as_deref(), saver.as_mut()).await?;
         let mut scope = RunScope {
             checkpointer: None,
             store: graph.store.clone(),
@@ -91,8 +89,18 @@ impl Run {
         let step = metadata.step.unwrap_or(-2) + 1;
         Ok(Self {
             durability: scope.config.durability.unwrap_or_default(),
-            interrupt_before: breakpoints(&scope.config.interrupt_before, &graph, parent.is_none(), true),
-            interrupt_after: breakpoints(&scope.config.interrupt_after, &graph, parent.is_none(), false),
+            interrupt_before: breakpoints(
+                &scope.config.interrupt_before,
+                &graph,
+                parent.is_none(),
+                true,
+            ),
+            interrupt_after: breakpoints(
+                &scope.config.interrupt_after,
+                &graph,
+                parent.is_none(),
+                false,
+            ),
             scope: Arc::new(scope),
             parent,
             namespace,
@@ -121,9 +129,7 @@ impl Run {
     pub(super) async fn start(&mut self, input: Input) -> Result<(), GraphError> {
         let nested = self.parent.is_some();
         let resuming = !self.checkpoint.channel_versions.is_empty()
-            && self
-                .resuming
-                .unwrap_or(!matches!(input, Input::Values(_)));
+            && self.resuming.unwrap_or(!matches!(input, Input::Values(_)));
         let time_travel = self.addressed && self.is_time_travel(&input);
         self.replaying = time_travel || self.superseded;
         if time_travel {
@@ -224,7 +230,8 @@ impl Run {
             None | Some(Value::Null) => {}
             Some(Value::Object(entries)) => {
                 let entries = entries.iter();
-                writes.extend(entries.map(|(key, value)| (Name::from(key.as_str()), value.clone())));
+                writes
+                    .extend(entries.map(|(key, value)| (Name::from(key.as_str()), value.clone())));
             }
             Some(other) => {
                 return Err(GraphError::invalid_update(
@@ -297,7 +304,12 @@ impl Run {
             }
         }
         writes.push(TaskWrites::from_input(vec![(START.into(), values)]));
-        let updated = apply_writes(&self.graph, &mut self.checkpoint, &mut self.channels, writes)?;
+        let updated = apply_writes(
+            &self.graph,
+            &mut self.checkpoint,
+            &mut self.channels,
+            writes,
+        )?;
         self.pending.clear();
         self.put_checkpoint(Source::Input, &updated);
         Ok(())
@@ -334,7 +346,7 @@ impl Origin {
         config: &Config,
         namespace: &str,
         parent: Option<&TaskContext>,
-        saver: Option<&Saver>,
+        saver: Option<&mut Saver>,
     ) -> Result<Self, GraphError> {
         let map = parent.map_or(&config.checkpoint_map, |task| &task.checkpoint_map);
         let own = if parent.is_none() && config.namespace.is_empty() {
@@ -392,12 +404,7 @@ fn own_namespace(graph: &Inner, parent: Option<&TaskContext>) -> String {
 }
 
 /// The breakpoints of a run: those of the call, which are not for subgraphs, or the graph's own.
-fn breakpoints(
-    of_call: &Breakpoints,
-    graph: &Inner,
-    is_root: bool,
-    before: bool,
-) -> Breakpoints {
+fn breakpoints(of_call: &Breakpoints, graph: &Inner, is_root: bool, before: bool) -> Breakpoints {
     let own = if before {
         &graph.interrupt_before
     } else {

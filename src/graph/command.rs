@@ -40,6 +40,9 @@ impl Send {
     }
 }
 
+/// The key under which an input carries a command; no channel can have its name.
+const COMMAND: &str = "__command__";
+
 /// What a node returns to update the state and choose the next nodes at once, or what a run is given
 /// to answer an interrupt.
 ///
@@ -109,6 +112,37 @@ impl Command {
     pub fn goto(mut self, target: impl Into<Target>) -> Self {
         self.goto.push(target.into());
         self
+    }
+
+    /// The command as an input for a thread without a past, if it does more than answer.
+    pub(super) fn as_input(&self) -> Option<Value> {
+        if self.update.is_none() && self.goto.is_empty() {
+            return None;
+        }
+        let goto: Vec<Value> = self
+            .goto
+            .iter()
+            .map(|target| match target {
+                Target::Node(node) => Value::from(node.as_str()),
+                Target::Send(send) => send.to_packet(),
+            })
+            .collect();
+        Some(json!({COMMAND: {"update": self.update, "goto": goto}}))
+    }
+
+    /// The command that an input carries, if it carries one.
+    pub(super) fn from_input(input: &Value) -> Option<Self> {
+        let carried = input.get(COMMAND)?;
+        let goto = carried.get("goto").and_then(Value::as_array);
+        let target = |value: &Value| match value {
+            Value::String(node) => Some(Target::Node(node.clone())),
+            packet => Send::from_packet(packet).map(Target::Send),
+        };
+        Some(Self {
+            update: carried.get("update").filter(|u| !u.is_null()).cloned(),
+            goto: goto.into_iter().flatten().filter_map(target).collect(),
+            ..Self::default()
+        })
     }
 
     /// Applies the command to the graph that this graph is a node of; the subgraph stops and its own

@@ -216,7 +216,11 @@ impl TaskRun {
             attempt,
         };
         let output = match &node.work {
-            None => Ok(NodeOutput::Update(self.input.to_value())),
+            None => {
+                let input = self.input.to_value();
+                Ok(Command::from_input(&input)
+                    .map_or(NodeOutput::Update(input), NodeOutput::Command))
+            }
             Some(Work::Function(function)) => function(self.input.clone(), runtime).await,
             Some(Work::Subgraph(graph)) => {
                 let input = self.input.to_value();

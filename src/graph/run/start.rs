@@ -139,7 +139,7 @@ impl Run {
         let forks = resuming && time_travel && (!copied || self.superseded);
 
         let mut carried = Vec::new();
-        if let Input::Command(command) = &input {
+        if let (Input::Command(command), true) = (&input, resuming) {
             let writes = self.command_writes(command)?;
             if forks {
                 carried = writes;
@@ -417,14 +417,11 @@ fn breakpoints(of_call: &Breakpoints, graph: &Inner, is_root: bool, before: bool
     }
 }
 
-/// What the input writes. A command on a thread without a past has been applied already and starts
-/// the graph with nothing more.
+/// What the input writes. A command on a thread without a past stands in for an input.
 fn input_values(input: Input) -> Option<Value> {
     match input {
         Input::Values(values) => Some(values),
-        Input::Command(command) if command.update.is_some() || !command.goto.is_empty() => {
-            Some(Value::Object(serde_json::Map::new()))
-        }
-        Input::Command(_) | Input::Continue => None,
+        Input::Command(command) => command.as_input(),
+        Input::Continue => None,
     }
 }

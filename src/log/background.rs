@@ -95,7 +95,7 @@ impl<T: Send + 'static> Shared<T> {
             // Who leads now will ask again if there is more to do.
             state.lead_wanted = false;
 
-            if state.next_lsn != last_lsn || !state.pending.frames.is_empty() {
+            if state.next_lsn != last_lsn || state.acked < state.next_lsn {
                 last_lsn = state.next_lsn;
                 last_commit = now;
                 self.committer.wait_for(&mut state, TICK);

@@ -206,7 +206,8 @@ impl<T: Send + 'static> Shared<T> {
             self.changed.notify_all();
         }
         let woken = state.take_satisfied();
-        if state.lead_wanted {
+        // Asleep, it does not know that the superblock is to be told.
+        if state.lead_wanted || (synced && state.committer_asleep) {
             self.committer.notify_one();
         }
         drop(state);

@@ -13,6 +13,7 @@ mod database;
 mod deletion;
 mod listing;
 mod putting;
+#[path = "../common/samples.rs"]
 mod samples;
 mod writes;
 

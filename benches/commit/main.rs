@@ -37,7 +37,9 @@ fn main() {
         plan.slice.as_millis()
     );
     let frame = Database::frame_bytes(&plan.dir);
-    println!("a commit of a 4 KiB checkpoint is {frame} bytes in the log; the raw loop writes as many\n");
+    println!(
+        "a commit of a 4 KiB checkpoint is {frame} bytes in the log; the raw loop writes as many\n"
+    );
     println!(
         "{:<28} {:>12} {:>12} {:>24} {:>9} {:>9} {:>7}",
         "", "raw loop /s", "stepwell /s", "stepwell / raw", "p50 us", "p99 us", "commits"
@@ -47,7 +49,11 @@ fn main() {
         ("synced, 1 writer", Durability::Sync, Writers::Threads(1)),
         ("synced, 8 writers", Durability::Sync, Writers::Threads(8)),
         ("synced, 64 writers", Durability::Sync, Writers::Threads(64)),
-        ("synced, 64 async tasks", Durability::Sync, Writers::Tasks(64)),
+        (
+            "synced, 64 async tasks",
+            Durability::Sync,
+            Writers::Tasks(64),
+        ),
         ("not synced, 1 writer", Durability::Os, Writers::Threads(1)),
         ("not synced, 8 writers", Durability::Os, Writers::Threads(8)),
     ] {

@@ -11,7 +11,7 @@ use tempfile::TempDir;
 /// As long as a segment of the database.
 const FILE_BYTES: usize = 64 << 20;
 
-pub struct RawLoop {
+pub(crate) struct RawLoop {
     file: File,
     bytes: Vec<u8>,
     offset: usize,
@@ -20,7 +20,7 @@ pub struct RawLoop {
 
 impl RawLoop {
     /// A zero-filled file, to be written in steps of `frame` bytes.
-    pub fn prepare(dir: &Path, frame: usize) -> Self {
+    pub(crate) fn prepare(dir: &Path, frame: usize) -> Self {
         let dir = tempfile::tempdir_in(dir).unwrap();
         let mut file = File::options()
             .create_new(true)
@@ -43,7 +43,7 @@ impl RawLoop {
     }
 
     /// Writes for as long as `slice`; returns writes per second.
-    pub fn run(&mut self, slice: Duration, synced: bool) -> f64 {
+    pub(crate) fn run(&mut self, slice: Duration, synced: bool) -> f64 {
         let start = Instant::now();
         let mut writes = 0_u32;
         while start.elapsed() < slice {

@@ -1,13 +1,13 @@
 //! Medians with their spread.
 
-pub struct Summary {
-    pub median: f64,
+pub(crate) struct Summary {
+    pub(crate) median: f64,
     min: f64,
     max: f64,
 }
 
 impl Summary {
-    pub fn of(values: &[f64]) -> Self {
+    pub(crate) fn of(values: &[f64]) -> Self {
         let mut sorted = values.to_vec();
         sorted.sort_by(f64::total_cmp);
         Self {

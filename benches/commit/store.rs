@@ -15,28 +15,28 @@ use tempfile::TempDir;
 
 /// Who commits at the same time.
 #[derive(Clone, Copy)]
-pub enum Writers {
+pub(crate) enum Writers {
     /// Threads that block until their commit is acknowledged.
     Threads(usize),
     /// Tasks of an async runtime with two threads.
     Tasks(usize),
 }
 
-pub struct Database {
+pub(crate) struct Database {
     db: Db,
     ids: Arc<CheckpointIds>,
     last: Arc<AtomicU64>,
     _dir: TempDir,
 }
 
-pub struct Measured {
-    pub rate: f64,
-    pub latencies_us: Vec<f64>,
-    pub commits_per_sync: f64,
+pub(crate) struct Measured {
+    pub(crate) rate: f64,
+    pub(crate) latencies_us: Vec<f64>,
+    pub(crate) commits_per_sync: f64,
 }
 
 impl Database {
-    pub fn open(dir: &Path, durability: Durability) -> Self {
+    pub(crate) fn open(dir: &Path, durability: Durability) -> Self {
         let dir = tempfile::tempdir_in(dir).unwrap();
         let db = Db::options()
             .durability(durability)
@@ -51,9 +51,9 @@ impl Database {
     }
 
     /// How many bytes one commit takes in the log.
-    pub fn frame_bytes(dir: &Path) -> usize {
+    pub(crate) fn frame_bytes(dir: &Path) -> usize {
         let database = Self::open(dir, Durability::Os);
-        let used = |db: &Db| db.stats().log_bytes;
+        let used = |db: &Db| db.stats().unwrap().bytes;
         let saver = database.db.checkpointer();
         saver.put(database.checkpoint(1)).wait().unwrap();
         let before = used(&database.db);
@@ -66,8 +66,8 @@ impl Database {
         make(&self.ids, &self.last, writer)
     }
 
-    pub fn run(&self, writers: Writers, slice: Duration) -> Measured {
-        let syncs = self.db.stats().syncs;
+    pub(crate) fn run(&self, writers: Writers, slice: Duration) -> Measured {
+        let syncs = self.db.stats().unwrap().syncs;
         let start = Instant::now();
         let latencies_us = match writers {
             Writers::Threads(count) => self.threads(count, slice),
@@ -75,7 +75,7 @@ impl Database {
         };
         let elapsed = start.elapsed().as_secs_f64();
         let commits = latencies_us.len() as f64;
-        let syncs = self.db.stats().syncs - syncs;
+        let syncs = self.db.stats().unwrap().syncs - syncs;
         Measured {
             rate: commits / elapsed,
             latencies_us,

@@ -140,7 +140,7 @@ pub(crate) fn handles<H>(found: &Found<H>) -> Vec<&H> {
         Held::Value(handle) => Some(handle),
         Held::Nothing | Held::Unknown => None,
     });
-    let writes = found.writes.iter().flat_map(|writes| writes.values());
+    let writes = found.writes.iter().flat_map(|writes| writes.iter());
     values.chain(writes.map(|write| &write.value)).collect()
 }
 
@@ -160,11 +160,11 @@ pub(crate) fn tuple<H>(
         .collect();
     let writes = found.writes.iter().flat_map(|writes| writes.iter());
     let mut pending_writes: Vec<PendingWrite> = writes
-        .map_while(|((task_id, index), write)| {
+        .map_while(|write| {
             Some(PendingWrite {
-                task_id: task_id.to_string(),
+                task_id: write.task_id.to_string(),
                 task_path: write.task_path.to_string(),
-                index: *index,
+                index: write.index,
                 channel: write.channel.to_string(),
                 value: values.next()?,
             })

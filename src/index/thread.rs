@@ -90,10 +90,6 @@ impl<H: Clone> Thread<H> {
     }
 
     fn namespace(&mut self, namespace: &str) -> &mut Namespace<H> {
-        if !self.namespaces.contains_key(namespace) {
-            self.namespaces
-                .insert(namespace.into(), Namespace::default());
-        }
         self.namespaces.entry(namespace.into()).or_default()
     }
 }

@@ -133,7 +133,7 @@ pub(crate) fn metadata_of<H>(entry: &Entry<H>) -> Result<Metadata, serde_json::E
     })
 }
 
-/// The handles of all values of a checkpoint, in the order in which [`tuple`] takes the values.
+/// The handles of all values of a checkpoint, in the order in which [`tuple()`] takes the values.
 pub(crate) fn handles<H>(found: &Found<H>) -> Vec<&H> {
     let channels = found.entry.channels().iter();
     let values = channels.filter_map(|channel| match &channel.held {

@@ -15,6 +15,11 @@ pub struct CheckpointIds {
     last: AtomicU64,
 }
 
+/// The time now, as checkpoints keep it: RFC 3339, UTC.
+pub(crate) fn now() -> String {
+    jiff::Timestamp::now().to_string()
+}
+
 /// 100-ns ticks between the UUID epoch (1582-10-15) and the Unix epoch (RFC 9562 §5.1).
 const UNIX_TICKS: u64 = 0x01B2_1DD2_1381_4000;
 

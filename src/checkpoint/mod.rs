@@ -19,6 +19,7 @@ pub use crate::version::ChannelVersion;
 pub use checkpointer::{CheckpointStream, Checkpointer, ListQuery, PutCheckpoint, PutWrites};
 pub use error::CheckpointError;
 pub use id::CheckpointIds;
+pub(crate) use id::now;
 pub use memory::MemorySaver;
 pub use metadata::{Metadata, Source};
 pub use saver::DbSaver;

@@ -6,6 +6,22 @@ use crate::Encoded;
 use crate::checkpoint::Metadata;
 use crate::version::ChannelVersion;
 
+impl ChannelVersion {
+    /// The version after `latest`, of the same form; 1 if there is none.
+    pub fn next(latest: Option<&Self>) -> Self {
+        match latest {
+            None => Self::Int(1),
+            Some(Self::Int(n)) => Self::Int(n.saturating_add(1)),
+            Some(Self::Text(text)) => {
+                let counter = text.split('.').next().unwrap_or(text);
+                let next = counter.parse::<u64>().unwrap_or(0).saturating_add(1);
+                let random = uuid::Uuid::new_v4().as_u128() % 10_u128.pow(16);
+                Self::Text(format!("{next:032}.{random:016}"))
+            }
+        }
+    }
+}
+
 /// The state of one graph at the end of a super-step.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Checkpoint {

@@ -1,1 +1,88 @@
-//! (in progress)
+//! The executor: state graphs that run in super-steps, save each one, stop to ask, and travel in time.
+//!
+//! A graph has *channels* (its state) and *nodes* (its work). A run is a sequence of super-steps: the
+//! nodes that were triggered run concurrently on one view of the state, their writes are applied
+//! together in a fixed order, a checkpoint is saved, and the edges say which nodes are triggered next.
+//! The semantics are LangGraph's, so that a program is carried over line by line.
+//!
+//! ```
+//! use serde_json::json;
+//! use stepwell::checkpoint::MemorySaver;
+//! use stepwell::graph::{Channel, Config, END, START, State, StateGraph};
+//!
+//! # async fn respond(_: State) -> serde_json::Value {
+//! #     json!({"messages": ["Bot response"]})
+//! # }
+//! # tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(async {
+//! let graph = StateGraph::new()
+//!     .add_channel("messages", Channel::append())
+//!     .add_node("respond", respond)
+//!     .add_edge(START, "respond")
+//!     .add_edge("respond", END)
+//!     .with_checkpointer(MemorySaver::new())
+//!     .compile()?;
+//!
+//! let config = Config::thread("conversation-1");
+//! graph.invoke(json!({"messages": ["Hello"]}), &config).await?;
+//! let out = graph.invoke(json!({"messages": ["How are you?"]}), &config).await?;
+//! assert_eq!(out["messages"].as_array().map(Vec::len), Some(4));
+//! # Ok::<(), stepwell::graph::GraphError>(())
+//! # }).unwrap();
+//! ```
+//!
+//! This module must never know which checkpointer or store it runs on.
+
+mod apply;
+mod branch;
+mod channel;
+mod channels;
+mod command;
+mod compiled;
+mod config;
+mod error;
+mod history;
+mod input;
+mod interrupt;
+mod live_channel;
+mod messages;
+mod names;
+mod node;
+mod node_error;
+mod output;
+mod plan;
+mod reducer;
+mod replay;
+mod retry;
+mod run;
+mod runtime;
+mod save;
+mod scratchpad;
+mod snapshot;
+mod state;
+mod state_graph;
+mod step;
+mod task;
+mod task_status;
+mod update_state;
+mod writers;
+
+pub use branch::{IntoTargets, Target};
+pub use channel::Channel;
+pub use command::{Command, Send};
+pub use compiled::CompiledGraph;
+pub use config::{Breakpoints, Config, DEFAULT_RECURSION_LIMIT, Durability};
+pub use error::{ErrorKind, GraphError};
+pub use history::{HistoryQuery, StateHistory};
+pub use input::{Input, RunOutput};
+pub use interrupt::Interrupt;
+pub use names::{END, START};
+pub use node::{IntoNode, Node};
+pub use node_error::{NodeError, NodeResult};
+pub use output::{IntoNodeOutput, NodeOutput, overwrite};
+pub use reducer::ReduceError;
+pub use retry::RetryPolicy;
+pub use runtime::Runtime;
+pub use snapshot::{StateSnapshot, TaskError, TaskSnapshot, TaskState};
+pub use state::State;
+pub use state_graph::{CheckpointerMode, StateGraph};
+pub use update_state::StateUpdate;

@@ -68,13 +68,12 @@ impl<T: Send + 'static> Log<T> {
         let recovered = recover(&directory, options.segment_bytes, replay)?;
 
         let segment = Arc::new(recovered.active);
-        let active = Active::open(
-            &directory,
+        let active = Active::new(
             Arc::clone(&segment),
             recovered.offset,
             recovered.prepared,
             options.segment_bytes,
-        )?;
+        );
         let segments = SegmentTable::new(directory.clone(), recovered.sealed);
         let segment_count = segments.len() + 1;
         segments.insert(segment);

@@ -42,8 +42,11 @@ fn restore(files: &BTreeMap<PathBuf, Vec<u8>>, dir: &Path) {
             std::fs::remove_file(path).unwrap();
         }
     }
+    let now = all_files(dir);
     for (path, bytes) in files {
-        std::fs::write(path, bytes).unwrap();
+        if now.get(path) != Some(bytes) {
+            std::fs::write(path, bytes).unwrap();
+        }
     }
 }
 
@@ -88,8 +91,7 @@ fn every_flipped_bit_of_a_closed_log_is_found() {
                 assert_eq!(report.damaged_superblock_slot, Some((at / 4096) as u8));
                 drop(log);
             } else {
-                let error = refused(&fs, dir.path());
-                assert_names(&error, path);
+                assert_names(&refused(&fs, dir.path()), path);
             }
             restore(&files, dir.path());
         }

@@ -1,0 +1,74 @@
+//! [`Channels`]: all channels of a graph during a run.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde_json::{Map, Value};
+
+use super::channel::Channel;
+use super::error::GraphError;
+use super::live_channel::LiveChannel;
+use super::names::Name;
+use crate::checkpoint::Checkpoint;
+
+/// The channels of a graph with their values. Cloning is cheap: values are shared.
+#[derive(Clone, Debug)]
+pub(super) struct Channels(BTreeMap<Name, LiveChannel>);
+
+impl Channels {
+    /// The channels as `checkpoint` kept them.
+    pub(super) fn restore(
+        specs: &BTreeMap<Name, Channel>,
+        checkpoint: &Checkpoint,
+    ) -> Result<Self, GraphError> {
+        let restore = |name: &Name, spec: &Channel| {
+            let saved = checkpoint
+                .channel_values
+                .get(&**name)
+                .map(crate::Encoded::to_json)
+                .transpose()
+                .map_err(|e| GraphError::unreadable(name, &checkpoint.id, e.to_string()))?;
+            let channel = LiveChannel::restore(spec.kind.clone(), saved)
+                .map_err(|e| GraphError::unreadable(name, &checkpoint.id, e.to_string()))?;
+            Ok((Arc::clone(name), channel))
+        };
+        specs
+            .iter()
+            .map(|(name, spec)| restore(name, spec))
+            .collect::<Result<_, _>>()
+            .map(Self)
+    }
+
+    pub(super) fn get(&self, name: &str) -> Option<&LiveChannel> {
+        self.0.get(name)
+    }
+
+    pub(super) fn get_mut(&mut self, name: &str) -> Option<&mut LiveChannel> {
+        self.0.get_mut(name)
+    }
+
+    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = (&Name, &mut LiveChannel)> {
+        self.0.iter_mut()
+    }
+
+    /// Those of the channels `names` that have a value.
+    pub(super) fn values(&self, names: &[Name]) -> BTreeMap<Name, Arc<Value>> {
+        names
+            .iter()
+            .filter_map(|name| {
+                let value = self.get(name)?.get()?;
+                Some((Arc::clone(name), Arc::clone(value)))
+            })
+            .collect()
+    }
+
+    /// The same as an object.
+    pub(super) fn to_object(&self, names: &[Name]) -> Value {
+        let object: Map<String, Value> = self
+            .values(names)
+            .into_iter()
+            .map(|(name, value)| (name.to_string(), Value::clone(&value)))
+            .collect();
+        Value::Object(object)
+    }
+}

@@ -1,0 +1,60 @@
+//! What a run is given, and what it gives back.
+
+use serde_json::Value;
+
+use super::command::Command;
+use super::interrupt::Interrupt;
+
+/// What a run is given.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Input {
+    /// Nothing new: the thread goes on where it stopped, or a past checkpoint is replayed.
+    Continue,
+    /// New input: an object whose entries are written to the channels of the same names. Whatever was
+    /// pending on the thread is dropped.
+    Values(Value),
+    /// An answer to an interrupt, an update, or where to go next.
+    Command(Command),
+}
+
+impl From<Value> for Input {
+    /// Null means [`Input::Continue`].
+    fn from(values: Value) -> Self {
+        match values {
+            Value::Null => Self::Continue,
+            values => Self::Values(values),
+        }
+    }
+}
+
+impl From<Command> for Input {
+    fn from(command: Command) -> Self {
+        Self::Command(command)
+    }
+}
+
+/// What a run gives back: the state that it left, and the questions that it asks.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RunOutput {
+    /// The graph's output channels that have a value, as an object.
+    pub values: Value,
+    /// The interrupts that wait for an answer; empty if the run came to its end.
+    pub interrupts: Vec<Interrupt>,
+}
+
+impl RunOutput {
+    /// Whether the run stopped to ask.
+    pub fn is_interrupted(&self) -> bool {
+        !self.interrupts.is_empty()
+    }
+}
+
+impl std::ops::Index<&str> for RunOutput {
+    type Output = Value;
+
+    /// The value of a channel, null if it has none.
+    fn index(&self, channel: &str) -> &Value {
+        static NULL: Value = Value::Null;
+        self.values.get(channel).unwrap_or(&NULL)
+    }
+}

@@ -1,0 +1,63 @@
+//! Names that the executor reserves, spelled as LangGraph spells them, so that a thread is recognisable
+//! to both.
+
+use std::sync::Arc;
+
+/// Where every run begins: an edge from here says which node runs first.
+pub const START: &str = "__start__";
+/// Where a path ends: an edge to here triggers nothing.
+pub const END: &str = "__end__";
+
+/// A channel's or node's name; cloning it is cheap.
+pub(super) type Name = Arc<str>;
+
+pub(super) const TASKS: &str = "__pregel_tasks";
+pub(super) const INPUT: &str = "__input__";
+pub(super) const COPY: &str = "__copy__";
+pub(super) const INTERRUPT: &str = "__interrupt__";
+pub(super) const RESUME: &str = "__resume__";
+pub(super) const ERROR: &str = "__error__";
+pub(super) const NO_WRITES: &str = "__no_writes__";
+pub(super) const PULL: &str = "__pregel_pull";
+pub(super) const PUSH: &str = "__pregel_push";
+
+/// The task id of writes that come from a command and not from a task.
+pub(super) const NULL_TASK_ID: &str = "00000000-0000-0000-0000-000000000000";
+
+/// Separates the levels of a namespace.
+pub(super) const NS_SEP: char = '|';
+/// Separates a node's name from its task's id within a level of a namespace.
+pub(super) const NS_END: char = ':';
+
+/// The channel that triggers a node.
+pub(super) fn trigger(node: &str) -> Name {
+    format!("branch:to:{node}").into()
+}
+
+/// The channel that gathers the nodes of a join.
+pub(super) fn join(starts: &[String], end: &str) -> Name {
+    format!("join:{}:{end}", starts.join("+")).into()
+}
+
+/// Whether a write to `channel` says what happened to a task instead of what it produced.
+pub(super) fn is_control(channel: &str) -> bool {
+    matches!(channel, ERROR | INTERRUPT | RESUME)
+}
+
+/// A namespace without the ids of tasks: where a graph that keeps its own memory saves.
+pub(super) fn without_task_ids(namespace: &str) -> String {
+    let levels: Vec<&str> = namespace
+        .split(NS_SEP)
+        .map(|level| level.split(NS_END).next().unwrap_or(level))
+        .collect();
+    levels.join("|")
+}
+
+/// The node names along a namespace, outermost first.
+pub(super) fn node_path(namespace: &str) -> Vec<&str> {
+    namespace
+        .split(NS_SEP)
+        .filter(|level| !level.is_empty() && !level.bytes().all(|b| b.is_ascii_digit()))
+        .map(|level| level.split(NS_END).next().unwrap_or(level))
+        .collect()
+}

@@ -1,0 +1,91 @@
+//! [`NodeError`]: why a node stopped before it returned.
+
+use std::error::Error;
+use std::sync::Arc;
+
+use super::command::Command;
+use super::error::GraphError;
+use super::interrupt::Interrupt;
+
+/// What a fallible node returns.
+pub type NodeResult<T = serde_json::Value> = Result<T, NodeError>;
+
+/// Why a node stopped before it returned: it failed, or it waits for an answer.
+///
+/// Any error turns into it with `?`. So does the wait for an answer that
+/// [`Runtime::interrupt`](super::Runtime::interrupt) returns, which is why this is no error type
+/// itself: do not swallow it, or the node goes on without the answer.
+pub struct NodeError(pub(super) Stop);
+
+pub(super) enum Stop {
+    Failed(Arc<dyn Error + std::marker::Send + Sync>),
+    Interrupted(Vec<Interrupt>),
+    /// A command for the graph around the one whose node returned it.
+    ToParent(Command),
+}
+
+impl NodeError {
+    /// A failure that is explained by a text.
+    pub fn msg(message: impl Into<String>) -> Self {
+        Self(Stop::Failed(Arc::new(Message(message.into()))))
+    }
+
+    /// Whether the node waits for an answer, as opposed to having failed.
+    pub fn is_interrupt(&self) -> bool {
+        matches!(self.0, Stop::Interrupted(_))
+    }
+
+    /// The failure, if it is one, as an `E`.
+    pub fn downcast_ref<E: Error + 'static>(&self) -> Option<&E> {
+        match &self.0 {
+            Stop::Failed(error) => error.downcast_ref(),
+            _ => None,
+        }
+    }
+}
+
+impl Stop {
+    /// The failure of `node` as the run reports it. An error of the graph itself stays what it is.
+    pub(super) fn failure(
+        node: &str,
+        source: Arc<dyn Error + std::marker::Send + Sync>,
+    ) -> GraphError {
+        match source.downcast_ref::<GraphError>() {
+            Some(error) => error.clone(),
+            None => GraphError::Node {
+                node: node.into(),
+                source,
+            },
+        }
+    }
+}
+
+impl<E: Error + std::marker::Send + Sync + 'static> From<E> for NodeError {
+    fn from(error: E) -> Self {
+        Self(Stop::Failed(Arc::new(error)))
+    }
+}
+
+impl std::fmt::Debug for NodeError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match &self.0 {
+            Stop::Failed(error) => write!(f, "{error:?}"),
+            Stop::Interrupted(interrupts) => write!(f, "waits for an answer: {interrupts:?}"),
+            Stop::ToParent(command) => write!(f, "command for the parent graph: {command:?}"),
+        }
+    }
+}
+
+impl std::fmt::Display for NodeError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match &self.0 {
+            Stop::Failed(error) => write!(f, "{error}"),
+            Stop::Interrupted(_) => f.write_str("waits for an answer"),
+            Stop::ToParent(_) => f.write_str("returned a command for the parent graph"),
+        }
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct Message(String);

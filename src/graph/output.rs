@@ -1,0 +1,109 @@
+//! What a node returns: an update of the state, commands, or nothing.
+
+use serde_json::{Map, Value};
+
+use super::command::Command;
+use super::node_error::NodeError;
+
+/// What a node returned.
+#[derive(Clone, Debug, Default)]
+pub enum NodeOutput {
+    /// Nothing is written.
+    #[default]
+    Nothing,
+    /// An object whose entries are written to the channels of the same names.
+    Update(Value),
+    /// An update together with where to go next.
+    Command(Command),
+    /// Several of these, in order.
+    Many(Vec<NodeOutput>),
+}
+
+/// Whatever a node may return.
+pub trait IntoNodeOutput {
+    /// The output, or why the node failed.
+    ///
+    /// # Errors
+    /// The node's own failure.
+    fn into_node_output(self) -> Result<NodeOutput, NodeError>;
+}
+
+impl IntoNodeOutput for NodeOutput {
+    fn into_node_output(self) -> Result<NodeOutput, NodeError> {
+        Ok(self)
+    }
+}
+
+impl IntoNodeOutput for () {
+    fn into_node_output(self) -> Result<NodeOutput, NodeError> {
+        Ok(NodeOutput::Nothing)
+    }
+}
+
+impl IntoNodeOutput for Value {
+    fn into_node_output(self) -> Result<NodeOutput, NodeError> {
+        Ok(match self {
+            Value::Null => NodeOutput::Nothing,
+            update => NodeOutput::Update(update),
+        })
+    }
+}
+
+impl IntoNodeOutput for Command {
+    fn into_node_output(self) -> Result<NodeOutput, NodeError> {
+        Ok(NodeOutput::Command(self))
+    }
+}
+
+impl<T: IntoNodeOutput> IntoNodeOutput for Option<T> {
+    fn into_node_output(self) -> Result<NodeOutput, NodeError> {
+        self.map_or(Ok(NodeOutput::Nothing), T::into_node_output)
+    }
+}
+
+impl<T: IntoNodeOutput> IntoNodeOutput for Vec<T> {
+    fn into_node_output(self) -> Result<NodeOutput, NodeError> {
+        self.into_iter()
+            .map(T::into_node_output)
+            .collect::<Result<_, _>>()
+            .map(NodeOutput::Many)
+    }
+}
+
+impl<T: IntoNodeOutput, E: Into<NodeError>> IntoNodeOutput for Result<T, E> {
+    fn into_node_output(self) -> Result<NodeOutput, NodeError> {
+        self.map_err(Into::into)?.into_node_output()
+    }
+}
+
+const OVERWRITE: &str = "__overwrite__";
+
+/// A write that replaces a channel's value instead of going through its reducer.
+///
+/// ```
+/// use serde_json::json;
+/// use stepwell::graph::overwrite;
+/// let update = json!({"items": overwrite(json!(["C"]))});
+/// # assert_eq!(update, json!({"items": {"__overwrite__": ["C"]}}));
+/// ```
+pub fn overwrite(value: impl Into<Value>) -> Value {
+    let mut map = Map::new();
+    map.insert(OVERWRITE.into(), value.into());
+    Value::Object(map)
+}
+
+/// The value that an overwrite carries, or the write itself if it is none. Both of LangGraph's wire
+/// forms count.
+pub(super) fn as_overwrite(write: Value) -> Result<Value, Value> {
+    let Value::Object(mut map) = write else {
+        return Err(write);
+    };
+    if map.len() == 1 && map.contains_key(OVERWRITE) {
+        return map.remove(OVERWRITE).ok_or(Value::Null);
+    }
+    let tagged = map.get("type").and_then(Value::as_str) == Some(OVERWRITE);
+    if map.len() == 2 && tagged && map.contains_key("value") {
+        return map.remove("value").ok_or(Value::Null);
+    }
+    Err(Value::Object(map))
+}

@@ -1,0 +1,148 @@
+//! Planning: which tasks make up the next super-step.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::channels::Channels;
+use super::command::Send;
+use super::compiled::{CompiledNode, Inner};
+use super::names::{NS_END, NULL_TASK_ID, Name, PUSH, RESUME, START, TASKS};
+use super::scratchpad::{OpenAnswer, Scratchpad};
+use super::state::State;
+use super::task::{Task, TaskPath, interrupt_id, node_namespace, pull_task_id, push_task_id};
+use super::task_status::Pending;
+use crate::checkpoint::Checkpoint;
+
+/// What the tasks of a super-step follow from.
+pub(super) struct Plan<'a> {
+    pub(super) graph: &'a Inner,
+    pub(super) checkpoint: &'a Checkpoint,
+    pub(super) channels: &'a Channels,
+    pub(super) pending: &'a [Pending],
+    pub(super) namespace: &'a str,
+    pub(super) step: i64,
+    /// Answers by interrupt id.
+    pub(super) answers: Option<&'a BTreeMap<String, Value>>,
+    /// The scratchpad of the task that runs this graph.
+    pub(super) parent: Option<&'a Arc<Scratchpad>>,
+}
+
+impl Plan<'_> {
+    /// The tasks of the next super-step: what was sent, then what edges triggered.
+    pub(super) fn tasks(&self) -> Vec<Task> {
+        let open_answer = self
+            .pending
+            .iter()
+            .find(|w| w.task_id == NULL_TASK_ID && &*w.channel == RESUME)
+            .map(|w| OpenAnswer::new(w.value.clone()));
+        let mut tasks = self.sent(open_answer.as_ref());
+        if !self.checkpoint.channel_versions.is_empty() {
+            let triggered = self.graph.nodes.iter().filter(|n| self.is_triggered(n));
+            tasks.extend(triggered.map(|node| self.pulled(node, open_answer.as_ref())));
+        }
+        tasks
+    }
+
+    fn sent(&self, open_answer: Option<&OpenAnswer>) -> Vec<Task> {
+        let packets = self.channels.get(TASKS).and_then(|c| c.get());
+        let Some(Value::Array(packets)) = packets.map(|p| &**p) else {
+            return Vec::new();
+        };
+        let mut tasks = Vec::new();
+        for (place, packet) in packets.iter().enumerate() {
+            let Some(send) = Send::from_packet(packet) else {
+                tracing::warn!("ignored a damaged packet among the tasks that were sent");
+                continue;
+            };
+            let Some(node) = self.graph.node(&send.node).filter(|n| n.work.is_some()) else {
+                tracing::warn!(node = send.node, "ignored a task for an unknown node");
+                continue;
+            };
+            let namespace = node_namespace(self.namespace, &node.name);
+            let id = push_task_id(
+                &self.checkpoint.id,
+                &namespace,
+                self.step,
+                &node.name,
+                place,
+            );
+            let path = TaskPath::Push(place);
+            let triggers = vec![PUSH.into()];
+            let input = State::from(send.arg);
+            tasks.push(self.task(id, node, path, triggers, input, open_answer));
+        }
+        tasks
+    }
+
+    fn is_triggered(&self, node: &CompiledNode) -> bool {
+        let seen = self.checkpoint.versions_seen.get(&*node.name);
+        node.triggers.iter().any(|trigger| {
+            let available = self
+                .channels
+                .get(trigger)
+                .is_some_and(super::live_channel::LiveChannel::is_available);
+            let current = self.checkpoint.channel_versions.get(&**trigger);
+            available && seen.is_none_or(|seen| current > seen.get(&**trigger))
+        })
+    }
+
+    fn pulled(&self, node: &CompiledNode, open_answer: Option<&OpenAnswer>) -> Task {
+        let namespace = node_namespace(self.namespace, &node.name);
+        let id = pull_task_id(
+            &self.checkpoint.id,
+            &namespace,
+            self.step,
+            &node.name,
+            &node.triggers,
+        );
+        let input = if &*node.name == START {
+            let input = self.channels.get(START).and_then(|c| c.get());
+            State::from(input.map_or(Value::Null, |value| Value::clone(value)))
+        } else {
+            State::of_channels(self.channels.values(&self.graph.state))
+        };
+        let path = TaskPath::Pull(Arc::clone(&node.name));
+        self.task(id, node, path, node.triggers.clone(), input, open_answer)
+    }
+
+    fn task(
+        &self,
+        id: String,
+        node: &CompiledNode,
+        path: TaskPath,
+        triggers: Vec<Name>,
+        input: State,
+        open_answer: Option<&OpenAnswer>,
+    ) -> Task {
+        let namespace = format!("{}{NS_END}{id}", node_namespace(self.namespace, &node.name));
+        let mut given = self
+            .pending
+            .iter()
+            .find(|w| w.task_id == id && &*w.channel == RESUME)
+            .map(|w| match &w.value {
+                Value::Array(answers) => answers.clone(),
+                one => vec![one.clone()],
+            })
+            .unwrap_or_default();
+        if let Some(answers) = self.answers {
+            let next = answers.get(&interrupt_id(&namespace, given.len()));
+            given.extend(next.cloned());
+        }
+        Task {
+            scratchpad: Arc::new(Scratchpad::new(
+                given,
+                open_answer.cloned(),
+                self.parent.cloned(),
+            )),
+            id,
+            node: Arc::clone(&node.name),
+            path,
+            triggers,
+            input,
+            namespace,
+            writes: Vec::new(),
+        }
+    }
+}

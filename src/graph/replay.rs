@@ -1,0 +1,35 @@
+//! [`Replay`]: from where subgraphs start again when the graph around them is replayed.
+
+use std::collections::HashSet;
+
+use parking_lot::Mutex;
+
+use super::names::NS_END;
+
+/// A replay of a past checkpoint, shared by all subgraphs of the run.
+///
+/// A subgraph's first run in a replay starts from what it was before that checkpoint; its later runs
+/// (in a loop, say) go on from what the replay made of it.
+#[derive(Debug)]
+pub(super) struct Replay {
+    /// Subgraph checkpoints with a smaller id were there when the replayed one was saved.
+    pub(super) before: String,
+    visited: Mutex<HashSet<String>>,
+}
+
+impl Replay {
+    pub(super) fn new(before: String) -> Self {
+        Self {
+            before,
+            visited: Mutex::default(),
+        }
+    }
+
+    /// Whether no run in this namespace, whatever its last task id, has asked before.
+    pub(super) fn is_first_visit(&self, namespace: &str) -> bool {
+        let place = namespace
+            .rsplit_once(NS_END)
+            .map_or(namespace, |(place, _)| place);
+        self.visited.lock().insert(place.to_owned())
+    }
+}

@@ -1,0 +1,408 @@
+//! A run of a graph: loads the thread, repeats super-steps, saves each one.
+
+mod start;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::apply::{TaskWrites, apply_writes};
+use super::channels::Channels;
+use super::compiled::{CompiledGraph, Inner};
+use super::config::{Breakpoints, Config, DEFAULT_RECURSION_LIMIT, Durability};
+use super::error::GraphError;
+use super::input::{Input, RunOutput};
+use super::interrupt::Interrupt;
+use super::names::{INTERRUPT, NS_END, NS_SEP, NULL_TASK_ID, Name, TASKS};
+use super::node_error::{NodeError, Stop};
+use super::plan::Plan;
+use super::runtime::{RunScope, TaskContext};
+use super::save::{Saver, encode};
+use super::step::run_tasks;
+use super::task::{Task, Write};
+use super::task_status::{Pending, read_statuses};
+use crate::checkpoint::{
+    ChannelVersion, Checkpoint, Metadata, PutCheckpoint, Source, special_write_index,
+};
+
+/// Runs `graph` by itself.
+pub(super) async fn root(
+    graph: &CompiledGraph,
+    input: Input,
+    config: Config,
+) -> Result<RunOutput, GraphError> {
+    let mut run = Run::load(graph, config, None).await?;
+    let outcome = run.drive(input).await;
+    run.finish(outcome.is_err()).await?;
+    let interrupts = match outcome {
+        Ok(()) => Vec::new(),
+        Err(Stop::Interrupted(interrupts)) => {
+            run.apply_finished()?;
+            interrupts
+        }
+        Err(Stop::Failed(source)) => return Err(run.failure(source)),
+        Err(Stop::ToParent(_)) => {
+            return Err(GraphError::invalid_update(
+                "the parent graph",
+                "a node returned a command for it, and there is none",
+            ));
+        }
+    };
+    Ok(RunOutput {
+        values: run.channels.to_object(&run.graph.output),
+        interrupts,
+    })
+}
+
+/// Runs `graph` as a part of `task`.
+pub(super) async fn nested(
+    graph: CompiledGraph,
+    input: Value,
+    task: Arc<TaskContext>,
+) -> Result<Value, NodeError> {
+    let config = task.scope.config.clone();
+    let mut run = Run::load(&graph, config, Some(task)).await?;
+    let outcome = run.drive(Input::Values(input)).await;
+    run.finish(outcome.is_err()).await?;
+    match outcome {
+        Ok(()) => Ok(run.channels.to_object(&run.graph.output)),
+        Err(Stop::Failed(source)) => Err(run.failure(source).into()),
+        Err(stop) => Err(NodeError(stop)),
+    }
+}
+
+/// One run of one graph.
+pub(super) struct Run {
+    pub(super) graph: Arc<Inner>,
+    pub(super) scope: Arc<RunScope>,
+    pub(super) parent: Option<Arc<TaskContext>>,
+    pub(super) namespace: String,
+    pub(super) saver: Option<Saver>,
+    durability: Durability,
+    interrupt_before: Breakpoints,
+    interrupt_after: Breakpoints,
+
+    /// The last checkpoint made, without values: those are in `channels`.
+    pub(super) checkpoint: Checkpoint,
+    metadata: Metadata,
+    pub(super) channels: Channels,
+    pub(super) pending: Vec<Pending>,
+    pub(super) tasks: Vec<Task>,
+
+    /// The checkpoint that the next one to be saved follows.
+    saved_id: Option<String>,
+    /// Of the last checkpoint loaded or saved: its parent, and its channels' versions.
+    saved_parent: Option<String>,
+    saved_versions: BTreeMap<String, ChannelVersion>,
+    /// The tasks that wrote during this run.
+    wrote: BTreeSet<String>,
+
+    pub(super) step: i64,
+    /// The last step that may run.
+    pub(super) last_step: i64,
+    limit: u32,
+    /// Whether the run was pointed at a checkpoint.
+    addressed: bool,
+    /// Whether the thread has moved past the checkpoint that was addressed.
+    superseded: bool,
+    /// Whether finished tasks run again.
+    replaying: bool,
+    pub(super) resuming: Option<bool>,
+}
+
+impl Run {
+    async fn drive(&mut self, input: Input) -> Result<(), Stop> {
+        self.start(input).await?;
+        while self.plan().await? {
+            run_tasks(self).await?;
+            self.complete_step()?;
+        }
+        Ok(())
+    }
+
+    /// Plans the next super-step; false if there is none.
+    async fn plan(&mut self) -> Result<bool, Stop> {
+        if let Some(saver) = &mut self.saver {
+            saver.settle(self.durability).await?;
+        }
+        if self.step > self.last_step {
+            return Err(GraphError::RecursionLimit { limit: self.limit }.into());
+        }
+        self.tasks = Plan {
+            graph: &self.graph,
+            checkpoint: &self.checkpoint,
+            channels: &self.channels,
+            pending: &self.pending,
+            namespace: &self.namespace,
+            step: self.step,
+            answers: self.scope.answers.as_deref(),
+            parent: self.parent.as_ref().map(|task| &task.scratchpad),
+        }
+        .tasks();
+        if self.tasks.is_empty() {
+            return Ok(false);
+        }
+        if !self.replaying {
+            let mut statuses = read_statuses(&self.pending);
+            for task in &mut self.tasks {
+                if let Some(status) = statuses.remove(task.id.as_str()) {
+                    task.writes = status.output;
+                }
+            }
+        }
+        if self.stops_at(&self.interrupt_before) {
+            return Err(Stop::Interrupted(Vec::new()));
+        }
+        Ok(true)
+    }
+
+    /// Applies what the tasks wrote and saves the result.
+    fn complete_step(&mut self) -> Result<(), Stop> {
+        let writes = self.tasks.iter_mut().map(TaskWrites::from).collect();
+        let updated = apply_writes(
+            &self.graph,
+            &mut self.checkpoint,
+            &mut self.channels,
+            writes,
+        )?;
+        self.pending.clear();
+        self.replaying = false;
+        self.put_checkpoint(Source::Loop, &updated);
+        if self.stops_at(&self.interrupt_after) {
+            return Err(Stop::Interrupted(Vec::new()));
+        }
+        self.resuming = None;
+        Ok(())
+    }
+
+    /// Whether the run stops at one of its tasks: only if something has changed since it last did.
+    fn stops_at(&self, breakpoints: &Breakpoints) -> bool {
+        let seen = self.checkpoint.versions_seen.get(INTERRUPT);
+        let changed = self
+            .checkpoint
+            .channel_versions
+            .iter()
+            .any(|(channel, version)| Some(version) > seen.and_then(|seen| seen.get(channel)));
+        changed && self.tasks.iter().any(|t| breakpoints.contains(&t.node))
+    }
+
+    /// Makes the next checkpoint, and saves it unless only the last one of the run is to be saved.
+    fn put_checkpoint(&mut self, source: Source, updated: &BTreeSet<Name>) {
+        self.metadata = Metadata::new(source, self.step);
+        self.metadata.parents = self.parents();
+        let id = self.graph.ids.next(Some(&self.checkpoint.id), self.step);
+        self.checkpoint.id = id;
+        self.checkpoint.ts = crate::checkpoint::now();
+        self.checkpoint.updated_channels = Some(updated.iter().map(ToString::to_string).collect());
+        if self.durability != Durability::Exit {
+            self.save_checkpoint();
+        }
+        self.step += 1;
+    }
+
+    fn save_checkpoint(&mut self) {
+        let Some(saver) = &mut self.saver else {
+            return;
+        };
+        let new_versions: BTreeMap<_, _> = self
+            .checkpoint
+            .channel_versions
+            .iter()
+            .filter(|(channel, version)| self.saved_versions.get(*channel) != Some(version))
+            .map(|(channel, version)| (channel.clone(), version.clone()))
+            .collect();
+        let mut checkpoint = self.checkpoint.clone();
+        for channel in new_versions.keys() {
+            if let Some(value) = self.channels.get(channel).and_then(|c| c.save()) {
+                let value = if channel == TASKS {
+                    encode(&sanitize(&self.graph, &value))
+                } else {
+                    encode(&value)
+                };
+                checkpoint.channel_values.insert(channel.clone(), value);
+            }
+        }
+        self.saved_parent = self.saved_id.replace(checkpoint.id.clone());
+        self.saved_versions.clone_from(&checkpoint.channel_versions);
+        saver.put(PutCheckpoint {
+            thread: String::new(),
+            namespace: String::new(),
+            parent_id: self.saved_parent.clone(),
+            checkpoint,
+            metadata: self.metadata.clone(),
+            new_versions,
+        });
+    }
+
+    /// The checkpoints of the enclosing graphs that this run started from, by namespace.
+    fn parents(&self) -> BTreeMap<String, String> {
+        self.parent
+            .as_ref()
+            .map(|task| {
+                let mut map = task.checkpoint_map.clone();
+                map.retain(|namespace, _| is_above(namespace, &task.namespace));
+                map
+            })
+            .unwrap_or_default()
+    }
+
+    /// Keeps what a task wrote, in memory and in the checkpointer.
+    pub(super) fn put_writes(&mut self, task_id: &str, path: String, mut writes: Vec<Write>) {
+        if writes.is_empty() {
+            return;
+        }
+        for (channel, value) in &mut writes {
+            self.graph.ensure_message_ids(channel, value);
+        }
+        self.wrote.insert(task_id.to_owned());
+        let to_save: Vec<Write> = if task_id == NULL_TASK_ID {
+            // Writes of commands add up. Special ones come last, as the checkpointer keys the others
+            // by their place in the list.
+            self.pending
+                .retain(|w| w.task_id != task_id || special_write_index(&w.channel).is_none());
+            writes.sort_by_key(|(channel, _)| special_write_index(channel).is_some());
+            let earlier = self.pending.iter().filter(|w| w.task_id == task_id);
+            earlier
+                .map(|w| (Arc::clone(&w.channel), w.value.clone()))
+                .chain(writes.iter().cloned())
+                .collect()
+        } else {
+            self.pending.retain(|w| w.task_id != task_id);
+            writes.clone()
+        };
+        self.pending
+            .extend(writes.into_iter().map(|(channel, value)| Pending {
+                task_id: task_id.to_owned(),
+                channel,
+                value,
+            }));
+        if self.durability != Durability::Exit {
+            self.save_writes(task_id, path, to_save);
+        }
+    }
+
+    fn save_writes(&mut self, task_id: &str, path: String, writes: Vec<Write>) {
+        let Some(saver) = &mut self.saver else {
+            return;
+        };
+        let kept: Vec<Write> = writes
+            .into_iter()
+            .filter(|(channel, _)| !self.graph.is_untracked(channel))
+            .map(|(channel, value)| {
+                let value = if &*channel == TASKS {
+                    sanitize(&self.graph, &value)
+                } else {
+                    value
+                };
+                (channel, value)
+            })
+            .collect();
+        if !kept.is_empty() {
+            saver.put_writes(&self.checkpoint.id, task_id, path, &kept);
+        }
+    }
+
+    /// Ends the run: saves what is still to be saved and waits until everything is.
+    async fn finish(&mut self, stopped: bool) -> Result<(), GraphError> {
+        let own_memory = !self.namespace.contains(NS_END);
+        if self.durability == Durability::Exit && (self.parent.is_none() || stopped || own_memory) {
+            self.save_last();
+        }
+        match &mut self.saver {
+            Some(saver) => saver.flush().await,
+            None => Ok(()),
+        }
+    }
+
+    fn save_last(&mut self) {
+        let made_one = self.saved_id.as_deref() != Some(&*self.checkpoint.id)
+            && self.metadata.source.is_some();
+        if made_one {
+            self.save_checkpoint();
+        }
+        let mut by_task: BTreeMap<String, Vec<Write>> = BTreeMap::new();
+        for write in &self.pending {
+            if self.wrote.contains(&write.task_id) {
+                by_task
+                    .entry(write.task_id.clone())
+                    .or_default()
+                    .push((Arc::clone(&write.channel), write.value.clone()));
+            }
+        }
+        for (task_id, writes) in by_task {
+            let path = self
+                .tasks
+                .iter()
+                .find(|task| task.id == task_id)
+                .map(|task| task.path.to_string())
+                .unwrap_or_default();
+            self.save_writes(&task_id, path, writes);
+        }
+    }
+
+    /// Applies what the finished tasks of an interrupted super-step wrote, to show it.
+    fn apply_finished(&mut self) -> Result<(), GraphError> {
+        if self.tasks.iter().all(|task| task.writes.is_empty()) {
+            return Ok(());
+        }
+        let writes = self.tasks.iter_mut().map(TaskWrites::from).collect();
+        apply_writes(
+            &self.graph,
+            &mut self.checkpoint,
+            &mut self.channels,
+            writes,
+        )
+        .map(drop)
+    }
+
+    fn failure(&self, source: Arc<dyn std::error::Error + Send + Sync>) -> GraphError {
+        Stop::failure("", source)
+    }
+
+    /// The interrupts that wait for an answer.
+    pub(super) fn pending_interrupts(&self) -> Vec<Interrupt> {
+        read_statuses(&self.pending)
+            .values()
+            .flat_map(|status| status.pending_interrupts().to_vec())
+            .collect()
+    }
+}
+
+/// Whether `namespace` belongs to a graph around the one that saves in `inner`.
+fn is_above(namespace: &str, inner: &str) -> bool {
+    namespace.is_empty()
+        || inner
+            .strip_prefix(namespace)
+            .is_some_and(|rest| rest.starts_with(NS_SEP))
+}
+
+/// The packets of tasks that were sent, without values of channels that are never saved.
+fn sanitize(graph: &Inner, packets: &Value) -> Value {
+    let clean = |packet: &Value| {
+        let mut packet = packet.clone();
+        if let Some(Value::Object(arg)) = packet.get_mut("arg") {
+            arg.retain(|key, _| !graph.is_untracked(key));
+        }
+        packet
+    };
+    match packets {
+        Value::Array(list) => Value::Array(list.iter().map(clean).collect()),
+        one => clean(one),
+    }
+}
+
+impl From<GraphError> for Stop {
+    fn from(error: GraphError) -> Self {
+        Self::Failed(Arc::new(error))
+    }
+}
+
+fn recursion_limit(config: &Config) -> Result<u32, GraphError> {
+    match config.recursion_limit.unwrap_or(DEFAULT_RECURSION_LIMIT) {
+        0 => Err(GraphError::InvalidConfig(
+            "the recursion limit is 0; it must be at least 1".into(),
+        )),
+        limit => Ok(limit),
+    }
+}

@@ -1,0 +1,427 @@
+//! How a run begins: which checkpoint it starts from, and what its input does to it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::{Run, recursion_limit};
+use crate::checkpoint::{Checkpoint, CheckpointTuple, Metadata, Source};
+use crate::graph::apply::{TaskWrites, apply_writes};
+use crate::graph::channels::Channels;
+use crate::graph::command::{Command, Resume};
+use crate::graph::compiled::{CompiledGraph, Inner};
+use crate::graph::config::{Breakpoints, Config};
+use crate::graph::error::GraphError;
+use crate::graph::input::Input;
+use crate::graph::names::{INTERRUPT, NS_SEP, NULL_TASK_ID, Name, RESUME, START, without_task_ids};
+use crate::graph::plan::Plan;
+use crate::graph::replay::Replay;
+use crate::graph::runtime::{RunScope, TaskContext};
+use crate::graph::save::Saver;
+use crate::graph::state_graph::CheckpointerMode;
+use crate::graph::task::Write;
+use crate::graph::task_status::Pending;
+use crate::graph::writers::goto_write;
+
+impl Run {
+    /// Loads the checkpoint that the run starts from.
+    pub(super) async fn load(
+        graph: &CompiledGraph,
+        config: Config,
+        parent: Option<Arc<TaskContext>>,
+    ) -> Result<Self, GraphError> {
+        let graph = Arc::clone(&graph.inner);
+        let limit = recursion_limit(&config)?;
+        let checkpointer = graph.checkpointer(parent.as_deref())?;
+        let namespace = own_namespace(&graph, parent.as_deref());
+        let mut saver = match &checkpointer {
+            Some(checkpointer) => Some(Saver::new(
+                Arc::clone(checkpointer),
+                config
+                    .thread_id
+                    .clone()
+                    .ok_or(GraphError::MissingThreadId)?,
+                namespace.clone(),
+            )),
+            None => None,
+        };
+        let from = Origin::find(&config, &namespace, parent.as_deref(), saver.as_mut()).await?;
+        let mut scope = RunScope {
+            checkpointer: None,
+            store: graph.store.clone(),
+            replay: None,
+            answers: None,
+            config,
+        };
+        if let Some(task) = &parent {
+            scope.checkpointer.clone_from(&task.scope.checkpointer);
+            scope.store = task.scope.store.clone().or(scope.store);
+            scope.replay.clone_from(&task.scope.replay);
+            scope.answers.clone_from(&task.scope.answers);
+        }
+        scope.checkpointer = checkpointer.or(scope.checkpointer);
+        let resuming = parent
+            .as_ref()
+            .and_then(|task| task.resuming)
+            .filter(|_| !from.before_replay);
+        let addressed = from.addressed || scope.replay.is_some();
+        let saved = from.saved;
+        let metadata = match &saved {
+            Some(saved) => saved.metadata.clone(),
+            None => Metadata {
+                step: Some(-2),
+                ..Metadata::default()
+            },
+        };
+        let empty = || Checkpoint {
+            id: graph.ids.next(None, -2),
+            ..Checkpoint::default()
+        };
+        let mut checkpoint = saved.as_ref().map_or_else(empty, |s| s.checkpoint.clone());
+        let channels = Channels::restore(&graph.channels, &checkpoint)?;
+        checkpoint.channel_values = BTreeMap::new();
+        let pending = saved
+            .as_ref()
+            .map(|s| Pending::read_all(&s.pending_writes, &s.checkpoint.id))
+            .transpose()?
+            .unwrap_or_default();
+        let step = metadata.step.unwrap_or(-2) + 1;
+        Ok(Self {
+            durability: scope.config.durability.unwrap_or_default(),
+            interrupt_before: breakpoints(
+                &scope.config.interrupt_before,
+                &graph,
+                parent.is_none(),
+                true,
+            ),
+            interrupt_after: breakpoints(
+                &scope.config.interrupt_after,
+                &graph,
+                parent.is_none(),
+                false,
+            ),
+            scope: Arc::new(scope),
+            parent,
+            namespace,
+            saver,
+            saved_id: saved.as_ref().map(|s| s.checkpoint.id.clone()),
+            saved_parent: saved.and_then(|s| s.parent_id),
+            saved_versions: checkpoint.channel_versions.clone(),
+            checkpoint,
+            metadata,
+            channels,
+            pending,
+            tasks: Vec::new(),
+            wrote: BTreeSet::new(),
+            step,
+            last_step: step + i64::from(limit) + 1,
+            limit,
+            addressed,
+            superseded: from.superseded,
+            replaying: false,
+            resuming,
+            graph,
+        })
+    }
+
+    /// Applies the input.
+    pub(super) async fn start(&mut self, input: Input) -> Result<(), GraphError> {
+        let nested = self.parent.is_some();
+        let resuming = !self.checkpoint.channel_versions.is_empty()
+            && self.resuming.unwrap_or(!matches!(input, Input::Values(_)));
+        let time_travel = self.addressed && self.is_time_travel(&input);
+        self.replaying = time_travel || self.superseded;
+        if time_travel {
+            self.pending.retain(|w| &*w.channel != RESUME);
+        }
+        let copied = matches!(self.metadata.source, Some(Source::Update | Source::Fork));
+        let forks = resuming && time_travel && (!copied || self.superseded);
+
+        let mut carried = Vec::new();
+        if let (Input::Command(command), true) = (&input, resuming) {
+            let writes = self.command_writes(command)?;
+            if forks {
+                carried = writes;
+            } else {
+                self.put_writes(NULL_TASK_ID, String::new(), writes);
+            }
+        }
+        self.apply_null_writes(carried)?;
+
+        // Where subgraphs replay from. A copy was made after their checkpoints, so its parent counts.
+        let mut replay_from = self.checkpoint.id.clone();
+        if let Some(parent) = self.saved_parent.as_ref().filter(|_| copied) {
+            replay_from.clone_from(parent);
+        }
+        if resuming {
+            self.mark_seen();
+            if forks {
+                // Its tasks get new ids, under which old questions would never be answered.
+                self.pending.retain(|w| &*w.channel != INTERRUPT);
+                let updated = self.checkpoint.updated_channels.iter().flatten();
+                let updated = updated.map(|name| name.as_str().into()).collect();
+                self.put_checkpoint(Source::Fork, &updated);
+            }
+        } else {
+            let Some(values) = input_values(input) else {
+                return Err(GraphError::EmptyInput {
+                    thread: self.thread().to_owned(),
+                });
+            };
+            self.apply_input(values)?;
+            replay_from.clone_from(&self.checkpoint.id);
+        }
+        if !nested {
+            self.resuming = Some(resuming);
+            self.set_replay(time_travel.then(|| Replay::new(replay_from)));
+        }
+        Ok(())
+    }
+
+    /// Whether an addressed run replays the past, as opposed to answering a question in it.
+    fn is_time_travel(&self, input: &Input) -> bool {
+        if let Some(task) = &self.parent
+            && task.checkpoint_map.contains_key(&self.namespace)
+        {
+            return true;
+        }
+        let answers = matches!(input, Input::Command(c) if c.resume.is_some());
+        !(answers || self.resuming == Some(true))
+    }
+
+    fn command_writes(&mut self, command: &Command) -> Result<Vec<Write>, GraphError> {
+        if command.to_parent {
+            return Err(GraphError::invalid_update(
+                "the parent graph",
+                "a run was given a command for it, and there is none",
+            ));
+        }
+        let mut writes: Vec<Write> = command.goto.iter().filter_map(goto_write).collect();
+        for write in &mut writes {
+            if write.1.is_null() {
+                write.1 = Value::from(START);
+            }
+        }
+        let mut answered = false;
+        match &command.resume {
+            None => {}
+            Some(_) if self.saver.is_none() => {
+                return Err(GraphError::NoCheckpointer {
+                    operation: "Command::resume",
+                });
+            }
+            Some(Resume::ById(answers)) => {
+                answered = true;
+                self.set_answers(answers.clone());
+            }
+            Some(Resume::Value(answer)) => {
+                let pending = self.pending_interrupts().len();
+                if pending > 1 {
+                    return Err(GraphError::AmbiguousResume {
+                        thread: self.thread().to_owned(),
+                        pending,
+                    });
+                }
+                writes.push((RESUME.into(), answer.clone()));
+            }
+        }
+        match &command.update {
+            None | Some(Value::Null) => {}
+            Some(Value::Object(entries)) => {
+                let entries = entries.iter();
+                writes
+                    .extend(entries.map(|(key, value)| (Name::from(key.as_str()), value.clone())));
+            }
+            Some(other) => {
+                return Err(GraphError::invalid_update(
+                    "the state",
+                    format!("a command's update is an object, not `{other}`"),
+                ));
+            }
+        }
+        if writes.is_empty() && !answered {
+            return Err(GraphError::EmptyInput {
+                thread: self.thread().to_owned(),
+            });
+        }
+        Ok(writes)
+    }
+
+    fn apply_null_writes(&mut self, carried: Vec<Write>) -> Result<(), GraphError> {
+        let mut writes: Vec<Write> = self
+            .pending
+            .iter()
+            .filter(|w| w.task_id == NULL_TASK_ID)
+            .map(|w| (Arc::clone(&w.channel), w.value.clone()))
+            .collect();
+        writes.extend(carried);
+        if writes.is_empty() {
+            return Ok(());
+        }
+        let updated = apply_writes(
+            &self.graph,
+            &mut self.checkpoint,
+            &mut self.channels,
+            vec![TaskWrites::from_input(writes)],
+        )?;
+        if let Some(known) = &mut self.checkpoint.updated_channels {
+            known.extend(updated.iter().map(ToString::to_string));
+            known.sort();
+            known.dedup();
+        }
+        Ok(())
+    }
+
+    /// Lets the run pass the breakpoints that it stopped at.
+    fn mark_seen(&mut self) {
+        let versions = self.checkpoint.channel_versions.clone();
+        self.checkpoint
+            .versions_seen
+            .entry(INTERRUPT.into())
+            .or_default()
+            .extend(versions);
+    }
+
+    /// Drops what was pending, applies the input in its place, and saves the input checkpoint.
+    fn apply_input(&mut self, values: Value) -> Result<(), GraphError> {
+        let mut discarded = Plan {
+            graph: &self.graph,
+            checkpoint: &self.checkpoint,
+            channels: &self.channels,
+            pending: &self.pending,
+            namespace: &self.namespace,
+            step: self.step,
+            answers: None,
+            parent: None,
+        }
+        .tasks();
+        let mut writes: Vec<TaskWrites> = discarded.iter_mut().map(TaskWrites::from).collect();
+        let mut values = values;
+        if let Value::Object(entries) = &mut values {
+            for (channel, value) in entries.iter_mut() {
+                self.graph.ensure_message_ids(channel, value);
+            }
+        }
+        writes.push(TaskWrites::from_input(vec![(START.into(), values)]));
+        let updated = apply_writes(
+            &self.graph,
+            &mut self.checkpoint,
+            &mut self.channels,
+            writes,
+        )?;
+        self.pending.clear();
+        self.put_checkpoint(Source::Input, &updated);
+        Ok(())
+    }
+
+    fn set_replay(&mut self, replay: Option<Replay>) {
+        if let Some(scope) = Arc::get_mut(&mut self.scope) {
+            scope.replay = replay.map(Arc::new);
+        }
+    }
+
+    fn set_answers(&mut self, answers: BTreeMap<String, Value>) {
+        if let Some(scope) = Arc::get_mut(&mut self.scope) {
+            scope.answers = Some(Arc::new(answers));
+        }
+    }
+
+    fn thread(&self) -> &str {
+        self.saver.as_ref().map_or("", Saver::thread)
+    }
+}
+
+/// Which checkpoint a run starts from.
+struct Origin {
+    saved: Option<CheckpointTuple>,
+    addressed: bool,
+    superseded: bool,
+    /// It is what the subgraph was before a replay of the graph around it.
+    before_replay: bool,
+}
+
+impl Origin {
+    async fn find(
+        config: &Config,
+        namespace: &str,
+        parent: Option<&TaskContext>,
+        saver: Option<&mut Saver>,
+    ) -> Result<Self, GraphError> {
+        let map = parent.map_or(&config.checkpoint_map, |task| &task.checkpoint_map);
+        let own = if parent.is_none() && config.namespace.is_empty() {
+            config.checkpoint_id.as_ref()
+        } else {
+            None
+        };
+        let id = map.get(namespace).or(own);
+        let mut origin = Self {
+            saved: None,
+            addressed: id.is_some(),
+            superseded: false,
+            before_replay: false,
+        };
+        let Some(saver) = saver else {
+            return Ok(origin);
+        };
+        if let Some(id) = id {
+            let saved = saver.load(Some(id)).await?;
+            let saved = saved.ok_or_else(|| GraphError::UnknownCheckpoint {
+                thread: saver.thread().to_owned(),
+                namespace: namespace.to_owned(),
+                checkpoint: id.clone(),
+            })?;
+            let latest = saver.load(None).await?;
+            origin.superseded = latest.is_some_and(|l| l.checkpoint.id != saved.checkpoint.id);
+            origin.saved = Some(saved);
+        } else if let Some(replay) = parent.and_then(|task| task.scope.replay.as_ref()) {
+            origin.before_replay = true;
+            origin.saved = if replay.is_first_visit(namespace) {
+                saver.load_before(&replay.before).await?
+            } else {
+                saver.load(None).await?
+            };
+        } else {
+            origin.saved = saver.load(None).await?;
+        }
+        Ok(origin)
+    }
+}
+
+/// Where the graph saves: the root at `""`, a subgraph below the task that runs it.
+fn own_namespace(graph: &Inner, parent: Option<&TaskContext>) -> String {
+    let Some(task) = parent else {
+        return String::new();
+    };
+    let base = match graph.checkpointer {
+        CheckpointerMode::PerThread => without_task_ids(&task.namespace),
+        _ => task.namespace.clone(),
+    };
+    match task.scratchpad.next_subgraph() {
+        0 => base,
+        place => format!("{base}{NS_SEP}{place}"),
+    }
+}
+
+/// The breakpoints of a run: those of the call, which are not for subgraphs, or the graph's own.
+fn breakpoints(of_call: &Breakpoints, graph: &Inner, is_root: bool, before: bool) -> Breakpoints {
+    let own = if before {
+        &graph.interrupt_before
+    } else {
+        &graph.interrupt_after
+    };
+    if is_root {
+        of_call.or(own).clone()
+    } else {
+        own.clone()
+    }
+}
+
+/// What the input writes. A command on a thread without a past stands in for an input.
+fn input_values(input: Input) -> Option<Value> {
+    match input {
+        Input::Values(values) => Some(values),
+        Input::Command(command) => command.as_input(),
+        Input::Continue => None,
+    }
+}

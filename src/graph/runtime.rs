@@ -1,0 +1,144 @@
+//! [`Runtime`]: what a node can ask of the run that it is part of.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::compiled::CompiledGraph;
+use super::config::Config;
+use super::interrupt::Interrupt;
+use super::names::Name;
+use super::node_error::{NodeError, Stop};
+use super::replay::Replay;
+use super::scratchpad::Scratchpad;
+use super::task::interrupt_id;
+use crate::checkpoint::Checkpointer;
+use crate::store::Store;
+
+/// What a node can ask of the run that it is part of: its store, what the caller passed along, an
+/// answer from a human.
+#[derive(Clone)]
+pub struct Runtime {
+    pub(super) task: Arc<TaskContext>,
+    pub(super) attempt: u32,
+}
+
+/// What all tasks of one graph's run share.
+pub(super) struct RunScope {
+    pub(super) config: Config,
+    /// Lent to subgraphs.
+    pub(super) checkpointer: Option<Arc<dyn Checkpointer>>,
+    pub(super) store: Option<Arc<dyn Store>>,
+    pub(super) replay: Option<Arc<Replay>>,
+    /// Answers by interrupt id.
+    pub(super) answers: Option<Arc<BTreeMap<String, Value>>>,
+}
+
+/// One task as its node and its subgraphs see it.
+pub(super) struct TaskContext {
+    pub(super) scope: Arc<RunScope>,
+    pub(super) node: Name,
+    pub(super) task_id: String,
+    pub(super) namespace: String,
+    pub(super) scratchpad: Arc<Scratchpad>,
+    pub(super) remaining_steps: i64,
+    /// The checkpoints that the task's super-step starts from, by namespace, this graph's included.
+    pub(super) checkpoint_map: BTreeMap<String, String>,
+    /// Whether the run continues what was there, as far as subgraphs are concerned.
+    pub(super) resuming: Option<bool>,
+}
+
+impl Runtime {
+    /// Asks `question` and returns the answer.
+    ///
+    /// The first time there is no answer yet: pass the error on with `?`, and the run stops, saved,
+    /// for as long as it takes. When it is resumed with
+    /// [`Command::resume`](super::Command::resume), the node runs again from its first line, and this
+    /// call returns the answer. Several questions of one node are told apart by their order.
+    ///
+    /// # Errors
+    /// Not a failure but the wait for the answer.
+    pub fn interrupt(&self, question: impl Into<Value>) -> Result<Value, NodeError> {
+        self.task.scratchpad.next_answer().map_err(|answered| {
+            NodeError(Stop::Interrupted(vec![Interrupt {
+                id: interrupt_id(&self.task.namespace, answered),
+                value: question.into(),
+            }]))
+        })
+    }
+
+    /// The store that the graph was compiled with.
+    ///
+    /// # Errors
+    /// The graph has none.
+    pub fn store(&self) -> Result<&dyn Store, NodeError> {
+        self.task.scope.store.as_deref().ok_or_else(|| {
+            NodeError::msg(format!(
+                "node `{}` asked for a store and the graph has none; \
+                 give it one with StateGraph::with_store",
+                self.task.node
+            ))
+        })
+    }
+
+    /// A value that the caller gave with [`Config::with`].
+    pub fn configurable(&self, key: &str) -> Option<&Value> {
+        self.task.scope.config.configurable.get(key)
+    }
+
+    /// The thread that the run belongs to.
+    pub fn thread_id(&self) -> Option<&str> {
+        self.task.scope.config.thread_id()
+    }
+
+    /// What the caller gave with [`Config::context`]; null if nothing.
+    pub fn context(&self) -> &Value {
+        &self.task.scope.config.context
+    }
+
+    /// How many super-steps the run may still take, this one included.
+    pub fn remaining_steps(&self) -> i64 {
+        self.task.remaining_steps
+    }
+
+    /// The node that runs.
+    pub fn node(&self) -> &str {
+        &self.task.node
+    }
+
+    /// The task, the same when it is run again after a crash or an interrupt.
+    pub fn task_id(&self) -> &str {
+        &self.task.task_id
+    }
+
+    /// Which attempt of the task this is, from 1.
+    pub fn attempt(&self) -> u32 {
+        self.attempt
+    }
+
+    /// Runs `graph` as a subgraph, with its checkpoints below this task's.
+    ///
+    /// The first subgraph that a task runs this way has the task's own namespace; the second and later
+    /// ones have their place in the order of calls appended to it, so call them in a fixed order.
+    ///
+    /// # Errors
+    /// The subgraph failed, or it waits for an answer: pass the error on with `?`.
+    pub async fn call(
+        &self,
+        graph: &CompiledGraph,
+        input: impl Into<Value>,
+    ) -> Result<Value, NodeError> {
+        graph.run_nested(input.into(), Arc::clone(&self.task)).await
+    }
+}
+
+impl std::fmt::Debug for Runtime {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Runtime")
+            .field("node", &self.task.node)
+            .field("task_id", &self.task.task_id)
+            .field("thread_id", &self.thread_id())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,92 @@
+//! [`Scratchpad`]: what one task remembers between its start and its end: the answers that it was given
+//! and how many questions and subgraphs it has got to.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use parking_lot::Mutex;
+use serde_json::Value;
+
+/// The one answer that was given without saying to which question; whoever asks first takes it.
+#[derive(Clone, Debug, Default)]
+pub(super) struct OpenAnswer(Arc<Mutex<Option<Value>>>);
+
+impl OpenAnswer {
+    pub(super) fn new(answer: Value) -> Self {
+        Self(Arc::new(Mutex::new(Some(answer))))
+    }
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Scratchpad {
+    answers: Mutex<Answers>,
+    asked: AtomicUsize,
+    subgraphs: AtomicUsize,
+    open_answer: Option<OpenAnswer>,
+    parent: Option<Arc<Scratchpad>>,
+}
+
+#[derive(Debug, Default)]
+struct Answers {
+    given: Vec<Value>,
+    used: bool,
+}
+
+impl Scratchpad {
+    pub(super) fn new(
+        given: Vec<Value>,
+        open_answer: Option<OpenAnswer>,
+        parent: Option<Arc<Scratchpad>>,
+    ) -> Self {
+        Self {
+            answers: Mutex::new(Answers { given, used: false }),
+            open_answer,
+            parent,
+            ..Self::default()
+        }
+    }
+
+    /// The answer to the task's next question, or else how many were answered before it.
+    pub(super) fn next_answer(&self) -> Result<Value, usize> {
+        let place = self.asked.fetch_add(1, Ordering::Relaxed);
+        let mut answers = self.answers.lock();
+        if let Some(answer) = answers.given.get(place).cloned() {
+            answers.used = true;
+            return Ok(answer);
+        }
+        match self.take_open_answer() {
+            Some(answer) => {
+                answers.given.push(answer.clone());
+                answers.used = true;
+                Ok(answer)
+            }
+            None => Err(answers.given.len()),
+        }
+    }
+
+    /// The answers that were used in this attempt, to be kept for the next one.
+    pub(super) fn used_answers(&self) -> Option<Value> {
+        let answers = self.answers.lock();
+        answers.used.then(|| Value::Array(answers.given.clone()))
+    }
+
+    /// The place of the next subgraph that the task runs, from 0.
+    pub(super) fn next_subgraph(&self) -> usize {
+        self.subgraphs.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Starts another attempt: questions and subgraphs are counted anew, answers stay.
+    pub(super) fn restart(&self) {
+        self.asked.store(0, Ordering::Relaxed);
+        self.subgraphs.store(0, Ordering::Relaxed);
+        self.answers.lock().used = false;
+    }
+
+    fn take_open_answer(&self) -> Option<Value> {
+        match (&self.open_answer, &self.parent) {
+            (Some(open), _) => open.0.lock().take(),
+            (None, Some(parent)) => parent.take_open_answer(),
+            (None, None) => None,
+        }
+    }
+}

@@ -1,0 +1,334 @@
+//! [`StateGraph`]: a graph under construction.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::branch::{Branch, IntoTargets};
+use super::channel::{Channel, Kind};
+use super::compiled::{CompiledGraph, CompiledNode, Inner};
+use super::config::Breakpoints;
+use super::error::GraphError;
+use super::names::{self, END, NS_END, NS_SEP, Name, START, TASKS};
+use super::node::{IntoNode, Node};
+use super::state::State;
+use crate::checkpoint::{CheckpointIds, Checkpointer};
+use crate::store::Store;
+
+/// A graph under construction: its channels, its nodes, and the edges between them.
+///
+/// The methods take and return the graph, to be chained; what is wrong with it is reported by
+/// [`compile`](Self::compile).
+#[derive(Default)]
+pub struct StateGraph {
+    channels: Vec<(String, Channel)>,
+    nodes: Vec<(String, Node)>,
+    edges: Vec<(String, String)>,
+    joins: Vec<(Vec<String>, String)>,
+    branches: Vec<(String, Branch)>,
+    input: Option<Vec<String>>,
+    output: Option<Vec<String>>,
+    interrupt_before: Breakpoints,
+    interrupt_after: Breakpoints,
+    checkpointer: CheckpointerMode,
+    store: Option<Arc<dyn Store>>,
+}
+
+/// Where a graph saves its checkpoints.
+///
+/// It is given to [`StateGraph::with_checkpointer`] as a checkpointer, as `true`, or as `false`.
+#[derive(Clone, Default)]
+pub enum CheckpointerMode {
+    /// As a root graph nowhere; as a subgraph with the graph around it, starting afresh in every task:
+    /// it can be interrupted and resumed, and remembers nothing.
+    #[default]
+    Inherit,
+    /// Nowhere, also as a subgraph: it starts over when the graph around it is resumed.
+    Disabled,
+    /// As a subgraph with the graph around it, in one history per thread and place: it
+    /// remembers from run to run. A root graph cannot be run so.
+    PerThread,
+    /// With this checkpointer.
+    Saver(Arc<dyn Checkpointer>),
+}
+
+impl From<bool> for CheckpointerMode {
+    fn from(own_memory: bool) -> Self {
+        if own_memory {
+            Self::PerThread
+        } else {
+            Self::Disabled
+        }
+    }
+}
+
+impl<C: Checkpointer> From<C> for CheckpointerMode {
+    fn from(checkpointer: C) -> Self {
+        Self::Saver(Arc::new(checkpointer))
+    }
+}
+
+impl std::fmt::Debug for CheckpointerMode {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Inherit => "Inherit",
+            Self::Disabled => "Disabled",
+            Self::PerThread => "PerThread",
+            Self::Saver(_) => "Saver",
+        })
+    }
+}
+
+impl StateGraph {
+    /// A graph without channels and nodes.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a key of the state.
+    #[must_use]
+    pub fn add_channel(mut self, name: impl Into<String>, channel: Channel) -> Self {
+        self.channels.push((name.into(), channel));
+        self
+    }
+
+    /// Adds a node: an async function, a [`Node`], or a compiled graph as a subgraph.
+    #[must_use]
+    pub fn add_node<M>(mut self, name: impl Into<String>, node: impl IntoNode<M>) -> Self {
+        self.nodes.push((name.into(), node.into_node()));
+        self
+    }
+
+    /// Runs `to` in the super-step after `from`. `from` may be [`START`], `to` may be [`END`].
+    #[must_use]
+    pub fn add_edge(mut self, from: impl Into<String>, to: impl Into<String>) -> Self {
+        self.edges.push((from.into(), to.into()));
+        self
+    }
+
+    /// Runs `to` once all of `from` have run since it last did.
+    #[must_use]
+    pub fn add_join<I, S>(mut self, from: I, to: impl Into<String>) -> Self
+    where
+        I: IntoIterator<Item = S>,
+        S: Into<String>,
+    {
+        let from = from.into_iter().map(Into::into).collect();
+        self.joins.push((from, to.into()));
+        self
+    }
+
+    /// Runs after `from` what `router` says of the state: of the channels with this node's own
+    /// writes applied. What it names and is no node of the graph is ignored, with a warning in the log.
+    #[must_use]
+    pub fn add_conditional_edges<F, T>(mut self, from: impl Into<String>, router: F) -> Self
+    where
+        F: Fn(State) -> T + Send + Sync + 'static,
+        T: IntoTargets,
+    {
+        self.branches.push((from.into(), Branch::new(router)));
+        self
+    }
+
+    /// The channels that an input may set; all of them unless set.
+    #[must_use]
+    pub fn with_input<S: Into<String>>(mut self, channels: impl IntoIterator<Item = S>) -> Self {
+        self.input = Some(channels.into_iter().map(Into::into).collect());
+        self
+    }
+
+    /// The channels that a run returns; all of them unless set.
+    #[must_use]
+    pub fn with_output<S: Into<String>>(mut self, channels: impl IntoIterator<Item = S>) -> Self {
+        self.output = Some(channels.into_iter().map(Into::into).collect());
+        self
+    }
+
+    /// Stops every run before any of these nodes.
+    #[must_use]
+    pub fn interrupt_before(mut self, nodes: impl Into<Breakpoints>) -> Self {
+        self.interrupt_before = nodes.into();
+        self
+    }
+
+    /// Stops every run after any of these nodes.
+    #[must_use]
+    pub fn interrupt_after(mut self, nodes: impl Into<Breakpoints>) -> Self {
+        self.interrupt_after = nodes.into();
+        self
+    }
+
+    /// Where the graph saves its checkpoints: a checkpointer or, for a subgraph, `true` (a memory of
+    /// its own) or `false` (none). See [`CheckpointerMode`].
+    #[must_use]
+    pub fn with_checkpointer(mut self, checkpointer: impl Into<CheckpointerMode>) -> Self {
+        self.checkpointer = checkpointer.into();
+        self
+    }
+
+    /// The store that nodes reach through their [`Runtime`](super::Runtime).
+    #[must_use]
+    pub fn with_store(mut self, store: impl Store) -> Self {
+        self.store = Some(Arc::new(store));
+        self
+    }
+
+    /// Checks the graph and makes it ready to run.
+    ///
+    /// # Errors
+    /// [`GraphError::InvalidGraph`], which names what is wrong: an edge, join, branch, breakpoint or
+    /// list of channels that names something that does not exist, a name that is taken or
+    /// reserved, or a graph in which no edge leaves [`START`].
+    pub fn compile(self) -> Result<CompiledGraph, GraphError> {
+        self.check()?;
+        let state: Vec<Name> = self
+            .channels
+            .iter()
+            .map(|(n, _)| n.as_str().into())
+            .collect();
+        let input = self
+            .input
+            .as_deref()
+            .map_or_else(|| state.clone(), to_names);
+        let output = self
+            .output
+            .as_deref()
+            .map_or_else(|| state.clone(), to_names);
+        let mut channels: BTreeMap<Name, Channel> = self
+            .channels
+            .into_iter()
+            .map(|(name, channel)| (name.into(), channel))
+            .collect();
+        channels.insert(START.into(), Kind::Ephemeral.into());
+        channels.insert(TASKS.into(), Kind::Topic { accumulate: false }.into());
+
+        let mut nodes = vec![CompiledNode::start()];
+        for (name, node) in self.nodes {
+            let trigger = names::trigger(&name);
+            let kind = if node.deferred {
+                Kind::DeferredTrigger
+            } else {
+                Kind::Trigger
+            };
+            channels.insert(trigger.clone(), kind.into());
+            nodes.push(CompiledNode::new(name.into(), trigger, node));
+        }
+        let mut graph = Inner {
+            nodes,
+            channels,
+            state,
+            input,
+            output,
+            interrupt_before: self.interrupt_before,
+            interrupt_after: self.interrupt_after,
+            checkpointer: self.checkpointer,
+            store: self.store,
+            ids: CheckpointIds::new(),
+        };
+        for (from, to) in self.edges.iter().filter(|(_, to)| to != END) {
+            graph.attach_edge(from, names::trigger(to));
+        }
+        for (from, to) in self.joins.iter().filter(|(_, to)| to != END) {
+            graph.attach_join(from, to);
+        }
+        for (from, branch) in self.branches {
+            graph.attach_branch(&from, branch);
+        }
+        Ok(CompiledGraph::new(graph))
+    }
+
+    fn check(&self) -> Result<(), GraphError> {
+        let invalid = |reason: String| Err(GraphError::InvalidGraph(reason));
+        let mut taken = BTreeSet::new();
+        for (name, _) in &self.channels {
+            if name.starts_with("__") || name.starts_with("branch:to:") || name.starts_with("join:")
+            {
+                return invalid(format!("channel name `{name}` is reserved; choose another"));
+            }
+            if !taken.insert(name) {
+                return invalid(format!("channel `{name}` is added twice"));
+            }
+        }
+        let mut nodes = BTreeSet::new();
+        for (name, _) in &self.nodes {
+            if name.is_empty() || name.starts_with("__") {
+                return invalid(format!("node name `{name}` is reserved; choose another"));
+            }
+            if name.contains([NS_SEP, NS_END]) {
+                return invalid(format!(
+                    "node name `{name}` contains `|` or `:`, which separate the levels of a namespace"
+                ));
+            }
+            if !nodes.insert(name.as_str()) {
+                return invalid(format!("node `{name}` is added twice"));
+            }
+        }
+        let source = |name: &str, what: &str| match name {
+            START => Ok(()),
+            name if nodes.contains(name) => Ok(()),
+            name => invalid(format!("{what} leaves `{name}`, which is no node")),
+        };
+        let target = |name: &str, what: &str| match name {
+            END => Ok(()),
+            name if nodes.contains(name) => Ok(()),
+            name => invalid(format!("{what} leads to `{name}`, which is no node")),
+        };
+        for (from, to) in &self.edges {
+            let what = format!("the edge `{from}` -> `{to}`");
+            source(from, &what)?;
+            target(to, &what)?;
+        }
+        for (from, to) in &self.joins {
+            let what = format!("the join {from:?} -> `{to}`");
+            if from.is_empty() {
+                return invalid(format!("{what} waits for no node"));
+            }
+            if from.iter().any(|name| name == START) {
+                return invalid(format!("{what} waits for `{START}`, which is no node"));
+            }
+            from.iter().try_for_each(|name| source(name, &what))?;
+            target(to, &what)?;
+        }
+        for (from, _) in &self.branches {
+            source(from, "a conditional edge")?;
+        }
+        let entered = self.edges.iter().any(|(from, _)| from == START)
+            || self.branches.iter().any(|(from, _)| from == START);
+        if !entered {
+            return invalid(format!(
+                "it has no entry; add an edge from `{START}` to the node that runs first"
+            ));
+        }
+        for (list, what) in [(&self.input, "input"), (&self.output, "output")] {
+            if let Some(name) = list.iter().flatten().find(|name| !taken.contains(name)) {
+                return invalid(format!("{what} names `{name}`, which is no channel"));
+            }
+        }
+        for (points, what) in [
+            (&self.interrupt_before, "interrupt_before"),
+            (&self.interrupt_after, "interrupt_after"),
+        ] {
+            if let Breakpoints::Nodes(names) = points
+                && let Some(name) = names.iter().find(|name| !nodes.contains(name.as_str()))
+            {
+                return invalid(format!("{what} names `{name}`, which is no node"));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn to_names(names: &[String]) -> Vec<Name> {
+    names.iter().map(|name| name.as_str().into()).collect()
+}
+
+impl std::fmt::Debug for StateGraph {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("StateGraph")
+            .field("channels", &self.channels)
+            .field("nodes", &self.nodes)
+            .field("edges", &self.edges)
+            .field("joins", &self.joins)
+            .field("checkpointer", &self.checkpointer)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,96 @@
+//! What the saved writes of a super-step say about its tasks.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use super::error::GraphError;
+use super::interrupt::Interrupt;
+use super::names::{ERROR, INTERRUPT, NULL_TASK_ID, Name, is_control};
+use super::snapshot::TaskError;
+use super::task::Write;
+use crate::checkpoint::PendingWrite;
+
+/// A saved write, decoded.
+#[derive(Clone, Debug)]
+pub(super) struct Pending {
+    pub(super) task_id: String,
+    pub(super) channel: Name,
+    pub(super) value: Value,
+}
+
+impl Pending {
+    pub(super) fn read_all(
+        saved: &[PendingWrite],
+        checkpoint: &str,
+    ) -> Result<Vec<Self>, GraphError> {
+        let read = |write: &PendingWrite| {
+            let value = write
+                .value
+                .to_json()
+                .map_err(|e| GraphError::unreadable(&write.channel, checkpoint, e.to_string()))?;
+            Ok(Self {
+                task_id: write.task_id.clone(),
+                channel: write.channel.as_str().into(),
+                value,
+            })
+        };
+        saved.iter().map(read).collect()
+    }
+}
+
+/// What the saved writes say about one task.
+///
+/// A task has finished if and only if it has an output write; one that produced nothing has a marker
+/// in its place. An interrupt waits for an answer only while its task is unfinished.
+#[derive(Clone, Debug, Default)]
+pub(super) struct TaskStatus {
+    pub(super) output: Vec<Write>,
+    pub(super) interrupts: Vec<Interrupt>,
+    pub(super) error: Option<TaskError>,
+}
+
+impl TaskStatus {
+    pub(super) fn finished(&self) -> bool {
+        !self.output.is_empty()
+    }
+
+    pub(super) fn pending_interrupts(&self) -> &[Interrupt] {
+        if self.finished() {
+            &[]
+        } else {
+            &self.interrupts
+        }
+    }
+}
+
+/// The status of every task that has saved writes, by its id.
+pub(super) fn read_statuses(pending: &[Pending]) -> BTreeMap<&str, TaskStatus> {
+    let mut statuses: BTreeMap<&str, TaskStatus> = BTreeMap::new();
+    for write in pending.iter().filter(|w| w.task_id != NULL_TASK_ID) {
+        let status = statuses.entry(&write.task_id).or_default();
+        match &*write.channel {
+            INTERRUPT => status.interrupts = Interrupt::read_all(&write.value),
+            ERROR => status.error = Some(read_error(&write.value)),
+            control if is_control(control) => {}
+            _ => status
+                .output
+                .push((write.channel.clone(), write.value.clone())),
+        }
+    }
+    statuses
+}
+
+/// A task's error as it is saved.
+pub(super) fn write_error(error: &GraphError) -> Value {
+    let message = error.node_message().unwrap_or_else(|| error.to_string());
+    json!({"kind": error.kind().as_str(), "message": message})
+}
+
+fn read_error(saved: &Value) -> TaskError {
+    let text = |key: &str| saved.get(key).and_then(Value::as_str).map(str::to_owned);
+    TaskError {
+        kind: text("kind").unwrap_or_else(|| "node_error".into()),
+        message: text("message").unwrap_or_else(|| saved.to_string()),
+    }
+}

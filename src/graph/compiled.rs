@@ -198,7 +198,7 @@ impl CompiledGraph {
         input: impl Into<Input>,
         config: &Config,
     ) -> Result<RunOutput, GraphError> {
-        run::root(self, input.into(), config.clone()).await
+        run::root(self, input.into(), config.clone(), None).await
     }
 
     /// Runs again what came after the checkpoint that `config` addresses (a

@@ -1,5 +1,6 @@
 //! A run of a graph: loads the thread, repeats super-steps, saves each one.
 
+mod emit;
 mod start;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -20,6 +21,7 @@ use super::plan::Plan;
 use super::runtime::{RunScope, TaskContext};
 use super::save::{Saver, encode};
 use super::step::run_tasks;
+use super::stream::{Emitter, Event, StreamMode};
 use super::task::{Task, Write};
 use super::task_status::{Pending, read_statuses};
 use crate::checkpoint::{
@@ -31,14 +33,19 @@ pub(super) async fn root(
     graph: &CompiledGraph,
     input: Input,
     config: Config,
+    emitter: Option<Emitter>,
 ) -> Result<RunOutput, GraphError> {
-    let mut run = Run::load(graph, config, None).await?;
+    let mut run = Run::load(graph, config, None, emitter).await?;
     let outcome = run.drive(input).await;
     run.finish(outcome.is_err()).await?;
     let interrupts = match outcome {
         Ok(()) => Vec::new(),
         Err(Stop::Interrupted(interrupts)) => {
-            run.apply_finished()?;
+            run.show_finished().await?;
+            if interrupts.is_empty() {
+                run.emit(StreamMode::Updates, |_| Event::Interrupted(Vec::new()))
+                    .await;
+            }
             interrupts
         }
         Err(Stop::Failed(source)) => return Err(run.failure(source)),
@@ -62,7 +69,7 @@ pub(super) async fn nested(
     task: Arc<TaskContext>,
 ) -> Result<Value, NodeError> {
     let config = task.scope.config.clone();
-    let mut run = Run::load(&graph, config, Some(task)).await?;
+    let mut run = Run::load(&graph, config, Some(task), None).await?;
     let outcome = run.drive(Input::Values(input)).await;
     run.finish(outcome.is_err()).await?;
     match outcome {
@@ -116,7 +123,7 @@ impl Run {
         self.start(input).await?;
         while self.plan().await? {
             run_tasks(self).await?;
-            self.complete_step()?;
+            self.complete_step().await?;
         }
         Ok(())
     }
@@ -126,21 +133,11 @@ impl Run {
         if let Some(saver) = &mut self.saver {
             saver.settle(self.durability).await?;
         }
+        self.plan_tasks().await;
         if self.step > self.last_step {
             return Err(GraphError::RecursionLimit { limit: self.limit }.into());
         }
-        self.tasks = Plan {
-            graph: &self.graph,
-            checkpoint: &self.checkpoint,
-            channels: &self.channels,
-            pending: &self.pending,
-            namespace: &self.namespace,
-            step: self.step,
-            answers: self.scope.answers.as_deref(),
-            parent: self.parent.as_ref().map(|task| &task.scratchpad),
-        }
-        .tasks();
-        if self.tasks.is_empty() {
+        if self.tasks.is_empty() || self.is_abandoned() {
             return Ok(false);
         }
         if !self.replaying {
@@ -154,11 +151,28 @@ impl Run {
         if self.stops_at(&self.interrupt_before) {
             return Err(Stop::Interrupted(Vec::new()));
         }
+        self.emit_step_start().await;
         Ok(true)
     }
 
+    async fn plan_tasks(&mut self) {
+        self.tasks = Plan {
+            graph: &self.graph,
+            checkpoint: &self.checkpoint,
+            channels: &self.channels,
+            pending: &self.pending,
+            namespace: &self.namespace,
+            step: self.step,
+            answers: self.scope.answers.as_deref(),
+            parent: self.parent.as_ref().map(|task| &task.scratchpad),
+        }
+        .tasks();
+        self.emit_checkpoint().await;
+    }
+
     /// Applies what the tasks wrote and saves the result.
-    fn complete_step(&mut self) -> Result<(), Stop> {
+    async fn complete_step(&mut self) -> Result<(), Stop> {
+        let wrote = self.wrote_state();
         let writes = self.tasks.iter_mut().map(TaskWrites::from).collect();
         let updated = apply_writes(
             &self.graph,
@@ -166,10 +180,16 @@ impl Run {
             &mut self.channels,
             writes,
         )?;
+        if wrote {
+            self.emit_values(&updated).await;
+        }
         self.pending.clear();
         self.replaying = false;
         self.put_checkpoint(Source::Loop, &updated);
         if self.stops_at(&self.interrupt_after) {
+            // The next plan, which would show this checkpoint, is never made.
+            self.plan_tasks().await;
+            self.tasks.clear();
             return Err(Stop::Interrupted(Vec::new()));
         }
         self.resuming = None;
@@ -342,18 +362,22 @@ impl Run {
     }
 
     /// Applies what the finished tasks of an interrupted super-step wrote, to show it.
-    fn apply_finished(&mut self) -> Result<(), GraphError> {
+    async fn show_finished(&mut self) -> Result<(), GraphError> {
         if self.tasks.iter().all(|task| task.writes.is_empty()) {
             return Ok(());
         }
+        let wrote = self.wrote_state();
         let writes = self.tasks.iter_mut().map(TaskWrites::from).collect();
-        apply_writes(
+        let updated = apply_writes(
             &self.graph,
             &mut self.checkpoint,
             &mut self.channels,
             writes,
-        )
-        .map(drop)
+        )?;
+        if wrote {
+            self.emit_values(&updated).await;
+        }
+        Ok(())
     }
 
     fn failure(&self, source: Arc<dyn std::error::Error + Send + Sync>) -> GraphError {

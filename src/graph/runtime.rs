@@ -12,6 +12,7 @@ use super::names::Name;
 use super::node_error::{NodeError, Stop};
 use super::replay::Replay;
 use super::scratchpad::Scratchpad;
+use super::stream::{Emitter, Event};
 use super::task::interrupt_id;
 use crate::checkpoint::Checkpointer;
 use crate::store::Store;
@@ -31,6 +32,7 @@ pub(super) struct RunScope {
     pub(super) checkpointer: Option<Arc<dyn Checkpointer>>,
     pub(super) store: Option<Arc<dyn Store>>,
     pub(super) replay: Option<Arc<Replay>>,
+    pub(super) emitter: Option<Arc<Emitter>>,
     /// Answers by interrupt id.
     pub(super) answers: Option<Arc<BTreeMap<String, Value>>>,
 }
@@ -42,6 +44,9 @@ pub(super) struct TaskContext {
     pub(super) task_id: String,
     pub(super) namespace: String,
     pub(super) scratchpad: Arc<Scratchpad>,
+    /// Where the graph that the task belongs to saves.
+    pub(super) graph_namespace: String,
+    pub(super) step: i64,
     pub(super) remaining_steps: i64,
     /// The checkpoints that the task's super-step starts from, by namespace, this graph's included.
     pub(super) checkpoint_map: BTreeMap<String, String>,
@@ -100,6 +105,16 @@ impl Runtime {
     /// How many super-steps the run may still take, this one included.
     pub fn remaining_steps(&self) -> i64 {
         self.task.remaining_steps
+    }
+
+    /// Says something to whoever watches the run with
+    /// [`StreamMode::Custom`](super::StreamMode::Custom), and waits if he does not keep up. Nobody needs to watch.
+    pub async fn emit(&self, value: impl Into<Value>) {
+        if let Some(emitter) = &self.task.scope.emitter {
+            let event = Event::Custom(value.into());
+            let namespace = &self.task.graph_namespace;
+            emitter.emit(namespace, self.task.step, event).await;
+        }
     }
 
     /// The node that runs.

@@ -46,12 +46,12 @@ pub(super) async fn run_tasks(run: &mut Run) -> Result<(), Stop> {
         let Some(place) = places.get(&id).copied() else {
             continue;
         };
-        stops.note(commit(run, place, outcome));
+        stops.note(commit(run, place, outcome).await);
         if stops.failure.is_some() {
             // Whoever has finished by now is kept; the others are cancelled at their next wait.
             while let Some(Ok((id, outcome))) = running.try_join_next_with_id() {
                 if let Some(place) = places.get(&id).copied() {
-                    stops.note(commit(run, place, outcome));
+                    stops.note(commit(run, place, outcome).await);
                 }
             }
             running.shutdown().await;
@@ -95,7 +95,11 @@ impl Stops {
 }
 
 /// Keeps the outcome of a task; returns what stops the run.
-fn commit(run: &mut Run, place: usize, outcome: Result<Vec<Write>, NodeError>) -> Option<Stop> {
+async fn commit(
+    run: &mut Run,
+    place: usize,
+    outcome: Result<Vec<Write>, NodeError>,
+) -> Option<Stop> {
     let task = run.tasks.get_mut(place)?;
     let id = task.id.clone();
     let path = task.path.to_string();
@@ -111,6 +115,7 @@ fn commit(run: &mut Run, place: usize, outcome: Result<Vec<Write>, NodeError>) -
             }
             task.writes.clone_from(&writes);
             run.put_writes(&id, path, writes);
+            run.emit_finished(place).await;
             None
         }
         Err(NodeError(Stop::Interrupted(interrupts))) => {
@@ -118,6 +123,7 @@ fn commit(run: &mut Run, place: usize, outcome: Result<Vec<Write>, NodeError>) -
                 let asked = (INTERRUPT.into(), Interrupt::write_all(&interrupts));
                 let writes = std::iter::once(asked).chain(answers).collect();
                 run.put_writes(&id, path, writes);
+                run.emit_interrupted(place, &interrupts).await;
             }
             Some(Stop::Interrupted(interrupts))
         }
@@ -128,6 +134,7 @@ fn commit(run: &mut Run, place: usize, outcome: Result<Vec<Write>, NodeError>) -
             let failed = (ERROR.into(), write_error(&error));
             let writes = std::iter::once(failed).chain(answers).collect();
             run.put_writes(&id, path, writes);
+            run.emit_failed(place, &error).await;
             Some(error.into())
         }
     }
@@ -169,6 +176,8 @@ impl TaskRun {
             task_id: task.id.clone(),
             namespace: task.namespace.clone(),
             scratchpad: Arc::clone(&task.scratchpad),
+            graph_namespace: run.namespace.clone(),
+            step: run.step,
             remaining_steps: run.last_step - run.step,
             checkpoint_map,
             resuming: run.resuming,

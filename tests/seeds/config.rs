@@ -17,7 +17,8 @@ fn greet() -> StateGraph {
             let user = rt.configurable("user_id").cloned();
             let model = rt.context()["model"].clone();
             let thread = rt.thread_id().map(str::to_owned);
-            json!({"greeting": {"user": user.is_some(), "model": !model.is_null(), "thread": thread}})
+            let (user, model) = (user.is_some(), !model.is_null());
+            json!({"greeting": {"user": user, "model": model, "thread": thread}})
         })
         .add_edge(START, "greet")
         .add_edge("greet", END)

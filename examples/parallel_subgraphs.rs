@@ -1,5 +1,5 @@
-//! Agents with memories of their own, side by side: each is wrapped in a graph whose one node has the
-//! agent's name, so that its memory has a stable place.
+//! Agents with memories of their own, side by side: each is wrapped in a graph whose one node has
+//! the agent's name, so that its memory has a stable place.
 //!
 //! `cargo run --example parallel_subgraphs`
 #![expect(

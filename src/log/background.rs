@@ -81,13 +81,14 @@ impl<T: Send + 'static> Shared<T> {
                 continue;
             }
             let sync_due = state.sync_due.is_some_and(|due| due <= now);
+            if sync_due {
+                // Whoever leads next syncs.
+                state.sync_target = state.next_lsn;
+            }
             let forgotten = !state.pending.frames.is_empty() && state.acked < last_lsn;
             let wanted = state.lead_wanted && !state.pending.frames.is_empty();
             if (sync_due || forgotten || wanted) && state.can_lead() {
                 state.lead_wanted = false;
-                if sync_due {
-                    state.sync_target = state.next_lsn;
-                }
                 self.lead(state);
                 state = self.state.lock();
                 continue;

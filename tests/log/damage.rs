@@ -22,8 +22,7 @@ fn fast_fs() -> Arc<dyn Vfs> {
 
 /// A database of several segments, closed, or left behind by a killed process.
 fn database(clean: bool, commits: u64) -> (TempDir, Vec<Vec<u8>>) {
-    let dir = tempfile::tempdir().unwrap();
-    let left = tempfile::tempdir().unwrap();
+    let (dir, left) = (scratch(), scratch());
     let (log, _, _) = open(dir.path(), small_segments()).unwrap();
     let expected: Vec<_> = (0..commits).map(payload).collect();
     for payload in &expected {
@@ -42,8 +41,11 @@ fn restore(files: &BTreeMap<PathBuf, Vec<u8>>, dir: &Path) {
             std::fs::remove_file(path).unwrap();
         }
     }
+    let now = all_files(dir);
     for (path, bytes) in files {
-        std::fs::write(path, bytes).unwrap();
+        if now.get(path) != Some(bytes) {
+            overwrite(path, bytes);
+        }
     }
 }
 
@@ -79,7 +81,7 @@ fn every_flipped_bit_of_a_closed_log_is_found() {
         for at in 0..bytes.len() {
             let mut damaged = bytes.clone();
             damaged[at] ^= 1 << (at % 8);
-            std::fs::write(path, &damaged).unwrap();
+            overwrite(path, &damaged);
             if path.ends_with("SUPERBLOCK") {
                 let (log, report, frames) =
                     open_with(fs.clone(), dir.path(), small_segments(), Arc::new(())).unwrap();
@@ -88,8 +90,7 @@ fn every_flipped_bit_of_a_closed_log_is_found() {
                 assert_eq!(report.damaged_superblock_slot, Some((at / 4096) as u8));
                 drop(log);
             } else {
-                let error = refused(&fs, dir.path());
-                assert_names(&error, path);
+                assert_names(&refused(&fs, dir.path()), path);
             }
             restore(&files, dir.path());
         }
@@ -102,10 +103,10 @@ fn a_closed_log_cut_anywhere_is_found() {
     let fs = fast_fs();
     for (path, bytes) in &all_files(&dir.path().join("log")) {
         for length in 0..bytes.len() {
-            std::fs::write(path, &bytes[..length]).unwrap();
+            overwrite(path, &bytes[..length]);
             assert_names(&refused(&fs, dir.path()), path);
         }
-        std::fs::write(path, bytes).unwrap();
+        overwrite(path, bytes);
     }
 }
 
@@ -121,7 +122,7 @@ fn a_flipped_bit_of_a_killed_log_is_found_unless_it_may_be_a_torn_tail() {
         for at in 0..content {
             let mut damaged = bytes.clone();
             damaged[at] ^= 1 << (at % 8);
-            std::fs::write(path, &damaged).unwrap();
+            overwrite(path, &damaged);
             match open_with(fs.clone(), dir.path(), small_segments(), Arc::new(())) {
                 Ok((_, report, frames)) if report.torn_tail.is_some() => {
                     // Only of the last frame nothing says that it was durable.
@@ -157,7 +158,7 @@ fn an_acknowledged_last_frame_that_rots_after_a_quiet_second_is_found() {
     let segment = last_segment(left.path());
     let mut bytes = std::fs::read(&segment).unwrap();
     bytes[64 + 45] ^= 1;
-    std::fs::write(&segment, bytes).unwrap();
+    overwrite(&segment, &bytes);
     let error = open(left.path(), LogOptions::default()).unwrap_err();
     let LogError::Corrupt { offset, lsns, .. } = error else {
         panic!("{error}");
@@ -194,7 +195,7 @@ fn a_missing_superblock_or_one_without_a_whole_slot_is_named() {
     let mut bytes = std::fs::read(&path).unwrap();
     bytes[20] ^= 1;
     bytes[4096 + 20] ^= 1;
-    std::fs::write(&path, bytes).unwrap();
+    overwrite(&path, &bytes);
     assert_names(&refused(&fast_fs(), dir.path()), &path);
     std::fs::remove_file(&path).unwrap();
     assert_names(&refused(&fast_fs(), dir.path()), &path);
@@ -224,19 +225,19 @@ fn damage_that_happens_while_the_log_is_open_is_found_by_the_read() {
     for byte in 64..64 + 56 {
         let mut bytes = whole.clone();
         bytes[byte] ^= 2;
-        std::fs::write(&path, bytes).unwrap();
+        overwrite(&path, &bytes);
         let error = log.read(at).unwrap_err();
         assert!(
             matches!(error, LogError::Corrupt { offset: 64, .. }),
             "{error}"
         );
     }
-    std::fs::write(&path, &whole).unwrap();
+    overwrite(&path, &whole);
     assert_eq!(&log.read(at).unwrap()[..], b"a payload");
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(ProptestConfig::with_cases(256))]
 
     #[test]
     fn whatever_happens_to_a_killed_log_an_open_gives_a_prefix_or_refuses(
@@ -254,7 +255,7 @@ proptest! {
             let from = at.index(bytes.len().min(1200) + 1).min(bytes.len());
             let to = (from + removed).min(bytes.len());
             bytes.splice(from..to, inserted);
-            std::fs::write(path, bytes).unwrap();
+            overwrite(path, &bytes);
         }
         let before = all_files(dir.path());
         match open_with(fast_fs(), dir.path(), small_segments(), Arc::new(())) {

@@ -10,8 +10,7 @@ use crate::support::*;
 /// What a killed process leaves after these commits. Without syncs nothing but the beginning of the
 /// last segment is known to be durable.
 fn killed(options: LogOptions, commits: u64) -> (TempDir, Frames) {
-    let dir = tempfile::tempdir().unwrap();
-    let killed = tempfile::tempdir().unwrap();
+    let (dir, killed) = (scratch(), scratch());
     let told = std::sync::Arc::new(Told::default());
     let (log, _, _) = open_with(
         std::sync::Arc::new(stepwell::vfs::OsFs),
@@ -63,7 +62,7 @@ fn a_log_cut_anywhere_keeps_every_whole_frame_before_the_cut() {
     let (end, _) = in_last.last().unwrap();
     let before = all_files(dir.path());
     for length in 64..=frame_end(end) {
-        let work = tempfile::tempdir().unwrap();
+        let work = scratch();
         copy_dir(dir.path(), work.path());
         truncate(&last_segment(work.path()), length);
         let (log, report, found) = open(work.path(), options).unwrap();

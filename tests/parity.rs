@@ -1,8 +1,8 @@
 //! Runs recorded scenarios and compares each result with what LangGraph answered.
 //!
 //! `STEPWELL_PARITY_DIR` names the directory of the scenarios, by default `tests/data/parity`; its
-//! `README.md` describes them. Each is run in memory, on a database, and on a database that is closed
-//! and reopened between all operations.
+//! `README.md` describes them. Each is run in memory, on a database, and on a database that is
+//! closed and reopened between all operations.
 
 #[path = "parity/backend.rs"]
 mod backend;
@@ -33,8 +33,8 @@ use std::path::PathBuf;
 
 use report::ExpectedFailure;
 
-/// Scenarios that are known to fail, with what their failure says. One that passes, or fails in another way, fails
-/// the test.
+/// Scenarios that are known to fail, with what their failure says. One that passes, or fails in
+/// another way, fails the test.
 const EXPECTED_FAILURES: &[ExpectedFailure] = &[
     ExpectedFailure {
         scenario: "input_output_keys",

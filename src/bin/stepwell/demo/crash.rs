@@ -30,8 +30,8 @@ pub(super) struct Crash {
 
 /// What the database holds after the kill.
 pub(super) struct Halt {
-    /// The tasks that have finished as far as the database knows.
-    pub(super) saved: BTreeSet<String>,
+    /// The tasks whose results the database has.
+    pub(super) held: BTreeSet<String>,
 }
 
 /// Starts the workflow in a process of its own and kills that in the middle of the fan-out.
@@ -84,8 +84,8 @@ fn is_time(lines: &[Line], done: Option<&Done>, pace: Pace) -> bool {
     if done.finished < enough || done.running == 0 {
         return false;
     }
-    // A task that finished this very moment may not be saved yet, and would run again: rightly so, but it
-    // would blur the picture. So wait for a quiet moment, though not for ever.
+    // A task that finished this very moment is not saved yet and would run again: rightly so, but it would
+    // blur the picture. So wait for a quiet moment, though not for ever.
     let since = |line: &Line| journal::now().saturating_sub(line.at);
     let quiet = lines.last().map_or(0, since);
     let finishes = lines.iter().filter(|line| line.event == Event::Finish);
@@ -100,7 +100,7 @@ pub(super) fn look(screen: &Screen, places: &Places, crash: &Crash) -> Result<Ha
     let recovery = opened.db.recovery().clone();
     let state = opened.wait(opened.graph.get_state(&opened.config))?;
     let finished_tasks = state.tasks.iter().filter(|task| task.result.is_some());
-    let saved: BTreeSet<String> = finished_tasks.map(|task| task.id.clone()).collect();
+    let held: BTreeSet<String> = finished_tasks.map(|task| task.id.clone()).collect();
     let step = state.metadata.as_ref().and_then(|m| m.step).unwrap_or(-1) + 1;
     opened.close()?;
 
@@ -119,9 +119,9 @@ pub(super) fn look(screen: &Screen, places: &Places, crash: &Crash) -> Result<Ha
             usize::try_from(recovery.frames).unwrap_or(usize::MAX),
             "commit"
         ),
-        finished(saved.len(), crash.done.of),
+        finished(held.len(), crash.done.of),
     ))?;
-    Ok(Halt { saved })
+    Ok(Halt { held })
 }
 
 /// Starts the workflow again, in a new process, and waits until it asks.

@@ -1,4 +1,4 @@
-//! [`Evidence`]: what the journal says about who ran what, set against what the database had saved.
+//! [`Evidence`]: what the journal says about who ran what, set against what the database held after the kill.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,142 +11,200 @@ pub(super) struct Evidence {
     pub(super) tasks: usize,
     /// Those that finished exactly once.
     pub(super) once: usize,
-    /// Those that the database held as finished after the kill, and how many of them ran again.
+    /// Those that had finished, with their results acknowledged, before the kill, and how many of them ran
+    /// again.
     pub(super) saved: usize,
     pub(super) saved_again: usize,
+    /// Those whose results the kill came between finish and acknowledgement of, and how many ran again.
+    pub(super) unsaved: usize,
+    pub(super) unsaved_again: usize,
     /// Those that were running when their process was killed, and how many were started again.
     pub(super) in_flight: usize,
     pub(super) in_flight_again: usize,
-    /// Those that had done their work by then, a moment too late for the database to know.
-    pub(super) unsaved: usize,
-    /// Those that only the second process has run.
+    /// Those that only a later process has started.
     pub(super) later: usize,
-    /// Those that did not finish, or finished again although nothing entitled them to.
+    /// Those that did not finish, whose acknowledged result was lost, or that ran again although nothing
+    /// entitled them to.
     pub(super) wrong: usize,
 }
 
 impl Evidence {
-    /// Reads `journal`: the process `killed` was killed, and the database then held `saved` as finished.
-    pub(super) fn read(journal: &[Line], killed: u32, saved: &BTreeSet<String>) -> Self {
+    /// Reads `journal`: the process `killed` was killed, and the database then `held` these tasks' results.
+    pub(super) fn read(journal: &[Line], killed: u32, held: &BTreeSet<String>) -> Self {
         let mut tasks: BTreeMap<&str, Task> = BTreeMap::new();
         let mut passes: BTreeMap<u64, usize> = BTreeMap::new();
         for line in journal {
-            passes.insert(line.pass, line.of);
+            passes.extend(line.work.iter().map(|work| (work.pass, work.of)));
             let task = tasks.entry(&line.task).or_default();
-            let counted = match (line.event, line.pid == killed) {
-                (Event::Start, true) => &mut task.started_first,
-                (Event::Finish, true) => &mut task.finished_first,
-                (Event::Start, false) => &mut task.started_later,
-                (Event::Finish, false) => &mut task.finished_later,
+            let process = if line.pid == killed {
+                &mut task.killed
+            } else {
+                &mut task.later
             };
-            *counted += 1;
+            *match line.event {
+                Event::Start => &mut process.started,
+                Event::Finish => &mut process.finished,
+                Event::Saved => &mut process.saved,
+            } += 1;
         }
         let mut evidence = Self {
             tasks: passes.values().sum(),
-            saved: saved.len(),
             ..Self::default()
         };
         // A task that the journal has never heard of has not finished.
-        evidence.wrong += evidence.tasks.saturating_sub(tasks.len());
+        let missing = evidence.tasks.abs_diff(tasks.len());
+        let unheard_of = held.iter().filter(|id| !tasks.contains_key(id.as_str()));
+        evidence.wrong = missing + unheard_of.count();
         for (id, task) in &tasks {
-            let finished = task.finished_first + task.finished_later;
-            evidence.once += usize::from(finished == 1);
-            let allowed = if saved.contains(*id) {
-                evidence.saved_again += usize::from(task.started_later > 0);
-                task.finished_first == 1 && task.started_later == 0
-            } else if task.finished_first > 0 {
-                evidence.unsaved += 1;
-                task.finished_first == 1 && task.finished_later == 1
-            } else if task.started_first > 0 {
-                evidence.in_flight += 1;
-                evidence.in_flight_again += usize::from(task.started_later > 0);
-                task.finished_later == 1
-            } else {
-                evidence.later += 1;
-                task.started_later == 1 && task.finished_later == 1
-            };
-            evidence.wrong += usize::from(!allowed);
+            evidence.count(task, held.contains(*id));
         }
-        let unheard_of = |id: &&String| !tasks.contains_key(id.as_str());
-        evidence.wrong += saved.iter().filter(unheard_of).count();
         evidence
     }
 
-    /// Whether every task finished, and none again that the database had as finished.
+    fn count(&mut self, task: &Task, held: bool) {
+        let Task { killed, later } = task;
+        let again = usize::from(later.started > 0);
+        let never_again = later.started == 0 && killed.finished == 1;
+        let right = if killed.saved > 0 {
+            self.saved += 1;
+            self.saved_again += again;
+            held && never_again
+        } else if killed.finished > 0 {
+            self.unsaved += 1;
+            self.unsaved_again += again;
+            // The database may have the result without having said so.
+            if held {
+                never_again
+            } else {
+                later.finished == 1
+            }
+        } else if killed.started > 0 {
+            self.in_flight += 1;
+            self.in_flight_again += again;
+            !held && later.finished == 1
+        } else {
+            self.later += 1;
+            !held && later.started == 1 && later.finished == 1
+        };
+        self.once += usize::from(killed.finished + later.finished == 1);
+        self.wrong += usize::from(!right);
+    }
+
+    /// Whether every task finished, and none again whose result had been acknowledged.
     pub(super) fn holds(&self) -> bool {
         self.wrong == 0 && self.saved_again == 0
     }
 }
 
-/// How often a task was started and finished by the process that was killed, and by later ones.
+/// What the process that was killed did to a task, and what later ones did.
 #[derive(Default)]
 struct Task {
-    started_first: usize,
-    finished_first: usize,
-    started_later: usize,
-    finished_later: usize,
+    killed: Times,
+    later: Times,
+}
+
+/// How often something happened to a task.
+#[derive(Default)]
+struct Times {
+    started: usize,
+    finished: usize,
+    saved: usize,
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::demo::journal::Work;
+
+    const KILLED: u32 = 1;
+    const LATER: u32 = 2;
 
     fn line(pid: u32, event: Event, task: &str) -> Line {
+        let work = Work {
+            pass: 1,
+            of: 3,
+            file: String::new(),
+        };
         Line {
             at: 0,
             pid,
             event,
-            pass: 1,
-            of: 3,
             task: task.into(),
+            work: (event != Event::Saved).then_some(work),
         }
     }
 
-    /// `a` finishes, `b` is in flight at the kill, `c` comes later.
+    /// `a` is finished and saved, `b` is in flight at the kill, `c` comes later.
     fn journal() -> Vec<Line> {
-        use Event::{Finish, Start};
+        use Event::{Finish, Saved, Start};
         [
-            (1, Start, "a"),
-            (1, Finish, "a"),
-            (1, Start, "b"),
-            (2, Start, "b"),
-            (2, Finish, "b"),
-            (2, Start, "c"),
-            (2, Finish, "c"),
+            (KILLED, Start, "a"),
+            (KILLED, Finish, "a"),
+            (KILLED, Saved, "a"),
+            (KILLED, Start, "b"),
+            (LATER, Start, "b"),
+            (LATER, Finish, "b"),
+            (LATER, Saved, "b"),
+            (LATER, Start, "c"),
+            (LATER, Finish, "c"),
+            (LATER, Saved, "c"),
         ]
         .map(|(pid, event, task)| line(pid, event, task))
         .into()
     }
 
+    fn held() -> BTreeSet<String> {
+        BTreeSet::from(["a".into()])
+    }
+
     #[test]
     fn a_run_that_carries_on_holds() {
-        let evidence = Evidence::read(&journal(), 1, &BTreeSet::from(["a".into()]));
+        let evidence = Evidence::read(&journal(), KILLED, &held());
         assert!(evidence.holds(), "{evidence:?}");
-        assert_eq!((evidence.tasks, evidence.once), (3, 3));
+        assert_eq!((evidence.tasks, evidence.once, evidence.saved), (3, 3, 1));
         assert_eq!((evidence.in_flight, evidence.in_flight_again), (1, 1));
+        assert_eq!((evidence.unsaved, evidence.later), (0, 1));
     }
 
     #[test]
     fn a_saved_task_that_runs_again_does_not_hold() {
         let mut journal = journal();
-        journal.push(line(2, Event::Start, "a"));
-        assert!(!Evidence::read(&journal, 1, &BTreeSet::from(["a".into()])).holds());
+        journal.push(line(LATER, Event::Start, "a"));
+        assert!(!Evidence::read(&journal, KILLED, &held()).holds());
+    }
+
+    #[test]
+    fn an_acknowledged_result_that_the_database_lost_does_not_hold() {
+        let mut journal = journal();
+        assert!(!Evidence::read(&journal, KILLED, &BTreeSet::new()).holds());
+        journal.push(line(LATER, Event::Start, "a"));
+        journal.push(line(LATER, Event::Finish, "a"));
+        assert!(!Evidence::read(&journal, KILLED, &BTreeSet::new()).holds());
     }
 
     #[test]
     fn a_task_that_never_finishes_does_not_hold() {
+        let finish = |line: &Line| line.event == Event::Finish && line.task == "c";
         let mut journal = journal();
-        journal.pop();
-        assert!(!Evidence::read(&journal, 1, &BTreeSet::from(["a".into()])).holds());
+        journal.retain(|line| !finish(line));
+        assert!(!Evidence::read(&journal, KILLED, &held()).holds());
+        journal.retain(|line| line.task != "c");
+        assert!(!Evidence::read(&journal, KILLED, &held()).holds());
     }
 
     #[test]
-    fn a_task_that_was_too_late_to_be_saved_may_finish_twice() {
+    fn a_task_whose_result_was_not_acknowledged_may_finish_twice() {
         let mut journal = journal();
-        journal.push(line(2, Event::Start, "a"));
-        journal.push(line(2, Event::Finish, "a"));
-        let evidence = Evidence::read(&journal, 1, &BTreeSet::new());
-        assert!(evidence.holds());
-        assert_eq!((evidence.unsaved, evidence.once), (1, 2));
+        journal.retain(|line| line.event != Event::Saved);
+        // The database has it all the same.
+        assert!(Evidence::read(&journal, KILLED, &held()).holds());
+        journal.push(line(LATER, Event::Start, "a"));
+        journal.push(line(LATER, Event::Finish, "a"));
+        assert!(!Evidence::read(&journal, KILLED, &held()).holds());
+        // It does not.
+        let evidence = Evidence::read(&journal, KILLED, &BTreeSet::new());
+        assert!(evidence.holds(), "{evidence:?}");
+        assert_eq!((evidence.unsaved, evidence.unsaved_again), (1, 1));
+        assert_eq!(evidence.once, 2);
     }
 }

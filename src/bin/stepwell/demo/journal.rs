@@ -1,4 +1,5 @@
-//! The journal: one line for every start and finish of a task, in a plain file outside the database.
+//! The journal: a line whenever a task starts, finishes, or has its result acknowledged, in a plain file
+//! outside the database.
 //!
 //! It is what the demo believes instead of the database's word: nothing that the database loses or
 //! repeats can hide from it.
@@ -6,26 +7,40 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::Path;
+use std::process;
 use std::time::{SystemTime, UNIX_EPOCH};
+
+use serde::{Deserialize, Serialize};
 
 /// What happened to a task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Event {
     Start,
     Finish,
+    /// The database has acknowledged the result.
+    Saved,
 }
 
-/// One line of the journal. The file's name at its end is for human readers.
+/// One line of the journal.
 #[derive(Clone, Debug)]
 pub(super) struct Line {
     /// Milliseconds since 1970.
     pub(super) at: u64,
     pub(super) pid: u32,
     pub(super) event: Event,
-    /// The pass over the files that the task belongs to, from 1, and how many tasks that has.
-    pub(super) pass: u64,
-    pub(super) of: usize,
     pub(super) task: String,
+    /// What the task is. The line that says that it was saved does not know.
+    pub(super) work: Option<Work>,
+}
+
+/// What a task is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Work {
+    /// The pass over the files that it belongs to, from 1.
+    pub(super) pass: u64,
+    /// How many tasks the pass has.
+    pub(super) of: usize,
+    pub(super) file: String,
 }
 
 /// The journal, open for appending.
@@ -38,35 +53,35 @@ impl Journal {
         Ok(Self(file))
     }
 
+    /// Notes that this process starts or has finished a task.
+    pub(super) fn note(&self, event: Event, task: &str, work: &Work) -> io::Result<()> {
+        let Work { pass, of, file } = work;
+        let file = file.replace(['\n', '\t'], "?");
+        self.append(event, &format!("{task}\t{pass}\t{of}\t{file}"))
+    }
+
+    /// Notes that a task's result was acknowledged.
+    pub(super) fn note_saved(&self, task: &str) -> io::Result<()> {
+        self.append(Event::Saved, task)
+    }
+
     /// Appends a line. It is in the file, kill or no kill, when this returns.
-    pub(super) fn note(
-        &self,
-        event: Event,
-        pass: u64,
-        of: usize,
-        task: &str,
-        file: &str,
-    ) -> io::Result<()> {
+    fn append(&self, event: Event, what: &str) -> io::Result<()> {
         let event = match event {
             Event::Start => "start",
             Event::Finish => "finish",
+            Event::Saved => "saved",
         };
-        let pid = std::process::id();
-        let at = now();
-        let file = file.replace(['\n', '\t'], "?");
-        let line = format!("{at}\t{pid}\t{event}\t{pass}\t{of}\t{task}\t{file}\n");
+        let line = format!("{}\t{}\t{event}\t{what}\n", now(), process::id());
         // One write, so that the lines of concurrent tasks do not mix.
         (&self.0).write_all(line.as_bytes())
     }
 }
 
-/// All whole lines of the journal at `path`; none if there is no journal yet.
+/// All whole lines of the journal at `path`.
 pub(super) fn read(path: &Path) -> io::Result<Vec<Line>> {
-    match fs::read_to_string(path) {
-        Ok(text) => Ok(text.lines().filter_map(parse).collect()),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
-        Err(error) => Err(error),
-    }
+    let text = fs::read_to_string(path)?;
+    Ok(text.lines().filter_map(parse).collect())
 }
 
 fn parse(line: &str) -> Option<Line> {
@@ -78,11 +93,18 @@ fn parse(line: &str) -> Option<Line> {
         event: match next()? {
             "start" => Event::Start,
             "finish" => Event::Finish,
+            "saved" => Event::Saved,
             _ => return None,
         },
-        pass: next()?.parse().ok()?,
-        of: next()?.parse().ok()?,
         task: next()?.to_owned(),
+        work: match next() {
+            None => None,
+            Some(pass) => Some(Work {
+                pass: pass.parse().ok()?,
+                of: next()?.parse().ok()?,
+                file: next()?.to_owned(),
+            }),
+        },
     })
 }
 

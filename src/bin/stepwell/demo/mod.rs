@@ -18,6 +18,7 @@ mod places;
 mod progress;
 mod proof;
 mod report;
+mod witness;
 mod worker;
 mod workflow;
 

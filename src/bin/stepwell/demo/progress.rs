@@ -25,8 +25,11 @@ impl Done {
     pub(super) fn by_pass(journal: &[Line], pid: u32) -> BTreeMap<u64, Self> {
         let mut tasks: BTreeMap<(u64, &str), (usize, bool, bool)> = BTreeMap::new();
         for line in journal {
-            let (of, finished, running) = tasks.entry((line.pass, &line.task)).or_default();
-            *of = line.of;
+            let Some(work) = &line.work else {
+                continue;
+            };
+            let (of, finished, running) = tasks.entry((work.pass, &line.task)).or_default();
+            *of = work.of;
             *finished |= line.event == Event::Finish;
             *running = line.event == Event::Start && line.pid == pid;
         }

@@ -1,4 +1,4 @@
-//! Third act: the journal is set against the claim that no task that had finished ran twice.
+//! Third act: the journal is set against the claim that no task ran again whose result was saved.
 
 use super::crash::{Crash, Halt};
 use super::evidence::Evidence;
@@ -16,43 +16,59 @@ pub(super) fn show(
 ) -> Result<(), Failure> {
     let path = places.journal();
     let lines = journal::read(&path).doing("read", &path)?;
-    let evidence = Evidence::read(&lines, crash.pid, &halt.saved);
+    let evidence = Evidence::read(&lines, crash.pid, &halt.held);
 
     screen.section("5  The evidence")?;
-    screen.indented(format_args!(
-        "From the journal, which each task writes when it starts and when it\n\
-         finishes, and which the database knows nothing of:\n "
-    ))?;
-    let row = |what: &str, n: usize, then: String| {
-        let line = format!("  {what:<42}{n:>5}   {then}");
-        screen.indented(line.trim_end())
-    };
-    let again = format!("run again: {}", evidence.saved_again);
-    row("finished before the kill", evidence.saved, again)?;
-    if evidence.unsaved > 0 {
-        let again = "run again (allowed)".to_owned();
-        row("finished too late to be saved", evidence.unsaved, again)?;
-    }
-    let again = format!("started again: {}", evidence.in_flight_again);
-    row("in flight when killed", evidence.in_flight, again)?;
-    row(
-        "first started after the kill",
-        evidence.later,
-        String::new(),
+    screen.indented(
+        "The journal is a file outside the database. Each task writes to it when it\n\
+         starts, when it finishes, and when its result is acknowledged as saved:",
     )?;
-    let once = format!("finished exactly once: {}", evidence.once);
-    row("tasks in all", evidence.tasks, once)?;
+    screen.line("")?;
+    let row = |what: &str, n: usize, then: &str, of: usize| {
+        screen.indented(format_args!("  {what:<40}{n:>4}   {then}: {of}"))
+    };
+    let Evidence {
+        saved,
+        unsaved,
+        in_flight,
+        ..
+    } = evidence;
+    let again = evidence.saved_again;
+    row(
+        "finished and saved before the kill",
+        saved,
+        "run again",
+        again,
+    )?;
+    if unsaved > 0 {
+        let again = evidence.unsaved_again;
+        row("finished, but not saved yet", unsaved, "run again", again)?;
+    }
+    let again = evidence.in_flight_again;
+    row("in flight when killed", in_flight, "started again", again)?;
+    let later = evidence.later;
+    screen.indented(format_args!(
+        "  {:<40}{later:>4}",
+        "not started before the kill"
+    ))?;
+    let once = evidence.once;
+    row(
+        "tasks in all",
+        evidence.tasks,
+        "finished exactly once",
+        once,
+    )?;
     screen.line("")?;
     if evidence.holds() {
         screen.indented(format_args!(
-            "{} No task that had finished ran again, and none was left out.",
+            "{} No task whose result was saved ran again, and none was left out.",
             screen.good("It holds.")
         ))?;
         return Ok(());
     }
     screen.indented(screen.bad("It does not hold."))?;
     Err(Failure::new(format!(
-        "finished tasks ran again, or were left out; this is a bug: please report it with `{}`",
+        "tasks ran again that had been saved, or were lost; this is a bug: please report it with `{}`",
         path.display()
     )))
 }

@@ -15,7 +15,6 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use stepwell::checkpoint::Checkpointer;
 use stepwell::graph::{
@@ -24,8 +23,9 @@ use stepwell::graph::{
 
 use super::analysis::{self, Analysis};
 use super::desk::Desk;
-use super::journal::Event;
+use super::journal::{Event, Work};
 use super::report::{self, Totals};
+use super::witness::Witness;
 
 /// How many times the files are looked at at most.
 const MOST_PASSES: u64 = 2;
@@ -64,21 +64,15 @@ pub(super) fn build(
             _ => END,
         })
         .add_edge("write_report", END)
-        .with_checkpointer(checkpointer)
+        .with_checkpointer(Witness {
+            saver: checkpointer,
+            desk: Arc::clone(desk),
+            channel: "analyses",
+        })
         .compile()
 }
 
-/// What a task of `analyse` gets instead of the graph's state.
-#[derive(Serialize, Deserialize)]
-struct Assignment {
-    file: String,
-    /// 1 is a quick look, 2 a deep one.
-    pass: u64,
-    /// How many tasks the pass has.
-    of: usize,
-}
-
-/// One task per file: this is the fan-out.
+/// One task per file, which gets a [`Work`] instead of the graph's state: this is the fan-out.
 fn tasks(files: &Value, pass: u64) -> Vec<graph::Send> {
     let files = files.as_array().map(Vec::as_slice).unwrap_or_default();
     let task = |file| json!({"file": file, "pass": pass, "of": files.len()});
@@ -92,17 +86,17 @@ async fn gather(_: State, _: Runtime, desk: Arc<Desk>) -> NodeResult {
     Ok(json!({"files": desk.places.files()?}))
 }
 
-/// Looks at one file. The journal hears of its start and its finish.
+/// Looks at one file: quickly in the first pass, deeply in the second. The journal hears of its start and its finish.
 async fn analyse(task: State, rt: Runtime, desk: Arc<Desk>) -> NodeResult {
-    let Assignment { file, pass, of } = task.to()?;
+    let work: Work = task.to()?;
     let _seat = desk.seats.acquire().await?;
-    let note = |event| desk.journal.note(event, pass, of, rt.task_id(), &file);
+    let note = |event| desk.journal.note(event, rt.task_id(), &work);
 
     note(Event::Start)?;
     tokio::time::sleep(desk.pause).await;
-    let analysis = analysis::of_file(&desk.places.input, &file, pass > 1);
+    let analysis = analysis::of_file(&desk.places.input, &work.file, work.pass > 1);
     note(Event::Finish)?;
-    Ok(json!({"analyses": {file: analysis}}))
+    Ok(json!({"analyses": {work.file: analysis}}))
 }
 
 /// Runs once all tasks of `analyse` have finished: the join.

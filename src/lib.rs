@@ -23,3 +23,7 @@ pub mod vfs;
 
 pub use commit::Commit;
 pub use encoded::Encoded;
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

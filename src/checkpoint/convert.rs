@@ -133,14 +133,14 @@ pub(crate) fn metadata_of<H>(entry: &Entry<H>) -> Result<Metadata, serde_json::E
     })
 }
 
-/// The handles of all values of a checkpoint, in the order in which [`tuple`] takes the values.
+/// The handles of all values of a checkpoint, in the order in which [`tuple()`] takes the values.
 pub(crate) fn handles<H>(found: &Found<H>) -> Vec<&H> {
     let channels = found.entry.channels().iter();
     let values = channels.filter_map(|channel| match &channel.held {
         Held::Value(handle) => Some(handle),
         Held::Nothing | Held::Unknown => None,
     });
-    let writes = found.writes.iter().flat_map(|writes| writes.values());
+    let writes = found.writes.iter().flat_map(|writes| writes.iter());
     values.chain(writes.map(|write| &write.value)).collect()
 }
 
@@ -160,11 +160,11 @@ pub(crate) fn tuple<H>(
         .collect();
     let writes = found.writes.iter().flat_map(|writes| writes.iter());
     let mut pending_writes: Vec<PendingWrite> = writes
-        .map_while(|((task_id, index), write)| {
+        .map_while(|write| {
             Some(PendingWrite {
-                task_id: task_id.to_string(),
+                task_id: write.task_id.to_string(),
                 task_path: write.task_path.to_string(),
-                index: *index,
+                index: write.index,
                 channel: write.channel.to_string(),
                 value: values.next()?,
             })

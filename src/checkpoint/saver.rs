@@ -26,7 +26,9 @@ use crate::{Commit, Encoded};
 
 /// A [`Checkpointer`] that keeps everything in a database. Clones share the database.
 ///
-/// A [`CheckpointStream`] of it reads values as it is consumed, and keeps the database open until it is dropped.
+/// A deleted thread is gone from every answer, but its bytes stay in the log's files. A
+/// [`CheckpointStream`] reads values as it is consumed, and keeps the database open until it is
+/// dropped.
 #[derive(Clone, Debug)]
 pub struct DbSaver {
     db: Db,

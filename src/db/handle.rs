@@ -9,7 +9,7 @@ use crate::Encoded;
 use crate::codec::{self, Record};
 use crate::db::view::{Index, Note, View};
 use crate::db::{DbError, DbOptions, Durability, Reader, RecoveryReport, Submitted};
-use crate::log::{Log, LogOptions};
+use crate::log::{Log, LogOptions, LogStats};
 use crate::vfs::Vfs;
 
 /// An open database: a directory that one handle and its clones have to themselves.
@@ -99,6 +99,14 @@ impl Db {
     /// [`DbError::Log`] if writing failed, now or before; [`DbError::Closed`].
     pub fn sync(&self) -> Result<(), DbError> {
         self.with_log(|log| Ok(log.sync()?))
+    }
+
+    /// What the log consists of, and what it has done since the database was opened.
+    ///
+    /// # Errors
+    /// [`DbError::Closed`].
+    pub fn stats(&self) -> Result<LogStats, DbError> {
+        self.with_log(|log| Ok(log.stats()))
     }
 
     /// Writes and syncs everything and closes the database, so that the next open need not

@@ -12,7 +12,7 @@ mod reader;
 mod submitted;
 mod view;
 
-pub use crate::log::{Durability, RecoveryReport, TornTail};
+pub use crate::log::{Durability, LogStats, RecoveryReport, TornTail};
 pub use error::DbError;
 pub use handle::Db;
 pub use options::DbOptions;

@@ -8,13 +8,15 @@ use crate::index::entry::{Channel, Entry, Header, Held};
 use crate::index::names::{Name, Names};
 use crate::version::ChannelVersion;
 
-/// A checkpoint's pending writes, by task id and index. Copied when one is added while a reader
-/// holds it, so that a reader's view does not change.
-pub(crate) type Writes<H> = BTreeMap<(Arc<str>, i32), Write<H>>;
+/// A checkpoint's pending writes, sorted by task id and index. Copied when one is added while a
+/// reader holds it, so that a reader's view does not change.
+pub(crate) type Writes<H> = Vec<Write<H>>;
 
-/// A pending write, without its key.
+/// A pending write.
 #[derive(Clone, Debug)]
 pub(crate) struct Write<H> {
+    pub(crate) task_id: Arc<str>,
+    pub(crate) index: i32,
     pub(crate) task_path: Arc<str>,
     pub(crate) channel: Name,
     pub(crate) value: H,
@@ -135,16 +137,23 @@ impl<H: Clone> Namespace<H> {
         let writes = self.writes.entry(new.checkpoint_id.into()).or_default();
         let writes = Arc::make_mut(writes);
         for write in new.writes {
-            let key = (Arc::clone(&task_id), write.index);
-            if write.index >= 0 && writes.contains_key(&key) {
+            let place = writes.binary_search_by(|w| {
+                (w.task_id.as_ref(), w.index).cmp(&(task_id.as_ref(), write.index))
+            });
+            if place.is_ok() && write.index >= 0 {
                 continue;
             }
             let write = Write {
+                task_id: Arc::clone(&task_id),
+                index: write.index,
                 task_path: Arc::clone(&task_path),
                 channel: names.share(&write.channel),
                 value: write.value,
             };
-            writes.insert(key, write);
+            match place {
+                Ok(at) => writes.splice(at..=at, [write]).for_each(drop),
+                Err(at) => writes.insert(at, write),
+            }
         }
     }
 }

@@ -60,9 +60,14 @@ impl<H: Clone> Thread<H> {
 
     /// Forgets everything but that it was deleted.
     pub(crate) fn delete(&mut self, cutoff: String) {
-        self.namespaces.clear();
-        let cutoff = cutoff.into_boxed_str();
-        self.deleted = self.deleted.take().max(Some(cutoff));
+        // A clock that was ahead may have made ids beyond the cutoff.
+        let ids = std::mem::take(&mut self.namespaces)
+            .into_values()
+            .flat_map(|namespace| namespace.checkpoints.into_keys());
+        let greatest = ids.filter(|id| is_v6(id)).max();
+        let greatest = greatest.map(|id| Box::from(id.as_ref()));
+        let cutoff = Some(cutoff.into_boxed_str());
+        self.deleted = self.deleted.take().max(cutoff).max(greatest);
     }
 
     /// The checkpoint that `new` builds on, if that went with the thread's deletion.
@@ -90,16 +95,19 @@ impl<H: Clone> Thread<H> {
     }
 
     fn namespace(&mut self, namespace: &str) -> &mut Namespace<H> {
-        if !self.namespaces.contains_key(namespace) {
-            self.namespaces
-                .insert(namespace.into(), Namespace::default());
-        }
         self.namespaces.entry(namespace.into()).or_default()
     }
 }
 
 /// Whether a checkpoint was made no later than `cutoff`, if their ids can tell.
 fn precedes(id: &str, cutoff: &str) -> Option<bool> {
-    let is_v6 = |id| Uuid::try_parse(id).is_ok_and(|id| id.get_version_num() == 6);
     (is_v6(id) && is_v6(cutoff)).then(|| id <= cutoff)
+}
+
+/// Whether `id` is a version 6 UUID in the form whose text grows with time.
+fn is_v6(id: &str) -> bool {
+    let parsed = Uuid::try_parse(id);
+    id.len() == 36
+        && !id.contains(|c: char| c.is_ascii_uppercase())
+        && parsed.is_ok_and(|id| id.get_version_num() == 6)
 }

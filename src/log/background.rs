@@ -81,13 +81,14 @@ impl<T: Send + 'static> Shared<T> {
                 continue;
             }
             let sync_due = state.sync_due.is_some_and(|due| due <= now);
+            if sync_due {
+                // Whoever leads next syncs.
+                state.sync_target = state.next_lsn;
+            }
             let forgotten = !state.pending.frames.is_empty() && state.acked < last_lsn;
             let wanted = state.lead_wanted && !state.pending.frames.is_empty();
             if (sync_due || forgotten || wanted) && state.can_lead() {
                 state.lead_wanted = false;
-                if sync_due {
-                    state.sync_target = state.next_lsn;
-                }
                 self.lead(state);
                 state = self.state.lock();
                 continue;
@@ -95,7 +96,7 @@ impl<T: Send + 'static> Shared<T> {
             // Who leads now will ask again if there is more to do.
             state.lead_wanted = false;
 
-            if state.next_lsn != last_lsn || !state.pending.frames.is_empty() {
+            if state.next_lsn != last_lsn || state.acked < state.next_lsn {
                 last_lsn = state.next_lsn;
                 last_commit = now;
                 self.committer.wait_for(&mut state, TICK);

@@ -68,7 +68,6 @@ impl<T: Send + 'static> Shared<T> {
             Durability::Os => {}
         }
         state.next_lsn = end;
-        state.commits += 1;
         state.active.offset += length;
         self.want_space(&mut state);
         if state.committer_asleep {
@@ -96,8 +95,9 @@ impl<T: Send + 'static> Shared<T> {
                 continue;
             }
             let parker = Parker::current();
-            state.waiters.insert(end, Wake::Thread(Arc::clone(&parker)));
+            let before = state.waiters.insert(end, Wake::Thread(Arc::clone(&parker)));
             drop(state);
+            drop(before);
             parker.park();
         }
     }
@@ -114,12 +114,17 @@ impl<T: Send + 'static> Shared<T> {
         if let Some(error) = state.poisoned() {
             return Poll::Ready(Err(error));
         }
-        state
+        let before = state
             .waiters
             .insert(end, Wake::Task(context.waker().clone()));
         if state.can_lead() {
-            self.want_leader(&mut state);
+            state.lead_wanted = true;
+            state.committer_asleep = false;
+            self.committer.notify_one();
         }
+        drop(state);
+        // Not under the lock: it may be the last owner of a task that holds tickets of this log.
+        drop(before);
         Poll::Pending
     }
 
@@ -147,11 +152,10 @@ impl<T: Send + 'static> Shared<T> {
         }
     }
 
-    /// Asks the committer thread to lead.
-    pub(super) fn want_leader(&self, state: &mut State<T>) {
-        state.lead_wanted = true;
-        state.committer_asleep = false;
-        self.committer.notify_one();
+    /// Forgets the waker of a task that no longer waits.
+    pub(super) fn forget(&self, end: u64) {
+        let waker = self.state.lock().waiters.remove(&end);
+        drop(waker);
     }
 
     /// Writes what is pending, syncs if that is wanted, and acknowledges.
@@ -184,7 +188,8 @@ impl<T: Send + 'static> Shared<T> {
     /// Tells the sink of a batch that was written, and synced if `synced`, ends the caller's lead,
     /// and wakes who waited for the batch.
     pub(super) fn acknowledge(&self, mut batch: Batch<T>, end: u64, synced: bool) {
-        if !batch.frames.is_empty() {
+        let commits = batch.frames.len() as u64;
+        if commits > 0 {
             self.sink.committed(&mut batch.frames.drain(..));
         }
         let mut state = self.state.lock();
@@ -192,6 +197,7 @@ impl<T: Send + 'static> Shared<T> {
             return;
         }
         state.acked = end;
+        state.commits += commits;
         self.acked.store(end, Ordering::Release);
         state.sync_due = earlier(state.sync_due, batch.sync_due);
         state.spare = batch.recycled();
@@ -206,7 +212,8 @@ impl<T: Send + 'static> Shared<T> {
             self.changed.notify_all();
         }
         let woken = state.take_satisfied();
-        if state.lead_wanted {
+        // Asleep, it does not know that the superblock is to be told.
+        if state.lead_wanted || (synced && state.committer_asleep) {
             self.committer.notify_one();
         }
         drop(state);

@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::segment::Segment;
 use super::segment_header::{SEGMENT_HEADER_BYTES, SegmentHeader};
 use super::{LogError, Lsn, SegmentId};
-use crate::vfs::{OpenMode, Vfs, VfsFile};
+use crate::vfs::{OpenMode, Vfs, VfsFile, create_dirs};
 
 /// The directory of a database.
 #[derive(Debug, Clone)]
@@ -52,6 +52,11 @@ impl Directory {
         let mut name = path.as_os_str().to_os_string();
         name.push(".tmp");
         name.into()
+    }
+
+    /// Makes a directory and those above it, durably, if they are missing.
+    pub(super) fn create(&self, path: &Path) -> Result<(), LogError> {
+        create_dirs(self.vfs.as_ref(), path).map_err(|error| LogError::io("create", path, error))
     }
 
     /// The log's segments in order. None if there is no log directory.

@@ -122,3 +122,103 @@ pub(super) fn encode(
     to.extend_from_slice(payload);
     to.extend_from_slice(padding);
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn frame(salt: u64, lsn: u64, records: u32, payload: &[u8]) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        encode(&mut bytes, salt, lsn, lsn, records, payload);
+        bytes
+    }
+
+    fn is_valid(bytes: &[u8], salt: u64, lsn: u64) -> bool {
+        FrameHeader::decode(bytes, salt)
+            .is_ok_and(|header| header.lsn == lsn && header.covers(&bytes[HEADER_BYTES..], salt))
+    }
+
+    #[test]
+    fn the_bytes_are_those_of_the_specification() {
+        let mut bytes = Vec::new();
+        encode(
+            &mut bytes,
+            0x1122_3344_5566_7788,
+            7,
+            5,
+            2,
+            b"payload, 19 bytes..",
+        );
+        assert_eq!(bytes.len(), 40 + 24);
+        assert_eq!(&bytes[..8], b"SWFR\x01\x00\x00\x00");
+        assert_eq!(bytes[8..16], [19, 0, 0, 0, 2, 0, 0, 0]);
+        assert_eq!(
+            bytes[16..32],
+            [7, 0, 0, 0, 0, 0, 0, 0, 5, 0, 0, 0, 0, 0, 0, 0]
+        );
+        let seed = [
+            0x88, 0x77, 0x66, 0x55, 0x44, 0x33, 0x22, 0x11, 7, 0, 0, 0, 0, 0, 0, 0,
+        ];
+        let payload_crc = crc32fast::hash(&[&seed[..], &[2], &bytes[40..]].concat());
+        assert_eq!(bytes[32..36], payload_crc.to_le_bytes());
+        let header_crc = crc32fast::hash(&[&seed[..], &[1], &bytes[..36]].concat());
+        assert_eq!(bytes[36..40], header_crc.to_le_bytes());
+    }
+
+    #[test]
+    fn the_checksum_is_the_common_crc_32() {
+        assert_eq!(crc32fast::hash(b"123456789"), 0xCBF4_3926);
+    }
+
+    #[test]
+    fn a_later_kind_or_flag_is_told_from_damage() {
+        for (at, value) in [(4, 2), (5, 1), (7, 1)] {
+            let mut bytes = frame(1, 1, 1, b"x");
+            bytes[at] = value;
+            let crc = seeded(1, 1, Role::Header, &[&bytes[..CHECKED_BYTES]]);
+            bytes[CHECKED_BYTES..HEADER_BYTES].copy_from_slice(&crc.to_le_bytes());
+            assert!(matches!(
+                FrameHeader::decode(&bytes, 1),
+                Err(BadHeader::Newer(_))
+            ));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_frame_is_read_as_it_was_written(
+            salt: u64, lsn in 1..u64::MAX, records in 1..u32::MAX,
+            payload in proptest::collection::vec(any::<u8>(), 1..300),
+        ) {
+            let bytes = frame(salt, lsn, records, &payload);
+            prop_assert_eq!(bytes.len() as u64, frame_bytes(payload.len() as u64));
+            prop_assert!(is_valid(&bytes, salt, lsn));
+            let header = FrameHeader::decode(&bytes, salt).unwrap();
+            prop_assert_eq!((header.lsn, header.synced_lsn, header.records), (lsn, lsn, records));
+            prop_assert_eq!(&bytes[HEADER_BYTES..][..header.payload_len as usize], &payload[..]);
+        }
+
+        #[test]
+        fn a_frame_is_valid_only_whole_and_at_its_place(
+            salt: u64, lsn in 1..u64::MAX, other: u64,
+            payload in proptest::collection::vec(any::<u8>(), 1..100),
+            bit: prop::sample::Index,
+        ) {
+            let mut bytes = frame(salt, lsn, 1, &payload);
+            prop_assert_eq!(is_valid(&bytes, other, lsn), other == salt);
+            let bit = bit.index(bytes.len() * 8);
+            bytes[bit / 8] ^= 1 << (bit % 8);
+            prop_assert!(!is_valid(&bytes, salt, lsn));
+        }
+
+        #[test]
+        fn zeros_are_no_frame_and_no_bytes_panic(
+            salt: u64, bytes in proptest::collection::vec(any::<u8>(), 0..200),
+        ) {
+            prop_assert!(FrameHeader::decode(&[0; 64], salt).is_err());
+            let _ = FrameHeader::decode(&bytes, salt);
+        }
+    }
+}

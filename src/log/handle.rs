@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -19,7 +20,7 @@ use super::state::{Active, State};
 use super::{
     CommitSink, Durability, FrameAddress, LogError, LogOptions, Lsn, RecoveryReport, Replay, Ticket,
 };
-use crate::vfs::{LockError, Vfs, VfsLock, create_dirs};
+use crate::vfs::{LockError, Vfs, VfsLock};
 
 /// An open log. `T` is what is submitted with each frame for the [`CommitSink`].
 ///
@@ -62,19 +63,23 @@ impl<T: Send + 'static> Log<T> {
         replay: &mut Replay<'_>,
         sink: Arc<dyn CommitSink<T>>,
     ) -> Result<(Self, RecoveryReport), LogError> {
-        create_dirs(vfs.as_ref(), dir).map_err(|error| LogError::io("create", dir, error))?;
         let directory = Directory::new(vfs, dir);
-        let lock = lock(&directory)?;
+        let lock = match lock(&directory) {
+            Err(LogError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
+                directory.create(dir)?;
+                self::lock(&directory)?
+            }
+            locked => locked?,
+        };
         let recovered = recover(&directory, options.segment_bytes, replay)?;
 
         let segment = Arc::new(recovered.active);
-        let active = Active::open(
-            &directory,
+        let active = Active::new(
             Arc::clone(&segment),
             recovered.offset,
             recovered.prepared,
             options.segment_bytes,
-        )?;
+        );
         let segments = SegmentTable::new(directory.clone(), recovered.sealed);
         let segment_count = segments.len() + 1;
         segments.insert(segment);

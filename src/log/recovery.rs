@@ -14,7 +14,7 @@ use super::segment_header::{SEGMENT_HEADER_BYTES, SegmentHeader};
 use super::space;
 use super::superblock_file::SuperblockFile;
 use super::{FrameAddress, LogError, Lsn, Replay, SegmentId};
-use crate::vfs::{OpenMode, VfsFile, create_dirs};
+use crate::vfs::{OpenMode, VfsFile};
 
 /// A log that can be written to.
 pub(super) struct Recovered {
@@ -74,6 +74,8 @@ pub(super) fn recover<'a>(
                     reason: "it is missing, but there is a log".to_owned(),
                 });
             }
+            // Somebody may have been killed between making the directory and syncing its parent.
+            directory.create(root)?;
             SuperblockFile::create(directory)?;
             SuperblockFile::open(directory)?.ok_or_else(|| {
                 io(
@@ -84,8 +86,7 @@ pub(super) fn recover<'a>(
         }
     };
     if superblock.current().newest_segment == 0 {
-        create_dirs(directory.vfs.as_ref(), directory.log())
-            .map_err(|error| LogError::io("create", directory.log(), error))?;
+        directory.create(directory.log())?;
     }
     Recovery {
         directory,

@@ -90,3 +90,54 @@ impl SegmentHeader {
         Ok(header)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::log::Lsn;
+
+    fn header() -> SegmentHeader {
+        SegmentHeader {
+            database: Uuid::from_u128(1),
+            base: 2,
+            salt: 3,
+        }
+    }
+
+    fn decode(bytes: &[u8]) -> Result<SegmentHeader, LogError> {
+        let id = SegmentId::new(Lsn::new(2));
+        SegmentHeader::decode(bytes, Path::new("2.seg"), id, Uuid::from_u128(1))
+    }
+
+    #[test]
+    fn the_bytes_are_those_of_the_specification() {
+        let bytes = header().encode();
+        assert_eq!(bytes.len(), 64);
+        assert_eq!(&bytes[..16], b"STEPWSEG\x01\0\0\0\x40\0\0\0");
+        assert_eq!((bytes[31], bytes[32], bytes[40]), (1, 2, 3));
+        assert_eq!(bytes[48..60], [0; 12]);
+        assert_eq!(decode(&bytes).unwrap(), header());
+    }
+
+    #[test]
+    fn every_flipped_bit_and_every_cut_is_found() {
+        let bytes = header().encode();
+        for bit in 0..bytes.len() * 8 {
+            let mut damaged = bytes.clone();
+            damaged[bit / 8] ^= 1 << (bit % 8);
+            assert!(matches!(decode(&damaged), Err(LogError::Corrupt { .. })));
+        }
+        for length in 0..bytes.len() {
+            assert!(decode(&bytes[..length]).is_err());
+        }
+    }
+
+    #[test]
+    fn a_later_version_is_told_from_damage() {
+        let mut bytes = header().encode();
+        bytes[8] = 2;
+        let crc = crc32fast::hash(&bytes[..CHECKED_BYTES]);
+        bytes[CHECKED_BYTES..].copy_from_slice(&crc.to_le_bytes());
+        assert!(matches!(decode(&bytes), Err(LogError::NewerFormat { .. })));
+    }
+}

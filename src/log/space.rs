@@ -8,20 +8,17 @@ use std::sync::Arc;
 use parking_lot::MutexGuard;
 
 use super::commit::{PanicGuard, write};
-use super::directory::Directory;
 use super::segment::Segment;
 use super::segment_header::SEGMENT_HEADER_BYTES;
 use super::shared::Shared;
 use super::state::{Active, State};
 use super::{LogError, Lsn, SegmentId};
-use crate::vfs::OpenMode;
 
 const STEP_MIN: u64 = 128 * 1024;
 const STEP_MAX: u64 = 8 * 1024 * 1024;
 /// At most this much is filled while a commit waits for a new segment.
 const FIRST_STEP_MAX: u64 = 1024 * 1024;
-/// Space is filled and synced in pieces of this size, since a commit's own sync may have to carry
-/// one of them.
+/// Space is filled in pieces of this size, so that who waits for it does not wait for more.
 const PIECE: u64 = 256 * 1024;
 /// Submitters wait when this much is pending.
 const PENDING_MAX: usize = 32 * 1024 * 1024;
@@ -41,24 +38,18 @@ pub(super) fn first_step(log_bytes: u64, segment_bytes: u64) -> u64 {
 
 impl Active {
     /// A segment for writing from `offset` on.
-    pub(super) fn open(
-        directory: &Directory,
+    pub(super) fn new(
         segment: Arc<Segment>,
         offset: u64,
         prepared: u64,
         segment_bytes: u64,
-    ) -> Result<Self, LogError> {
-        let preparer = directory
-            .vfs
-            .open(&segment.path, OpenMode::ReadWrite)
-            .map_err(|error| LogError::io("open", &segment.path, error))?;
-        Ok(Self {
+    ) -> Self {
+        Self {
             segment,
-            preparer,
             offset,
             prepared,
             capacity: segment_bytes.max(offset),
-        })
+        }
     }
 }
 
@@ -169,18 +160,14 @@ impl<T: Send + 'static> Shared<T> {
         state.preparing = true;
         let from = state.active.prepared;
         let segment = Arc::clone(&state.active.segment);
-        let file = Arc::clone(&state.active.preparer);
         drop(state);
 
         let guard = PanicGuard(self);
-        // A failed sync may be about the frames in front of the space, so it is never recoverable.
-        let prepared = file
+        // Not synced: the next commit's sync takes it along, at less cost than a sync of its own.
+        let prepared = segment
+            .file
             .prepare(from, to)
-            .map_err(|error| LogError::space("prepare space in", &segment.path, error))
-            .and_then(|()| {
-                file.sync_data()
-                    .map_err(|error| LogError::io("sync", &segment.path, error))
-            });
+            .map_err(|error| LogError::space("prepare space in", &segment.path, error));
         std::mem::forget(guard);
 
         match prepared {
@@ -289,13 +276,12 @@ impl<T: Send + 'static> Shared<T> {
         let prepared = first_step(bytes, self.options.segment_bytes);
         let id = SegmentId::new(Lsn::new(base));
         let segment = Arc::new(self.directory.create_segment(database, id, prepared)?);
-        let active = Active::open(
-            &self.directory,
+        let active = Active::new(
             Arc::clone(&segment),
             SEGMENT_HEADER_BYTES,
             prepared,
             self.options.segment_bytes,
-        )?;
+        );
         self.superblock.lock().update(|superblock| {
             superblock.watermark = superblock.watermark.max(base);
             superblock.newest_segment = base;

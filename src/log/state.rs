@@ -10,15 +10,11 @@ use super::LogError;
 use super::batch::Batch;
 use super::parker::Parker;
 use super::segment::Segment;
-use crate::vfs::VfsFile;
 
 /// The segment that is written to.
 #[derive(Debug)]
 pub(super) struct Active {
     pub(super) segment: Arc<Segment>,
-    /// A second handle of the same file, so that a failed sync is reported to both the thread that
-    /// prepares space and the one that commits.
-    pub(super) preparer: Arc<dyn VfsFile>,
     /// Where the next frame goes.
     pub(super) offset: u64,
     /// Up to where there is space.

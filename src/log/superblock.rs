@@ -77,3 +77,56 @@ impl Superblock {
         Some(Ok(superblock))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn superblock() -> Superblock {
+        Superblock {
+            database: Uuid::from_u128(0x0011_2233_4455_6677_8899_aabb_ccdd_eeff),
+            epoch: 3,
+            watermark: 4,
+            newest_segment: 5,
+            clean: true,
+        }
+    }
+
+    #[test]
+    fn the_bytes_are_those_of_the_specification() {
+        let bytes = superblock().encode();
+        assert_eq!(bytes.len(), SLOT_BYTES);
+        assert_eq!(&bytes[..8], b"STEPWELL");
+        assert_eq!(bytes[8..16], [1, 0, 0, 0, 1, 0, 0, 0]);
+        assert_eq!(bytes[16..32], *superblock().database.as_bytes());
+        assert_eq!((bytes[32], bytes[40], bytes[48]), (3, 4, 5));
+        assert!(bytes[56..4092].iter().all(|byte| *byte == 0));
+        assert_eq!(Superblock::decode(&bytes), Ok(superblock()));
+    }
+
+    #[test]
+    fn every_flipped_bit_is_found() {
+        let bytes = superblock().encode();
+        for bit in 0..bytes.len() * 8 {
+            let mut damaged = bytes.clone();
+            damaged[bit / 8] ^= 1 << (bit % 8);
+            assert_eq!(Superblock::decode(&damaged), Err(BadSlot::Damaged));
+        }
+    }
+
+    #[test]
+    fn a_later_version_flag_or_field_is_told_from_damage() {
+        for at in [8, 13, 56] {
+            let mut bytes = superblock().encode();
+            bytes[at] = 2;
+            let crc = crc32fast::hash(&bytes[..CHECKED_BYTES]);
+            bytes[CHECKED_BYTES..].copy_from_slice(&crc.to_le_bytes());
+            assert!(matches!(Superblock::decode(&bytes), Err(BadSlot::Newer(_))));
+        }
+    }
+
+    #[test]
+    fn zeros_are_no_superblock() {
+        assert_eq!(Superblock::decode(&[0; SLOT_BYTES]), Err(BadSlot::Damaged));
+    }
+}

@@ -60,7 +60,7 @@ impl<T: Send + 'static> Future for Ticket<T> {
 impl<T: Send + 'static> Drop for Ticket<T> {
     fn drop(&mut self) {
         if self.registered {
-            self.shared.state.lock().waiters.remove(&self.end);
+            self.shared.forget(self.end);
         }
     }
 }

@@ -149,3 +149,57 @@ impl VfsFile for OsFile {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::vfs::create_dirs;
+
+    #[test]
+    fn a_lock_is_exclusive_and_names_its_holder() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("LOCK");
+        let held = OsFs.lock(&path).unwrap();
+        let refused = OsFs.lock(&path).unwrap_err();
+        let this = std::process::id();
+        assert!(matches!(refused, LockError::Held { holder: Some(pid) } if pid == this));
+        drop(held);
+        assert!(path.exists());
+        OsFs.lock(&path).unwrap();
+    }
+
+    #[test]
+    fn prepared_space_is_zero_and_leaves_the_rest_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = OsFs
+            .open(&dir.path().join("f"), OpenMode::CreateNew)
+            .unwrap();
+        file.write_all_at(&[7; 100], 0).unwrap();
+        file.prepare(90, 200_001).unwrap();
+        assert_eq!(file.len().unwrap(), 200_001);
+        let mut bytes = vec![1; 200_001];
+        file.read_exact_at(&mut bytes, 0).unwrap();
+        assert_eq!(bytes[..90], [7; 90]);
+        assert!(bytes[90..].iter().all(|byte| *byte == 0));
+    }
+
+    #[test]
+    fn reading_past_the_end_is_an_error() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = OsFs
+            .open(&dir.path().join("f"), OpenMode::CreateNew)
+            .unwrap();
+        file.write_all_at(b"four", 0).unwrap();
+        let error = file.read_exact_at(&mut [0; 5], 0).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof);
+    }
+
+    #[test]
+    fn missing_directories_are_made_and_present_ones_kept() {
+        let dir = tempfile::tempdir().unwrap();
+        let deep = dir.path().join("a/b/c");
+        create_dirs(&OsFs, &deep).unwrap();
+        create_dirs(&OsFs, &deep).unwrap();
+        assert!(deep.is_dir());
+    }
+}

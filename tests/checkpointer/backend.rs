@@ -27,7 +27,7 @@ pub(crate) enum Backend {
 /// A checkpointer that may be closed and opened again between writing and reading.
 pub(crate) struct Saver {
     open: Arc<dyn Checkpointer>,
-    database: Option<(Database, Reopening)>,
+    database: Option<(Database, Option<Reopening>)>,
 }
 
 impl Saver {
@@ -39,9 +39,9 @@ impl Saver {
                     database: None,
                 };
             }
-            Backend::Database => Reopening::Never,
-            Backend::Reopened => Reopening::Clean,
-            Backend::Recovered => Reopening::Unclean,
+            Backend::Database => None,
+            Backend::Reopened => Some(Reopening::Clean),
+            Backend::Recovered => Some(Reopening::Unclean),
         };
         let database = Database::new();
         Self {
@@ -52,7 +52,7 @@ impl Saver {
 
     /// Closes and opens again what can be.
     pub(crate) fn reopen(&mut self) {
-        if let Some((database, reopening)) = &mut self.database {
+        if let Some((database, Some(reopening))) = &mut self.database {
             // Nothing may use the old one while the new one is opened.
             self.open = Arc::new(MemorySaver::new());
             database.reopen(*reopening);

@@ -137,3 +137,14 @@ pub(crate) fn values_of_a_deleted_thread_resolve_nothing(saver: &mut Saver) {
         json!({"a": "new"})
     );
 }
+
+pub(crate) fn ids_of_a_clock_that_was_ahead_are_deleted_too(saver: &mut Saver) {
+    let ahead = "ffffffff-ffff-6fff-bfff-000000000000";
+    let newer = "ffffffff-ffff-6fff-bfff-000000000001";
+    saver.put(checkpoint(ahead, None));
+    saver.delete("t");
+    saver.reopen();
+    assert_refused(saver.try_put(checkpoint(newer, Some(ahead))), ahead);
+    let late = writes(ahead, "p", "t", &[("x", json!(1))]);
+    assert_refused(saver.try_put_writes(late), ahead);
+}

@@ -13,6 +13,7 @@ mod database;
 mod deletion;
 mod listing;
 mod putting;
+#[path = "../common/samples.rs"]
 mod samples;
 mod writes;
 
@@ -85,5 +86,6 @@ on_every_backend! {
         the_first_checkpoint_of_a_late_subgraph_does_not_bring_a_thread_back
         late_checkpoints_with_ids_of_another_form_are_refused_by_their_missing_parent
         values_of_a_deleted_thread_resolve_nothing
+        ids_of_a_clock_that_was_ahead_are_deleted_too
     }
 }

@@ -3,14 +3,12 @@
 use std::fs;
 use std::path::Path;
 
-use stepwell::db::{Db, DbOptions};
+use stepwell::db::{Db, DbOptions, Durability};
 use tempfile::TempDir;
 
 /// How a database is opened again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Reopening {
-    /// It stays open.
-    Never,
     /// It is closed first.
     Clean,
     /// It is left as a killed process leaves it.
@@ -24,9 +22,9 @@ pub(crate) struct Database {
     dir: TempDir,
 }
 
-/// Small segments, so that there are several.
+/// Small segments, so that there are several, and no syncs, since nobody cuts the power.
 pub(crate) fn options() -> DbOptions {
-    Db::options().segment_bytes(4096)
+    Db::options().segment_bytes(4096).durability(Durability::Os)
 }
 
 impl Database {
@@ -42,10 +40,9 @@ impl Database {
         self.db.as_ref().unwrap()
     }
 
-    /// Opens the database again. All that uses it must be gone, unless `reopening` says never.
+    /// Opens the database again. All that uses it must be gone.
     pub(crate) fn reopen(&mut self, reopening: Reopening) {
         match reopening {
-            Reopening::Never => return,
             Reopening::Clean => self.db.take().unwrap().close().unwrap(),
             Reopening::Unclean => {
                 let dir = TempDir::new().unwrap();

@@ -1,5 +1,9 @@
 //! The log as its users see it: commits, recovery, damage, failing file systems.
+#![cfg(test)]
 
 mod commit;
-#[cfg(test)]
+mod damage;
+mod failure;
+mod faults;
+mod recovery;
 mod support;

@@ -105,6 +105,28 @@ pub(crate) fn all_files(dir: &Path) -> std::collections::BTreeMap<std::path::Pat
     files
 }
 
+/// A directory in memory where there is one, for the tests that open thousands of logs.
+pub(crate) fn scratch() -> tempfile::TempDir {
+    let memory = Path::new("/dev/shm");
+    if memory.is_dir() {
+        tempfile::tempdir_in(memory).unwrap()
+    } else {
+        tempfile::tempdir().unwrap()
+    }
+}
+
+/// Gives a file other bytes. Without truncating it to nothing, after which ext4 would flush it.
+pub(crate) fn overwrite(path: &Path, bytes: &[u8]) {
+    let mut file = std::fs::OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(path)
+        .unwrap();
+    std::io::Write::write_all(&mut file, bytes).unwrap();
+    file.set_len(bytes.len() as u64).unwrap();
+}
+
 pub(crate) fn last_segment(dir: &Path) -> std::path::PathBuf {
     all_files(&dir.join("log"))
         .into_keys()

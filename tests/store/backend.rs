@@ -24,7 +24,7 @@ pub(crate) enum Backend {
 /// A store that may be closed and opened again between writing and reading.
 pub(crate) struct Kept {
     open: Arc<dyn Store>,
-    database: Option<(Database, Reopening)>,
+    database: Option<(Database, Option<Reopening>)>,
 }
 
 impl Kept {
@@ -36,9 +36,9 @@ impl Kept {
                     database: None,
                 };
             }
-            Backend::Database => Reopening::Never,
-            Backend::Reopened => Reopening::Clean,
-            Backend::Recovered => Reopening::Unclean,
+            Backend::Database => None,
+            Backend::Reopened => Some(Reopening::Clean),
+            Backend::Recovered => Some(Reopening::Unclean),
         };
         let database = Database::new();
         Self {
@@ -49,7 +49,7 @@ impl Kept {
 
     /// Closes and opens again what can be.
     pub(crate) fn reopen(&mut self) {
-        if let Some((database, reopening)) = &mut self.database {
+        if let Some((database, Some(reopening))) = &mut self.database {
             // Nothing may use the old one while the new one is opened.
             self.open = Arc::new(MemoryStore::new());
             database.reopen(*reopening);

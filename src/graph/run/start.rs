@@ -138,6 +138,15 @@ impl Run {
         let copied = matches!(self.metadata.source, Some(Source::Update | Source::Fork));
         let forks = resuming && time_travel && (!copied || self.superseded);
 
+        if let Input::Command(Command {
+            resume: Some(_), ..
+        }) = &input
+            && self.saver.is_none()
+        {
+            return Err(GraphError::NoCheckpointer {
+                operation: "Command::resume",
+            });
+        }
         let mut carried = Vec::new();
         if let (Input::Command(command), true) = (&input, resuming) {
             let writes = self.command_writes(command)?;
@@ -206,11 +215,6 @@ impl Run {
         let mut answered = false;
         match &command.resume {
             None => {}
-            Some(_) if self.saver.is_none() => {
-                return Err(GraphError::NoCheckpointer {
-                    operation: "Command::resume",
-                });
-            }
             Some(Resume::ById(answers)) => {
                 answered = true;
                 self.set_answers(answers.clone());

@@ -1,0 +1,11 @@
+//! The database as a whole: opening and closing, committing, concurrency, what it writes.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod commits;
+#[path = "../common/database.rs"]
+mod database;
+mod handles;
+#[path = "../common/samples.rs"]
+mod samples;
+mod size;

@@ -1,0 +1,288 @@
+//! Checkpointers against the model.
+
+use std::collections::BTreeMap;
+
+use futures::StreamExt;
+use futures::executor::block_on;
+use proptest::collection::vec;
+use proptest::option;
+use proptest::prelude::*;
+use serde_json::json;
+use stepwell::Encoded;
+use stepwell::checkpoint::{
+    ChannelVersion, Checkpoint, CheckpointError, CheckpointIds, CheckpointTuple, Checkpointer,
+    ListQuery, MemorySaver, Metadata, PutCheckpoint, PutWrites, Source,
+};
+
+use crate::database::{Database, Reopening};
+use crate::model::{Model, Refused};
+
+#[derive(Clone, Debug)]
+enum Op {
+    Put(Put),
+    Writes(Writes),
+    Delete(u8),
+    Reopen(Reopening),
+}
+
+#[derive(Clone, Debug)]
+struct Put {
+    thread: u8,
+    namespace: u8,
+    id: Id,
+    parent: Option<Id>,
+    root: Option<Id>,
+    channels: Vec<(u8, u64, Handover)>,
+}
+
+#[derive(Clone, Debug)]
+struct Writes {
+    thread: u8,
+    namespace: u8,
+    checkpoint: Id,
+    task: u8,
+    path: u8,
+    channels: Vec<u8>,
+}
+
+/// How a channel is handed over.
+#[derive(Clone, Debug)]
+enum Handover {
+    Changed,
+    Cleared,
+    Unchanged,
+    Carried,
+}
+
+#[derive(Clone, Debug)]
+enum Id {
+    /// One that is no UUID.
+    Plain(u8),
+    /// A new one.
+    Fresh,
+    /// One that was made some steps ago.
+    Made(usize),
+}
+
+fn id() -> impl Strategy<Value = Id> {
+    prop_oneof![
+        2 => (0_u8..3).prop_map(Id::Plain),
+        1 => Just(Id::Fresh),
+        3 => (0_usize..4).prop_map(Id::Made),
+    ]
+}
+
+fn put() -> impl Strategy<Value = Put> {
+    let handover = prop_oneof![
+        Just(Handover::Changed),
+        Just(Handover::Cleared),
+        Just(Handover::Unchanged),
+        Just(Handover::Carried),
+    ];
+    let channels = vec((0_u8..2, 0_u64..3, handover), 0..4);
+    let root = option::weighted(0.2, id());
+    (0_u8..2, 0_u8..2, id(), option::of(id()), root, channels).prop_map(
+        |(thread, namespace, id, parent, root, channels)| Put {
+            thread,
+            namespace,
+            id,
+            parent,
+            root,
+            channels,
+        },
+    )
+}
+
+fn op() -> impl Strategy<Value = Op> {
+    let writes = (0_u8..2, 0_u8..2, id(), 0_u8..2, 0_u8..2, vec(0_u8..4, 0..3));
+    prop_oneof![
+        8 => put().prop_map(Op::Put),
+        4 => writes.prop_map(|(thread, namespace, checkpoint, task, path, channels)| {
+            Op::Writes(Writes { thread, namespace, checkpoint, task, path, channels })
+        }),
+        1 => (0_u8..2).prop_map(Op::Delete),
+        1 => Just(Op::Reopen(Reopening::Clean)),
+        1 => Just(Op::Reopen(Reopening::Unclean)),
+    ]
+}
+
+/// The three that must agree.
+struct Trio {
+    model: Model,
+    memory: MemorySaver,
+    database: Database,
+    ids: CheckpointIds,
+    made: Vec<String>,
+    /// Makes every value another.
+    values: u64,
+}
+
+impl Trio {
+    fn new() -> Self {
+        Self {
+            model: Model::default(),
+            memory: MemorySaver::new(),
+            database: Database::new(),
+            ids: CheckpointIds::new(),
+            made: Vec::new(),
+            values: 0,
+        }
+    }
+
+    fn id(&mut self, id: &Id) -> String {
+        let made = match id {
+            Id::Plain(n) => return n.to_string(),
+            Id::Fresh => None,
+            Id::Made(ago) => self.made.iter().rev().nth(*ago).cloned(),
+        };
+        made.unwrap_or_else(|| {
+            let id = self.ids.next(None, 0);
+            self.made.push(id.clone());
+            id
+        })
+    }
+
+    fn value(&mut self) -> Encoded {
+        self.values += 1;
+        Encoded::json(&json!(self.values))
+    }
+
+    fn run(&mut self, op: &Op) {
+        match op {
+            Op::Put(put) => self.put(put),
+            Op::Writes(writes) => self.put_writes(writes),
+            Op::Delete(thread) => {
+                let thread = thread.to_string();
+                self.model.delete(&thread, self.made.clone());
+                self.memory.delete_thread(&thread).wait().unwrap();
+                let saver = self.database.db().checkpointer();
+                saver.delete_thread(&thread).wait().unwrap();
+            }
+            Op::Reopen(how) => {
+                self.compare();
+                self.database.reopen(*how);
+                self.compare();
+            }
+        }
+    }
+
+    fn put(&mut self, put: &Put) {
+        let mut checkpoint = Checkpoint {
+            id: self.id(&put.id),
+            ts: format!("at {}", self.values),
+            ..Checkpoint::default()
+        };
+        let mut new_versions = BTreeMap::new();
+        for (channel, version, handover) in &put.channels {
+            let (channel, version) = (channel.to_string(), ChannelVersion::Int(*version));
+            checkpoint.channel_values.remove(&channel);
+            new_versions.remove(&channel);
+            let versions = &mut checkpoint.channel_versions;
+            versions.insert(channel.clone(), version.clone());
+            if matches!(handover, Handover::Changed | Handover::Cleared) {
+                new_versions.insert(channel.clone(), version);
+            }
+            if matches!(handover, Handover::Changed | Handover::Carried) {
+                let value = self.value();
+                checkpoint.channel_values.insert(channel, value);
+            }
+        }
+        checkpoint.versions_seen = [("node".into(), checkpoint.channel_versions.clone())].into();
+        let mut metadata = Metadata::new(Source::Loop, 1);
+        if let Some(root) = &put.root {
+            metadata.parents.insert("0".into(), self.id(root));
+        }
+        let put = PutCheckpoint {
+            thread: put.thread.to_string(),
+            namespace: put.namespace.to_string(),
+            parent_id: put.parent.as_ref().map(|parent| self.id(parent)),
+            checkpoint,
+            metadata,
+            new_versions,
+        };
+        let expected = self.model.put(put.clone(), |id| id.len() > 1);
+        assert_eq!(outcome(self.memory.put(put.clone()).wait()), expected);
+        let saver = self.database.db().checkpointer();
+        assert_eq!(outcome(saver.put(put).wait()), expected);
+    }
+
+    fn put_writes(&mut self, writes: &Writes) {
+        let channels = ["a", "b", "__error__", "__resume__"];
+        let mut written = Vec::new();
+        for (channel, name) in writes.channels.iter().zip(channels.iter().cycle()) {
+            let name = channels.get(usize::from(*channel)).unwrap_or(name);
+            written.push(((*name).to_owned(), self.value()));
+        }
+        let put = PutWrites {
+            thread: writes.thread.to_string(),
+            namespace: writes.namespace.to_string(),
+            checkpoint_id: self.id(&writes.checkpoint),
+            task_id: writes.task.to_string(),
+            task_path: writes.path.to_string(),
+            writes: written,
+        };
+        let expected = self.model.put_writes(put.clone());
+        assert_eq!(
+            outcome(self.memory.put_writes(put.clone()).wait()),
+            expected
+        );
+        let saver = self.database.db().checkpointer();
+        assert_eq!(outcome(saver.put_writes(put).wait()), expected);
+    }
+
+    fn compare(&self) {
+        let expected = self.model.list();
+        compare(&self.memory, &expected);
+        compare(&self.database.db().checkpointer(), &expected);
+    }
+}
+
+fn compare(saver: &dyn Checkpointer, expected: &[CheckpointTuple]) {
+    let list = |query| -> Vec<CheckpointTuple> {
+        block_on(saver.list(query).map(Result::unwrap).collect())
+    };
+    assert_eq!(list(ListQuery::default()), expected);
+    for thread in ["0", "1"] {
+        for namespace in ["0", "1"] {
+            let mut here = expected.to_vec();
+            here.retain(|found| found.thread == thread && found.namespace == namespace);
+            let latest = block_on(saver.get(thread, namespace, None)).unwrap();
+            assert_eq!(latest.as_ref(), here.first());
+            for found in &here {
+                let id = Some(found.checkpoint.id.as_str());
+                let got = block_on(saver.get(thread, namespace, id)).unwrap();
+                assert_eq!(got.as_ref(), Some(found));
+            }
+            let query = ListQuery {
+                before: latest.map(|latest| latest.checkpoint.id),
+                limit: Some(2),
+                ..ListQuery::of(thread, namespace)
+            };
+            let older: Vec<_> = here.into_iter().skip(1).take(2).collect();
+            assert_eq!(list(query), older);
+        }
+    }
+}
+
+fn outcome(outcome: Result<(), CheckpointError>) -> Result<(), Refused> {
+    match outcome {
+        Err(CheckpointError::ThreadDeleted { .. }) => Err(Refused),
+        other => {
+            other.unwrap();
+            Ok(())
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+
+    #[test]
+    fn checkpointers_agree_with_the_model(ops in vec(op(), 0..40)) {
+        let mut trio = Trio::new();
+        for op in &ops {
+            trio.run(op);
+        }
+        trio.run(&Op::Reopen(Reopening::Unclean));
+    }
+}

@@ -1,0 +1,109 @@
+//! Stores against a list.
+
+use futures::executor::block_on;
+use proptest::collection::vec;
+use proptest::prelude::*;
+use serde_json::{Value, json};
+use stepwell::store::{Filter, ListNamespaces, MemoryStore, Search, Store};
+
+use crate::database::{Database, Reopening};
+
+const NAMESPACES: [&[&str]; 4] = [&["a"], &["a", "b"], &["a", "b", "c"], &["ab"]];
+
+#[derive(Clone, Debug)]
+enum Op {
+    Put(usize, u8, u8),
+    Delete(usize, u8),
+    Reopen(Reopening),
+}
+
+fn op() -> impl Strategy<Value = Op> {
+    prop_oneof![
+        6 => (0_usize..4, 0_u8..3, any::<u8>()).prop_map(|(n, k, v)| Op::Put(n, k, v)),
+        3 => (0_usize..4, 0_u8..3).prop_map(|(n, k)| Op::Delete(n, k)),
+        1 => Just(Op::Reopen(Reopening::Clean)),
+        1 => Just(Op::Reopen(Reopening::Unclean)),
+    ]
+}
+
+/// The items in the order of their insertion: namespace, key, value.
+type Model = Vec<(usize, String, Value)>;
+
+fn labels(namespace: usize) -> &'static [&'static str] {
+    NAMESPACES.get(namespace).unwrap()
+}
+
+fn compare(store: &dyn Store, model: &Model) {
+    for prefix in [&[][..], &["a"], &["a", "b"], &["b"]] {
+        for (filter, least) in [(json!({}), 0), (json!({"n": {"$gte": 100}}), 100)] {
+            let expected = model.iter().filter(|(namespace, _, value)| {
+                labels(*namespace).starts_with(prefix)
+                    && value.get("n").and_then(Value::as_u64) >= Some(least)
+            });
+            let expected: Vec<_> = expected
+                .map(|(namespace, key, value)| (labels(*namespace), key, value))
+                .collect();
+            for (limit, offset) in [(usize::MAX, 0), (2, 1)] {
+                let filter = Filter::from_json(&filter).unwrap();
+                let search = Search::new(prefix).filter(filter);
+                let found = store.search(search.limit(limit).offset(offset));
+                let found = block_on(found).unwrap();
+                let mut page = expected.iter().skip(offset).take(limit);
+                for item in &found {
+                    let (namespace, key, value) = page.next().unwrap();
+                    assert_eq!(&item.namespace, namespace);
+                    assert_eq!((&item.key, &item.value), (*key, *value));
+                    let got = block_on(store.get(namespace, key)).unwrap();
+                    assert_eq!(got.as_ref(), Some(item));
+                }
+                assert_eq!(page.next(), None);
+            }
+        }
+    }
+    let mut expected: Vec<_> = model
+        .iter()
+        .map(|(namespace, ..)| labels(*namespace))
+        .collect();
+    expected.sort();
+    expected.dedup();
+    let listed = block_on(store.list_namespaces(ListNamespaces::default())).unwrap();
+    assert_eq!(listed, expected);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
+
+    #[test]
+    fn stores_agree_with_a_list(ops in vec(op(), 0..30)) {
+        let mut model = Model::new();
+        let memory = MemoryStore::new();
+        let mut database = Database::new();
+        for op in ops.iter().chain([&Op::Reopen(Reopening::Unclean)]) {
+            match op {
+                Op::Put(namespace, key, n) => {
+                    let (key, value) = (key.to_string(), json!({"n": n}));
+                    match model.iter_mut().find(|item| (item.0, &item.1) == (*namespace, &key)) {
+                        Some((.., old)) => *old = value.clone(),
+                        None => model.push((*namespace, key.clone(), value.clone())),
+                    }
+                    let labels = labels(*namespace);
+                    block_on(memory.put(labels, &key, value.clone())).unwrap();
+                    block_on(database.db().store().put(labels, &key, value)).unwrap();
+                }
+                Op::Delete(namespace, key) => {
+                    let key = key.to_string();
+                    model.retain(|(n, k, _)| (n, k) != (namespace, &key));
+                    let labels = labels(*namespace);
+                    block_on(memory.delete(labels, &key)).unwrap();
+                    block_on(database.db().store().delete(labels, &key)).unwrap();
+                }
+                Op::Reopen(how) => {
+                    compare(&memory, &model);
+                    compare(&database.db().store(), &model);
+                    database.reopen(*how);
+                    compare(&database.db().store(), &model);
+                }
+            }
+        }
+    }
+}

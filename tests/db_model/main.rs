@@ -1,0 +1,10 @@
+//! Random operations give the same answers in memory, in a database, after opening it again, and in
+//! a naive model.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod checkpoints;
+#[path = "../common/database.rs"]
+mod database;
+mod items;
+mod model;

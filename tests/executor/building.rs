@@ -1,0 +1,120 @@
+//! Mistakes in a graph are found when it is compiled, and named.
+
+use serde_json::{Value, json};
+use stepwell::graph::{Channel, Config, END, ErrorKind, GraphError, START, State, StateGraph};
+
+async fn noop(_: State) {}
+
+fn message_of(graph: StateGraph) -> String {
+    let Err(error) = graph.compile() else {
+        return "it compiled".into();
+    };
+    assert_eq!(error.kind(), ErrorKind::InvalidGraph);
+    error.to_string()
+}
+
+#[test]
+fn an_edge_to_an_unknown_node_is_named() {
+    let graph = StateGraph::new()
+        .add_node("a", noop)
+        .add_edge(START, "a")
+        .add_edge("a", "nowhere");
+    let message = message_of(graph);
+    assert!(message.contains("`a` -> `nowhere`"), "{message}");
+}
+
+#[test]
+fn an_edge_from_an_unknown_node_is_named() {
+    let graph = StateGraph::new()
+        .add_node("a", noop)
+        .add_edge(START, "a")
+        .add_edge("ghost", END);
+    assert!(message_of(graph).contains("`ghost`"));
+}
+
+#[test]
+fn a_graph_without_an_entry_says_what_is_missing() {
+    let graph = StateGraph::new().add_node("a", noop).add_edge("a", END);
+    assert!(message_of(graph).contains("no entry"));
+}
+
+#[test]
+fn a_join_of_an_unknown_node_is_named() {
+    let graph = StateGraph::new()
+        .add_node("a", noop)
+        .add_edge(START, "a")
+        .add_join(["a", "b"], "a");
+    assert!(message_of(graph).contains("`b`"));
+}
+
+#[test]
+fn names_that_are_taken_or_reserved_are_refused() {
+    let twice = StateGraph::new()
+        .add_node("a", noop)
+        .add_node("a", noop)
+        .add_edge(START, "a");
+    assert!(message_of(twice).contains("added twice"));
+    let reserved = StateGraph::new().add_node("__start__", noop);
+    assert!(message_of(reserved).contains("reserved"));
+    let separator = StateGraph::new().add_node("a|b", noop);
+    assert!(message_of(separator).contains("`a|b`"));
+}
+
+#[test]
+fn a_breakpoint_at_an_unknown_node_is_named() {
+    let graph = StateGraph::new()
+        .add_node("a", noop)
+        .add_edge(START, "a")
+        .interrupt_before(["b"]);
+    assert!(message_of(graph).contains("interrupt_before names `b`"));
+}
+
+#[test]
+fn an_output_that_is_no_channel_is_named() {
+    let graph = StateGraph::new()
+        .add_channel("x", Channel::last())
+        .add_node("a", noop)
+        .add_edge(START, "a")
+        .with_output(["y"]);
+    assert!(message_of(graph).contains("output names `y`"));
+}
+
+#[tokio::test]
+async fn a_graph_with_its_own_memory_cannot_run_by_itself() {
+    let graph = StateGraph::new()
+        .add_node("a", noop)
+        .add_edge(START, "a")
+        .with_checkpointer(true)
+        .compile()
+        .unwrap();
+    let error = graph
+        .invoke(json!({}), &Config::thread("t"))
+        .await
+        .unwrap_err();
+    assert!(matches!(error, GraphError::InvalidConfig(_)), "{error}");
+}
+
+#[tokio::test]
+async fn a_reducer_of_ones_own_is_used() {
+    let longest = Channel::custom(None, |current: Value, write: Value| {
+        let length = |v: &Value| v.as_str().map_or(0, str::len);
+        Ok(if length(&write) > length(&current) {
+            write
+        } else {
+            current
+        })
+    });
+    let graph = StateGraph::new()
+        .add_channel("word", longest)
+        .add_node("long", |_: State| async { json!({"word": "longest"}) })
+        .add_node("short", |_: State| async { json!({"word": "it"}) })
+        .add_edge(START, "long")
+        .add_edge(START, "short")
+        .compile()
+        .unwrap();
+    let out = graph
+        .invoke(json!({"word": "first"}), &Config::new())
+        .await
+        .unwrap();
+    assert_eq!(out["word"], "longest");
+}

@@ -1,0 +1,141 @@
+//! What fails in a node, a router or a reducer, and what is left after it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use serde_json::json;
+use stepwell::checkpoint::MemorySaver;
+use stepwell::graph::{
+    Channel, Config, END, ErrorKind, GraphError, HistoryQuery, Input, NodeError, START, State,
+    StateGraph,
+};
+
+#[tokio::test]
+async fn a_router_that_fails_does_not_end_the_graph() {
+    let broken = Arc::new(AtomicBool::new(true));
+    let flag = Arc::clone(&broken);
+    let graph = StateGraph::new()
+        .add_channel("log", Channel::append())
+        .add_node("a", |_: State| async { json!({"log": ["a"]}) })
+        .add_node("b", |_: State| async { json!({"log": ["b"]}) })
+        .add_edge(START, "a")
+        .add_conditional_edges("a", move |_: State| {
+            if flag.load(Ordering::SeqCst) {
+                Err(NodeError::msg("no way"))
+            } else {
+                Ok("b")
+            }
+        })
+        .add_edge("b", END)
+        .with_checkpointer(MemorySaver::new())
+        .compile()
+        .unwrap();
+    let config = Config::thread("t");
+    let error = graph.invoke(json!({"log": []}), &config).await.unwrap_err();
+    assert_eq!(error.node_message().as_deref(), Some("no way"));
+    assert_eq!(graph.get_state(&config).await.unwrap().next, ["a"]);
+
+    broken.store(false, Ordering::SeqCst);
+    let out = graph.invoke(Input::Continue, &config).await.unwrap();
+    assert_eq!(out["log"], json!(["a", "b"]));
+}
+
+#[tokio::test]
+async fn a_panic_in_a_node_is_that_nodes_error() {
+    let graph = StateGraph::new()
+        .add_channel("x", Channel::last())
+        .add_node("a", |_: State| async {
+            if true {
+                panic!("a careless node");
+            }
+        })
+        .add_edge(START, "a")
+        .with_checkpointer(MemorySaver::new())
+        .compile()
+        .unwrap();
+    let config = Config::thread("t");
+    let error = graph.invoke(json!({}), &config).await.unwrap_err();
+    assert!(matches!(&error, GraphError::Node { node, .. } if node == "a"));
+    assert!(error.to_string().contains("a careless node"), "{error}");
+    let state = graph.get_state(&config).await.unwrap();
+    let saved = state.tasks[0].error.as_ref().unwrap();
+    assert!(saved.message.contains("a careless node"));
+}
+
+#[tokio::test]
+async fn only_what_had_not_finished_runs_again() {
+    let runs = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&runs);
+    let broken = Arc::new(AtomicBool::new(true));
+    let flag = Arc::clone(&broken);
+    let graph = StateGraph::new()
+        .add_channel("log", Channel::append())
+        .add_node("quick", move |_: State| {
+            counted.fetch_add(1, Ordering::SeqCst);
+            async { json!({"log": ["quick"]}) }
+        })
+        .add_node("slow", move |_: State| {
+            let flag = Arc::clone(&flag);
+            async move {
+                tokio::time::sleep(std::time::Duration::from_millis(30)).await;
+                if flag.load(Ordering::SeqCst) {
+                    return Err(std::io::Error::other("no luck"));
+                }
+                Ok(json!({"log": ["slow"]}))
+            }
+        })
+        .add_edge(START, "quick")
+        .add_edge(START, "slow")
+        .with_checkpointer(MemorySaver::new())
+        .compile()
+        .unwrap();
+    let config = Config::thread("t");
+    assert!(graph.invoke(json!({}), &config).await.is_err());
+    broken.store(false, Ordering::SeqCst);
+    let out = graph.invoke(Input::Continue, &config).await.unwrap();
+    assert_eq!(out["log"], json!(["quick", "slow"]));
+    assert_eq!(runs.load(Ordering::SeqCst), 1);
+}
+
+#[tokio::test]
+async fn an_unknown_checkpoint_cannot_be_run_or_updated_and_reads_as_nothing() {
+    let graph = StateGraph::new()
+        .add_channel("x", Channel::last())
+        .add_node("a", |_: State| async { json!({"x": 1}) })
+        .add_edge(START, "a")
+        .with_checkpointer(MemorySaver::new())
+        .compile()
+        .unwrap();
+    let config = Config::thread("t");
+    graph.invoke(json!({}), &config).await.unwrap();
+    let nowhere = config.clone().at("1ef00000-0000-6000-8000-000000000000");
+    for outcome in [
+        graph.invoke(json!({}), &nowhere).await.map(drop),
+        graph.invoke(Input::Continue, &nowhere).await.map(drop),
+        graph
+            .update_state(&nowhere, json!({"x": 2}), Some("a"))
+            .await
+            .map(drop),
+    ] {
+        let error = outcome.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::UnknownCheckpoint);
+        assert!(error.to_string().contains("1ef00000"), "{error}");
+    }
+    let state = graph.get_state(&nowhere).await.unwrap();
+    assert!(state.metadata.is_none());
+    let history = graph.get_state_history(&config, HistoryQuery::default());
+    assert_eq!(history.collect().await.unwrap().len(), 3);
+}
+
+#[tokio::test]
+async fn a_write_that_a_reducer_refuses_names_the_channel() {
+    let graph = StateGraph::new()
+        .add_channel("total", Channel::add())
+        .add_node("a", |_: State| async { json!({"total": "many"}) })
+        .add_edge(START, "a")
+        .compile()
+        .unwrap();
+    let error = graph.invoke(json!({}), &Config::new()).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidUpdate);
+    assert!(error.to_string().contains("`total`"), "{error}");
+}

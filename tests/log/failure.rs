@@ -1,0 +1,181 @@
+//! What the log does when the file system fails.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::{Duration, Instant};
+
+use futures::executor::block_on;
+use stepwell::log::{Durability, LogError, LogOptions, Lsn};
+
+use crate::faults::FaultyFs;
+use crate::support::*;
+
+#[test]
+fn a_lack_of_space_fails_that_commit_only() {
+    let dir = tempfile::tempdir().unwrap();
+    let (fs, faults) = FaultyFs::new();
+    for options in [small_segments(), LogOptions::default()] {
+        let (log, _, before) = open_with(fs.clone(), dir.path(), options, Arc::new(())).unwrap();
+        let mut kept = payloads(&before);
+        faults.full.store(true, Relaxed);
+        let mut number = 0;
+        let refused = loop {
+            number += 1;
+            let bytes = vec![number as u8; 400];
+            match log.submit(1, &bytes, (), None) {
+                Ok(ticket) => {
+                    ticket.wait().unwrap();
+                    kept.push(bytes);
+                }
+                Err(error) => break error,
+            }
+            assert!(number < 10_000);
+        };
+        assert!(matches!(refused, LogError::OutOfSpace { .. }), "{refused}");
+        assert!(log.submit(1, &[1; 400], (), None).is_err());
+        assert_eq!(log.next_lsn().get() as usize, kept.len() + 1);
+        log.sync().unwrap();
+
+        faults.full.store(false, Relaxed);
+        kept.push(b"there is room again".to_vec());
+        commit(&log, b"there is room again");
+        log.close().unwrap();
+        let (log, report, frames) =
+            open_with(fs.clone(), dir.path(), options, Arc::new(())).unwrap();
+        assert!(report.clean);
+        assert_eq!(payloads(&frames), kept);
+        log.close().unwrap();
+    }
+}
+
+/// Lets commits of threads and tasks queue up behind a sync, makes the file system fail, and
+/// expects each of them to be told.
+fn everyone_is_told_of(fail: impl Fn(&crate::faults::Faults)) {
+    let dir = tempfile::tempdir().unwrap();
+    let (fs, faults) = FaultyFs::new();
+    let (log, _, _) = open_with(fs, dir.path(), LogOptions::default(), Arc::new(())).unwrap();
+    commit(&log, b"durable");
+    faults.close_gate();
+    let dropped = log.submit(1, b"dropped", (), None).unwrap();
+    std::thread::scope(|scope| {
+        for thread in 0..12 {
+            let log = &log;
+            scope.spawn(move || {
+                let told = match thread % 4 {
+                    0 => log
+                        .submit(1, b"thread", (), None)
+                        .and_then(|ticket| ticket.wait()),
+                    1 => log.submit(1, b"task", (), None).and_then(block_on),
+                    2 => log
+                        .submit(1, b"unsynced", (), Some(Durability::Os))
+                        .and_then(|ticket| ticket.wait()),
+                    _ => log.sync().map(|()| Lsn::FIRST),
+                };
+                let error = told.unwrap_err();
+                assert!(matches!(error, LogError::Poisoned { .. }), "{error}");
+            });
+        }
+        while log.next_lsn() < Lsn::new(12) {
+            std::thread::yield_now();
+        }
+        fail(&faults);
+        faults.open_gate();
+    });
+    drop(dropped);
+    let syncs = faults.syncs.load(Relaxed);
+    let refused = log.submit(1, b"later", (), None).unwrap_err();
+    assert!(matches!(refused, LogError::Poisoned { .. }), "{refused}");
+    assert!(refused.to_string().contains("reopen"), "{refused}");
+    assert!(log.sync().is_err());
+    std::thread::sleep(Duration::from_millis(10));
+    assert!(log.close().is_err());
+    assert_eq!(faults.syncs.load(Relaxed), syncs, "nothing is tried again");
+
+    faults.fail_writes.store(false, Relaxed);
+    faults.fail_syncs.store(false, Relaxed);
+    let (_log, report, frames) = open(dir.path(), LogOptions::default()).unwrap();
+    assert!(!report.clean);
+    assert_eq!(frames[0].1, b"durable");
+}
+
+#[test]
+fn a_failing_sync_is_told_to_everyone_and_never_retried() {
+    everyone_is_told_of(|faults| faults.fail_syncs.store(true, Relaxed));
+}
+
+#[test]
+fn a_failing_write_is_told_to_everyone() {
+    everyone_is_told_of(|faults| faults.fail_writes.store(true, Relaxed));
+}
+
+#[test]
+fn a_failed_log_still_reads_what_is_durable() {
+    let dir = tempfile::tempdir().unwrap();
+    let (fs, faults) = FaultyFs::new();
+    let told = Arc::new(Told::default());
+    let (log, _, _) = open_with(fs, dir.path(), LogOptions::default(), told.clone()).unwrap();
+    commit(&log, b"durable");
+    let unsynced = log
+        .submit(1, b"unsynced", (), Some(Durability::Os))
+        .unwrap();
+    unsynced.wait().unwrap();
+    faults.fail_syncs.store(true, Relaxed);
+    assert!(log.sync().is_err());
+    let at = told.0.lock().clone();
+    assert_eq!(&log.read(at[0]).unwrap()[..], b"durable");
+    assert!(matches!(log.read(at[1]), Err(LogError::Poisoned { .. })));
+}
+
+#[test]
+fn a_panicking_sink_stops_the_log_and_leaves_nobody_waiting() {
+    struct Panics;
+    impl stepwell::log::CommitSink<()> for Panics {
+        fn committed(&self, _frames: &mut dyn Iterator<Item = (stepwell::log::FrameAddress, ())>) {
+            panic!("on purpose");
+        }
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let (fs, _) = FaultyFs::new();
+    let (log, _, _) = open_with(fs, dir.path(), LogOptions::default(), Arc::new(Panics)).unwrap();
+    let first = log.submit(1, b"first", (), None).unwrap();
+    // Led by the log's own thread, so that the panic is not this thread's.
+    let error = block_on(first).unwrap_err();
+    assert!(matches!(error, LogError::Poisoned { .. }), "{error}");
+    assert!(log.submit(1, b"second", (), None).is_err());
+}
+
+#[test]
+fn short_and_interrupted_operations_are_continued() {
+    let dir = tempfile::tempdir().unwrap();
+    let (fs, faults) = FaultyFs::new();
+    faults.short.store(13, Relaxed);
+    let expected: Vec<_> = (0..20).map(payload).collect();
+    let (log, _, _) = open_with(fs.clone(), dir.path(), small_segments(), Arc::new(())).unwrap();
+    for payload in &expected {
+        commit(&log, payload);
+    }
+    log.close().unwrap();
+    let (_log, _, frames) = open_with(fs, dir.path(), small_segments(), Arc::new(())).unwrap();
+    assert_eq!(payloads(&frames), expected);
+}
+
+#[test]
+fn one_sync_serves_everyone_who_waits() {
+    let dir = tempfile::tempdir().unwrap();
+    let (fs, faults) = FaultyFs::new();
+    let (log, _, _) = open_with(fs, dir.path(), LogOptions::default(), Arc::new(())).unwrap();
+    faults.close_gate();
+    std::thread::scope(|scope| {
+        for _ in 0..20 {
+            scope.spawn(|| commit(&log, b"x"));
+        }
+        let begun = Instant::now();
+        while log.next_lsn() < Lsn::new(21) {
+            assert!(begun.elapsed() < Duration::from_secs(5));
+            std::thread::yield_now();
+        }
+        faults.open_gate();
+    });
+    assert_eq!(log.durable_lsn(), Lsn::new(21));
+    assert!(log.stats().syncs <= 3, "{:?}", log.stats());
+}

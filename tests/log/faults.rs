@@ -1,0 +1,180 @@
+//! A file system that fails when it is told to, on top of the real one.
+
+use std::ffi::OsString;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use parking_lot::{Condvar, Mutex};
+use stepwell::vfs::{LockError, OpenMode, OsFs, Vfs, VfsFile, VfsLock};
+
+/// What the file system is told to do. Faults concern segments only.
+#[derive(Debug, Default)]
+pub(crate) struct Faults {
+    /// Writes of frames fail.
+    pub(crate) fail_writes: AtomicBool,
+    /// Syncs of segments fail.
+    pub(crate) fail_syncs: AtomicBool,
+    /// Space cannot be prepared.
+    pub(crate) full: AtomicBool,
+    /// Syncs do nothing, to be fast.
+    pub(crate) skip_syncs: AtomicBool,
+    /// Writes and reads move at most this many bytes, if not 0, and are interrupted every other
+    /// time.
+    pub(crate) short: AtomicU64,
+    calls: AtomicU64,
+    /// How many syncs of segments there were, failed ones included.
+    pub(crate) syncs: AtomicU64,
+    closed: Mutex<bool>,
+    opened: Condvar,
+}
+
+impl Faults {
+    /// Writes and syncs of segments block until [`open_gate`](Self::open_gate).
+    pub(crate) fn close_gate(&self) {
+        *self.closed.lock() = true;
+    }
+
+    pub(crate) fn open_gate(&self) {
+        *self.closed.lock() = false;
+        self.opened.notify_all();
+    }
+
+    fn pass_gate(&self) {
+        let mut closed = self.closed.lock();
+        while *closed {
+            self.opened.wait(&mut closed);
+        }
+    }
+
+    fn sync(&self, segment: bool, sync: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
+        if segment {
+            self.syncs.fetch_add(1, Ordering::Relaxed);
+            self.pass_gate();
+            if self.fail_syncs.load(Ordering::Relaxed) {
+                return Err(io::Error::other("the medium failed"));
+            }
+        }
+        if self.skip_syncs.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        sync()
+    }
+
+    fn shortened(&self, length: usize) -> io::Result<usize> {
+        match self.short.load(Ordering::Relaxed) {
+            0 => Ok(length),
+            _ if self.calls.fetch_add(1, Ordering::Relaxed).is_multiple_of(2) => {
+                Err(io::ErrorKind::Interrupted.into())
+            }
+            short => Ok(length.min(short as usize)),
+        }
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct FaultyFs {
+    faults: Arc<Faults>,
+}
+
+impl FaultyFs {
+    pub(crate) fn new() -> (Arc<Self>, Arc<Faults>) {
+        let faults = Arc::new(Faults::default());
+        let fs = Self {
+            faults: faults.clone(),
+        };
+        (Arc::new(fs), faults)
+    }
+}
+
+#[derive(Debug)]
+struct FaultyFile {
+    file: Arc<dyn VfsFile>,
+    path: PathBuf,
+    faults: Arc<Faults>,
+}
+
+impl FaultyFile {
+    fn is_segment(&self) -> bool {
+        self.path.to_string_lossy().contains(".seg")
+    }
+}
+
+impl Vfs for FaultyFs {
+    fn create_dir(&self, path: &Path) -> io::Result<()> {
+        OsFs.create_dir(path)
+    }
+
+    fn read_dir(&self, path: &Path) -> io::Result<Vec<OsString>> {
+        OsFs.read_dir(path)
+    }
+
+    fn open(&self, path: &Path, mode: OpenMode) -> io::Result<Arc<dyn VfsFile>> {
+        Ok(Arc::new(FaultyFile {
+            file: OsFs.open(path, mode)?,
+            path: path.to_path_buf(),
+            faults: self.faults.clone(),
+        }))
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        OsFs.rename(from, to)
+    }
+
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        OsFs.remove(path)
+    }
+
+    fn sync_dir(&self, path: &Path) -> io::Result<()> {
+        self.faults.sync(false, || OsFs.sync_dir(path))
+    }
+
+    fn lock(&self, path: &Path) -> Result<Box<dyn VfsLock>, LockError> {
+        OsFs.lock(path)
+    }
+}
+
+impl VfsFile for FaultyFile {
+    fn len(&self) -> io::Result<u64> {
+        self.file.len()
+    }
+
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        let length = self.faults.shortened(buffer.len())?;
+        self.file.read_at(&mut buffer[..length], offset)
+    }
+
+    fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<usize> {
+        if self.is_segment() {
+            self.faults.pass_gate();
+            if self.faults.fail_writes.load(Ordering::Relaxed) {
+                return Err(io::Error::other("the medium failed"));
+            }
+        }
+        let length = self.faults.shortened(bytes.len())?;
+        self.file.write_at(&bytes[..length], offset)
+    }
+
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        self.file.set_len(len)
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        self.faults
+            .sync(self.is_segment(), || self.file.sync_data())
+    }
+
+    fn sync_all(&self) -> io::Result<()> {
+        self.faults.sync(self.is_segment(), || self.file.sync_all())
+    }
+
+    fn prepare(&self, from: u64, to: u64) -> io::Result<()> {
+        if self.faults.full.load(Ordering::Relaxed) {
+            // Some of it still fits, as it would.
+            self.file.prepare(from, from + (to - from) / 2)?;
+            return Err(io::ErrorKind::StorageFull.into());
+        }
+        self.file.prepare(from, to)
+    }
+}

@@ -1,0 +1,133 @@
+//! Where the scenarios are run: savers and stores, and what it means to restart them.
+
+use std::sync::Arc;
+
+use stepwell::checkpoint::{Checkpointer, DbSaver, MemorySaver};
+use stepwell::db::{Db, Durability};
+use stepwell::graph::StateGraph;
+use stepwell::store::{DbStore, MemoryStore, Store};
+use tempfile::TempDir;
+
+/// A kind of backend.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Backend {
+    /// In memory.
+    Memory,
+    /// A database with default options, reopened where the scenario says so.
+    Database,
+    /// A database with small segments, reopened between all operations.
+    Reopened,
+}
+
+impl Backend {
+    pub(crate) const ALL: [Self; 3] = [Self::Memory, Self::Database, Self::Reopened];
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Memory => "memory",
+            Self::Database => "database",
+            Self::Reopened => "database reopened between operations",
+        }
+    }
+}
+
+/// The saver and the store of one scenario.
+pub(crate) enum Kept {
+    Memory {
+        saver: MemorySaver,
+        store: MemoryStore,
+    },
+    Database {
+        db: Option<(Db, DbSaver, DbStore)>,
+        directory: TempDir,
+        small: bool,
+    },
+}
+
+impl Kept {
+    pub(crate) fn open(backend: Backend) -> Result<Self, String> {
+        if backend == Backend::Memory {
+            return Ok(Self::Memory {
+                saver: MemorySaver::new(),
+                store: MemoryStore::new(),
+            });
+        }
+        let directory = TempDir::new().map_err(|e| e.to_string())?;
+        let mut kept = Self::Database {
+            db: None,
+            directory,
+            small: backend == Backend::Reopened,
+        };
+        kept.reopen()?;
+        Ok(kept)
+    }
+
+    /// Drops everything that is not durable.
+    pub(crate) fn reopen(&mut self) -> Result<(), String> {
+        let Self::Database {
+            db,
+            directory,
+            small,
+        } = self
+        else {
+            return Ok(());
+        };
+        if let Some((open, ..)) = db.take() {
+            open.close()
+                .map_err(|e| format!("closing the database: {e}"))?;
+        }
+        let mut options = Db::options();
+        if *small {
+            options = options.segment_bytes(64 * 1024).durability(Durability::Os);
+        }
+        let open = options
+            .open(directory.path().join("parity.stepwell"))
+            .map_err(|e| format!("opening the database: {e}"))?;
+        let (saver, store) = (open.checkpointer(), open.store());
+        *db = Some((open, saver, store));
+        Ok(())
+    }
+
+    pub(crate) fn saver(&self) -> Result<Arc<dyn Checkpointer>, String> {
+        match self {
+            Self::Memory { saver, .. } => Ok(Arc::new(saver.clone())),
+            Self::Database { db, .. } => match db {
+                Some((_, saver, _)) => Ok(Arc::new(saver.clone())),
+                None => Err("the database is closed".into()),
+            },
+        }
+    }
+
+    pub(crate) fn store(&self) -> Result<Arc<dyn Store>, String> {
+        match self {
+            Self::Memory { store, .. } => Ok(Arc::new(store.clone())),
+            Self::Database { db, .. } => match db {
+                Some((_, _, store)) => Ok(Arc::new(store.clone())),
+                None => Err("the database is closed".into()),
+            },
+        }
+    }
+
+    /// `graph` with this saver, if it is to have one, and this store.
+    pub(crate) fn equip(&self, graph: StateGraph, save: bool) -> Result<StateGraph, String> {
+        Ok(match self {
+            Self::Memory { saver, store } => {
+                let graph = graph.with_store(store.clone());
+                if save {
+                    graph.with_checkpointer(saver.clone())
+                } else {
+                    graph.with_checkpointer(false)
+                }
+            }
+            Self::Database { db, .. } => {
+                let (_, saver, store) = db.as_ref().ok_or("the database is closed")?;
+                let graph = graph.with_store(store.clone());
+                if save {
+                    graph.with_checkpointer(saver.clone())
+                } else {
+                    graph.with_checkpointer(false)
+                }
+            }
+        })
+    }
+}

@@ -1,6 +1,6 @@
 //! Second act: the graph waits for a human's approval, and gets it from another process than asked.
 
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 
 use serde_json::Value;
 use stepwell::graph::Command;
@@ -73,6 +73,10 @@ pub(super) fn answer(
     out.flush()?;
     let mut typed = String::new();
     io::stdin().read_line(&mut typed)?;
+    if !io::stdin().is_terminal() {
+        // Nobody pressed Enter.
+        writeln!(out)?;
+    }
     let no = typed.trim().to_lowercase().starts_with('n');
     Ok(if no { "reject" } else { "approve" })
 }

@@ -52,14 +52,14 @@ pub(super) struct Pace {
 }
 
 impl Pace {
-    /// About four seconds for all `files`, in rounds of at least 100 ms.
+    /// About five seconds for all `files`, in rounds of at least 100 ms.
     pub(super) fn of(files: usize) -> Self {
         let seats = files.div_ceil(4).clamp(1, 6).max(files.div_ceil(36));
         let rounds = files.div_ceil(seats).max(1);
-        let each = 4000 / u64::try_from(rounds).unwrap_or(u64::MAX);
+        let each = 5000 / u64::try_from(rounds).unwrap_or(u64::MAX);
         Self {
             seats,
-            pause: Duration::from_millis(each.clamp(100, 500)),
+            pause: Duration::from_millis(each.clamp(100, 650)),
         }
     }
 }

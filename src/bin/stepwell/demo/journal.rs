@@ -81,7 +81,10 @@ impl Journal {
 /// All whole lines of the journal at `path`.
 pub(super) fn read(path: &Path) -> io::Result<Vec<Line>> {
     let text = fs::read_to_string(path)?;
-    Ok(text.lines().filter_map(parse).collect())
+    let whole = text
+        .split_inclusive('\n')
+        .filter_map(|line| line.strip_suffix('\n'));
+    Ok(whole.filter_map(parse).collect())
 }
 
 fn parse(line: &str) -> Option<Line> {

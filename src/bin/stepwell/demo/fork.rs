@@ -1,12 +1,14 @@
 //! Fourth act: a fork from an earlier checkpoint, with an edited state, runs to an end of its own.
 
+use std::fs;
+
 use serde_json::json;
 use stepwell::graph::{Command, HistoryQuery, Input};
 
 use super::approval;
 use super::opened::Opened;
 use super::places::Places;
-use crate::failure::Failure;
+use crate::failure::{Doing, Failure};
 use crate::format::short;
 use crate::screen::Screen;
 
@@ -25,6 +27,9 @@ pub(super) fn branch_off(
         .into_iter()
         .find(|snapshot| snapshot.next == ["approve"])
         .ok_or_else(|| Failure::new("the thread has no checkpoint before the approval"))?;
+    let tip = opened.wait(graph.get_state(&opened.config))?;
+    let path = places.journal();
+    let journal = fs::read(&path).doing("read", &path)?;
     let edit = json!({
         "title": "Review for a stricter reader",
         "sentence_limit": 20,
@@ -44,6 +49,13 @@ pub(super) fn branch_off(
         screen.line("")?;
         let answer = approval::answer(screen, &question.value, ask)?;
         opened.wait(graph.invoke(Command::resume(answer), &opened.config))?;
+    }
+    let tip_now = opened.wait(graph.get_state(&tip.config))?;
+    let read_again = fs::read(&path).doing("read", &path)? != journal;
+    if read_again || tip_now.values != tip.values {
+        return Err(Failure::new(
+            "the fork read files again or changed the first branch; this is a bug, please report it",
+        ));
     }
     screen.indented("No file was read again. The first branch is as it was.")?;
     Ok(())

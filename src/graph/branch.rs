@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::command::Send;
 use super::names::{END, START};
 use super::node_error::NodeError;
+use super::runtime::Runtime;
 use super::state::State;
 
 /// Where to go next: a node by its name, or a task with an argument of its own.
@@ -80,24 +81,47 @@ impl<T: IntoTargets, E: Into<NodeError>> IntoTargets for Result<T, E> {
     }
 }
 
-type Router = dyn Fn(State) -> Result<Vec<Target>, NodeError> + std::marker::Send + Sync;
+type Router = dyn Fn(State, Runtime) -> Result<Vec<Target>, NodeError> + std::marker::Send + Sync;
 
-/// A conditional edge of a compiled graph.
+/// Whatever can decide where a conditional edge leads: a function of the [`State`], or of the state
+/// and the [`Runtime`], that returns [`IntoTargets`].
+///
+/// `M` tells the kinds apart and is always inferred.
+pub trait IntoRouter<M> {
+    /// The decision.
+    fn into_router(self) -> Branch;
+}
+
+impl<F, T> IntoRouter<(State,)> for F
+where
+    F: Fn(State) -> T + std::marker::Send + Sync + 'static,
+    T: IntoTargets,
+{
+    fn into_router(self) -> Branch {
+        Branch(Arc::new(move |state, _| self(state).into_targets()))
+    }
+}
+
+impl<F, T> IntoRouter<(State, Runtime)> for F
+where
+    F: Fn(State, Runtime) -> T + std::marker::Send + Sync + 'static,
+    T: IntoTargets,
+{
+    fn into_router(self) -> Branch {
+        Branch(Arc::new(move |state, runtime| {
+            self(state, runtime).into_targets()
+        }))
+    }
+}
+
+/// The decision of a conditional edge, ready to be called.
 #[derive(Clone)]
-pub(super) struct Branch(Arc<Router>);
+pub struct Branch(Arc<Router>);
 
 impl Branch {
-    pub(super) fn new<F, T>(router: F) -> Self
-    where
-        F: Fn(State) -> T + std::marker::Send + Sync + 'static,
-        T: IntoTargets,
-    {
-        Self(Arc::new(move |state| router(state).into_targets()))
-    }
-
     /// The targets for `state`, without those that are the end.
-    pub(super) fn route(&self, state: State) -> Result<Vec<Target>, NodeError> {
-        let mut targets = (self.0)(state)?;
+    pub(super) fn route(&self, state: State, runtime: Runtime) -> Result<Vec<Target>, NodeError> {
+        let mut targets = (self.0)(state, runtime)?;
         for target in &targets {
             if let Target::Send(send) = target
                 && (send.node == START || send.node == END)

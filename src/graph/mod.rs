@@ -67,7 +67,7 @@ mod task_status;
 mod update_state;
 mod writers;
 
-pub use branch::{IntoTargets, Target};
+pub use branch::{Branch, IntoRouter, IntoTargets, Target};
 pub use channel::Channel;
 pub use command::{Command, Send};
 pub use compiled::CompiledGraph;

@@ -37,6 +37,23 @@ pub(super) struct RunScope {
     pub(super) answers: Option<Arc<BTreeMap<String, Value>>>,
 }
 
+impl RunScope {
+    pub(super) fn new(mut config: Config, store: Option<Arc<dyn Store>>) -> Self {
+        if let Some(thread) = &config.thread_id {
+            let thread = Value::from(thread.as_str());
+            config.configurable.insert("thread_id".into(), thread);
+        }
+        Self {
+            config,
+            checkpointer: None,
+            store,
+            replay: None,
+            emitter: None,
+            answers: None,
+        }
+    }
+}
+
 /// One task as its node and its subgraphs see it.
 pub(super) struct TaskContext {
     pub(super) scope: Arc<RunScope>,
@@ -87,7 +104,7 @@ impl Runtime {
         })
     }
 
-    /// A value that the caller gave with [`Config::with`].
+    /// A value that the caller gave with [`Config::with`], or under `thread_id` the thread.
     pub fn configurable(&self, key: &str) -> Option<&Value> {
         self.task.scope.config.configurable.get(key)
     }

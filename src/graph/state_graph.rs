@@ -3,14 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::branch::{Branch, IntoTargets};
+use super::branch::{Branch, IntoRouter};
 use super::channel::{Channel, Kind};
 use super::compiled::{CompiledGraph, CompiledNode, Inner};
 use super::config::Breakpoints;
 use super::error::GraphError;
 use super::names::{self, END, NS_END, NS_SEP, Name, START, TASKS};
 use super::node::{IntoNode, Node};
-use super::state::State;
+
 use crate::checkpoint::{CheckpointIds, Checkpointer};
 use crate::store::Store;
 
@@ -120,12 +120,12 @@ impl StateGraph {
     /// Runs after `from` what `router` says of the state: of the channels with this node's own
     /// writes applied. What it names and is no node of the graph is ignored, with a warning in the log.
     #[must_use]
-    pub fn add_conditional_edges<F, T>(mut self, from: impl Into<String>, router: F) -> Self
-    where
-        F: Fn(State) -> T + Send + Sync + 'static,
-        T: IntoTargets,
-    {
-        self.branches.push((from.into(), Branch::new(router)));
+    pub fn add_conditional_edges<M>(
+        mut self,
+        from: impl Into<String>,
+        router: impl IntoRouter<M>,
+    ) -> Self {
+        self.branches.push((from.into(), router.into_router()));
         self
     }
 

@@ -230,7 +230,7 @@ impl TaskRun {
                 Ok(Command::from_input(&input)
                     .map_or(NodeOutput::Update(input), NodeOutput::Command))
             }
-            Some(Work::Function(function)) => function(self.input.clone(), runtime).await,
+            Some(Work::Function(function)) => function(self.input.clone(), runtime.clone()).await,
             Some(Work::Subgraph(graph)) => {
                 let input = self.input.to_value();
                 let output = graph.run_nested(input, Arc::clone(&self.context)).await;
@@ -245,6 +245,6 @@ impl TaskRun {
             }
             output => output?,
         };
-        writes_of(&self.graph, node, output, &self.channels)
+        writes_of(&self.graph, node, output, &self.channels, &runtime)
     }
 }

@@ -10,13 +10,14 @@ use super::channels::Channels;
 use super::compiled::{CompiledGraph, CompiledNode};
 use super::config::Config;
 use super::error::GraphError;
-use super::names::{COPY, END, INPUT, NULL_TASK_ID, Name, START};
+use super::names::{COPY, END, INPUT, NS_END, NULL_TASK_ID, Name, START};
 use super::node_error::{NodeError, Stop};
 use super::output::NodeOutput;
 use super::plan::Plan;
+use super::runtime::{RunScope, Runtime, TaskContext};
 use super::save::encode;
 use super::snapshot::address;
-use super::task::{Task, Write, task_id};
+use super::task::{Task, Write, node_namespace, task_id};
 use super::task_status::{Pending, read_statuses};
 use super::writers::writes_of;
 use crate::checkpoint::{
@@ -109,7 +110,9 @@ impl CompiledGraph {
                 "the graph has no such subgraph",
             ));
         }
+        let scope = RunScope::new(config.clone(), graph.inner.store.clone());
         let updater = Updater {
+            scope: Arc::new(scope),
             graph,
             checkpointer,
             thread: thread.to_owned(),
@@ -131,6 +134,7 @@ impl CompiledGraph {
 
 /// Updates one graph's state on one thread.
 struct Updater {
+    scope: Arc<RunScope>,
     graph: CompiledGraph,
     checkpointer: Arc<dyn Checkpointer>,
     thread: String,
@@ -360,7 +364,8 @@ impl Updater {
                 Value::Null => NodeOutput::Nothing,
                 values => NodeOutput::Update(values),
             };
-            let mut of_node = writes_of(&self.graph.inner, node, output, &base.channels)
+            let runtime = self.runtime_of(&base, node, &id);
+            let mut of_node = writes_of(&self.graph.inner, node, output, &base.channels, &runtime)
                 .map_err(|NodeError(stop)| update_failure(&node.name, stop))?;
             for (channel, value) in &mut of_node {
                 self.graph.inner.ensure_message_ids(channel, value);
@@ -379,6 +384,26 @@ impl Updater {
         }
         let step = base.step + 1;
         self.save(base, Source::Update, step, &updated).await
+    }
+
+    /// What the conditional edges of `node` may ask.
+    fn runtime_of(&self, base: &Base, node: &CompiledNode, task_id: &str) -> Runtime {
+        let namespace = node_namespace(&base.namespace, &node.name);
+        Runtime {
+            attempt: 1,
+            task: Arc::new(TaskContext {
+                scope: Arc::clone(&self.scope),
+                node: Arc::clone(&node.name),
+                task_id: task_id.to_owned(),
+                namespace: format!("{namespace}{NS_END}{task_id}"),
+                scratchpad: Arc::default(),
+                graph_namespace: base.namespace.clone(),
+                step: base.step,
+                remaining_steps: 2,
+                checkpoint_map: BTreeMap::new(),
+                resuming: None,
+            }),
+        }
     }
 
     /// The node that an update counts as.

@@ -49,14 +49,8 @@ impl Run {
             None => None,
         };
         let from = Origin::find(&config, &namespace, parent.as_deref(), saver.as_mut()).await?;
-        let mut scope = RunScope {
-            checkpointer: None,
-            store: graph.store.clone(),
-            replay: None,
-            emitter: emitter.map(Arc::new),
-            answers: None,
-            config,
-        };
+        let mut scope = RunScope::new(config, graph.store.clone());
+        scope.emitter = emitter.map(Arc::new);
         if let Some(task) = &parent {
             scope.checkpointer.clone_from(&task.scope.checkpointer);
             scope.store = task.scope.store.clone().or(scope.store);

@@ -3,3 +3,4 @@
 mod building;
 mod failing;
 mod saving;
+mod streaming;

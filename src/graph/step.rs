@@ -18,9 +18,12 @@ use super::output::NodeOutput;
 use super::run::Run;
 use super::runtime::{Runtime, TaskContext};
 use super::state::State;
+use super::state_graph::StoreWrites;
+use super::store_changes;
 use super::task::{Task, Write};
 use super::task_status::write_error;
 use super::writers::writes_of;
+use crate::store::Draft;
 
 /// Runs the tasks that have not finished yet.
 ///
@@ -180,6 +183,10 @@ impl TaskRun {
             step: run.step,
             remaining_steps: run.last_step - run.step,
             checkpoint_map,
+            draft: match run.scope.store_writes {
+                StoreWrites::Immediate => None,
+                StoreWrites::WithStep => run.scope.store.clone().map(Draft::new),
+            },
             resuming: run.resuming,
         };
         Self {
@@ -215,6 +222,9 @@ impl TaskRun {
             );
             tokio::time::sleep(wait).await;
             self.context.scratchpad.restart();
+            if let Some(draft) = &self.context.draft {
+                draft.clear();
+            }
             attempt += 1;
         }
     }
@@ -245,6 +255,9 @@ impl TaskRun {
             }
             output => output?,
         };
-        writes_of(&self.graph, node, output, &self.channels, &runtime)
+        let mut writes = writes_of(&self.graph, node, output, &self.channels, &runtime)?;
+        let changes = self.context.draft.as_ref().map(Draft::changes);
+        writes.extend(changes.and_then(store_changes::to_write));
+        Ok(writes)
     }
 }

@@ -22,9 +22,8 @@ impl Channels {
         checkpoint: &Checkpoint,
     ) -> Result<Self, GraphError> {
         let restore = |name: &Name, spec: &Channel| {
-            let saved = checkpoint
-                .channel_values
-                .get(&**name)
+            let saved = saved_name(name, spec, checkpoint)
+                .and_then(|name| checkpoint.channel_values.get(name))
                 .map(crate::Encoded::to_json)
                 .transpose()
                 .map_err(|e| GraphError::unreadable(name, &checkpoint.id, e.to_string()))?;
@@ -71,4 +70,15 @@ impl Channels {
             .collect();
         Value::Object(object)
     }
+}
+
+/// The name under which `checkpoint` has the channel: a former one only for as long as the channel was
+/// not written under its own, or a value that it no longer has would come back.
+fn saved_name<'a>(name: &'a str, spec: &'a Channel, checkpoint: &Checkpoint) -> Option<&'a str> {
+    let is_known = |name: &&str| {
+        checkpoint.channel_versions.contains_key(*name)
+            || checkpoint.channel_values.contains_key(*name)
+    };
+    let names = std::iter::once(name).chain(spec.aliases.iter().map(String::as_str));
+    names.into_iter().find(is_known)
 }

@@ -103,6 +103,16 @@ pub enum GraphError {
         /// Why not.
         reason: String,
     },
+    /// The state does not have the shape that a node, a conditional edge or a caller expects.
+    #[error("channel `{channel}` of the state cannot be read as `{expected}`: {reason}")]
+    InvalidState {
+        /// The channel.
+        channel: String,
+        /// The type that it was to be read as part of.
+        expected: &'static str,
+        /// Why not, and what to do.
+        reason: String,
+    },
     /// The checkpointer failed. The run stopped at the step that it could not save.
     #[error("thread `{thread}`: {source}")]
     Checkpoint {
@@ -134,6 +144,7 @@ pub enum ErrorKind {
     InvalidConfig,
     EmptyUpdate,
     Unreadable,
+    InvalidState,
     Checkpoint,
 }
 
@@ -154,6 +165,7 @@ impl ErrorKind {
             Self::InvalidConfig => "invalid_config",
             Self::EmptyUpdate => "empty_update",
             Self::Unreadable => "unreadable",
+            Self::InvalidState => "invalid_state",
             Self::Checkpoint => "checkpoint",
         }
     }
@@ -182,6 +194,7 @@ impl GraphError {
             Self::InvalidConfig(_) => ErrorKind::InvalidConfig,
             Self::EmptyUpdate(_) => ErrorKind::EmptyUpdate,
             Self::Unreadable { .. } => ErrorKind::Unreadable,
+            Self::InvalidState { .. } => ErrorKind::InvalidState,
             Self::Checkpoint { .. } => ErrorKind::Checkpoint,
         }
     }

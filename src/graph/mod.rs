@@ -63,6 +63,7 @@ mod state_graph;
 mod step;
 mod task;
 mod task_status;
+pub mod typed;
 mod update_state;
 mod writers;
 
@@ -76,7 +77,7 @@ pub use history::{HistoryQuery, StateHistory};
 pub use input::{Input, RunOutput};
 pub use interrupt::Interrupt;
 pub use names::{END, START};
-pub use node::{IntoNode, Node};
+pub use node::{IntoNode, Node, NodeOf};
 pub use node_error::{NodeError, NodeResult};
 pub use output::{IntoNodeOutput, NodeOutput, overwrite};
 pub use reducer::ReduceError;
@@ -85,4 +86,8 @@ pub use runtime::Runtime;
 pub use snapshot::{StateSnapshot, TaskError, TaskSnapshot, TaskState};
 pub use state::State;
 pub use state_graph::{CheckpointerMode, StateGraph};
+pub use stepwell_macros::State;
+pub use typed::{
+    FromState, GraphState, Message, Role, TypedGraph, TypedHistory, TypedOutput, TypedSnapshot,
+};
 pub use update_state::StateUpdate;

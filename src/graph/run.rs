@@ -19,6 +19,7 @@ use super::node_error::{NodeError, Stop};
 use super::plan::Plan;
 use super::runtime::{RunScope, TaskContext};
 use super::save::{Saver, encode};
+use super::state::State;
 use super::step::run_tasks;
 use super::task::{Task, Write};
 use super::task_status::{Pending, read_statuses};
@@ -32,6 +33,19 @@ pub(super) async fn root(
     input: Input,
     config: Config,
 ) -> Result<RunOutput, GraphError> {
+    let (state, interrupts) = root_state(graph, input, config).await?;
+    Ok(RunOutput {
+        values: state.to_value(),
+        interrupts,
+    })
+}
+
+/// Runs `graph` by itself, and leaves its output channels as they are.
+pub(super) async fn root_state(
+    graph: &CompiledGraph,
+    input: Input,
+    config: Config,
+) -> Result<(State, Vec<Interrupt>), GraphError> {
     let mut run = Run::load(graph, config, None).await?;
     let outcome = run.drive(input).await;
     run.finish(outcome.is_err()).await?;
@@ -49,10 +63,8 @@ pub(super) async fn root(
             ));
         }
     };
-    Ok(RunOutput {
-        values: run.channels.to_object(&run.graph.output),
-        interrupts,
-    })
+    let state = State::of_channels(run.channels.values(&run.graph.output));
+    Ok((state, interrupts))
 }
 
 /// Runs `graph` as a part of `task`.

@@ -227,6 +227,11 @@ impl TaskRun {
                 let output = graph.run_nested(input, Arc::clone(&self.context)).await;
                 output.map(NodeOutput::Update)
             }
+            Some(Work::Mapped(mapped)) => {
+                let input = (mapped.into)(self.input.clone())?;
+                let output = mapped.graph.run_nested(input, Arc::clone(&self.context));
+                (output.await).and_then(|output| (mapped.out_of)(State::from(output)))
+            }
         };
         let output = match output {
             // A subgraph's command for this graph counts as what its node returned.

@@ -1,0 +1,39 @@
+//! [`TypedInput`]: what a run of a typed graph is given.
+
+use std::marker::PhantomData;
+
+use super::GraphState;
+use super::writes::Writes;
+use crate::graph::command::Command;
+use crate::graph::input::Input;
+
+/// What a run of a typed graph is given: an update of its state (the new input), a [`Command`], or
+/// [`Input::Continue`].
+#[derive(Clone, Debug, PartialEq)]
+pub struct TypedInput<S> {
+    pub(super) input: Input,
+    of: PhantomData<fn(S)>,
+}
+
+impl<S: GraphState> TypedInput<S> {
+    /// New input.
+    #[doc(hidden)]
+    pub fn from_writes(writes: Writes) -> Self {
+        Input::Values(writes.into()).into()
+    }
+}
+
+impl<S> From<Input> for TypedInput<S> {
+    fn from(input: Input) -> Self {
+        Self {
+            input,
+            of: PhantomData,
+        }
+    }
+}
+
+impl<S> From<Command> for TypedInput<S> {
+    fn from(command: Command) -> Self {
+        Input::Command(command).into()
+    }
+}

@@ -1,0 +1,4 @@
+//! Graphs whose state is a struct.
+
+mod chat;
+mod reducers;

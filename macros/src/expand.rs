@@ -7,7 +7,7 @@ use syn::spanned::Spanned;
 use syn::{Data, DeriveInput, Fields, Visibility};
 
 use crate::attributes::{self, Reducer};
-use crate::field::{Field, is_primitive};
+use crate::field::{Field, argument_of, is_primitive, option_of};
 use crate::serde::SerdeAttributes;
 
 pub(crate) fn expand(input: &DeriveInput) -> syn::Result<TokenStream> {
@@ -139,7 +139,7 @@ fn read(field: &Field<'_>, of: &Ident) -> TokenStream {
     };
     let value = match &field.default {
         Some(default) => quote!(#read.unwrap_or_else(|| #default)),
-        None if field.has_start() || crate::field::option_of(ty).is_some() => {
+        None if field.has_start() || option_of(ty).is_some() => {
             quote!(#read.unwrap_or_default())
         }
         None => quote!(field.required(#read)?),
@@ -211,10 +211,16 @@ fn setters(visibility: &Visibility, field: &Field<'_>) -> TokenStream {
 
     let (set, overwritten) = if field.is_list() {
         let item = quote_spanned!(ty.span()=> <#ty as ::stepwell::graph::typed::ListField>::Item);
-        let arguments = quote! {
-            items: impl ::core::iter::IntoIterator<Item = impl ::core::convert::Into<#item>>
+        let of_primitives = argument_of(ty).is_some_and(|(_, item)| is_primitive(item));
+        let (items_of, items) = if of_primitives {
+            (item, quote!(items.into_iter()))
+        } else {
+            (
+                quote!(impl ::core::convert::Into<#item>),
+                quote!(items.into_iter().map(::core::convert::Into::<#item>::into)),
+            )
         };
-        let items = quote!(items.into_iter().map(::core::convert::Into::<#item>::into));
+        let arguments = quote!(items: impl ::core::iter::IntoIterator<Item = #items_of>);
         (
             quote! {
                 #[doc = #doc]

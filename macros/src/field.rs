@@ -129,13 +129,20 @@ fn channel_name(
 
 /// The `T` of an `Option<T>`.
 pub(crate) fn option_of(ty: &Type) -> Option<&Type> {
+    argument_of(ty)
+        .filter(|(of, _)| *of == "Option")
+        .map(|(_, inner)| inner)
+}
+
+/// The name of a generic type and its first argument.
+pub(crate) fn argument_of(ty: &Type) -> Option<(&Ident, &Type)> {
     let Type::Path(path) = ty else { return None };
     let last = path.path.segments.last()?;
     let PathArguments::AngleBracketed(arguments) = &last.arguments else {
         return None;
     };
     match arguments.args.first()? {
-        GenericArgument::Type(inner) if last.ident == "Option" => Some(inner),
+        GenericArgument::Type(inner) => Some((&last.ident, inner)),
         _ => None,
     }
 }

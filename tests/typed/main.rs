@@ -1,4 +1,6 @@
 //! Graphs whose state is a struct.
 
 mod chat;
+mod evolution;
 mod reducers;
+mod subgraphs;

@@ -90,7 +90,7 @@ use super::state::State;
     message = "`{Self}` is no graph state",
     note = "put `#[derive(State)]` (of `stepwell::graph`) on the struct"
 )]
-pub trait GraphState: Sized + 'static {
+pub trait GraphState: Sized + Send + 'static {
     /// The update type: each field may be written or left alone.
     type Update: Default + IntoNodeOutput<Self> + Into<Value> + Into<TypedInput<Self>>;
 

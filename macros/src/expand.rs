@@ -92,7 +92,9 @@ fn channel(field: &Field<'_>) -> TokenStream {
         Reducer::Last => quote_spanned!(span=> #support::saved::<#ty>(#of::last())),
         Reducer::Any => quote_spanned!(span=> #support::saved::<#ty>(#of::any())),
         Reducer::Ephemeral => quote_spanned!(span=> #support::saved::<#ty>(#of::ephemeral())),
-        Reducer::Untracked => quote_spanned!(span=> #support::saved::<#ty>(#of::untracked())),
+        Reducer::Untracked => {
+            quote_spanned!(span=> #support::untracked::<#written>(#of::untracked()))
+        }
         Reducer::Append => quote_spanned!(span=> #support::list::<#ty>(#of::append())),
         Reducer::Messages => quote_spanned!(span=> #support::list::<#ty>(#of::messages())),
         Reducer::Topic { accumulate } => {
@@ -137,7 +139,9 @@ fn read(field: &Field<'_>, of: &Ident) -> TokenStream {
     } else {
         quote_spanned!(ty.span()=> field.plain::<#ty>()?)
     };
+    let untracked = matches!(field.reducer, Reducer::Untracked);
     let value = match &field.default {
+        _ if untracked => read_untracked(field),
         Some(default) => quote!(#read.unwrap_or_else(|| #default)),
         None if field.has_start() || option_of(ty).is_some() => {
             quote!(#read.unwrap_or_default())
@@ -145,6 +149,16 @@ fn read(field: &Field<'_>, of: &Ident) -> TokenStream {
         None => quote!(field.required(#read)?),
     };
     quote!(#ident: { let field = #reader; #value })
+}
+
+fn read_untracked(field: &Field<'_>) -> TokenStream {
+    let written = field.written_type();
+    let read = quote_spanned!(field.ty.span()=> field.untracked::<#written>()?);
+    match &field.default {
+        _ if option_of(field.ty).is_some() => read,
+        Some(default) => quote!(#read.unwrap_or_else(|| #default)),
+        None => quote!(field.given(#read)?),
+    }
 }
 
 fn update_type(
@@ -174,6 +188,13 @@ fn update_type(
 
         #[automatically_derived]
         impl ::core::convert::From<#update> for ::stepwell::graph::typed::support::Json {
+            fn from(update: #update) -> Self {
+                update.0.into()
+            }
+        }
+
+        #[automatically_derived]
+        impl ::core::convert::From<#update> for ::stepwell::graph::typed::Update {
             fn from(update: #update) -> Self {
                 update.0.into()
             }
@@ -241,6 +262,10 @@ fn setters(visibility: &Visibility, field: &Field<'_>) -> TokenStream {
         )
     } else {
         let written = field.written_type();
+        let set = match field.reducer {
+            Reducer::Untracked => quote!(set_untracked),
+            _ => quote!(set),
+        };
         let (argument, value) = if is_primitive(written) {
             (written.to_token_stream(), quote!(value))
         } else {
@@ -254,7 +279,7 @@ fn setters(visibility: &Visibility, field: &Field<'_>) -> TokenStream {
                 #[doc = #doc]
                 #[must_use]
                 #visibility fn #ident(mut self, value: #argument) -> Self {
-                    self.0.set(#channel, #value);
+                    self.0.#set(#channel, #value);
                     self
                 }
             },

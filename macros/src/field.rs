@@ -64,6 +64,19 @@ impl<'a> Field<'a> {
                 ),
             ));
         }
+        if matches!(
+            reducer,
+            Reducer::Append | Reducer::Messages | Reducer::Topic { .. }
+        ) && is_single(ty)
+        {
+            return Err(syn::Error::new_spanned(
+                ty,
+                format!(
+                    "`{name}` is for lists such as `Vec`; for numbers there is `add`, for strings `concat`;\
+                     without any the last value counts"
+                ),
+            ));
+        }
         Ok(Self {
             ident,
             ty,
@@ -145,6 +158,13 @@ pub(crate) fn argument_of(ty: &Type) -> Option<(&Ident, &Type)> {
         GenericArgument::Type(inner) => Some((&last.ident, inner)),
         _ => None,
     }
+}
+
+/// Whether the type is no list for certain. For others the compiler knows, but says it at more length.
+fn is_single(ty: &Type) -> bool {
+    is_primitive(ty)
+        || option_of(ty).is_some()
+        || matches!(ty, Type::Path(path) if path.path.is_ident("String"))
 }
 
 /// Whether a literal of the type would not be converted to it: those of numbers take the type that is

@@ -44,6 +44,7 @@ mod history;
 mod input;
 mod interrupt;
 mod live_channel;
+mod locals;
 mod messages;
 mod names;
 mod node;

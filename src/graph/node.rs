@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use futures::future::BoxFuture;
-use serde_json::Value;
 
 use super::compiled::CompiledGraph;
 use super::node_error::NodeError;
@@ -11,7 +10,7 @@ use super::output::{IntoNodeOutput, NodeOutput};
 use super::retry::RetryPolicy;
 use super::runtime::Runtime;
 use super::state::State;
-use super::typed::FromState;
+use super::typed::{FromState, Update};
 
 type NodeFn =
     dyn Fn(State, Runtime) -> BoxFuture<'static, Result<NodeOutput, NodeError>> + Send + Sync;
@@ -27,7 +26,7 @@ pub(super) enum Work {
 /// A subgraph and how its state follows from that of the graph around it, and the other way round.
 pub(super) struct Mapped {
     pub(super) graph: CompiledGraph,
-    pub(super) into: Box<dyn Fn(State) -> Result<Value, NodeError> + Send + Sync>,
+    pub(super) into: Box<dyn Fn(State) -> Result<Update, NodeError> + Send + Sync>,
     pub(super) out_of: Box<dyn Fn(State) -> Result<NodeOutput, NodeError> + Send + Sync>,
 }
 

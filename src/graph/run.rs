@@ -14,7 +14,8 @@ use super::config::{Breakpoints, Config, DEFAULT_RECURSION_LIMIT, Durability};
 use super::error::GraphError;
 use super::input::{Input, RunOutput};
 use super::interrupt::Interrupt;
-use super::names::{INTERRUPT, NS_END, NS_SEP, NULL_TASK_ID, Name, TASKS};
+use super::locals::Locals;
+use super::names::{INTERRUPT, NS_END, NS_SEP, NULL_TASK_ID, Name, START, TASKS};
 use super::node_error::{NodeError, Stop};
 use super::plan::Plan;
 use super::runtime::{RunScope, TaskContext};
@@ -33,7 +34,7 @@ pub(super) async fn root(
     input: Input,
     config: Config,
 ) -> Result<RunOutput, GraphError> {
-    let (state, interrupts) = root_state(graph, input, config).await?;
+    let (state, interrupts) = root_state(graph, input, config, Locals::default()).await?;
     Ok(RunOutput {
         values: state.to_value(),
         interrupts,
@@ -44,8 +45,10 @@ pub(super) async fn root(
 pub(super) async fn root_state(
     graph: &CompiledGraph,
     input: Input,
-    config: Config,
+    mut config: Config,
+    locals: Locals,
 ) -> Result<(State, Vec<Interrupt>), GraphError> {
+    config.locals = locals;
     let mut run = Run::load(graph, config, None).await?;
     let outcome = run.drive(input).await;
     run.finish(outcome.is_err()).await?;
@@ -63,7 +66,7 @@ pub(super) async fn root_state(
             ));
         }
     };
-    let state = State::of_channels(run.channels.values(&run.graph.output));
+    let state = run.channels.state(&run.graph.output);
     Ok((state, interrupts))
 }
 
@@ -227,10 +230,10 @@ impl Run {
         let mut checkpoint = self.checkpoint.clone();
         for channel in new_versions.keys() {
             if let Some(value) = self.channels.get(channel).and_then(|c| c.save()) {
-                let value = if channel == TASKS {
-                    encode(&sanitize(&self.graph, &value))
-                } else {
-                    encode(&value)
+                let value = match channel.as_str() {
+                    TASKS => encode(&sanitize(&self.graph, &value)),
+                    START => encode(&sanitize_input(&self.graph, &value)),
+                    _ => encode(&value),
                 };
                 checkpoint.channel_values.insert(channel.clone(), value);
             }
@@ -402,6 +405,21 @@ fn sanitize(graph: &Inner, packets: &Value) -> Value {
         Value::Array(list) => Value::Array(list.iter().map(clean).collect()),
         one => clean(one),
     }
+}
+
+/// An input, without values of channels that are never saved.
+fn sanitize_input(graph: &Inner, input: &Value) -> Value {
+    let mut input = input.clone();
+    let command = input.pointer("/__command__/update").is_some();
+    let values = if command {
+        input.pointer_mut("/__command__/update")
+    } else {
+        Some(&mut input)
+    };
+    if let Some(Value::Object(values)) = values {
+        values.retain(|key, _| !graph.is_untracked(graph.current_name(key)));
+    }
+    input
 }
 
 impl From<GraphError> for Stop {

@@ -20,6 +20,7 @@ use super::runtime::{Runtime, TaskContext};
 use super::state::State;
 use super::task::{Task, Write};
 use super::task_status::write_error;
+use super::typed::Update;
 use super::writers::writes_of;
 
 /// Runs the tasks that have not finished yet.
@@ -228,9 +229,11 @@ impl TaskRun {
                 output.map(NodeOutput::Update)
             }
             Some(Work::Mapped(mapped)) => {
-                let input = (mapped.into)(self.input.clone())?;
-                let output = mapped.graph.run_nested(input, Arc::clone(&self.context));
-                (output.await).and_then(|output| (mapped.out_of)(State::from(output)))
+                let Update { values, locals } = (mapped.into)(self.input.clone())?;
+                self.input.locals.adopt(&locals);
+                let output = mapped.graph.run_nested(values, Arc::clone(&self.context));
+                let to_state = |output| State::of_argument(output, &self.input.locals);
+                (output.await).and_then(|output| (mapped.out_of)(to_state(output)))
             }
         };
         let output = match output {

@@ -33,6 +33,7 @@ pub(super) fn writes_of(
     };
     collect(output, graph, writable, &mut writes, &mut commands)?;
     for command in commands {
+        channels.locals.adopt(&command.locals);
         if command.to_parent {
             return Err(NodeError(Stop::ToParent(command)));
         }
@@ -124,5 +125,5 @@ fn fresh_state(graph: &Inner, channels: &Channels, writes: &[Write]) -> Result<S
             values.insert(Arc::clone(name), Arc::clone(value));
         }
     }
-    Ok(State::of_channels(values))
+    Ok(State::of_channels(values, &channels.locals))
 }

@@ -37,6 +37,15 @@ pub trait SavedField: Serialize + DeserializeOwned {}
 
 impl<T: Serialize + DeserializeOwned> SavedField for T {}
 
+/// What an `untracked` field can be: anything that tasks can share.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be shared by the tasks of a run",
+    note = "an `untracked` field is `Clone + Send + Sync`; put it into an `Arc`"
+)]
+pub trait UntrackedField: Clone + Send + Sync + 'static {}
+
+impl<T: Clone + Send + Sync + 'static> UntrackedField for T {}
+
 /// A list, for `append`, `messages` and `topic`: a type of its own may implement it.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is no list",

@@ -4,7 +4,7 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 use super::output::{TypedHistory, TypedOutput, TypedSnapshot};
-use super::{FromState, GraphState, TypedInput, support};
+use super::{FromState, GraphState, TypedInput, Update, support};
 use crate::graph::compiled::CompiledGraph;
 use crate::graph::config::Config;
 use crate::graph::error::GraphError;
@@ -77,8 +77,9 @@ impl<S: GraphState> TypedGraph<S> {
         input: impl Into<TypedInput<S>>,
         config: &Config,
     ) -> Result<TypedOutput<S>, GraphError> {
-        let input = input.into();
-        let (state, interrupts) = run::root_state(&self.graph, input.input, config.clone()).await?;
+        let TypedInput { input, locals, .. } = input.into();
+        let run = run::root_state(&self.graph, input, config.clone(), locals.detached());
+        let (state, interrupts) = run.await?;
         Ok(TypedOutput {
             state: S::from_state(state)?,
             interrupts,
@@ -128,8 +129,11 @@ impl<S: GraphState> TypedGraph<S> {
     /// # Errors
     /// Those of [`Runtime::call`], and that the subgraph left a state that is no `S`.
     pub async fn call(&self, runtime: &Runtime, input: S::Update) -> Result<S, NodeError> {
-        let output = runtime.call(&self.graph, input).await?;
-        Ok(S::from_state(State::from(output))?)
+        let Update { values, locals } = input.into();
+        let own = &runtime.task.scope.config.locals;
+        own.adopt(&locals);
+        let output = runtime.call(&self.graph, values).await?;
+        Ok(S::from_state(State::of_argument(output, own))?)
     }
 
     /// The graph as a node of a graph with another state, `P`: `into` makes this graph's input from that

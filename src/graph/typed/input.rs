@@ -2,16 +2,18 @@
 
 use std::marker::PhantomData;
 
-use super::GraphState;
 use super::writes::Writes;
+use super::{GraphState, Update};
 use crate::graph::command::Command;
 use crate::graph::input::Input;
+use crate::graph::locals::Locals;
 
 /// What a run of a typed graph is given: an update of its state (the new input), a [`Command`], or
 /// [`Input::Continue`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct TypedInput<S> {
     pub(super) input: Input,
+    pub(super) locals: Locals,
     of: PhantomData<fn(S)>,
 }
 
@@ -19,7 +21,11 @@ impl<S: GraphState> TypedInput<S> {
     /// New input.
     #[doc(hidden)]
     pub fn from_writes(writes: Writes) -> Self {
-        Input::Values(writes.into()).into()
+        let Update { values, locals } = writes.into();
+        Self {
+            locals,
+            ..Input::Values(values).into()
+        }
     }
 }
 
@@ -27,6 +33,7 @@ impl<S> From<Input> for TypedInput<S> {
     fn from(input: Input) -> Self {
         Self {
             input,
+            locals: Locals::default(),
             of: PhantomData,
         }
     }

@@ -47,7 +47,12 @@
 //! | `ephemeral` | as without a reducer; empty after a super-step without a write | `Option` |
 //! | `topic`, `topic(accumulate)` | the list of those of the last super-step, or of all | a [`ListField`] |
 //!
-//! `untracked` keeps the field for the run only and never saves it. `default` and `default = expression`
+//! `untracked` keeps the field for the run only and never saves it: it need not be serialisable, only `Clone`, `Send`
+//! and `Sync` (a session, a client, a handle). Whoever starts or resumes a run gives it, in the input or with
+//! [`Command::update`](super::Command::update); subgraphs see it under the same name. What is read from a
+//! checkpoint has no value in it.
+//!
+//! `default` and `default = expression`
 //! (or serde's `default`) say what the field is where the channel has no value; for a reducer it is also the
 //! value that it starts from. A field that is no `Option` and has neither a default nor a reducer with a start of
 //! its own has to be written before a node reads the state; if it was not, the error names it.
@@ -66,15 +71,18 @@ mod message;
 mod output;
 #[doc(hidden)]
 pub mod support;
+mod update;
 mod writes;
 
 pub use fields::{
     AddField, ChannelValue, ConcatField, ListField, MergeField, OrdField, SavedField,
+    UntrackedField,
 };
 pub use graph::{SubgraphOf, TypedGraph};
 pub use input::TypedInput;
 pub use message::{Message, Role};
 pub use output::{TypedHistory, TypedOutput, TypedSnapshot};
+pub use update::Update;
 pub(super) use writes::refuse_unserializable;
 
 use serde_json::Value;
@@ -92,7 +100,11 @@ use super::state::State;
 )]
 pub trait GraphState: Sized + Send + 'static {
     /// The update type: each field may be written or left alone.
-    type Update: Default + IntoNodeOutput<Self> + Into<Value> + Into<TypedInput<Self>>;
+    type Update: Default
+        + IntoNodeOutput<Self>
+        + Into<Value>
+        + Into<Update>
+        + Into<TypedInput<Self>>;
 
     /// The channels by name.
     fn channels() -> Vec<(String, Channel)>;

@@ -3,7 +3,9 @@
 use serde_json::Value;
 
 use super::fields::ChannelValue;
-pub use super::fields::{AddField, ConcatField, ListField, MergeField, OrdField, SavedField};
+pub use super::fields::{
+    AddField, ConcatField, ListField, MergeField, OrdField, SavedField, UntrackedField,
+};
 pub use super::input::TypedInput;
 pub use super::writes::Writes;
 use crate::graph::reducer::ReduceError;
@@ -41,6 +43,30 @@ impl Field<'_> {
         read.transpose().map_err(|e| self.invalid(e.to_string()))
     }
 
+    /// The field's value, if the run has one.
+    pub fn untracked<T: UntrackedField>(&self) -> Result<Option<T>, GraphError> {
+        let token = self.state.get(self.name).filter(|token| !token.is_null());
+        let kept = token.map(|token| {
+            (self.state.locals.get(token)).ok_or_else(|| {
+                self.invalid(format!(
+                    "it is `untracked`, and a value of its type came neither with the input nor with \
+                     `Command::update` nor from a node, but as `{token}`"
+                ))
+            })
+        });
+        kept.transpose()
+    }
+
+    /// `value` of an untracked field, or the error that there is none.
+    pub fn given<T>(&self, value: Option<T>) -> Result<T, GraphError> {
+        value.ok_or_else(|| {
+            self.invalid(
+                "it is `untracked`, so no checkpoint has it: give it whenever the thread is run or resumed, \
+                 with the input or with `Command::update`; where it may be missing, make it an `Option`",
+            )
+        })
+    }
+
     /// `value`, or the error that there is none.
     pub fn required<T>(&self, value: Option<T>) -> Result<T, GraphError> {
         value.ok_or_else(|| {
@@ -62,6 +88,11 @@ impl Field<'_> {
 
 /// A channel whose type checkpoints can keep.
 pub fn saved<T: SavedField>(channel: Channel) -> Channel {
+    channel
+}
+
+/// A channel for what is never saved.
+pub fn untracked<T: UntrackedField>(channel: Channel) -> Channel {
     channel
 }
 

@@ -3,6 +3,9 @@
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
+use super::{UntrackedField, Update};
+use crate::graph::command::Command;
+use crate::graph::locals::Locals;
 use crate::graph::output::{NodeOutput, OVERWRITE, overwrite};
 use crate::graph::reducer::ReduceError;
 
@@ -11,13 +14,23 @@ use crate::graph::reducer::ReduceError;
 const UNSERIALIZABLE: &str = "__unserializable__";
 
 /// Writes to the channels of a state, by name.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Writes(Map<String, Value>);
+#[derive(Debug, Default, PartialEq)]
+pub struct Writes {
+    values: Map<String, Value>,
+    /// What tokens in the values stand for.
+    locals: Locals,
+}
 
 impl Writes {
     /// Writes `value`, in place of what was to be written.
     pub fn set<T: Serialize>(&mut self, channel: &str, value: T) {
-        self.0.insert(channel.into(), to_json(value));
+        self.values.insert(channel.into(), to_json(value));
+    }
+
+    /// Writes `value`, which is not serialised, in place of what was to be written.
+    pub fn set_untracked<T: UntrackedField>(&mut self, channel: &str, value: T) {
+        let token = self.locals.keep(value);
+        self.values.insert(channel.into(), token);
     }
 
     /// Makes `value` the channel's value, whatever the reducer.
@@ -28,7 +41,7 @@ impl Writes {
         } else {
             overwrite(value)
         };
-        self.0.insert(channel.into(), write);
+        self.values.insert(channel.into(), write);
     }
 
     /// Writes `items` after what was to be written already.
@@ -36,10 +49,10 @@ impl Writes {
         let mut items: Vec<Value> = items.map(to_json).collect();
         let failed = |item: &&mut Value| item.get(UNSERIALIZABLE).is_some();
         if let Some(failed) = items.iter_mut().find(failed) {
-            self.0.insert(channel.into(), failed.take());
+            self.values.insert(channel.into(), failed.take());
             return;
         }
-        let list = match self.0.entry(channel).or_insert_with(|| json!([])) {
+        let list = match self.values.entry(channel).or_insert_with(|| json!([])) {
             Value::Object(fields) => fields.get_mut(OVERWRITE),
             list => Some(list),
         };
@@ -48,22 +61,39 @@ impl Writes {
             list.append(&mut items);
         }
     }
-
-    /// Whether nothing is to be written.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
 }
 
 impl From<Writes> for Value {
     fn from(writes: Writes) -> Self {
-        Self::Object(writes.0)
+        Self::Object(writes.values)
+    }
+}
+
+impl From<Writes> for Update {
+    fn from(writes: Writes) -> Self {
+        Self {
+            locals: writes.locals.clone(),
+            values: writes.into(),
+        }
+    }
+}
+
+impl Clone for Writes {
+    /// Later writes to the clone are no concern of the original.
+    fn clone(&self) -> Self {
+        Self {
+            values: self.values.clone(),
+            locals: self.locals.detached(),
+        }
     }
 }
 
 impl From<Writes> for NodeOutput {
     fn from(writes: Writes) -> Self {
-        Self::Update(writes.into())
+        if writes.locals.is_empty() {
+            return Self::Update(writes.into());
+        }
+        Self::Command(Command::new().update(writes))
     }
 }
 

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use super::command::Send;
 use super::names::{END, START};
 use super::node_error::NodeError;
+use super::runtime::Runtime;
 use super::state::State;
+use super::typed::FromState;
 
 /// Where to go next: a node by its name, or a task with an argument of its own.
 #[derive(Clone, Debug, PartialEq)]
@@ -80,24 +82,57 @@ impl<T: IntoTargets, E: Into<NodeError>> IntoTargets for Result<T, E> {
     }
 }
 
-type Router = dyn Fn(State) -> Result<Vec<Target>, NodeError> + std::marker::Send + Sync;
+type Router = dyn Fn(State, Runtime) -> Result<Vec<Target>, NodeError> + std::marker::Send + Sync;
 
-/// A conditional edge of a compiled graph.
+/// Whatever can decide where a conditional edge leads: a function of the state, or of the state
+/// and the [`Runtime`], that returns [`IntoTargets`].
+///
+/// `M` tells the kinds apart and is always inferred.
+#[diagnostic::on_unimplemented(
+    message = "this cannot decide where a conditional edge leads",
+    note = "it is a `fn(S) -> T` or `fn(S, Runtime) -> T`, where `S` is the graph's state",
+    note = "`T` is a node's name, `Send`, a Vec of either, or a Result of these",
+    note = "a closure needs the type of its argument: `|state: S| ..`"
+)]
+pub trait IntoRouter<M> {
+    /// The decision.
+    fn into_router(self) -> Branch;
+}
+
+impl<F, T, S> IntoRouter<(S,)> for F
+where
+    F: Fn(S) -> T + std::marker::Send + Sync + 'static,
+    T: IntoTargets,
+    S: FromState,
+{
+    fn into_router(self) -> Branch {
+        Branch(Arc::new(move |state, _| {
+            self(S::from_state(state)?).into_targets()
+        }))
+    }
+}
+
+impl<F, T, S> IntoRouter<(S, Runtime)> for F
+where
+    F: Fn(S, Runtime) -> T + std::marker::Send + Sync + 'static,
+    T: IntoTargets,
+    S: FromState,
+{
+    fn into_router(self) -> Branch {
+        Branch(Arc::new(move |state, runtime| {
+            self(S::from_state(state)?, runtime).into_targets()
+        }))
+    }
+}
+
+/// The decision of a conditional edge, ready to be called.
 #[derive(Clone)]
-pub(super) struct Branch(Arc<Router>);
+pub struct Branch(Arc<Router>);
 
 impl Branch {
-    pub(super) fn new<F, T>(router: F) -> Self
-    where
-        F: Fn(State) -> T + std::marker::Send + Sync + 'static,
-        T: IntoTargets,
-    {
-        Self(Arc::new(move |state| router(state).into_targets()))
-    }
-
     /// The targets for `state`, without those that are the end.
-    pub(super) fn route(&self, state: State) -> Result<Vec<Target>, NodeError> {
-        let mut targets = (self.0)(state)?;
+    pub(super) fn route(&self, state: State, runtime: Runtime) -> Result<Vec<Target>, NodeError> {
+        let mut targets = (self.0)(state, runtime)?;
         for target in &targets {
             if let Target::Send(send) = target
                 && (send.node == START || send.node == END)

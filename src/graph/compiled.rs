@@ -18,7 +18,7 @@ use super::node_error::NodeError;
 use super::retry::RetryPolicy;
 use super::run;
 use super::runtime::TaskContext;
-use super::state_graph::CheckpointerMode;
+use super::state_graph::{CheckpointerMode, StoreWrites};
 use crate::checkpoint::{CheckpointIds, Checkpointer};
 use crate::store::Store;
 
@@ -43,6 +43,7 @@ pub(super) struct Inner {
     pub(super) interrupt_after: Breakpoints,
     pub(super) checkpointer: CheckpointerMode,
     pub(super) store: Option<Arc<dyn Store>>,
+    pub(super) store_writes: StoreWrites,
     pub(super) ids: CheckpointIds,
 }
 
@@ -207,7 +208,7 @@ impl CompiledGraph {
         input: impl Into<Input>,
         config: &Config,
     ) -> Result<RunOutput, GraphError> {
-        run::root(self, input.into(), config.clone()).await
+        run::root(self, input.into(), config.clone(), None).await
     }
 
     /// Runs again what came after the checkpoint that `config` addresses (a

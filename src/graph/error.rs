@@ -113,6 +113,9 @@ pub enum GraphError {
         /// Why not, and what to do.
         reason: String,
     },
+    /// The runtime in which a streamed run went on ended before the run did.
+    #[error("the runtime ended before the run did; run the thread again with Input::Continue")]
+    RuntimeGone,
     /// The checkpointer failed. The run stopped at the step that it could not save.
     #[error("thread `{thread}`: {source}")]
     Checkpoint {
@@ -145,6 +148,7 @@ pub enum ErrorKind {
     EmptyUpdate,
     Unreadable,
     InvalidState,
+    RuntimeGone,
     Checkpoint,
 }
 
@@ -166,6 +170,7 @@ impl ErrorKind {
             Self::EmptyUpdate => "empty_update",
             Self::Unreadable => "unreadable",
             Self::InvalidState => "invalid_state",
+            Self::RuntimeGone => "runtime_gone",
             Self::Checkpoint => "checkpoint",
         }
     }
@@ -195,6 +200,7 @@ impl GraphError {
             Self::EmptyUpdate(_) => ErrorKind::EmptyUpdate,
             Self::Unreadable { .. } => ErrorKind::Unreadable,
             Self::InvalidState { .. } => ErrorKind::InvalidState,
+            Self::RuntimeGone => ErrorKind::RuntimeGone,
             Self::Checkpoint { .. } => ErrorKind::Checkpoint,
         }
     }

@@ -62,13 +62,15 @@ mod snapshot;
 mod state;
 mod state_graph;
 mod step;
+mod store_changes;
+mod stream;
 mod task;
 mod task_status;
 pub mod typed;
 mod update_state;
 mod writers;
 
-pub use branch::{IntoTargets, Target};
+pub use branch::{Branch, IntoRouter, IntoTargets, Target};
 pub use channel::Channel;
 pub use command::{Command, Send};
 pub use compiled::CompiledGraph;
@@ -86,8 +88,9 @@ pub use retry::RetryPolicy;
 pub use runtime::Runtime;
 pub use snapshot::{StateSnapshot, TaskError, TaskSnapshot, TaskState};
 pub use state::State;
-pub use state_graph::{CheckpointerMode, StateGraph};
+pub use state_graph::{CheckpointerMode, StateGraph, StoreWrites};
 pub use stepwell_macros::State;
+pub use stream::{Event, RunStream, StreamEvent, StreamMode, StreamOptions};
 pub use typed::{
     FromState, GraphState, Message, Role, TypedGraph, TypedHistory, TypedOutput, TypedSnapshot,
 };

@@ -1,5 +1,6 @@
 //! A run of a graph: loads the thread, repeats super-steps, saves each one.
 
+mod emit;
 mod start;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,7 +15,6 @@ use super::config::{Breakpoints, Config, DEFAULT_RECURSION_LIMIT, Durability};
 use super::error::GraphError;
 use super::input::{Input, RunOutput};
 use super::interrupt::Interrupt;
-use super::locals::Locals;
 use super::names::{INTERRUPT, NS_END, NS_SEP, NULL_TASK_ID, Name, START, TASKS};
 use super::node_error::{NodeError, Stop};
 use super::plan::Plan;
@@ -22,8 +22,11 @@ use super::runtime::{RunScope, TaskContext};
 use super::save::{Saver, encode};
 use super::state::State;
 use super::step::run_tasks;
+use super::store_changes;
+use super::stream::{Emitter, Event, StreamMode};
 use super::task::{Task, Write};
 use super::task_status::{Pending, read_statuses};
+use crate::ItemChange;
 use crate::checkpoint::{
     ChannelVersion, Checkpoint, Metadata, PutCheckpoint, Source, special_write_index,
 };
@@ -33,8 +36,9 @@ pub(super) async fn root(
     graph: &CompiledGraph,
     input: Input,
     config: Config,
+    emitter: Option<Emitter>,
 ) -> Result<RunOutput, GraphError> {
-    let (state, interrupts) = root_state(graph, input, config, Locals::default()).await?;
+    let (state, interrupts) = root_state(graph, input, config, emitter).await?;
     Ok(RunOutput {
         values: state.to_value(),
         interrupts,
@@ -46,16 +50,21 @@ pub(super) async fn root_state(
     graph: &CompiledGraph,
     input: Input,
     mut config: Config,
-    locals: Locals,
+    emitter: Option<Emitter>,
 ) -> Result<(State, Vec<Interrupt>), GraphError> {
-    config.locals = locals;
-    let mut run = Run::load(graph, config, None).await?;
+    // Whoever called may use the config for another run.
+    config.locals = config.locals.detached();
+    let mut run = Run::load(graph, config, None, emitter).await?;
     let outcome = run.drive(input).await;
     run.finish(outcome.is_err()).await?;
     let interrupts = match outcome {
         Ok(()) => Vec::new(),
         Err(Stop::Interrupted(interrupts)) => {
-            run.apply_finished()?;
+            run.show_finished().await?;
+            if interrupts.is_empty() {
+                run.emit(StreamMode::Updates, |_| Event::Interrupted(Vec::new()))
+                    .await;
+            }
             interrupts
         }
         Err(Stop::Failed(source)) => return Err(run.failure(source)),
@@ -77,7 +86,7 @@ pub(super) async fn nested(
     task: Arc<TaskContext>,
 ) -> Result<Value, NodeError> {
     let config = task.scope.config.clone();
-    let mut run = Run::load(&graph, config, Some(task)).await?;
+    let mut run = Run::load(&graph, config, Some(task), None).await?;
     let outcome = run.drive(Input::Values(input)).await;
     run.finish(outcome.is_err()).await?;
     match outcome {
@@ -104,6 +113,8 @@ pub(super) struct Run {
     pub(super) channels: Channels,
     pub(super) pending: Vec<Pending>,
     pub(super) tasks: Vec<Task>,
+    /// What tasks did to the store and the next checkpoint is to make durable.
+    store_changes: Vec<ItemChange>,
 
     /// The checkpoint that the next one to be saved follows.
     saved_id: Option<String>,
@@ -131,7 +142,7 @@ impl Run {
         self.start(input).await?;
         while self.plan().await? {
             run_tasks(self).await?;
-            self.complete_step()?;
+            self.complete_step().await?;
         }
         Ok(())
     }
@@ -141,21 +152,11 @@ impl Run {
         if let Some(saver) = &mut self.saver {
             saver.settle(self.durability).await?;
         }
+        self.plan_tasks().await;
         if self.step > self.last_step {
             return Err(GraphError::RecursionLimit { limit: self.limit }.into());
         }
-        self.tasks = Plan {
-            graph: &self.graph,
-            checkpoint: &self.checkpoint,
-            channels: &self.channels,
-            pending: &self.pending,
-            namespace: &self.namespace,
-            step: self.step,
-            answers: self.scope.answers.as_deref(),
-            parent: self.parent.as_ref().map(|task| &task.scratchpad),
-        }
-        .tasks();
-        if self.tasks.is_empty() {
+        if self.tasks.is_empty() || self.is_abandoned() {
             return Ok(false);
         }
         if !self.replaying {
@@ -169,11 +170,32 @@ impl Run {
         if self.stops_at(&self.interrupt_before) {
             return Err(Stop::Interrupted(Vec::new()));
         }
+        self.emit_step_start().await;
         Ok(true)
     }
 
+    async fn plan_tasks(&mut self) {
+        self.tasks = Plan {
+            graph: &self.graph,
+            checkpoint: &self.checkpoint,
+            channels: &self.channels,
+            pending: &self.pending,
+            namespace: &self.namespace,
+            step: self.step,
+            answers: self.scope.answers.as_deref(),
+            parent: self.parent.as_ref().map(|task| &task.scratchpad),
+        }
+        .tasks();
+        self.emit_checkpoint().await;
+    }
+
     /// Applies what the tasks wrote and saves the result.
-    fn complete_step(&mut self) -> Result<(), Stop> {
+    async fn complete_step(&mut self) -> Result<(), Stop> {
+        let wrote = self.wrote_state();
+        self.tasks.sort_by_cached_key(|task| task.path.to_string());
+        self.store_changes.extend(store_changes::gather(
+            self.tasks.iter().flat_map(|task| &task.writes),
+        ));
         let writes = self.tasks.iter_mut().map(TaskWrites::from).collect();
         let updated = apply_writes(
             &self.graph,
@@ -181,10 +203,16 @@ impl Run {
             &mut self.channels,
             writes,
         )?;
+        if wrote {
+            self.emit_values(&updated).await;
+        }
         self.pending.clear();
         self.replaying = false;
         self.put_checkpoint(Source::Loop, &updated);
         if self.stops_at(&self.interrupt_after) {
+            // The next plan, which would show this checkpoint, is never made.
+            self.plan_tasks().await;
+            self.tasks.clear();
             return Err(Stop::Interrupted(Vec::new()));
         }
         self.resuming = None;
@@ -240,14 +268,15 @@ impl Run {
         }
         self.saved_parent = self.saved_id.replace(checkpoint.id.clone());
         self.saved_versions.clone_from(&checkpoint.channel_versions);
-        saver.put(PutCheckpoint {
+        let put = PutCheckpoint {
             thread: String::new(),
             namespace: String::new(),
             parent_id: self.saved_parent.clone(),
             checkpoint,
             metadata: self.metadata.clone(),
             new_versions,
-        });
+        };
+        saver.put(put, std::mem::take(&mut self.store_changes));
     }
 
     /// The checkpoints of the enclosing graphs that this run started from, by namespace.
@@ -324,9 +353,21 @@ impl Run {
         if self.durability == Durability::Exit && (self.parent.is_none() || stopped || own_memory) {
             self.save_last();
         }
+        if !stopped {
+            self.hand_up_store_changes();
+        }
         match &mut self.saver {
             Some(saver) => saver.flush().await,
             None => Ok(()),
+        }
+    }
+
+    /// What no checkpoint of this run took along goes with that of the graph around it.
+    fn hand_up_store_changes(&mut self) {
+        if let Some(draft) = self.parent.as_ref().and_then(|task| task.draft.as_ref()) {
+            for change in std::mem::take(&mut self.store_changes) {
+                draft.absorb(change);
+            }
         }
     }
 
@@ -357,18 +398,22 @@ impl Run {
     }
 
     /// Applies what the finished tasks of an interrupted super-step wrote, to show it.
-    fn apply_finished(&mut self) -> Result<(), GraphError> {
+    async fn show_finished(&mut self) -> Result<(), GraphError> {
         if self.tasks.iter().all(|task| task.writes.is_empty()) {
             return Ok(());
         }
+        let wrote = self.wrote_state();
         let writes = self.tasks.iter_mut().map(TaskWrites::from).collect();
-        apply_writes(
+        let updated = apply_writes(
             &self.graph,
             &mut self.checkpoint,
             &mut self.channels,
             writes,
-        )
-        .map(drop)
+        )?;
+        if wrote {
+            self.emit_values(&updated).await;
+        }
+        Ok(())
     }
 
     fn failure(&self, source: Arc<dyn std::error::Error + Send + Sync>) -> GraphError {

@@ -12,9 +12,11 @@ use super::names::Name;
 use super::node_error::{NodeError, Stop};
 use super::replay::Replay;
 use super::scratchpad::Scratchpad;
+use super::state_graph::StoreWrites;
+use super::stream::{Emitter, Event};
 use super::task::interrupt_id;
 use crate::checkpoint::Checkpointer;
-use crate::store::Store;
+use crate::store::{Draft, Store};
 
 /// What a node can ask of the run that it is part of: its store, what the caller passed along, an
 /// answer from a human.
@@ -30,9 +32,29 @@ pub(super) struct RunScope {
     /// Lent to subgraphs.
     pub(super) checkpointer: Option<Arc<dyn Checkpointer>>,
     pub(super) store: Option<Arc<dyn Store>>,
+    pub(super) store_writes: StoreWrites,
     pub(super) replay: Option<Arc<Replay>>,
+    pub(super) emitter: Option<Arc<Emitter>>,
     /// Answers by interrupt id.
     pub(super) answers: Option<Arc<BTreeMap<String, Value>>>,
+}
+
+impl RunScope {
+    pub(super) fn new(mut config: Config, store: Option<Arc<dyn Store>>) -> Self {
+        if let Some(thread) = &config.thread_id {
+            let thread = Value::from(thread.as_str());
+            config.configurable.insert("thread_id".into(), thread);
+        }
+        Self {
+            config,
+            checkpointer: None,
+            store,
+            store_writes: StoreWrites::default(),
+            replay: None,
+            emitter: None,
+            answers: None,
+        }
+    }
 }
 
 /// One task as its node and its subgraphs see it.
@@ -42,9 +64,14 @@ pub(super) struct TaskContext {
     pub(super) task_id: String,
     pub(super) namespace: String,
     pub(super) scratchpad: Arc<Scratchpad>,
+    /// Where the graph that the task belongs to saves.
+    pub(super) graph_namespace: String,
+    pub(super) step: i64,
     pub(super) remaining_steps: i64,
     /// The checkpoints that the task's super-step starts from, by namespace, this graph's included.
     pub(super) checkpoint_map: BTreeMap<String, String>,
+    /// The store as the task sees it, if its changes are to wait for the super-step.
+    pub(super) draft: Option<Draft>,
     /// Whether the run continues what was there, as far as subgraphs are concerned.
     pub(super) resuming: Option<bool>,
 }
@@ -73,6 +100,9 @@ impl Runtime {
     /// # Errors
     /// The graph has none.
     pub fn store(&self) -> Result<&dyn Store, NodeError> {
+        if let Some(draft) = &self.task.draft {
+            return Ok(draft);
+        }
         self.task.scope.store.as_deref().ok_or_else(|| {
             NodeError::msg(format!(
                 "node `{}` asked for a store and the graph has none; \
@@ -82,7 +112,7 @@ impl Runtime {
         })
     }
 
-    /// A value that the caller gave with [`Config::with`].
+    /// A value that the caller gave with [`Config::with`], or under `thread_id` the thread.
     pub fn configurable(&self, key: &str) -> Option<&Value> {
         self.task.scope.config.configurable.get(key)
     }
@@ -100,6 +130,16 @@ impl Runtime {
     /// How many super-steps the run may still take, this one included.
     pub fn remaining_steps(&self) -> i64 {
         self.task.remaining_steps
+    }
+
+    /// Says something to whoever watches the run with
+    /// [`StreamMode::Custom`](super::StreamMode::Custom), and waits if he does not keep up. Nobody needs to watch.
+    pub async fn emit(&self, value: impl Into<Value>) {
+        if let Some(emitter) = &self.task.scope.emitter {
+            let event = Event::Custom(value.into());
+            let namespace = &self.task.graph_namespace;
+            emitter.emit(namespace, self.task.step, event).await;
+        }
     }
 
     /// The node that runs.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use super::branch::{Branch, IntoTargets};
+use super::branch::{Branch, IntoRouter};
 use super::channel::{Channel, Kind};
 use super::compiled::{CompiledGraph, CompiledNode, Inner};
 use super::config::Breakpoints;
@@ -12,7 +12,7 @@ use super::error::GraphError;
 use super::names::{self, END, NS_END, NS_SEP, Name, START, TASKS};
 use super::node::{IntoNode, Node, NodeOf};
 use super::state::State;
-use super::typed::{FromState, GraphState, TypedGraph};
+use super::typed::{GraphState, TypedGraph};
 use crate::checkpoint::{CheckpointIds, Checkpointer};
 use crate::store::Store;
 
@@ -37,6 +37,20 @@ pub struct StateGraph<S = State> {
     checkpointer: CheckpointerMode,
     store: Option<Arc<dyn Store>>,
     seen_as: PhantomData<fn(S)>,
+    store_writes: StoreWrites,
+}
+
+/// When what nodes put into the store, or delete from it, takes effect.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum StoreWrites {
+    /// At once, as each call returns. A super-step that fails or is killed after it leaves it there, and does it
+    /// again when it is run again.
+    #[default]
+    Immediate,
+    /// Together with the super-step: durable and visible to others with the checkpoint of the step, in one
+    /// commit, or not at all. The node itself sees it at once. Needs the checkpointer and the store of one
+    /// database.
+    WithStep,
 }
 
 /// Where a graph saves its checkpoints.
@@ -140,6 +154,7 @@ impl<S> StateGraph<S> {
             interrupt_after: Breakpoints::None,
             checkpointer: CheckpointerMode::Inherit,
             store: None,
+            store_writes: StoreWrites::Immediate,
             seen_as: PhantomData,
         }
     }
@@ -184,14 +199,12 @@ impl<S> StateGraph<S> {
     /// Runs after `from` what `router` says of the state: of the channels with this node's own
     /// writes applied. What it names and is no node of the graph is ignored, with a warning in the log.
     #[must_use]
-    pub fn add_conditional_edges<F, T>(mut self, from: impl Into<String>, router: F) -> Self
-    where
-        S: FromState,
-        F: Fn(S) -> T + Send + Sync + 'static,
-        T: IntoTargets,
-    {
-        let of_state = move |state| router(S::from_state(state)?).into_targets();
-        self.branches.push((from.into(), Branch::new(of_state)));
+    pub fn add_conditional_edges<M: NodeOf<S>>(
+        mut self,
+        from: impl Into<String>,
+        router: impl IntoRouter<M>,
+    ) -> Self {
+        self.branches.push((from.into(), router.into_router()));
         self
     }
 
@@ -235,6 +248,13 @@ impl<S> StateGraph<S> {
     #[must_use]
     pub fn with_store(mut self, store: impl Store) -> Self {
         self.store = Some(Arc::new(store));
+        self
+    }
+
+    /// When what nodes do to the store takes effect; at once unless set.
+    #[must_use]
+    pub fn with_store_writes(mut self, when: StoreWrites) -> Self {
+        self.store_writes = when;
         self
     }
 
@@ -287,6 +307,7 @@ impl<S> StateGraph<S> {
             interrupt_after: self.interrupt_after,
             checkpointer: self.checkpointer,
             store: self.store,
+            store_writes: self.store_writes,
             ids: CheckpointIds::new(),
         };
         for (from, to) in self.edges.iter().filter(|(_, to)| to != END) {
@@ -301,8 +322,24 @@ impl<S> StateGraph<S> {
         Ok(CompiledGraph::new(graph))
     }
 
+    fn is_one_database(&self) -> bool {
+        let (CheckpointerMode::Saver(saver), Some(store)) = (&self.checkpointer, &self.store)
+        else {
+            return false;
+        };
+        match (saver.database(), store.database()) {
+            (Some(a), Some(b)) => a.is_same(b),
+            _ => false,
+        }
+    }
+
     fn check(&self) -> Result<(), GraphError> {
         let invalid = |reason: String| Err(GraphError::InvalidGraph(reason));
+        if self.store_writes == StoreWrites::WithStep && !self.is_one_database() {
+            return invalid(
+                "StoreWrites::WithStep needs the checkpointer and the store of one database".into(),
+            );
+        }
         let mut taken = BTreeSet::new();
         for (name, _) in &self.channels {
             if name.starts_with("__") || name.starts_with("branch:to:") || name.starts_with("join:")

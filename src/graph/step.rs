@@ -18,10 +18,13 @@ use super::output::NodeOutput;
 use super::run::Run;
 use super::runtime::{Runtime, TaskContext};
 use super::state::State;
+use super::state_graph::StoreWrites;
+use super::store_changes;
 use super::task::{Task, Write};
 use super::task_status::write_error;
 use super::typed::Update;
 use super::writers::writes_of;
+use crate::store::Draft;
 
 /// Runs the tasks that have not finished yet.
 ///
@@ -47,12 +50,12 @@ pub(super) async fn run_tasks(run: &mut Run) -> Result<(), Stop> {
         let Some(place) = places.get(&id).copied() else {
             continue;
         };
-        stops.note(commit(run, place, outcome));
+        stops.note(commit(run, place, outcome).await);
         if stops.failure.is_some() {
             // Whoever has finished by now is kept; the others are cancelled at their next wait.
             while let Some(Ok((id, outcome))) = running.try_join_next_with_id() {
                 if let Some(place) = places.get(&id).copied() {
-                    stops.note(commit(run, place, outcome));
+                    stops.note(commit(run, place, outcome).await);
                 }
             }
             running.shutdown().await;
@@ -96,7 +99,11 @@ impl Stops {
 }
 
 /// Keeps the outcome of a task; returns what stops the run.
-fn commit(run: &mut Run, place: usize, outcome: Result<Vec<Write>, NodeError>) -> Option<Stop> {
+async fn commit(
+    run: &mut Run,
+    place: usize,
+    outcome: Result<Vec<Write>, NodeError>,
+) -> Option<Stop> {
     let task = run.tasks.get_mut(place)?;
     let id = task.id.clone();
     let path = task.path.to_string();
@@ -112,6 +119,7 @@ fn commit(run: &mut Run, place: usize, outcome: Result<Vec<Write>, NodeError>) -
             }
             task.writes.clone_from(&writes);
             run.put_writes(&id, path, writes);
+            run.emit_finished(place).await;
             None
         }
         Err(NodeError(Stop::Interrupted(interrupts))) => {
@@ -119,6 +127,7 @@ fn commit(run: &mut Run, place: usize, outcome: Result<Vec<Write>, NodeError>) -
                 let asked = (INTERRUPT.into(), Interrupt::write_all(&interrupts));
                 let writes = std::iter::once(asked).chain(answers).collect();
                 run.put_writes(&id, path, writes);
+                run.emit_interrupted(place, &interrupts).await;
             }
             Some(Stop::Interrupted(interrupts))
         }
@@ -129,6 +138,7 @@ fn commit(run: &mut Run, place: usize, outcome: Result<Vec<Write>, NodeError>) -
             let failed = (ERROR.into(), write_error(&error));
             let writes = std::iter::once(failed).chain(answers).collect();
             run.put_writes(&id, path, writes);
+            run.emit_failed(place, &error).await;
             Some(error.into())
         }
     }
@@ -170,8 +180,14 @@ impl TaskRun {
             task_id: task.id.clone(),
             namespace: task.namespace.clone(),
             scratchpad: Arc::clone(&task.scratchpad),
+            graph_namespace: run.namespace.clone(),
+            step: run.step,
             remaining_steps: run.last_step - run.step,
             checkpoint_map,
+            draft: match run.scope.store_writes {
+                StoreWrites::Immediate => None,
+                StoreWrites::WithStep => run.scope.store.clone().map(Draft::new),
+            },
             resuming: run.resuming,
         };
         Self {
@@ -207,6 +223,9 @@ impl TaskRun {
             );
             tokio::time::sleep(wait).await;
             self.context.scratchpad.restart();
+            if let Some(draft) = &self.context.draft {
+                draft.clear();
+            }
             attempt += 1;
         }
     }
@@ -222,7 +241,7 @@ impl TaskRun {
                 Ok(Command::from_input(&input)
                     .map_or(NodeOutput::Update(input), NodeOutput::Command))
             }
-            Some(Work::Function(function)) => function(self.input.clone(), runtime).await,
+            Some(Work::Function(function)) => function(self.input.clone(), runtime.clone()).await,
             Some(Work::Subgraph(graph)) => {
                 let input = self.input.to_value();
                 let output = graph.run_nested(input, Arc::clone(&self.context)).await;
@@ -244,6 +263,9 @@ impl TaskRun {
             }
             output => output?,
         };
-        writes_of(&self.graph, node, output, &self.channels)
+        let mut writes = writes_of(&self.graph, node, output, &self.channels, &runtime)?;
+        let changes = self.context.draft.as_ref().map(Draft::changes);
+        writes.extend(changes.and_then(store_changes::to_write));
+        Ok(writes)
     }
 }

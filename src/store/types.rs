@@ -1,10 +1,12 @@
 //! The [`Store`] trait and what goes in and out of it.
 
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use futures::future::BoxFuture;
 use serde_json::Value;
 
+use crate::db::Db;
 use crate::store::{Filter, StoreError};
 
 /// One remembered item.
@@ -129,9 +131,57 @@ pub trait Store: Send + Sync + 'static {
     /// The items that `search` selects, in the order in which their keys were first put.
     fn search(&self, search: Search) -> BoxFuture<'_, Result<Vec<Item>, StoreError>>;
 
+    /// The database that keeps the items, if it is one. A graph can then commit what its nodes put
+    /// together with its checkpoints.
+    fn database(&self) -> Option<&Db> {
+        None
+    }
+
     /// The namespaces that hold items and that `query` selects, sorted, each once.
     fn list_namespaces(
         &self,
         query: ListNamespaces,
     ) -> BoxFuture<'_, Result<Vec<Vec<String>>, StoreError>>;
+}
+
+impl<S: Store + ?Sized> Store for Arc<S> {
+    fn put<'a>(
+        &'a self,
+        namespace: &'a [&'a str],
+        key: &'a str,
+        value: Value,
+    ) -> BoxFuture<'a, Result<(), StoreError>> {
+        (**self).put(namespace, key, value)
+    }
+
+    fn get<'a>(
+        &'a self,
+        namespace: &'a [&'a str],
+        key: &'a str,
+    ) -> BoxFuture<'a, Result<Option<Item>, StoreError>> {
+        (**self).get(namespace, key)
+    }
+
+    fn delete<'a>(
+        &'a self,
+        namespace: &'a [&'a str],
+        key: &'a str,
+    ) -> BoxFuture<'a, Result<(), StoreError>> {
+        (**self).delete(namespace, key)
+    }
+
+    fn search(&self, search: Search) -> BoxFuture<'_, Result<Vec<Item>, StoreError>> {
+        (**self).search(search)
+    }
+
+    fn database(&self) -> Option<&Db> {
+        (**self).database()
+    }
+
+    fn list_namespaces(
+        &self,
+        query: ListNamespaces,
+    ) -> BoxFuture<'_, Result<Vec<Vec<String>>, StoreError>> {
+        (**self).list_namespaces(query)
+    }
 }

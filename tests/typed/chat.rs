@@ -170,7 +170,7 @@ async fn edges_and_commands_choose_by_the_typed_state() {
         .add_edge(START, "wait")
         .add_conditional_edges(
             "wait",
-            |chat| {
+            |chat: Chat| {
                 if chat.patience > 0 { "wait" } else { "leave" }
             },
         )

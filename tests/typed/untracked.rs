@@ -35,7 +35,7 @@ fn asking(saver: &MemorySaver) -> Result<TypedGraph<Work>, GraphError> {
     StateGraph::typed::<Work>()
         .add_node("ask", ask)
         .add_edge(START, "ask")
-        .add_conditional_edges("ask", |work| {
+        .add_conditional_edges("ask", |work: Work| {
             work.session.queries.fetch_add(100, Ordering::Relaxed);
             END
         })

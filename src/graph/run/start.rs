@@ -20,6 +20,7 @@ use crate::graph::replay::Replay;
 use crate::graph::runtime::{RunScope, TaskContext};
 use crate::graph::save::Saver;
 use crate::graph::state_graph::CheckpointerMode;
+use crate::graph::stream::{Emitter, Event, StreamMode};
 use crate::graph::task::Write;
 use crate::graph::task_status::Pending;
 use crate::graph::writers::goto_write;
@@ -30,6 +31,7 @@ impl Run {
         graph: &CompiledGraph,
         config: Config,
         parent: Option<Arc<TaskContext>>,
+        emitter: Option<Emitter>,
     ) -> Result<Self, GraphError> {
         let graph = Arc::clone(&graph.inner);
         let limit = recursion_limit(&config)?;
@@ -47,18 +49,17 @@ impl Run {
             None => None,
         };
         let from = Origin::find(&config, &namespace, parent.as_deref(), saver.as_mut()).await?;
-        let mut scope = RunScope {
-            checkpointer: None,
-            store: graph.store.clone(),
-            replay: None,
-            answers: None,
-            config,
-        };
+        let mut scope = RunScope::new(config, graph.store.clone());
+        scope.emitter = emitter.map(Arc::new);
+        scope.store_writes = graph.store_writes;
         if let Some(task) = &parent {
             scope.checkpointer.clone_from(&task.scope.checkpointer);
             scope.store = task.scope.store.clone().or(scope.store);
+            scope.store_writes = task.scope.store_writes;
             scope.replay.clone_from(&task.scope.replay);
             scope.answers.clone_from(&task.scope.answers);
+            let emitter = task.scope.emitter.as_ref();
+            scope.emitter = emitter.filter(|e| e.covers_subgraphs()).cloned();
         }
         scope.checkpointer = checkpointer.or(scope.checkpointer);
         let resuming = parent
@@ -114,6 +115,7 @@ impl Run {
             channels,
             pending,
             tasks: Vec::new(),
+            store_changes: Vec::new(),
             wrote: BTreeSet::new(),
             step,
             last_step: step + i64::from(limit) + 1,
@@ -176,6 +178,11 @@ impl Run {
                 let updated = updated.map(|name| name.as_str().into()).collect();
                 self.put_checkpoint(Source::Fork, &updated);
             }
+            self.emit(StreamMode::Values, |run| Event::Values {
+                values: run.channels.to_object(&run.graph.state),
+                interrupts: Vec::new(),
+            })
+            .await;
         } else {
             let Some(values) = input_values(input) else {
                 return Err(GraphError::EmptyInput {

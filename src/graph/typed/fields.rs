@@ -35,6 +35,7 @@ impl<'a> ChannelValue<'a> {
 )]
 pub trait SavedField: Serialize + DeserializeOwned {}
 
+#[diagnostic::do_not_recommend]
 impl<T: Serialize + DeserializeOwned> SavedField for T {}
 
 /// What an `untracked` field can be: anything that tasks can share.
@@ -44,6 +45,7 @@ impl<T: Serialize + DeserializeOwned> SavedField for T {}
 )]
 pub trait UntrackedField: Clone + Send + Sync + 'static {}
 
+#[diagnostic::do_not_recommend]
 impl<T: Clone + Send + Sync + 'static> UntrackedField for T {}
 
 /// A list, for `append`, `messages` and `topic`: a type of its own may implement it.

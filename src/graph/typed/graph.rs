@@ -16,6 +16,7 @@ use crate::graph::output::IntoNodeOutput;
 use crate::graph::run;
 use crate::graph::runtime::Runtime;
 use crate::graph::state::State;
+use crate::graph::stream::{RunStream, StreamOptions};
 
 /// A compiled graph whose state is an `S`. Cloning it is cheap.
 ///
@@ -77,13 +78,23 @@ impl<S: GraphState> TypedGraph<S> {
         input: impl Into<TypedInput<S>>,
         config: &Config,
     ) -> Result<TypedOutput<S>, GraphError> {
-        let TypedInput { input, locals, .. } = input.into();
-        let run = run::root_state(&self.graph, input, config.clone(), locals.detached());
-        let (state, interrupts) = run.await?;
+        let (input, config) = input.into().with_config(config);
+        let (state, interrupts) = run::root_state(&self.graph, input, config, None).await?;
         Ok(TypedOutput {
             state: S::from_state(state)?,
             interrupts,
         })
+    }
+
+    /// Runs the graph and tells what happens. See [`CompiledGraph::stream`]; events and output are JSON.
+    pub fn stream(
+        &self,
+        input: impl Into<TypedInput<S>>,
+        config: &Config,
+        options: StreamOptions,
+    ) -> RunStream {
+        let (input, config) = input.into().with_config(config);
+        self.graph.stream(input, &config, options)
     }
 
     /// Runs again what came after the checkpoint that `config` addresses. See

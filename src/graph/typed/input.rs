@@ -5,6 +5,7 @@ use std::marker::PhantomData;
 use super::writes::Writes;
 use super::{GraphState, Update};
 use crate::graph::command::Command;
+use crate::graph::config::Config;
 use crate::graph::input::Input;
 use crate::graph::locals::Locals;
 
@@ -12,8 +13,8 @@ use crate::graph::locals::Locals;
 /// [`Input::Continue`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct TypedInput<S> {
-    pub(super) input: Input,
-    pub(super) locals: Locals,
+    input: Input,
+    locals: Locals,
     of: PhantomData<fn(S)>,
 }
 
@@ -26,6 +27,13 @@ impl<S: GraphState> TypedInput<S> {
             locals,
             ..Input::Values(values).into()
         }
+    }
+
+    /// The input as the engine takes it, and the config with the untracked values that came with it.
+    pub(super) fn with_config(self, config: &Config) -> (Input, Config) {
+        let mut config = config.clone();
+        config.locals = self.locals;
+        (self.input, config)
     }
 }
 

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use super::{UntrackedField, Update};
+use super::{SavedField, UntrackedField, Update};
 use crate::graph::command::Command;
 use crate::graph::locals::Locals;
 use crate::graph::output::{NodeOutput, OVERWRITE, overwrite};
@@ -23,7 +23,7 @@ pub struct Writes {
 
 impl Writes {
     /// Writes `value`, in place of what was to be written.
-    pub fn set<T: Serialize>(&mut self, channel: &str, value: T) {
+    pub fn set<T: SavedField>(&mut self, channel: &str, value: T) {
         self.values.insert(channel.into(), to_json(value));
     }
 

@@ -1,13 +1,14 @@
 //! `#[derive(State)]`: a plain struct as the state of a graph. Use it as `stepwell::graph::State`.
 //!
-//! `attributes` reads what is written on the struct, `field` is what it means for each field, `expand` writes the
-//! code. What a channel does is the engine's business; this crate knows only the names of its constructors.
+//! `attributes` reads what is written on the struct, `field` is what it means for each field, `expand` and
+//! `update` write the code. What a channel does is the engine's business; this crate knows only the names of its constructors.
 
 mod attributes;
 mod case;
 mod expand;
 mod field;
 mod serde;
+mod update;
 
 use proc_macro::TokenStream;
 use syn::{DeriveInput, parse_macro_input};

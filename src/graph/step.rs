@@ -28,8 +28,8 @@ use crate::store::Draft;
 
 /// Runs the tasks that have not finished yet.
 ///
-/// When one fails, what the others have finished by then is kept and the rest are cancelled. When one
-/// asks, the others are waited for.
+/// When one fails or asks, the others are waited for, and what they wrote is kept: work that was begun is not
+/// lost, and what is kept does not depend on who is faster.
 pub(super) async fn run_tasks(run: &mut Run) -> Result<(), Stop> {
     let channels = Arc::new(run.channels.clone());
     let mut running = JoinSet::new();
@@ -51,15 +51,6 @@ pub(super) async fn run_tasks(run: &mut Run) -> Result<(), Stop> {
             continue;
         };
         stops.note(commit(run, place, outcome).await);
-        if stops.failure.is_some() {
-            // Whoever has finished by now is kept; the others are cancelled at their next wait.
-            while let Some(Ok((id, outcome))) = running.try_join_next_with_id() {
-                if let Some(place) = places.get(&id).copied() {
-                    stops.note(commit(run, place, outcome).await);
-                }
-            }
-            running.shutdown().await;
-        }
     }
     stops.into_result()
 }

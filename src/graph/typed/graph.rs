@@ -79,7 +79,7 @@ impl<S: GraphState> TypedGraph<S> {
         config: &Config,
     ) -> Result<TypedOutput<S>, GraphError> {
         let (input, config) = input.into().with_config(config);
-        let (state, interrupts) = run::root_state(&self.graph, input, config, None).await?;
+        let (state, interrupts) = run::root_state(&self.graph, input, config).await?;
         Ok(TypedOutput {
             state: S::from_state(state)?,
             interrupts,

@@ -16,6 +16,7 @@ pub mod db;
 mod encoded;
 pub mod graph;
 mod index;
+mod lease;
 pub mod log;
 pub mod store;
 mod version;
@@ -23,6 +24,7 @@ pub mod vfs;
 
 pub use commit::Commit;
 pub use encoded::Encoded;
+pub use lease::Leases;
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

@@ -22,7 +22,7 @@ use crate::codec::{CheckpointPut, Record, ThreadDeleted};
 use crate::commit::Helping;
 use crate::db::{Db, DbError, Durability, Index, Place, Reader, Submitted};
 use crate::index::{Found, Refused};
-use crate::{Commit, Encoded};
+use crate::{Commit, Encoded, Leases};
 
 /// A [`Checkpointer`] that keeps everything in a database. Clones share the database.
 ///
@@ -118,6 +118,18 @@ impl Checkpointer for DbSaver {
             .boxed()
     }
 
+    fn list_latest(&self, namespace: &str) -> CheckpointStream {
+        let found = self.db.look_up(|index| index.checkpoints.latest(namespace));
+        let mut reader = self.db.reader();
+        stream::iter(found)
+            .map(move |found| read(&mut reader, &found))
+            .boxed()
+    }
+
+    fn leases(&self) -> Leases {
+        self.db.leases().clone()
+    }
+
     fn put(&self, put: PutCheckpoint) -> Commit<CheckpointError> {
         let what = format!(
             "checkpoint `{}` of thread `{}`",
@@ -144,8 +156,10 @@ impl Checkpointer for DbSaver {
             thread: thread.to_owned(),
             cutoff,
         };
-        self.submit(Record::ThreadDeleted(deleted), || {
-            format!("the deletion of thread `{thread}`")
+        self.db.leases().deleting(thread, || {
+            self.submit(Record::ThreadDeleted(deleted), || {
+                format!("the deletion of thread `{thread}`")
+            })
         })
     }
 }

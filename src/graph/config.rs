@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
+use super::when_busy::WhenBusy;
+
 /// How many super-steps a run may take unless its [`Config`] says otherwise. LangGraph 1.2 has the
 /// same default.
 pub const DEFAULT_RECURSION_LIMIT: u32 = 10_007;
@@ -28,6 +30,7 @@ pub struct Config {
     pub(super) durability: Option<Durability>,
     pub(super) interrupt_before: Breakpoints,
     pub(super) interrupt_after: Breakpoints,
+    pub(super) when_busy: WhenBusy,
 }
 
 impl Config {
@@ -99,6 +102,13 @@ impl Config {
     #[must_use]
     pub fn interrupt_after(mut self, nodes: impl Into<Breakpoints>) -> Self {
         self.interrupt_after = nodes.into();
+        self
+    }
+
+    /// What the run does when another one is going on on its thread; [`WhenBusy::Fail`] unless set.
+    #[must_use]
+    pub fn when_busy(mut self, what: WhenBusy) -> Self {
+        self.when_busy = what;
         self
     }
 

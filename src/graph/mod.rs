@@ -32,10 +32,13 @@
 //!
 //! This module must never know which checkpointer or store it runs on.
 
+mod admission;
 mod apply;
 mod branch;
+mod call_site;
 mod channel;
 mod channels;
+mod claims;
 mod command;
 mod compiled;
 mod config;
@@ -43,6 +46,7 @@ mod error;
 mod history;
 mod input;
 mod interrupt;
+mod last_saved;
 mod live_channel;
 mod messages;
 mod names;
@@ -65,6 +69,7 @@ mod stream;
 mod task;
 mod task_status;
 mod update_state;
+mod when_busy;
 mod writers;
 
 pub use branch::{Branch, IntoRouter, IntoTargets, Target};
@@ -76,6 +81,7 @@ pub use error::{ErrorKind, GraphError};
 pub use history::{HistoryQuery, StateHistory};
 pub use input::{Input, RunOutput};
 pub use interrupt::Interrupt;
+pub use last_saved::LastSaved;
 pub use names::{END, START};
 pub use node::{IntoNode, Node};
 pub use node_error::{NodeError, NodeResult};
@@ -88,3 +94,4 @@ pub use state::State;
 pub use state_graph::{CheckpointerMode, StateGraph};
 pub use stream::{Event, RunStream, StreamEvent, StreamMode, StreamOptions};
 pub use update_state::StateUpdate;
+pub use when_busy::WhenBusy;

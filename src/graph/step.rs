@@ -1,11 +1,13 @@
 //! Running the tasks of one super-step, concurrently, and keeping what each of them wrote as soon as
 //! it has finished.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use serde_json::Value;
 use tokio::task::JoinSet;
 
+use super::admission::check_fan_out;
+use super::call_site::CallSite;
 use super::channels::Channels;
 use super::command::Command;
 use super::compiled::{CompiledNode, Inner};
@@ -21,12 +23,16 @@ use super::state::State;
 use super::task::{Task, Write};
 use super::task_status::write_error;
 use super::writers::writes_of;
+use crate::lease::LeasePart;
 
 /// Runs the tasks that have not finished yet.
 ///
 /// When one fails, what the others have finished by then is kept and the rest are cancelled. When one
 /// asks, the others are waited for.
 pub(super) async fn run_tasks(run: &mut Run) -> Result<(), Stop> {
+    if let Some(saver) = &run.saver {
+        check_fan_out(&run.graph, &run.tasks, saver.thread())?;
+    }
     let channels = Arc::new(run.channels.clone());
     let mut running = JoinSet::new();
     let mut places = std::collections::HashMap::new();
@@ -161,6 +167,8 @@ struct TaskRun {
     input: State,
     /// The state at the start of the super-step.
     channels: Arc<Channels>,
+    /// Kept until the task has really gone, also when it is cancelled.
+    _leases: Vec<LeasePart>,
 }
 
 impl TaskRun {
@@ -181,12 +189,18 @@ impl TaskRun {
             remaining_steps: run.last_step - run.step,
             checkpoint_map,
             resuming: run.resuming,
+            site: CallSite::within(
+                run.parent.as_ref().map(|parent| &parent.site),
+                &run.checkpoint.id,
+                &task.id,
+            ),
         };
         Self {
             graph: Arc::clone(&run.graph),
             context: Arc::new(context),
             input: task.input.clone(),
             channels,
+            _leases: run.scope.leases.iter().filter_map(Weak::upgrade).collect(),
         }
     }
 

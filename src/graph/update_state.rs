@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+use super::admission::Admission;
 use super::apply::{TaskWrites, apply_writes};
+use super::call_site::CallSite;
 use super::channels::Channels;
 use super::compiled::{CompiledGraph, CompiledNode};
 use super::config::Config;
@@ -70,7 +72,8 @@ impl CompiledGraph {
     ///
     /// # Errors
     /// [`GraphError::InvalidUpdate`] if two nodes ran last, the node does not exist, or the reducers
-    /// refuse; nothing is saved then. Also those of [`get_state`](Self::get_state).
+    /// refuse; nothing is saved then. [`GraphError::ThreadBusy`] if the thread is being run, unless the
+    /// config's [`WhenBusy`](super::WhenBusy) says otherwise. Also those of [`get_state`](Self::get_state).
     pub async fn update_state(
         &self,
         config: &Config,
@@ -110,6 +113,8 @@ impl CompiledGraph {
                 "the graph has no such subgraph",
             ));
         }
+        let mut own = own;
+        let _admission = Admission::of_thread(&checkpointer, &mut own).await?;
         let scope = RunScope::new(config.clone(), graph.inner.store.clone());
         let updater = Updater {
             scope: Arc::new(scope),
@@ -402,6 +407,7 @@ impl Updater {
                 remaining_steps: 2,
                 checkpoint_map: BTreeMap::new(),
                 resuming: None,
+                site: CallSite::default(),
             }),
         }
     }

@@ -16,14 +16,17 @@ pub mod db;
 mod encoded;
 pub mod graph;
 mod index;
+mod item_change;
 mod lease;
 pub mod log;
 pub mod store;
+mod time;
 mod version;
 pub mod vfs;
 
 pub use commit::Commit;
 pub use encoded::Encoded;
+pub use item_change::ItemChange;
 pub use lease::Leases;
 
 #[cfg(doctest)]

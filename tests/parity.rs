@@ -26,6 +26,8 @@ mod scenario;
 mod show;
 #[path = "parity/store_ops.rs"]
 mod store_ops;
+#[path = "parity/streams.rs"]
+mod streams;
 #[path = "parity/text.rs"]
 mod text;
 
@@ -35,20 +37,7 @@ use report::ExpectedFailure;
 
 /// Scenarios that are known to fail, with what their failure says. One that passes, or fails in
 /// another way, fails the test.
-const EXPECTED_FAILURES: &[ExpectedFailure] = &[
-    ExpectedFailure {
-        scenario: "input_output_keys",
-        says: "`stream` is not supported yet",
-    },
-    ExpectedFailure {
-        scenario: "stream_interrupt_and_error",
-        says: "`stream` is not supported yet",
-    },
-    ExpectedFailure {
-        scenario: "stream_modes",
-        says: "`stream` is not supported yet",
-    },
-];
+const EXPECTED_FAILURES: &[ExpectedFailure] = &[];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn scenarios_answer_as_langgraph_does_on_every_backend() {

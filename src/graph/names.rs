@@ -18,6 +18,7 @@ pub(super) const INTERRUPT: &str = "__interrupt__";
 pub(super) const RESUME: &str = "__resume__";
 pub(super) const ERROR: &str = "__error__";
 pub(super) const NO_WRITES: &str = "__no_writes__";
+pub(super) const STORE_WRITES: &str = "__store__";
 pub(super) const PULL: &str = "__pregel_pull";
 pub(super) const PUSH: &str = "__pregel_push";
 

@@ -15,7 +15,7 @@ use crate::checkpoint::{
     CheckpointError, CheckpointTuple, Checkpointer, ListQuery, PutCheckpoint, PutWrites,
 };
 use crate::lease::Held;
-use crate::{Commit, Encoded};
+use crate::{Commit, Encoded, ItemChange};
 
 /// How many writes may wait for their acknowledgement in [`Durability::Async`]. Enough to keep a
 /// disk busy; few enough that a slow one slows the run down instead of filling the memory.
@@ -100,8 +100,8 @@ impl Saver {
             .map_err(|e| GraphError::checkpoint(&self.thread, e))
     }
 
-    /// Submits a checkpoint; thread and namespace are filled in.
-    pub(super) fn put(&mut self, mut put: PutCheckpoint) {
+    /// Submits a checkpoint and changes of the store; thread and namespace are filled in.
+    pub(super) fn put(&mut self, mut put: PutCheckpoint, items: Vec<ItemChange>) {
         put.thread.clone_from(&self.thread);
         put.namespace.clone_from(&self.namespace);
         let saves = Some(LastSaved::Checkpoint {
@@ -113,10 +113,10 @@ impl Saver {
             (Some(lease), None) => {
                 let id = put.checkpoint.id.clone();
                 lease
-                    .unless_deleted(|| self.checkpointer.put(put))
+                    .unless_deleted(|| self.checkpointer.put_with_items(put, items))
                     .unwrap_or_else(|| self.deleted(id))
             }
-            _ => self.checkpointer.put(put),
+            _ => self.checkpointer.put_with_items(put, items),
         };
         self.backlog.push_back(Submitted { commit, saves });
     }

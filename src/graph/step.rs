@@ -20,15 +20,18 @@ use super::output::NodeOutput;
 use super::run::Run;
 use super::runtime::{Runtime, TaskContext};
 use super::state::State;
+use super::state_graph::StoreWrites;
+use super::store_changes;
 use super::task::{Task, Write};
 use super::task_status::write_error;
 use super::writers::writes_of;
 use crate::lease::LeasePart;
+use crate::store::Draft;
 
 /// Runs the tasks that have not finished yet.
 ///
-/// When one fails, what the others have finished by then is kept and the rest are cancelled. When one
-/// asks, the others are waited for.
+/// When one fails or asks, the others are waited for, and what they wrote is kept: work that was begun is not
+/// lost, and what is kept does not depend on who is faster.
 pub(super) async fn run_tasks(run: &mut Run) -> Result<(), Stop> {
     if let Some(saver) = &run.saver {
         check_fan_out(&run.graph, &run.tasks, saver.thread())?;
@@ -53,15 +56,6 @@ pub(super) async fn run_tasks(run: &mut Run) -> Result<(), Stop> {
             continue;
         };
         stops.note(commit(run, place, outcome).await);
-        if stops.failure.is_some() {
-            // Whoever has finished by now is kept; the others are cancelled at their next wait.
-            while let Some(Ok((id, outcome))) = running.try_join_next_with_id() {
-                if let Some(place) = places.get(&id).copied() {
-                    stops.note(commit(run, place, outcome).await);
-                }
-            }
-            running.shutdown().await;
-        }
     }
     stops.into_result()
 }
@@ -188,6 +182,14 @@ impl TaskRun {
             step: run.step,
             remaining_steps: run.last_step - run.step,
             checkpoint_map,
+            draft: match run.scope.store_writes {
+                StoreWrites::Immediate => None,
+                StoreWrites::WithStep => run
+                    .scope
+                    .store
+                    .clone()
+                    .map(|store| Arc::new(Draft::new(store))),
+            },
             resuming: run.resuming,
             site: CallSite::within(
                 run.parent.as_ref().map(|parent| &parent.site),
@@ -229,6 +231,9 @@ impl TaskRun {
             );
             tokio::time::sleep(wait).await;
             self.context.scratchpad.restart();
+            if let Some(draft) = &self.context.draft {
+                draft.clear();
+            }
             attempt += 1;
         }
     }
@@ -259,6 +264,9 @@ impl TaskRun {
             }
             output => output?,
         };
-        writes_of(&self.graph, node, output, &self.channels, &runtime)
+        let mut writes = writes_of(&self.graph, node, output, &self.channels, &runtime)?;
+        let changes = self.context.draft.as_deref().map(Draft::changes);
+        writes.extend(changes.and_then(store_changes::to_write));
+        Ok(writes)
     }
 }

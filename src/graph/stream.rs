@@ -197,7 +197,12 @@ impl Emitter {
             && self.options.modes.contains(&StreamMode::Debug);
         if as_debug {
             let debug = Event::Debug {
-                step,
+                // A checkpoint ends the step before the one that is about to run.
+                step: if mode == StreamMode::Checkpoints {
+                    step - 1
+                } else {
+                    step
+                },
                 timestamp: crate::checkpoint::now(),
                 payload: Box::new(event.clone()),
             };

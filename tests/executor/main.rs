@@ -3,3 +3,5 @@
 mod building;
 mod failing;
 mod saving;
+mod store_writes;
+mod streaming;

@@ -61,9 +61,11 @@ impl Run {
         let from = Origin::find(&config, &namespace, parent.as_deref(), saver.as_mut()).await?;
         let mut scope = RunScope::new(config, graph.store.clone());
         scope.emitter = emitter.map(Arc::new);
+        scope.store_writes = graph.store_writes;
         if let Some(task) = &parent {
             scope.checkpointer.clone_from(&task.scope.checkpointer);
             scope.store = task.scope.store.clone().or(scope.store);
+            scope.store_writes = task.scope.store_writes;
             scope.replay.clone_from(&task.scope.replay);
             scope.answers.clone_from(&task.scope.answers);
             scope.claims.clone_from(&task.scope.claims);
@@ -134,6 +136,7 @@ impl Run {
             channels,
             pending,
             tasks: Vec::new(),
+            store_changes: Vec::new(),
             wrote: BTreeSet::new(),
             step,
             last_step: step + i64::from(limit) + 1,
@@ -142,6 +145,7 @@ impl Run {
             superseded: from.superseded,
             replaying: false,
             resuming,
+            fleeting: None,
             graph,
         })
     }
@@ -199,6 +203,7 @@ impl Run {
                 let updated = updated.map(|name| name.as_str().into()).collect();
                 self.put_checkpoint(Source::Fork, &updated);
             }
+            self.note_output();
             self.emit(StreamMode::Values, |run| Event::Values {
                 values: run.channels.to_object(&run.graph.state),
                 interrupts: Vec::new(),

@@ -12,10 +12,10 @@ use super::channel::{Channel, Kind};
 use super::config::{Breakpoints, Config};
 use super::error::GraphError;
 use super::input::{Input, RunOutput};
+use super::layer::Layers;
 use super::names::{self, Name, START};
 use super::node::{Node, Work};
 use super::node_error::NodeError;
-use super::retry::RetryPolicy;
 use super::run;
 use super::runtime::TaskContext;
 use super::state_graph::CheckpointerMode;
@@ -50,8 +50,8 @@ pub(super) struct CompiledNode {
     /// Sorted.
     pub(super) triggers: Vec<Name>,
     /// `None` for the start, which only hands the input on.
-    pub(super) work: Option<Work>,
-    pub(super) retry: Option<RetryPolicy>,
+    pub(super) work: Option<Arc<Work>>,
+    pub(super) layers: Arc<Layers>,
     /// What is written whenever it has run: triggers of the next nodes, its name to joins.
     pub(super) edges: Vec<(Name, Value)>,
     pub(super) branches: Vec<Branch>,
@@ -63,7 +63,7 @@ impl CompiledNode {
             name: START.into(),
             triggers: vec![START.into()],
             work: None,
-            retry: None,
+            layers: Arc::default(),
             edges: Vec::new(),
             branches: Vec::new(),
         }
@@ -73,15 +73,15 @@ impl CompiledNode {
         Self {
             name,
             triggers: vec![trigger],
-            work: Some(node.work),
-            retry: node.retry,
+            work: Some(Arc::new(node.work)),
+            layers: Arc::new(node.layers),
             edges: Vec::new(),
             branches: Vec::new(),
         }
     }
 
     pub(super) fn subgraph(&self) -> Option<&CompiledGraph> {
-        match &self.work {
+        match self.work.as_deref() {
             Some(Work::Subgraph(graph)) => Some(graph),
             _ => None,
         }

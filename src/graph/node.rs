@@ -5,9 +5,9 @@ use std::sync::Arc;
 use futures::future::BoxFuture;
 
 use super::compiled::CompiledGraph;
+use super::layer::{Layer, Layers, RetryPolicy};
 use super::node_error::NodeError;
 use super::output::{IntoNodeOutput, NodeOutput};
-use super::retry::RetryPolicy;
 use super::runtime::Runtime;
 use super::state::State;
 
@@ -18,6 +18,23 @@ type NodeFn =
 pub(super) enum Work {
     Function(Arc<NodeFn>),
     Subgraph(CompiledGraph),
+}
+
+impl Work {
+    /// Runs the node itself, without its layers.
+    pub(super) fn call(
+        &self,
+        state: State,
+        runtime: Runtime,
+    ) -> BoxFuture<'static, Result<NodeOutput, NodeError>> {
+        match self {
+            Self::Function(function) => function(state, runtime),
+            Self::Subgraph(graph) => {
+                let output = graph.run_nested(state.to_value(), runtime.task);
+                Box::pin(async move { output.await.map(NodeOutput::Update) })
+            }
+        }
+    }
 }
 
 /// A node: an async function or a subgraph, and how it is run.
@@ -32,7 +49,7 @@ pub(super) enum Work {
 pub struct Node {
     pub(super) work: Work,
     pub(super) deferred: bool,
-    pub(super) retry: Option<RetryPolicy>,
+    pub(super) layers: Layers,
 }
 
 impl Node {
@@ -48,18 +65,24 @@ impl Node {
         self
     }
 
-    /// Tries the node again when it fails.
+    /// Puts `layer` around the node and the layers that it has: the last one is the outermost.
     #[must_use]
-    pub fn retry(mut self, policy: RetryPolicy) -> Self {
-        self.retry = Some(policy);
+    pub fn layer(mut self, layer: impl Layer) -> Self {
+        self.layers.push(Arc::new(layer));
         self
+    }
+
+    /// Tries the node again when it fails: [`layer`](Self::layer) with this policy.
+    #[must_use]
+    pub fn retry(self, policy: RetryPolicy) -> Self {
+        self.layer(policy)
     }
 
     fn of(work: Work) -> Self {
         Self {
             work,
             deferred: false,
-            retry: None,
+            layers: Layers::new(),
         }
     }
 }
@@ -69,9 +92,13 @@ impl std::fmt::Debug for Node {
         f.debug_struct("Node")
             .field("subgraph", &matches!(self.work, Work::Subgraph(_)))
             .field("deferred", &self.deferred)
-            .field("retry", &self.retry)
+            .field("layers", &describe(&self.layers))
             .finish()
     }
+}
+
+pub(super) fn describe(layers: &Layers) -> Vec<String> {
+    layers.iter().map(|layer| layer.describe()).collect()
 }
 
 /// Whatever can be a node: an async function of the [`State`], or of the state and the [`Runtime`],

@@ -35,6 +35,12 @@ impl NodeError {
         matches!(self.0, Stop::Interrupted(_))
     }
 
+    /// Whether the node has failed, as opposed to waiting for an answer, returning a command for the graph
+    /// around its own, or being stopped with its run.
+    pub fn is_failure(&self) -> bool {
+        matches!(self.0, Stop::Failed(_))
+    }
+
     /// The failure, if it is one, as an `E`.
     pub fn downcast_ref<E: Error + 'static>(&self) -> Option<&E> {
         match &self.0 {

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::compiled::CompiledGraph;
 use super::config::Config;
+use super::heart::Heart;
 use super::interrupt::Interrupt;
 use super::names::Name;
 use super::node_error::{NodeError, Stop};
@@ -47,6 +48,7 @@ pub(super) struct TaskContext {
     pub(super) checkpoint_map: BTreeMap<String, String>,
     /// Whether the run continues what was there, as far as subgraphs are concerned.
     pub(super) resuming: Option<bool>,
+    pub(super) heart: Arc<Heart>,
 }
 
 impl Runtime {
@@ -115,6 +117,11 @@ impl Runtime {
     /// Which attempt of the task this is, from 1.
     pub fn attempt(&self) -> u32 {
         self.attempt
+    }
+
+    /// Gives a sign of life, for [`Timeout::idle`](super::Timeout::idle).
+    pub fn heartbeat(&self) {
+        self.task.heart.beat();
     }
 
     /// Runs `graph` as a subgraph, with its checkpoints below this task's.

@@ -8,11 +8,12 @@ use tokio::task::JoinSet;
 
 use super::channels::Channels;
 use super::command::Command;
-use super::compiled::{CompiledNode, Inner};
+use super::compiled::Inner;
 use super::error::GraphError;
+use super::heart::Heart;
 use super::interrupt::Interrupt;
+use super::layer::Next;
 use super::names::{ERROR, INTERRUPT, NO_WRITES, RESUME, is_control};
-use super::node::Work;
 use super::node_error::{NodeError, Stop};
 use super::output::NodeOutput;
 use super::run::Run;
@@ -33,7 +34,7 @@ pub(super) async fn run_tasks(run: &mut Run) -> Result<(), Stop> {
     for (place, task) in run.tasks.iter().enumerate() {
         if task.writes.is_empty() {
             let work = TaskRun::of(run, task, Arc::clone(&channels));
-            places.insert(running.spawn(work.attempts()).id(), place);
+            places.insert(running.spawn(work.run()).id(), place);
         }
     }
     drop(channels);
@@ -47,6 +48,9 @@ pub(super) async fn run_tasks(run: &mut Run) -> Result<(), Stop> {
             continue;
         };
         stops.note(commit(run, place, outcome));
+        if let Some(parent) = &run.parent {
+            parent.heart.beat();
+        }
         if stops.failure.is_some() {
             // Whoever has finished by now is kept; the others are cancelled at their next wait.
             while let Some(Ok((id, outcome))) = running.try_join_next_with_id() {
@@ -172,6 +176,7 @@ impl TaskRun {
             remaining_steps: run.last_step - run.step,
             checkpoint_map,
             resuming: run.resuming,
+            heart: Heart::within(run.parent.as_ref().map(|task| Arc::clone(&task.heart))).into(),
         };
         Self {
             graph: Arc::clone(&run.graph),
@@ -181,39 +186,10 @@ impl TaskRun {
         }
     }
 
-    /// Runs the task until it succeeds, stops to ask, or has failed often enough.
-    async fn attempts(self) -> Result<Vec<Write>, NodeError> {
+    /// Runs the task, by way of its node's layers.
+    async fn run(self) -> Result<Vec<Write>, NodeError> {
         let Some(node) = self.graph.node(&self.context.node) else {
             return Ok(Vec::new());
-        };
-        let mut attempt = 1;
-        loop {
-            let outcome = self.attempt(node, attempt).await;
-            let wait = match (&outcome, &node.retry) {
-                (Err(error), Some(policy)) if matches!(error.0, Stop::Failed(_)) => {
-                    policy.wait_after(attempt, error)
-                }
-                _ => None,
-            };
-            let Some(wait) = wait else {
-                return outcome;
-            };
-            tracing::info!(
-                node = &*node.name,
-                attempt,
-                ?wait,
-                "a node failed and is tried again"
-            );
-            tokio::time::sleep(wait).await;
-            self.context.scratchpad.restart();
-            attempt += 1;
-        }
-    }
-
-    async fn attempt(&self, node: &CompiledNode, attempt: u32) -> Result<Vec<Write>, NodeError> {
-        let runtime = Runtime {
-            task: Arc::clone(&self.context),
-            attempt,
         };
         let output = match &node.work {
             None => {
@@ -221,11 +197,13 @@ impl TaskRun {
                 Ok(Command::from_input(&input)
                     .map_or(NodeOutput::Update(input), NodeOutput::Command))
             }
-            Some(Work::Function(function)) => function(self.input.clone(), runtime).await,
-            Some(Work::Subgraph(graph)) => {
-                let input = self.input.to_value();
-                let output = graph.run_nested(input, Arc::clone(&self.context)).await;
-                output.map(NodeOutput::Update)
+            Some(work) => {
+                let runtime = Runtime {
+                    task: Arc::clone(&self.context),
+                    attempt: 1,
+                };
+                let all = Next::outermost(work, &node.layers);
+                all.call(self.input.clone(), runtime).await
             }
         };
         let output = match output {

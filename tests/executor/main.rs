@@ -2,4 +2,6 @@
 
 mod building;
 mod failing;
+#[cfg(test)]
+mod layers;
 mod saving;

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::channels::Channels;
 use super::compiled::Inner;
 use super::error::GraphError;
-use super::names::{ERROR, INPUT, INTERRUPT, NO_WRITES, Name, PUSH, RESUME};
+use super::names::{INPUT, INTERRUPT, NO_WRITES, Name, PUSH, is_control};
 use super::task::{Task, Write};
 use crate::checkpoint::{ChannelVersion, Checkpoint};
 
@@ -140,7 +140,7 @@ fn by_channel(tasks: Vec<TaskWrites>, channels: &Channels) -> BTreeMap<Name, Vec
     let mut grouped: BTreeMap<Name, Vec<Value>> = BTreeMap::new();
     for task in tasks {
         for (channel, value) in task.writes {
-            if matches!(&*channel, NO_WRITES | PUSH | RESUME | INTERRUPT | ERROR) {
+            if is_control(&channel) || matches!(&*channel, NO_WRITES | PUSH) {
                 continue;
             }
             if channels.get(&channel).is_none() {

@@ -55,6 +55,8 @@ pub(super) struct CompiledNode {
     /// What is written whenever it has run: triggers of the next nodes, its name to joins.
     pub(super) edges: Vec<(Name, Value)>,
     pub(super) branches: Vec<Branch>,
+    /// The node that handles this one's failures.
+    pub(super) on_error: Option<Name>,
 }
 
 impl CompiledNode {
@@ -66,17 +68,19 @@ impl CompiledNode {
             layers: Arc::default(),
             edges: Vec::new(),
             branches: Vec::new(),
+            on_error: None,
         }
     }
 
-    pub(super) fn new(name: Name, trigger: Name, node: Node) -> Self {
+    pub(super) fn new(name: Name, trigger: Option<Name>, node: Node) -> Self {
         Self {
             name,
-            triggers: vec![trigger],
+            triggers: trigger.into_iter().collect(),
             work: Some(Arc::new(node.work)),
             layers: Arc::new(node.layers),
             edges: Vec::new(),
             branches: Vec::new(),
+            on_error: None,
         }
     }
 
@@ -123,6 +127,14 @@ impl Inner {
         let names = Arc::new(names);
         self.channels
             .insert(channel, Kind::Barrier { names, deferred }.into());
+    }
+
+    pub(super) fn attach_handler(&mut self, of: &str, handler: Node) {
+        let name = names::error_handler(of);
+        if let Some(node) = self.node_mut(of) {
+            node.on_error = Some(Arc::clone(&name));
+            self.nodes.push(CompiledNode::new(name, None, handler));
+        }
     }
 
     pub(super) fn attach_branch(&mut self, from: &str, branch: Branch) {

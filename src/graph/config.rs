@@ -1,8 +1,11 @@
 //! [`Config`]: which thread a run belongs to, and how it runs.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde_json::{Map, Value};
+
+use super::stop_signal::StopSignal;
 
 /// How many super-steps a run may take unless its [`Config`] says otherwise. LangGraph 1.2 has the
 /// same default.
@@ -28,6 +31,9 @@ pub struct Config {
     pub(super) durability: Option<Durability>,
     pub(super) interrupt_before: Breakpoints,
     pub(super) interrupt_after: Breakpoints,
+    pub(super) run_timeout: Option<Duration>,
+    pub(super) max_concurrency: Option<usize>,
+    pub(super) stop_signal: Option<StopSignal>,
 }
 
 impl Config {
@@ -99,6 +105,30 @@ impl Config {
     #[must_use]
     pub fn interrupt_after(mut self, nodes: impl Into<Breakpoints>) -> Self {
         self.interrupt_after = nodes.into();
+        self
+    }
+
+    /// How long the run may take. Then its tasks are cancelled and it ends with
+    /// [`GraphError::RunTimeout`](super::GraphError::RunTimeout); what has finished is saved, and
+    /// the thread can be continued.
+    #[must_use]
+    pub fn run_timeout(mut self, limit: Duration) -> Self {
+        self.run_timeout = Some(limit);
+        self
+    }
+
+    /// How many tasks of the run may be at work at once, those of its subgraphs included; at least 1. A task
+    /// that only waits for a subgraph does not count. All at once unless set.
+    #[must_use]
+    pub fn max_concurrency(mut self, tasks: usize) -> Self {
+        self.max_concurrency = Some(tasks);
+        self
+    }
+
+    /// Lets `signal` stop the run at a step boundary.
+    #[must_use]
+    pub fn stop_signal(mut self, signal: &StopSignal) -> Self {
+        self.stop_signal = Some(signal.clone());
         self
     }
 

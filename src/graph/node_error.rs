@@ -22,6 +22,8 @@ pub(super) enum Stop {
     Interrupted(Vec<Interrupt>),
     /// A command for the graph around the one whose node returned it.
     ToParent(Command),
+    /// The run was asked to stop.
+    Drained,
 }
 
 impl NodeError {
@@ -78,6 +80,7 @@ impl std::fmt::Debug for NodeError {
             Stop::Failed(error) => write!(f, "{error:?}"),
             Stop::Interrupted(interrupts) => write!(f, "waits for an answer: {interrupts:?}"),
             Stop::ToParent(command) => write!(f, "command for the parent graph: {command:?}"),
+            Stop::Drained => f.write_str("stopped with its run"),
         }
     }
 }
@@ -88,6 +91,7 @@ impl std::fmt::Display for NodeError {
             Stop::Failed(error) => write!(f, "{error}"),
             Stop::Interrupted(_) => f.write_str("waits for an answer"),
             Stop::ToParent(_) => f.write_str("returned a command for the parent graph"),
+            Stop::Drained => f.write_str("was stopped with its run"),
         }
     }
 }

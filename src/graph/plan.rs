@@ -11,7 +11,9 @@ use super::compiled::{CompiledNode, Inner};
 use super::names::{NS_END, NULL_TASK_ID, Name, PUSH, RESUME, START, TASKS};
 use super::scratchpad::{OpenAnswer, Scratchpad};
 use super::state::State;
-use super::task::{Task, TaskPath, interrupt_id, node_namespace, pull_task_id, push_task_id};
+use super::task::{
+    Task, TaskPath, handler_task_id, interrupt_id, node_namespace, pull_task_id, push_task_id,
+};
 use super::task_status::Pending;
 use crate::checkpoint::Checkpoint;
 
@@ -107,6 +109,22 @@ impl Plan<'_> {
         self.task(id, node, path, node.triggers.clone(), input, open_answer)
     }
 
+    /// A task for the node `handler`, in reply to the failure of `failed`.
+    pub(super) fn handler_task(&self, failed: &Task, handler: &CompiledNode) -> Task {
+        let namespace = node_namespace(self.namespace, &handler.name);
+        let id = handler_task_id(
+            &self.checkpoint.id,
+            &namespace,
+            self.step,
+            &handler.name,
+            &failed.id,
+        );
+        let path = TaskPath::Handler(Box::new(failed.path.clone()));
+        let open_answer = failed.scratchpad.open_answer();
+        let input = failed.input.clone();
+        self.task(id, handler, path, vec![PUSH.into()], input, open_answer)
+    }
+
     fn task(
         &self,
         id: String,
@@ -143,6 +161,7 @@ impl Plan<'_> {
             input,
             namespace,
             writes: Vec::new(),
+            failure: None,
         }
     }
 }

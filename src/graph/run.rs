@@ -42,6 +42,11 @@ pub(super) async fn root(
             interrupts
         }
         Err(Stop::Failed(source)) => return Err(run.failure(source)),
+        Err(Stop::Drained) => {
+            return Err(GraphError::Stopped {
+                thread: run.scope.config.thread_id.clone().unwrap_or_default(),
+            });
+        }
         Err(Stop::ToParent(_)) => {
             return Err(GraphError::invalid_update(
                 "the parent graph",
@@ -115,6 +120,7 @@ impl Run {
     async fn drive(&mut self, input: Input) -> Result<(), Stop> {
         self.start(input).await?;
         while self.plan().await? {
+            self.check_limits()?;
             run_tasks(self).await?;
             self.complete_step()?;
         }
@@ -129,7 +135,25 @@ impl Run {
         if self.step > self.last_step {
             return Err(GraphError::RecursionLimit { limit: self.limit }.into());
         }
-        self.tasks = Plan {
+        self.tasks = self.next_plan().tasks();
+        if self.tasks.is_empty() {
+            return Ok(false);
+        }
+        if !self.replaying {
+            let mut tasks = std::mem::take(&mut self.tasks);
+            self.next_plan()
+                .resume(&mut tasks, &read_statuses(&self.pending));
+            self.tasks = tasks;
+        }
+        if self.stops_at(&self.interrupt_before) {
+            return Err(Stop::Interrupted(Vec::new()));
+        }
+        Ok(true)
+    }
+
+    /// What the next super-step follows from.
+    pub(super) fn next_plan(&self) -> Plan<'_> {
+        Plan {
             graph: &self.graph,
             checkpoint: &self.checkpoint,
             channels: &self.channels,
@@ -139,22 +163,6 @@ impl Run {
             answers: self.scope.answers.as_deref(),
             parent: self.parent.as_ref().map(|task| &task.scratchpad),
         }
-        .tasks();
-        if self.tasks.is_empty() {
-            return Ok(false);
-        }
-        if !self.replaying {
-            let mut statuses = read_statuses(&self.pending);
-            for task in &mut self.tasks {
-                if let Some(status) = statuses.remove(task.id.as_str()) {
-                    task.writes = status.output;
-                }
-            }
-        }
-        if self.stops_at(&self.interrupt_before) {
-            return Err(Stop::Interrupted(Vec::new()));
-        }
-        Ok(true)
     }
 
     /// Applies what the tasks wrote and saves the result.

@@ -7,12 +7,15 @@ use serde_json::Value;
 
 use super::compiled::CompiledGraph;
 use super::config::Config;
+use super::failed_node::FailedNode;
 use super::heart::Heart;
 use super::interrupt::Interrupt;
+use super::limits::Limits;
 use super::names::Name;
 use super::node_error::{NodeError, Stop};
 use super::replay::Replay;
 use super::scratchpad::Scratchpad;
+use super::slot::Slot;
 use super::task::interrupt_id;
 use crate::checkpoint::Checkpointer;
 use crate::store::Store;
@@ -34,6 +37,7 @@ pub(super) struct RunScope {
     pub(super) replay: Option<Arc<Replay>>,
     /// Answers by interrupt id.
     pub(super) answers: Option<Arc<BTreeMap<String, Value>>>,
+    pub(super) limits: Limits,
 }
 
 /// One task as its node and its subgraphs see it.
@@ -49,6 +53,9 @@ pub(super) struct TaskContext {
     /// Whether the run continues what was there, as far as subgraphs are concerned.
     pub(super) resuming: Option<bool>,
     pub(super) heart: Arc<Heart>,
+    pub(super) slot: Slot,
+    /// What the task is to handle, if its node is an error handler.
+    pub(super) failure: Option<Arc<FailedNode>>,
 }
 
 impl Runtime {
@@ -119,6 +126,12 @@ impl Runtime {
         self.attempt
     }
 
+    /// What an error handler is to handle: see
+    /// [`StateGraph::add_error_handler`](super::StateGraph::add_error_handler). `None` in any other node.
+    pub fn node_error(&self) -> Option<&FailedNode> {
+        self.task.failure.as_deref()
+    }
+
     /// Gives a sign of life, for [`Timeout::idle`](super::Timeout::idle).
     pub fn heartbeat(&self) {
         self.task.heart.beat();
@@ -136,7 +149,8 @@ impl Runtime {
         graph: &CompiledGraph,
         input: impl Into<Value>,
     ) -> Result<Value, NodeError> {
-        graph.run_nested(input.into(), Arc::clone(&self.task)).await
+        let run = graph.run_nested(input.into(), Arc::clone(&self.task));
+        self.task.slot.lend(run).await
     }
 }
 

@@ -104,6 +104,10 @@ impl Scratchpad {
         self.asked.load(Ordering::Relaxed) > mark.asked
     }
 
+    pub(super) fn open_answer(&self) -> Option<&OpenAnswer> {
+        self.open_answer.as_ref()
+    }
+
     fn take_open_answer(&self) -> Option<Value> {
         match (&self.open_answer, &self.parent) {
             (Some(open), _) => open.0.lock().take(),

@@ -25,6 +25,7 @@ pub struct StateGraph {
     edges: Vec<(String, String)>,
     joins: Vec<(Vec<String>, String)>,
     branches: Vec<(String, Branch)>,
+    handlers: Vec<(String, Node)>,
     input: Option<Vec<String>>,
     output: Option<Vec<String>>,
     interrupt_before: Breakpoints,
@@ -129,6 +130,45 @@ impl StateGraph {
         self
     }
 
+    /// Runs `handler` when `node` fails, after its retries, in the same super-step and on the same input.
+    ///
+    /// The failure is durable before the handler starts, and a thread that is cut off in between goes
+    /// straight to the handler when it is continued. The handler reads the failure from
+    /// [`Runtime::node_error`](super::Runtime::node_error). What it returns counts as what `node` returned,
+    /// so that `node`'s edges are followed, unless it is a [`Command`](super::Command) that says where
+    /// to go instead ([`END`] included). If it fails, the run does.
+    ///
+    /// ```
+    /// use serde_json::json;
+    /// use stepwell::graph::{Channel, Command, Config, END, NodeError, Runtime, START, State, StateGraph};
+    /// # tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(async {
+    /// async fn charge(_: State) -> Result<(), NodeError> {
+    ///     Err(NodeError::msg("the card was refused"))
+    /// }
+    /// let graph = StateGraph::new()
+    ///     .add_channel("status", Channel::last())
+    ///     .add_node("charge", charge)
+    ///     .add_error_handler("charge", |_: State, rt: Runtime| async move {
+    ///         let why = rt.node_error().map(|failed| failed.error.message.clone());
+    ///         Command::new().update(json!({"status": why})).goto(END)
+    ///     })
+    ///     .add_edge(START, "charge")
+    ///     .compile()?;
+    /// let out = graph.invoke(json!({}), &Config::new()).await?;
+    /// assert_eq!(out["status"], "the card was refused");
+    /// # Ok::<(), stepwell::graph::GraphError>(())
+    /// # }).unwrap();
+    /// ```
+    #[must_use]
+    pub fn add_error_handler<M>(
+        mut self,
+        node: impl Into<String>,
+        handler: impl IntoNode<M>,
+    ) -> Self {
+        self.handlers.push((node.into(), handler.into_node()));
+        self
+    }
+
     /// The channels that an input may set; all of them unless set.
     #[must_use]
     pub fn with_input<S: Into<String>>(mut self, channels: impl IntoIterator<Item = S>) -> Self {
@@ -210,7 +250,7 @@ impl StateGraph {
                 Kind::Trigger
             };
             channels.insert(trigger.clone(), kind.into());
-            nodes.push(CompiledNode::new(name.into(), trigger, node));
+            nodes.push(CompiledNode::new(name.into(), Some(trigger), node));
         }
         let mut graph = Inner {
             nodes,
@@ -232,6 +272,9 @@ impl StateGraph {
         }
         for (from, branch) in self.branches {
             graph.attach_branch(&from, branch);
+        }
+        for (node, handler) in self.handlers {
+            graph.attach_handler(&node, handler);
         }
         Ok(CompiledGraph::new(graph))
     }
@@ -290,6 +333,15 @@ impl StateGraph {
         }
         for (from, _) in &self.branches {
             source(from, "a conditional edge")?;
+        }
+        let mut handled = BTreeSet::new();
+        for (name, _) in &self.handlers {
+            if !nodes.contains(name.as_str()) {
+                return invalid(format!("the error handler of `{name}`, which is no node"));
+            }
+            if !handled.insert(name) {
+                return invalid(format!("node `{name}` has two error handlers"));
+            }
         }
         let entered = self.edges.iter().any(|(from, _)| from == START)
             || self.branches.iter().any(|(from, _)| from == START);

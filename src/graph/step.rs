@@ -4,12 +4,12 @@
 use std::sync::Arc;
 
 use serde_json::Value;
-use tokio::task::JoinSet;
 
 use super::channels::Channels;
 use super::command::Command;
 use super::compiled::Inner;
 use super::error::GraphError;
+use super::handler::failure_writes;
 use super::heart::Heart;
 use super::interrupt::Interrupt;
 use super::layer::Next;
@@ -17,8 +17,11 @@ use super::names::{ERROR, INTERRUPT, NO_WRITES, RESUME, is_control};
 use super::node_error::{NodeError, Stop};
 use super::output::NodeOutput;
 use super::run::Run;
+use super::running::{Event, Outcome, Running};
 use super::runtime::{Runtime, TaskContext};
+use super::slot::Slot;
 use super::state::State;
+use super::stops::Stops;
 use super::task::{Task, Write};
 use super::task_status::write_error;
 use super::writers::writes_of;
@@ -29,78 +32,84 @@ use super::writers::writes_of;
 /// asks, the others are waited for.
 pub(super) async fn run_tasks(run: &mut Run) -> Result<(), Stop> {
     let channels = Arc::new(run.channels.clone());
-    let mut running = JoinSet::new();
-    let mut places = std::collections::HashMap::new();
-    for (place, task) in run.tasks.iter().enumerate() {
-        if task.writes.is_empty() {
-            let work = TaskRun::of(run, task, Arc::clone(&channels));
-            places.insert(running.spawn(work.run()).id(), place);
-        }
+    let mut running = Running::default();
+    for place in 0..run.tasks.len() {
+        start(run, place, &channels, &mut running);
     }
-    drop(channels);
+    let deadline = run.deadline();
     let mut stops = Stops::default();
-    while let Some(joined) = running.join_next_with_id().await {
-        let (id, outcome) = match joined {
-            Ok((id, outcome)) => (id, outcome),
-            Err(error) => (error.id(), Err(panicked(error))),
-        };
-        let Some(place) = places.get(&id).copied() else {
-            continue;
-        };
-        stops.note(commit(run, place, outcome));
+    while let Some(event) = running.next(deadline).await {
+        let time_is_up = matches!(event, Event::TimeUp);
+        match event {
+            Event::Finished(place, outcome) => match keep(run, place, outcome) {
+                Kept::Done => {}
+                Kept::Stop(stop) => stops.note(stop),
+                Kept::ForHandler(error) => match run.hand_over(place, error).await {
+                    Ok(Some(handler)) => start(run, handler, &channels, &mut running),
+                    Ok(None) => {}
+                    Err(stop) => stops.note(stop),
+                },
+            },
+            Event::TimeUp => stops.note(run.run_timeout().into()),
+        }
         if let Some(parent) = &run.parent {
             parent.heart.beat();
         }
-        if stops.failure.is_some() {
-            // Whoever has finished by now is kept; the others are cancelled at their next wait.
-            while let Some(Ok((id, outcome))) = running.try_join_next_with_id() {
-                if let Some(place) = places.get(&id).copied() {
-                    stops.note(commit(run, place, outcome));
+        if stops.has_failure() {
+            // Whoever has finished by now is kept; the others are cancelled at their next wait. The
+            // handlers of those who have failed by now run when the thread is continued.
+            while let Some((place, outcome)) = running.try_next() {
+                if let Kept::Stop(stop) = keep(run, place, outcome) {
+                    stops.note(stop);
                 }
             }
-            running.shutdown().await;
+            running.cancel().await;
+            if time_is_up {
+                keep_answers(run);
+            }
         }
     }
     stops.into_result()
 }
 
-/// What kept the tasks of a super-step from finishing.
-#[derive(Default)]
-struct Stops {
-    failure: Option<GraphError>,
-    to_parent: Option<Command>,
-    interrupts: Option<Vec<Interrupt>>,
-}
-
-impl Stops {
-    fn note(&mut self, stop: Option<Stop>) {
-        match stop {
-            None => {}
-            Some(Stop::Failed(source)) => {
-                self.failure.get_or_insert(Stop::failure("", source));
-            }
-            Some(Stop::ToParent(command)) => {
-                self.to_parent.get_or_insert(command);
-            }
-            Some(Stop::Interrupted(interrupts)) => {
-                self.interrupts.get_or_insert_default().extend(interrupts);
-            }
-        }
-    }
-
-    fn into_result(self) -> Result<(), Stop> {
-        match (self.failure, self.to_parent, self.interrupts) {
-            (Some(error), _, _) => Err(error.into()),
-            (None, Some(command), _) => Err(Stop::ToParent(command)),
-            (None, None, Some(interrupts)) => Err(Stop::Interrupted(interrupts)),
-            (None, None, None) => Ok(()),
-        }
+/// Starts the task at `place` unless it has finished.
+fn start(run: &Run, place: usize, channels: &Arc<Channels>, running: &mut Running) {
+    if let Some(task) = run.tasks.get(place)
+        && task.writes.is_empty()
+    {
+        running.start(place, TaskRun::of(run, task, Arc::clone(channels)).run());
     }
 }
 
-/// Keeps the outcome of a task; returns what stops the run.
-fn commit(run: &mut Run, place: usize, outcome: Result<Vec<Write>, NodeError>) -> Option<Stop> {
-    let task = run.tasks.get_mut(place)?;
+/// Keeps the answers that cancelled tasks had used: nobody is asked twice because the time was up.
+fn keep_answers(run: &mut Run) {
+    let unfinished = run.tasks.iter().filter(|task| task.writes.is_empty());
+    let used: Vec<_> = unfinished
+        .filter_map(|task| {
+            let answers = task.scratchpad.used_answers()?;
+            Some((task.id.clone(), task.path.to_string(), answers))
+        })
+        .collect();
+    for (id, path, answers) in used {
+        run.put_writes(&id, path, vec![(RESUME.into(), answers)]);
+    }
+}
+
+/// What follows from the outcome of a task.
+enum Kept {
+    Done,
+    /// The task has not finished.
+    Stop(Stop),
+    /// It failed, and its node has an error handler.
+    ForHandler(GraphError),
+}
+
+/// Keeps the outcome of a task.
+fn keep(run: &mut Run, place: usize, outcome: Outcome) -> Kept {
+    let graph = Arc::clone(&run.graph);
+    let Some(task) = run.tasks.get_mut(place) else {
+        return Kept::Done;
+    };
     let id = task.id.clone();
     let path = task.path.to_string();
     let answers = task
@@ -115,7 +124,7 @@ fn commit(run: &mut Run, place: usize, outcome: Result<Vec<Write>, NodeError>) -
             }
             task.writes.clone_from(&writes);
             run.put_writes(&id, path, writes);
-            None
+            Kept::Done
         }
         Err(NodeError(Stop::Interrupted(interrupts))) => {
             if !interrupts.is_empty() {
@@ -123,32 +132,36 @@ fn commit(run: &mut Run, place: usize, outcome: Result<Vec<Write>, NodeError>) -
                 let writes = std::iter::once(asked).chain(answers).collect();
                 run.put_writes(&id, path, writes);
             }
-            Some(Stop::Interrupted(interrupts))
+            Kept::Stop(Stop::Interrupted(interrupts))
         }
-        Err(NodeError(Stop::ToParent(command))) => Some(Stop::ToParent(command)),
+        Err(NodeError(Stop::ToParent(command))) => Kept::Stop(Stop::ToParent(command)),
+        Err(NodeError(Stop::Drained)) => {
+            run.put_writes(&id, path, answers.into_iter().collect());
+            Kept::Stop(Stop::Drained)
+        }
         Err(NodeError(Stop::Failed(source))) => {
             // What a failed task had written so far is not kept: it would pass for finished.
             let error = Stop::failure(&task.node, source);
-            let failed = (ERROR.into(), write_error(&error));
-            let writes = std::iter::once(failed).chain(answers).collect();
+            let handled = graph
+                .node(&task.node)
+                .is_some_and(|node| node.on_error.is_some());
+            let mut writes = if handled {
+                failure_writes(task, &error)
+            } else {
+                vec![(ERROR.into(), write_error(&error))]
+            };
+            if handled {
+                task.writes.clone_from(&writes);
+            }
+            writes.extend(answers);
             run.put_writes(&id, path, writes);
-            Some(error.into())
+            if handled {
+                Kept::ForHandler(error)
+            } else {
+                Kept::Stop(error.into())
+            }
         }
     }
-}
-
-fn panicked(error: tokio::task::JoinError) -> NodeError {
-    let message = match error.try_into_panic() {
-        Ok(payload) => {
-            let text = payload
-                .downcast_ref::<&str>()
-                .map(ToString::to_string)
-                .or_else(|| payload.downcast_ref::<String>().cloned());
-            format!("the node panicked: {}", text.unwrap_or_default())
-        }
-        Err(error) => format!("the node was cancelled: {error}"),
-    };
-    NodeError::msg(message)
 }
 
 /// One task, with all that it needs to run by itself.
@@ -176,6 +189,8 @@ impl TaskRun {
             remaining_steps: run.last_step - run.step,
             checkpoint_map,
             resuming: run.resuming,
+            slot: Slot::of(run.scope.limits.slots.clone()),
+            failure: task.failure.clone(),
             heart: Heart::within(run.parent.as_ref().map(|task| Arc::clone(&task.heart))).into(),
         };
         Self {
@@ -198,6 +213,11 @@ impl TaskRun {
                     .map_or(NodeOutput::Update(input), NodeOutput::Command))
             }
             Some(work) => {
+                // The tasks of a subgraph are counted, and not the one that waits for them.
+                let _working = match node.subgraph() {
+                    None => Some(self.context.slot.work().await),
+                    Some(_) => None,
+                };
                 let runtime = Runtime {
                     task: Arc::clone(&self.context),
                     attempt: 1,
@@ -214,6 +234,13 @@ impl TaskRun {
             }
             output => output?,
         };
-        writes_of(&self.graph, node, output, &self.channels)
+        let mut writer = node;
+        if let Some(failed) = &self.context.failure
+            && !output.says_where_to_go()
+        {
+            // It stands in for what the failed node would have returned.
+            writer = self.graph.node(&failed.node).unwrap_or(node);
+        }
+        writes_of(&self.graph, writer, output, &self.channels)
     }
 }

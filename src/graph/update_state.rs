@@ -562,7 +562,7 @@ fn update_from_item(item: &Value) -> Result<StateUpdate, GraphError> {
 fn update_failure(node: &str, stop: Stop) -> GraphError {
     match stop {
         Stop::Failed(source) => Stop::failure(node, source),
-        Stop::Interrupted(_) | Stop::ToParent(_) => GraphError::invalid_update(
+        Stop::Interrupted(_) | Stop::ToParent(_) | Stop::Drained => GraphError::invalid_update(
             format!("node `{node}`"),
             "an update cannot ask and cannot command the parent graph",
         ),

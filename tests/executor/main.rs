@@ -1,7 +1,13 @@
 //! The executor where it goes beyond the recorded scenarios: failures, order of saving, mistakes in graphs.
 
 mod building;
+#[cfg(test)]
+mod concurrency;
 mod failing;
+#[cfg(test)]
+mod handlers;
 #[cfg(test)]
 mod layers;
 mod saving;
+#[cfg(test)]
+mod stopping;

@@ -7,6 +7,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use futures::future::BoxFuture;
+use parking_lot::Mutex;
 
 /// A write that was submitted and may not have been acknowledged yet.
 ///
@@ -15,7 +16,9 @@ use futures::future::BoxFuture;
 /// undo the write.
 #[must_use = "a write is known to have been accepted only once its commit was awaited"]
 pub struct Commit<E> {
-    state: State<E>,
+    /// Never locked: the mutex only lets a commit be shared between threads, which its future need not
+    /// allow.
+    state: Mutex<State<E>>,
 }
 
 enum State<E> {
@@ -35,21 +38,21 @@ impl<E> Commit<E> {
     /// A commit whose outcome is known already.
     pub fn ready(outcome: Result<(), E>) -> Self {
         Self {
-            state: State::Ready(Some(outcome)),
+            state: Mutex::new(State::Ready(Some(outcome))),
         }
     }
 
     /// A commit that `outcome` resolves. The write must go on even if this is never polled.
     pub fn pending(outcome: impl Future<Output = Result<(), E>> + Send + 'static) -> Self {
         Self {
-            state: State::Pending(Box::pin(outcome)),
+            state: Mutex::new(State::Pending(Box::pin(outcome))),
         }
     }
 
     /// As [`pending`](Self::pending), for an outcome that a blocked thread can hasten.
     pub(crate) fn helping(outcome: impl Helping<E> + 'static) -> Self {
         Self {
-            state: State::Helping(Box::new(outcome)),
+            state: Mutex::new(State::Helping(Box::new(outcome))),
         }
     }
 
@@ -58,7 +61,7 @@ impl<E> Commit<E> {
     /// # Errors
     /// Whatever kept the write from being acknowledged.
     pub fn wait(self) -> Result<(), E> {
-        match self.state {
+        match self.state.into_inner() {
             State::Ready(Some(outcome)) => outcome,
             State::Ready(None) => Ok(()),
             State::Pending(outcome) => futures::executor::block_on(outcome),
@@ -74,7 +77,7 @@ where
     type Output = Result<(), E>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        match &mut self.state {
+        match self.state.get_mut() {
             State::Ready(outcome) => Poll::Ready(outcome.take().unwrap_or(Ok(()))),
             State::Pending(outcome) => outcome.as_mut().poll(cx),
             State::Helping(outcome) => Pin::new(outcome).poll(cx),

@@ -1,8 +1,8 @@
 //! Runs recorded scenarios and compares each result with what LangGraph answered.
 //!
 //! `STEPWELL_PARITY_DIR` names the directory of the scenarios, by default `tests/data/parity`; its
-//! `README.md` describes them. Each is run in memory, on a database, and on a database that is closed
-//! and reopened between all operations.
+//! `README.md` describes them. Each is run in memory, on a database, and on a database that is
+//! closed and reopened between all operations.
 
 #[path = "parity/backend.rs"]
 mod backend;
@@ -26,6 +26,8 @@ mod scenario;
 mod show;
 #[path = "parity/store_ops.rs"]
 mod store_ops;
+#[path = "parity/streams.rs"]
+mod streams;
 #[path = "parity/text.rs"]
 mod text;
 
@@ -33,22 +35,9 @@ use std::path::PathBuf;
 
 use report::ExpectedFailure;
 
-/// Scenarios that are known to fail, with what their failure says. One that passes, or fails in another way, fails
-/// the test.
-const EXPECTED_FAILURES: &[ExpectedFailure] = &[
-    ExpectedFailure {
-        scenario: "input_output_keys",
-        says: "`stream` is not supported yet",
-    },
-    ExpectedFailure {
-        scenario: "stream_interrupt_and_error",
-        says: "`stream` is not supported yet",
-    },
-    ExpectedFailure {
-        scenario: "stream_modes",
-        says: "`stream` is not supported yet",
-    },
-];
+/// Scenarios that are known to fail, with what their failure says. One that passes, or fails in
+/// another way, fails the test.
+const EXPECTED_FAILURES: &[ExpectedFailure] = &[];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn scenarios_answer_as_langgraph_does_on_every_backend() {

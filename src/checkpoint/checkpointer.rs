@@ -1,6 +1,7 @@
 //! The [`Checkpointer`] trait: what the executor asks of whatever saves its checkpoints.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use futures::future::BoxFuture;
 use futures::stream::BoxStream;
@@ -112,4 +113,31 @@ pub struct PutWrites {
     pub task_path: String,
     /// Channel and value of each write, in order.
     pub writes: Vec<(String, Encoded)>,
+}
+
+impl<C: Checkpointer + ?Sized> Checkpointer for Arc<C> {
+    fn get<'a>(
+        &'a self,
+        thread: &'a str,
+        namespace: &'a str,
+        id: Option<&'a str>,
+    ) -> BoxFuture<'a, Result<Option<CheckpointTuple>, CheckpointError>> {
+        (**self).get(thread, namespace, id)
+    }
+
+    fn list(&self, query: ListQuery) -> CheckpointStream {
+        (**self).list(query)
+    }
+
+    fn put(&self, put: PutCheckpoint) -> Commit<CheckpointError> {
+        (**self).put(put)
+    }
+
+    fn put_writes(&self, writes: PutWrites) -> Commit<CheckpointError> {
+        (**self).put_writes(writes)
+    }
+
+    fn delete_thread(&self, thread: &str) -> Commit<CheckpointError> {
+        (**self).delete_thread(thread)
+    }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::command::Send;
 use super::names::{END, START};
 use super::node_error::NodeError;
+use super::runtime::Runtime;
 use super::state::State;
 
 /// Where to go next: a node by its name, or a task with an argument of its own.
@@ -80,25 +81,82 @@ impl<T: IntoTargets, E: Into<NodeError>> IntoTargets for Result<T, E> {
     }
 }
 
-type Router = dyn Fn(State) -> Result<Vec<Target>, NodeError> + std::marker::Send + Sync;
+type Router = dyn Fn(State, Runtime) -> Result<Vec<Target>, NodeError> + std::marker::Send + Sync;
 
-/// A conditional edge of a compiled graph.
+/// Whatever can decide where a conditional edge leads: a function of the [`State`], or of the state
+/// and the [`Runtime`], that returns [`IntoTargets`].
+///
+/// `M` tells the kinds apart and is always inferred.
+pub trait IntoRouter<M> {
+    /// The decision.
+    fn into_router(self) -> Branch;
+}
+
+impl<F, T> IntoRouter<(State,)> for F
+where
+    F: Fn(State) -> T + std::marker::Send + Sync + 'static,
+    T: IntoTargets,
+{
+    fn into_router(self) -> Branch {
+        Branch::new(move |state, _| self(state).into_targets())
+    }
+}
+
+impl<F, T> IntoRouter<(State, Runtime)> for F
+where
+    F: Fn(State, Runtime) -> T + std::marker::Send + Sync + 'static,
+    T: IntoTargets,
+{
+    fn into_router(self) -> Branch {
+        Branch::new(move |state, runtime| self(state, runtime).into_targets())
+    }
+}
+
+/// The decision of a conditional edge, ready to be called.
 #[derive(Clone)]
-pub(super) struct Branch(Arc<Router>);
+pub struct Branch {
+    router: Arc<Router>,
+    /// Where it may lead, if that was declared.
+    pub(super) targets: Option<Arc<[String]>>,
+}
 
 impl Branch {
-    pub(super) fn new<F, T>(router: F) -> Self
+    fn new<F>(router: F) -> Self
     where
-        F: Fn(State) -> T + std::marker::Send + Sync + 'static,
-        T: IntoTargets,
+        F: Fn(State, Runtime) -> Result<Vec<Target>, NodeError>
+            + std::marker::Send
+            + Sync
+            + 'static,
     {
-        Self(Arc::new(move |state| router(state).into_targets()))
+        Self {
+            router: Arc::new(router),
+            targets: None,
+        }
+    }
+
+    pub(super) fn to(mut self, targets: Vec<String>) -> Self {
+        self.targets = Some(targets.into());
+        self
+    }
+
+    /// Whether it may lead to `node`.
+    fn declares(&self, node: &str) -> bool {
+        self.targets
+            .as_ref()
+            .is_none_or(|targets| targets.iter().any(|target| target == node))
     }
 
     /// The targets for `state`, without those that are the end.
-    pub(super) fn route(&self, state: State) -> Result<Vec<Target>, NodeError> {
-        let mut targets = (self.0)(state)?;
+    pub(super) fn route(&self, state: State, runtime: Runtime) -> Result<Vec<Target>, NodeError> {
+        let mut targets = (self.router)(state, runtime)?;
         for target in &targets {
+            let (Target::Node(name) | Target::Send(Send { node: name, .. })) = target;
+            if !self.declares(name) {
+                return Err(NodeError::msg(format!(
+                    "a conditional edge chose `{name}`, which is not among the targets that \
+                     add_conditional_edges_to declares"
+                )));
+            }
             if let Target::Send(send) = target
                 && (send.node == START || send.node == END)
             {
@@ -115,6 +173,8 @@ impl Branch {
 
 impl std::fmt::Debug for Branch {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Branch")
+        f.debug_struct("Branch")
+            .field("targets", &self.targets)
+            .finish_non_exhaustive()
     }
 }

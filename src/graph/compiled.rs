@@ -42,6 +42,13 @@ pub(super) struct Inner {
     pub(super) checkpointer: CheckpointerMode,
     pub(super) store: Option<Arc<dyn Store>>,
     pub(super) ids: CheckpointIds,
+    pub(super) drawn: Drawn,
+}
+
+/// Edges and joins as they were added, to be drawn.
+pub(super) struct Drawn {
+    pub(super) edges: Vec<(String, String)>,
+    pub(super) joins: Vec<(Vec<String>, String)>,
 }
 
 /// A node with the channels that trigger it and what follows from its running.
@@ -210,7 +217,7 @@ impl CompiledGraph {
         input: impl Into<Input>,
         config: &Config,
     ) -> Result<RunOutput, GraphError> {
-        run::root(self, input.into(), config.clone()).await
+        run::root(self, input.into(), config.clone(), None).await
     }
 
     /// Runs again what came after the checkpoint that `config` addresses (a
@@ -235,11 +242,32 @@ impl CompiledGraph {
 
 impl std::fmt::Debug for CompiledGraph {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let nodes: Vec<&str> = self.inner.nodes.iter().map(|n| &*n.name).collect();
         f.debug_struct("CompiledGraph")
-            .field("nodes", &nodes)
+            .field("nodes", &self.inner.nodes)
+            .field("edges", &self.inner.drawn.edges)
+            .field("joins", &self.inner.drawn.joins)
             .field("channels", &self.inner.state)
             .field("checkpointer", &self.inner.checkpointer)
             .finish_non_exhaustive()
+    }
+}
+
+impl std::fmt::Debug for CompiledNode {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let layers = super::node::describe(&self.layers);
+        let mut shown = f.debug_struct(&self.name);
+        if let Some(subgraph) = self.subgraph() {
+            shown.field("subgraph", subgraph);
+        }
+        if !layers.is_empty() {
+            shown.field("layers", &layers);
+        }
+        if !self.branches.is_empty() {
+            shown.field("branches", &self.branches);
+        }
+        if let Some(handler) = &self.on_error {
+            shown.field("on_error", handler);
+        }
+        shown.finish()
     }
 }

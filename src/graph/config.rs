@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
+use super::limits::Bounds;
 use super::stop_signal::StopSignal;
 
 /// How many super-steps a run may take unless its [`Config`] says otherwise. LangGraph 1.2 has the
@@ -31,9 +32,8 @@ pub struct Config {
     pub(super) durability: Option<Durability>,
     pub(super) interrupt_before: Breakpoints,
     pub(super) interrupt_after: Breakpoints,
-    pub(super) run_timeout: Option<Duration>,
-    pub(super) max_concurrency: Option<usize>,
-    pub(super) stop_signal: Option<StopSignal>,
+    /// Boxed, as most configs have none and snapshots hold several configs.
+    pub(super) bounds: Option<Box<Bounds>>,
 }
 
 impl Config {
@@ -113,7 +113,7 @@ impl Config {
     /// the thread can be continued.
     #[must_use]
     pub fn run_timeout(mut self, limit: Duration) -> Self {
-        self.run_timeout = Some(limit);
+        self.bounds.get_or_insert_default().run_timeout = Some(limit);
         self
     }
 
@@ -121,14 +121,14 @@ impl Config {
     /// that only waits for a subgraph does not count. All at once unless set.
     #[must_use]
     pub fn max_concurrency(mut self, tasks: usize) -> Self {
-        self.max_concurrency = Some(tasks);
+        self.bounds.get_or_insert_default().max_concurrency = Some(tasks);
         self
     }
 
     /// Lets `signal` stop the run at a step boundary.
     #[must_use]
     pub fn stop_signal(mut self, signal: &StopSignal) -> Self {
-        self.stop_signal = Some(signal.clone());
+        self.bounds.get_or_insert_default().stop_signal = Some(signal.clone());
         self
     }
 

@@ -126,6 +126,9 @@ pub enum GraphError {
         /// Why not.
         reason: String,
     },
+    /// The runtime in which a streamed run went on ended before the run did.
+    #[error("the runtime ended before the run did; run the thread again with Input::Continue")]
+    RuntimeGone,
     /// The checkpointer failed. The run stopped at the step that it could not save.
     #[error("thread `{thread}`: {source}")]
     Checkpoint {
@@ -159,6 +162,7 @@ pub enum ErrorKind {
     InvalidConfig,
     EmptyUpdate,
     Unreadable,
+    RuntimeGone,
     Checkpoint,
 }
 
@@ -181,6 +185,7 @@ impl ErrorKind {
             Self::InvalidConfig => "invalid_config",
             Self::EmptyUpdate => "empty_update",
             Self::Unreadable => "unreadable",
+            Self::RuntimeGone => "runtime_gone",
             Self::Checkpoint => "checkpoint",
         }
     }
@@ -211,6 +216,7 @@ impl GraphError {
             Self::InvalidConfig(_) => ErrorKind::InvalidConfig,
             Self::EmptyUpdate(_) => ErrorKind::EmptyUpdate,
             Self::Unreadable { .. } => ErrorKind::Unreadable,
+            Self::RuntimeGone => ErrorKind::RuntimeGone,
             Self::Checkpoint { .. } => ErrorKind::Checkpoint,
         }
     }

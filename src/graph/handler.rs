@@ -53,7 +53,8 @@ impl Plan<'_> {
                 continue;
             };
             task.writes.clone_from(&status.output);
-            let Some(error) = status.error.as_ref().filter(|_| status.handled) else {
+            let handled = status.handled && !status.finished();
+            let Some(error) = status.error.as_ref().filter(|_| handled) else {
                 continue;
             };
             let failure = FailedNode::new(&task.node, error.clone(), None);

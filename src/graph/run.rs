@@ -1,5 +1,6 @@
 //! A run of a graph: loads the thread, repeats super-steps, saves each one.
 
+mod emit;
 mod start;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -20,6 +21,7 @@ use super::plan::Plan;
 use super::runtime::{RunScope, TaskContext};
 use super::save::{Saver, encode};
 use super::step::run_tasks;
+use super::stream::{Emitter, Event, StreamMode};
 use super::task::{Task, Write};
 use super::task_status::{Pending, read_statuses};
 use crate::checkpoint::{
@@ -31,14 +33,19 @@ pub(super) async fn root(
     graph: &CompiledGraph,
     input: Input,
     config: Config,
+    emitter: Option<Emitter>,
 ) -> Result<RunOutput, GraphError> {
-    let mut run = Run::load(graph, config, None).await?;
+    let mut run = Run::load(graph, config, None, emitter).await?;
     let outcome = run.drive(input).await;
     run.finish(outcome.is_err()).await?;
     let interrupts = match outcome {
         Ok(()) => Vec::new(),
         Err(Stop::Interrupted(interrupts)) => {
-            run.apply_finished()?;
+            run.show_finished().await?;
+            if interrupts.is_empty() {
+                run.emit(StreamMode::Updates, |_| Event::Interrupted(Vec::new()))
+                    .await;
+            }
             interrupts
         }
         Err(Stop::Failed(source)) => return Err(run.failure(source)),
@@ -67,7 +74,7 @@ pub(super) async fn nested(
     task: Arc<TaskContext>,
 ) -> Result<Value, NodeError> {
     let config = task.scope.config.clone();
-    let mut run = Run::load(&graph, config, Some(task)).await?;
+    let mut run = Run::load(&graph, config, Some(task), None).await?;
     let outcome = run.drive(Input::Values(input)).await;
     run.finish(outcome.is_err()).await?;
     match outcome {
@@ -120,9 +127,8 @@ impl Run {
     async fn drive(&mut self, input: Input) -> Result<(), Stop> {
         self.start(input).await?;
         while self.plan().await? {
-            self.check_limits()?;
             run_tasks(self).await?;
-            self.complete_step()?;
+            self.complete_step().await?;
         }
         Ok(())
     }
@@ -132,10 +138,10 @@ impl Run {
         if let Some(saver) = &mut self.saver {
             saver.settle(self.durability).await?;
         }
+        self.plan_tasks().await;
         if self.step > self.last_step {
             return Err(GraphError::RecursionLimit { limit: self.limit }.into());
         }
-        self.tasks = self.next_plan().tasks();
         if self.tasks.is_empty() {
             return Ok(false);
         }
@@ -148,7 +154,14 @@ impl Run {
         if self.stops_at(&self.interrupt_before) {
             return Err(Stop::Interrupted(Vec::new()));
         }
+        self.check_limits()?;
+        self.emit_step_start().await;
         Ok(true)
+    }
+
+    async fn plan_tasks(&mut self) {
+        self.tasks = self.next_plan().tasks();
+        self.emit_checkpoint().await;
     }
 
     /// What the next super-step follows from.
@@ -166,7 +179,8 @@ impl Run {
     }
 
     /// Applies what the tasks wrote and saves the result.
-    fn complete_step(&mut self) -> Result<(), Stop> {
+    async fn complete_step(&mut self) -> Result<(), Stop> {
+        let wrote = self.wrote_state();
         let writes = self.tasks.iter_mut().map(TaskWrites::from).collect();
         let updated = apply_writes(
             &self.graph,
@@ -174,10 +188,16 @@ impl Run {
             &mut self.channels,
             writes,
         )?;
+        if wrote {
+            self.emit_values(&updated).await;
+        }
         self.pending.clear();
         self.replaying = false;
         self.put_checkpoint(Source::Loop, &updated);
         if self.stops_at(&self.interrupt_after) {
+            // The next plan, which would show this checkpoint, is never made.
+            self.plan_tasks().await;
+            self.tasks.clear();
             return Err(Stop::Interrupted(Vec::new()));
         }
         self.resuming = None;
@@ -350,18 +370,22 @@ impl Run {
     }
 
     /// Applies what the finished tasks of an interrupted super-step wrote, to show it.
-    fn apply_finished(&mut self) -> Result<(), GraphError> {
+    async fn show_finished(&mut self) -> Result<(), GraphError> {
         if self.tasks.iter().all(|task| task.writes.is_empty()) {
             return Ok(());
         }
+        let wrote = self.wrote_state();
         let writes = self.tasks.iter_mut().map(TaskWrites::from).collect();
-        apply_writes(
+        let updated = apply_writes(
             &self.graph,
             &mut self.checkpoint,
             &mut self.channels,
             writes,
-        )
-        .map(drop)
+        )?;
+        if wrote {
+            self.emit_values(&updated).await;
+        }
+        Ok(())
     }
 
     fn failure(&self, source: Arc<dyn std::error::Error + Send + Sync>) -> GraphError {

@@ -19,7 +19,7 @@ pub(super) struct Running {
 }
 
 /// What happened next.
-pub(super) enum Event {
+pub(super) enum Progress {
     /// The task at this place has come to its end.
     Finished(usize, Outcome),
     /// The time that they were given is over.
@@ -37,17 +37,17 @@ impl Running {
     }
 
     /// Waits for the next task to end, at most until `deadline`; `None` if none is left.
-    pub(super) async fn next(&mut self, deadline: Option<Instant>) -> Option<Event> {
+    pub(super) async fn next(&mut self, deadline: Option<Instant>) -> Option<Progress> {
         let joined = self.tasks.join_next_with_id();
         let joined = match deadline {
             None => joined.await,
             Some(at) => match tokio::time::timeout_at(at, joined).await {
                 Ok(joined) => joined,
-                Err(_) => return Some(Event::TimeUp),
+                Err(_) => return Some(Progress::TimeUp),
             },
         };
         let (place, outcome) = self.placed(joined?)?;
-        Some(Event::Finished(place, outcome))
+        Some(Progress::Finished(place, outcome))
     }
 
     /// A task that has ended already.

@@ -16,6 +16,7 @@ use super::node_error::{NodeError, Stop};
 use super::replay::Replay;
 use super::scratchpad::Scratchpad;
 use super::slot::Slot;
+use super::stream::{Emitter, Event};
 use super::task::interrupt_id;
 use crate::checkpoint::Checkpointer;
 use crate::store::Store;
@@ -35,9 +36,28 @@ pub(super) struct RunScope {
     pub(super) checkpointer: Option<Arc<dyn Checkpointer>>,
     pub(super) store: Option<Arc<dyn Store>>,
     pub(super) replay: Option<Arc<Replay>>,
+    pub(super) emitter: Option<Arc<Emitter>>,
     /// Answers by interrupt id.
     pub(super) answers: Option<Arc<BTreeMap<String, Value>>>,
     pub(super) limits: Limits,
+}
+
+impl RunScope {
+    pub(super) fn new(mut config: Config, store: Option<Arc<dyn Store>>) -> Self {
+        if let Some(thread) = &config.thread_id {
+            let thread = Value::from(thread.as_str());
+            config.configurable.insert("thread_id".into(), thread);
+        }
+        Self {
+            config,
+            checkpointer: None,
+            store,
+            replay: None,
+            emitter: None,
+            answers: None,
+            limits: Limits::default(),
+        }
+    }
 }
 
 /// One task as its node and its subgraphs see it.
@@ -47,6 +67,9 @@ pub(super) struct TaskContext {
     pub(super) task_id: String,
     pub(super) namespace: String,
     pub(super) scratchpad: Arc<Scratchpad>,
+    /// Where the graph that the task belongs to saves.
+    pub(super) graph_namespace: String,
+    pub(super) step: i64,
     pub(super) remaining_steps: i64,
     /// The checkpoints that the task's super-step starts from, by namespace, this graph's included.
     pub(super) checkpoint_map: BTreeMap<String, String>,
@@ -91,7 +114,7 @@ impl Runtime {
         })
     }
 
-    /// A value that the caller gave with [`Config::with`].
+    /// A value that the caller gave with [`Config::with`], or under `thread_id` the thread.
     pub fn configurable(&self, key: &str) -> Option<&Value> {
         self.task.scope.config.configurable.get(key)
     }
@@ -109,6 +132,16 @@ impl Runtime {
     /// How many super-steps the run may still take, this one included.
     pub fn remaining_steps(&self) -> i64 {
         self.task.remaining_steps
+    }
+
+    /// Says something to whoever watches the run with
+    /// [`StreamMode::Custom`](super::StreamMode::Custom), and waits if he does not keep up. Nobody needs to watch.
+    pub async fn emit(&self, value: impl Into<Value>) {
+        if let Some(emitter) = &self.task.scope.emitter {
+            let event = Event::Custom(value.into());
+            let namespace = &self.task.graph_namespace;
+            emitter.emit(namespace, self.task.step, event).await;
+        }
     }
 
     /// The node that runs.

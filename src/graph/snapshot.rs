@@ -312,7 +312,7 @@ fn show_task(
     }
 }
 
-fn result_of(graph: &Inner, writes: &[Write]) -> Value {
+pub(super) fn result_of(graph: &Inner, writes: &[Write]) -> Value {
     let mut result: Map<String, Value> = Map::new();
     let mut repeated: Map<String, Value> = Map::new();
     let to_state = writes.iter().filter(|(name, _)| graph.state.contains(name));

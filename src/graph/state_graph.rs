@@ -3,14 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::branch::{Branch, IntoTargets};
+use super::branch::{Branch, IntoRouter};
 use super::channel::{Channel, Kind};
-use super::compiled::{CompiledGraph, CompiledNode, Inner};
+use super::compiled::{CompiledGraph, CompiledNode, Drawn, Inner};
 use super::config::Breakpoints;
 use super::error::GraphError;
 use super::names::{self, END, NS_END, NS_SEP, Name, START, TASKS};
 use super::node::{IntoNode, Node};
-use super::state::State;
+
 use crate::checkpoint::{CheckpointIds, Checkpointer};
 use crate::store::Store;
 
@@ -121,12 +121,31 @@ impl StateGraph {
     /// Runs after `from` what `router` says of the state: of the channels with this node's own
     /// writes applied. What it names and is no node of the graph is ignored, with a warning in the log.
     #[must_use]
-    pub fn add_conditional_edges<F, T>(mut self, from: impl Into<String>, router: F) -> Self
+    pub fn add_conditional_edges<M>(
+        mut self,
+        from: impl Into<String>,
+        router: impl IntoRouter<M>,
+    ) -> Self {
+        self.branches.push((from.into(), router.into_router()));
+        self
+    }
+
+    /// [`add_conditional_edges`](Self::add_conditional_edges) that lead to `targets` only ([`END`] may be
+    /// among them): they can be drawn, and a router that chooses anything else has failed.
+    #[must_use]
+    pub fn add_conditional_edges_to<M, I, S>(
+        mut self,
+        from: impl Into<String>,
+        router: impl IntoRouter<M>,
+        targets: I,
+    ) -> Self
     where
-        F: Fn(State) -> T + Send + Sync + 'static,
-        T: IntoTargets,
+        I: IntoIterator<Item = S>,
+        S: Into<String>,
     {
-        self.branches.push((from.into(), Branch::new(router)));
+        let targets = targets.into_iter().map(Into::into).collect();
+        let branch = router.into_router().to(targets);
+        self.branches.push((from.into(), branch));
         self
     }
 
@@ -263,6 +282,10 @@ impl StateGraph {
             checkpointer: self.checkpointer,
             store: self.store,
             ids: CheckpointIds::new(),
+            drawn: Drawn {
+                edges: self.edges.clone(),
+                joins: self.joins.clone(),
+            },
         };
         for (from, to) in self.edges.iter().filter(|(_, to)| to != END) {
             graph.attach_edge(from, names::trigger(to));
@@ -331,8 +354,12 @@ impl StateGraph {
             from.iter().try_for_each(|name| source(name, &what))?;
             target(to, &what)?;
         }
-        for (from, _) in &self.branches {
+        for (from, branch) in &self.branches {
             source(from, "a conditional edge")?;
+            let what = format!("a conditional edge of `{from}`");
+            for to in branch.targets.iter().flat_map(|targets| targets.iter()) {
+                target(to, &what)?;
+            }
         }
         let mut handled = BTreeSet::new();
         for (name, _) in &self.handlers {
@@ -380,6 +407,8 @@ impl std::fmt::Debug for StateGraph {
             .field("nodes", &self.nodes)
             .field("edges", &self.edges)
             .field("joins", &self.joins)
+            .field("branches", &self.branches)
+            .field("handlers", &self.handlers)
             .field("checkpointer", &self.checkpointer)
             .finish_non_exhaustive()
     }

@@ -86,8 +86,16 @@ pub(super) fn read_statuses(pending: &[Pending]) -> BTreeMap<&str, TaskStatus> {
 
 /// A task's error as it is saved.
 pub(super) fn write_error(error: &GraphError) -> Value {
-    let message = error.node_message().unwrap_or_else(|| error.to_string());
-    json!({"kind": error.kind().as_str(), "message": message})
+    let TaskError { kind, message } = show_error(error);
+    json!({"kind": kind, "message": message})
+}
+
+/// A task's error as it is shown.
+pub(super) fn show_error(error: &GraphError) -> TaskError {
+    TaskError {
+        kind: error.kind().as_str().to_owned(),
+        message: error.node_message().unwrap_or_else(|| error.to_string()),
+    }
 }
 
 /// What was saved of a task's error.

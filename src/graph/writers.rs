@@ -14,6 +14,7 @@ use super::error::GraphError;
 use super::names::{self, END, Name, START, TASKS};
 use super::node_error::{NodeError, Stop};
 use super::output::NodeOutput;
+use super::runtime::Runtime;
 use super::state::State;
 use super::task::Write;
 
@@ -23,6 +24,7 @@ pub(super) fn writes_of(
     node: &CompiledNode,
     output: NodeOutput,
     channels: &Channels,
+    runtime: &Runtime,
 ) -> Result<Vec<Write>, NodeError> {
     let mut writes = Vec::new();
     let mut commands = Vec::new();
@@ -41,7 +43,7 @@ pub(super) fn writes_of(
     writes.extend(node.edges.iter().cloned());
     for branch in &node.branches {
         let state = fresh_state(graph, channels, &writes)?;
-        let targets = branch.route(state)?;
+        let targets = branch.route(state, runtime.clone())?;
         writes.extend(targets.iter().filter_map(goto_write));
     }
     Ok(writes)

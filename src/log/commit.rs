@@ -15,6 +15,9 @@ use super::shared::Shared;
 use super::state::{State, Wake};
 use super::{Durability, FrameAddress, LogError, Lsn, MAX_FRAME_BYTES};
 
+/// A task writes at most this much itself.
+const WRITTEN_BY_TASK_MAX: usize = 64 * 1024;
+
 impl<T: Send + 'static> Shared<T> {
     /// Gives a frame its LSN and place and queues it. Gives the frame's first LSN and the one after
     /// its last.
@@ -102,30 +105,37 @@ impl<T: Send + 'static> Shared<T> {
         }
     }
 
-    /// As [`wait`](Self::wait), for a task: the committer thread leads if nobody else does.
+    /// As [`wait`](Self::wait), for a task. If nobody leads, it leads itself where no sync is wanted,
+    /// since a small write to the page cache costs less than waking a thread for it. Else the
+    /// committer thread leads, so that no executor's thread waits for the medium.
     pub(super) fn poll(&self, end: u64, context: &Context<'_>) -> Poll<Result<(), LogError>> {
-        if self.acked.load(Ordering::Acquire) >= end {
-            return Poll::Ready(Ok(()));
+        loop {
+            if self.acked.load(Ordering::Acquire) >= end {
+                return Poll::Ready(Ok(()));
+            }
+            let mut state = self.state.lock();
+            if state.acked >= end {
+                return Poll::Ready(Ok(()));
+            }
+            if let Some(error) = state.poisoned() {
+                return Poll::Ready(Err(error));
+            }
+            if state.can_lead() {
+                if !state.sync_wanted() && state.pending.bytes.len() <= WRITTEN_BY_TASK_MAX {
+                    self.lead(state);
+                    continue;
+                }
+                state.lead_wanted = true;
+                state.committer_asleep = false;
+                self.committer.notify_one();
+            }
+            let waker = Wake::Task(context.waker().clone());
+            let before = state.waiters.insert(end, waker);
+            drop(state);
+            // Not under the lock: it may be the last owner of a task that holds tickets of this log.
+            drop(before);
+            return Poll::Pending;
         }
-        let mut state = self.state.lock();
-        if state.acked >= end {
-            return Poll::Ready(Ok(()));
-        }
-        if let Some(error) = state.poisoned() {
-            return Poll::Ready(Err(error));
-        }
-        let before = state
-            .waiters
-            .insert(end, Wake::Task(context.waker().clone()));
-        if state.can_lead() {
-            state.lead_wanted = true;
-            state.committer_asleep = false;
-            self.committer.notify_one();
-        }
-        drop(state);
-        // Not under the lock: it may be the last owner of a task that holds tickets of this log.
-        drop(before);
-        Poll::Pending
     }
 
     /// Blocks until everything acknowledged so far is durable.
@@ -161,9 +171,9 @@ impl<T: Send + 'static> Shared<T> {
     /// Writes what is pending, syncs if that is wanted, and acknowledges.
     pub(super) fn lead(&self, mut state: MutexGuard<'_, State<T>>) {
         state.leading = true;
+        let sync = state.sync_wanted();
         let batch = state.take_pending();
         let end = state.next_lsn;
-        let sync = batch.sync || state.sync_target > state.durable;
         let segment = Arc::clone(&state.active.segment);
         let offset = state.active.offset - batch.bytes.len() as u64;
         drop(state);

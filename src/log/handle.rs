@@ -14,6 +14,7 @@ use super::background::Background;
 use super::batch::Batch;
 use super::directory::Directory;
 use super::recovery::recover;
+use super::resume::resume;
 use super::segment_table::SegmentTable;
 use super::shared::Shared;
 use super::state::{Active, State};
@@ -71,25 +72,26 @@ impl<T: Send + 'static> Log<T> {
             }
             locked => locked?,
         };
-        let recovered = recover(&directory, options.segment_bytes, replay)?;
+        let judged = recover(&directory, replay)?;
+        let resumed = resume(&directory, options.segment_bytes, judged)?;
 
-        let segment = Arc::new(recovered.active);
+        let segment = Arc::new(resumed.active);
         let active = Active::new(
             Arc::clone(&segment),
-            recovered.offset,
-            recovered.prepared,
+            resumed.offset,
+            resumed.prepared,
             options.segment_bytes,
         );
-        let segments = SegmentTable::new(directory.clone(), recovered.sealed);
+        let segments = SegmentTable::new(directory.clone(), resumed.sealed);
         let segment_count = segments.len() + 1;
         segments.insert(segment);
-        let next_lsn = recovered.next_lsn;
+        let next_lsn = resumed.next_lsn;
         let state = State {
             next_lsn,
             acked: next_lsn,
             durable: next_lsn,
-            watermark: recovered.superblock.current().watermark,
-            sealed_bytes: recovered.bytes - recovered.offset,
+            watermark: resumed.superblock.current().watermark,
+            sealed_bytes: resumed.sealed_bytes,
             active,
             pending: Batch::default(),
             spare: Batch::default(),
@@ -116,7 +118,7 @@ impl<T: Send + 'static> Log<T> {
                 options,
                 sink,
                 segments,
-                superblock: Mutex::new(recovered.superblock),
+                superblock: Mutex::new(resumed.superblock),
                 acked: AtomicU64::new(next_lsn),
                 failed: AtomicBool::new(false),
                 state: Mutex::new(state),
@@ -129,7 +131,7 @@ impl<T: Send + 'static> Log<T> {
             lock: Some(lock),
         };
         log.background.start(&log.shared)?;
-        Ok((log, recovered.report))
+        Ok((log, resumed.report))
     }
 
     /// Queues a frame of `records` records and gives it the next LSNs. `note` goes to the sink with

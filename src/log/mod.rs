@@ -20,6 +20,7 @@ mod options;
 mod parker;
 mod recovery;
 mod report;
+mod resume;
 mod scan;
 mod segment;
 mod segment_header;

@@ -1,51 +1,46 @@
-//! Recovery: what a log directory holds, what of it counts, and where writing goes on.
+//! Recovery: what a log directory holds, and what of it counts.
 //!
-//! The rule and why it is safe: `docs/format.md`. Nothing is changed on the medium before the
-//! whole log has been read and judged.
+//! The rule and why it is safe: `docs/format.md`. Nothing that is there is changed here; writing
+//! goes on in [`resume`](super::resume).
 
 use std::sync::Arc;
 
 use super::directory::Directory;
 use super::frame::FrameHeader;
-use super::report::{RecoveryReport, TornTail};
+use super::report::TornTail;
 use super::scan::{Found, SegmentScan};
 use super::segment::Segment;
 use super::segment_header::{SEGMENT_HEADER_BYTES, SegmentHeader};
-use super::space;
 use super::superblock_file::SuperblockFile;
 use super::{FrameAddress, LogError, Lsn, Replay, SegmentId};
-use crate::vfs::{OpenMode, VfsFile};
+use crate::vfs::OpenMode;
 
-/// A log that can be written to.
-pub(super) struct Recovered {
+/// A log that was read to its end and found whole.
+pub(super) struct Judged {
     pub(super) superblock: SuperblockFile,
     /// The sealed segments and their salts.
     pub(super) sealed: Vec<(SegmentId, u64)>,
-    pub(super) active: Segment,
-    /// Where the next frame goes in the active segment.
-    pub(super) offset: u64,
-    /// Up to where the active segment has space.
-    pub(super) prepared: u64,
+    /// The sealed segments' length.
+    pub(super) sealed_bytes: u64,
+    /// The newest segment. There is none in a log whose creation was interrupted.
+    pub(super) end: Option<LogEnd>,
     pub(super) next_lsn: u64,
-    /// The length of all segments together.
-    pub(super) bytes: u64,
-    pub(super) report: RecoveryReport,
+    pub(super) frames: u64,
 }
 
 /// How the newest segment ends.
-struct LogEnd {
-    segment: Segment,
+pub(super) struct LogEnd {
+    pub(super) segment: Segment,
     /// Where its last valid frame ends.
-    offset: u64,
+    pub(super) offset: u64,
     /// Where the first frame begins that the superblock does not know to be durable.
-    unproven: u64,
-    file_len: u64,
-    torn: Option<TornTail>,
+    pub(super) unproven: u64,
+    pub(super) file_len: u64,
+    pub(super) torn: Option<TornTail>,
 }
 
 struct Recovery<'a> {
     directory: &'a Directory,
-    segment_bytes: u64,
     superblock: SuperblockFile,
     replay: &'a mut Replay<'a>,
     next_lsn: u64,
@@ -53,12 +48,11 @@ struct Recovery<'a> {
     bytes: u64,
 }
 
-/// Opens the log in `directory`, which is locked, or makes one.
+/// Reads the log in `directory`, which is locked. If there is none, makes its superblock.
 pub(super) fn recover<'a>(
     directory: &'a Directory,
-    segment_bytes: u64,
     replay: &'a mut Replay<'a>,
-) -> Result<Recovered, LogError> {
+) -> Result<Judged, LogError> {
     let root = directory.root();
     let io = |action, error| LogError::io(action, root, error);
     directory
@@ -90,7 +84,6 @@ pub(super) fn recover<'a>(
     }
     Recovery {
         directory,
-        segment_bytes,
         superblock,
         replay,
         next_lsn: Lsn::FIRST.get(),
@@ -101,8 +94,7 @@ pub(super) fn recover<'a>(
 }
 
 impl Recovery<'_> {
-    fn run(mut self) -> Result<Recovered, LogError> {
-        let known = *self.superblock.current();
+    fn run(mut self) -> Result<Judged, LogError> {
         let segments = self.directory.segments()?;
         if !segments.is_empty() {
             self.directory.sync_log()?;
@@ -117,39 +109,14 @@ impl Recovery<'_> {
                 None => end = Some(self.newest(*id)?),
             }
         }
-
-        // Everything is judged. From here on the medium is changed.
-        let mut report = RecoveryReport {
-            created: known.newest_segment == 0 && self.frames == 0,
-            clean: false,
+        Ok(Judged {
+            superblock: self.superblock,
+            sealed,
+            sealed_bytes: self.bytes,
+            end,
+            next_lsn: self.next_lsn,
             frames: self.frames,
-            next_lsn: Lsn::new(self.next_lsn),
-            torn_tail: end.as_ref().and_then(|end| end.torn),
-            damaged_superblock_slot: self.superblock.damaged_slot(),
-        };
-        self.directory.remove_temporaries()?;
-        if let Some(end) = &end
-            && known.clean
-            && known.watermark == self.next_lsn
-            && end.offset == end.file_len
-        {
-            self.superblock
-                .update(|superblock| superblock.clean = false)?;
-            report.clean = true;
-        }
-        match end {
-            Some(end) if report.clean => Ok(Recovered {
-                sealed,
-                offset: end.offset,
-                prepared: end.offset,
-                active: end.segment,
-                next_lsn: self.next_lsn,
-                bytes: self.bytes + end.offset,
-                superblock: self.superblock,
-                report,
-            }),
-            end => self.go_on_in_new_segment(sealed, end, report),
-        }
+        })
     }
 
     /// The segments must begin with the first record and reach the newest one there ever was.
@@ -306,64 +273,4 @@ impl Recovery<'_> {
         self.frames += 1;
         Ok(())
     }
-
-    /// Goes on in a segment with a salt of its own, so that nothing beyond the cut comes back.
-    fn go_on_in_new_segment(
-        mut self,
-        mut sealed: Vec<(SegmentId, u64)>,
-        end: Option<LogEnd>,
-        report: RecoveryReport,
-    ) -> Result<Recovered, LogError> {
-        let base = self.next_lsn;
-        let id = SegmentId::new(Lsn::new(base));
-        if let Some(end) = &end {
-            rewrite(end.segment.file.as_ref(), end.unproven, end.offset)
-                .map_err(|error| LogError::io("rewrite", &end.segment.path, error))?;
-        }
-        let end = end.filter(|end| end.segment.id != id);
-        let prepared = space::first_step(self.bytes, self.segment_bytes);
-        let database = self.superblock.current().database;
-        let active = self.directory.create_segment(database, id, prepared)?;
-        if let Some(end) = end {
-            let file = &end.segment.file;
-            file.set_len(end.offset)
-                .and_then(|()| file.sync_all())
-                .map_err(|error| LogError::io("trim", &end.segment.path, error))?;
-            self.bytes += end.offset;
-            sealed.push((end.segment.id, end.segment.salt));
-        }
-        self.superblock.update(|superblock| {
-            superblock.clean = false;
-            superblock.watermark = base;
-            superblock.newest_segment = base;
-        })?;
-        Ok(Recovered {
-            superblock: self.superblock,
-            sealed,
-            active,
-            offset: SEGMENT_HEADER_BYTES,
-            prepared,
-            next_lsn: base,
-            bytes: self.bytes + SEGMENT_HEADER_BYTES,
-            report,
-        })
-    }
-}
-
-/// Writes bytes again that are there already and makes them durable. If a sync had failed before,
-/// the system may hold them in memory only and believe that they are on the medium.
-fn rewrite(file: &dyn VfsFile, from: u64, to: u64) -> std::io::Result<()> {
-    if from == to {
-        return Ok(());
-    }
-    let mut chunk = Vec::new();
-    let mut at = from;
-    while at < to {
-        let length = (to - at).min(1024 * 1024);
-        chunk.resize(usize::try_from(length).unwrap_or_default(), 0);
-        file.read_exact_at(&mut chunk, at)?;
-        file.write_all_at(&chunk, at)?;
-        at += length;
-    }
-    file.sync_data()
 }

@@ -95,6 +95,11 @@ impl<T> State<T> {
         !self.leading && !self.exclusive && self.poison.is_none()
     }
 
+    /// Whether whoever writes what is pending is to sync it.
+    pub(super) fn sync_wanted(&self) -> bool {
+        self.pending.sync || self.sync_target > self.durable
+    }
+
     pub(super) fn poisoned(&self) -> Option<LogError> {
         self.poison.as_ref().map(|cause| LogError::Poisoned {
             cause: Arc::clone(cause),

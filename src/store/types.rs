@@ -1,5 +1,6 @@
 //! The [`Store`] trait and what goes in and out of it.
 
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use futures::future::BoxFuture;
@@ -134,4 +135,42 @@ pub trait Store: Send + Sync + 'static {
         &self,
         query: ListNamespaces,
     ) -> BoxFuture<'_, Result<Vec<Vec<String>>, StoreError>>;
+}
+
+impl<S: Store + ?Sized> Store for Arc<S> {
+    fn put<'a>(
+        &'a self,
+        namespace: &'a [&'a str],
+        key: &'a str,
+        value: Value,
+    ) -> BoxFuture<'a, Result<(), StoreError>> {
+        (**self).put(namespace, key, value)
+    }
+
+    fn get<'a>(
+        &'a self,
+        namespace: &'a [&'a str],
+        key: &'a str,
+    ) -> BoxFuture<'a, Result<Option<Item>, StoreError>> {
+        (**self).get(namespace, key)
+    }
+
+    fn delete<'a>(
+        &'a self,
+        namespace: &'a [&'a str],
+        key: &'a str,
+    ) -> BoxFuture<'a, Result<(), StoreError>> {
+        (**self).delete(namespace, key)
+    }
+
+    fn search(&self, search: Search) -> BoxFuture<'_, Result<Vec<Item>, StoreError>> {
+        (**self).search(search)
+    }
+
+    fn list_namespaces(
+        &self,
+        query: ListNamespaces,
+    ) -> BoxFuture<'_, Result<Vec<Vec<String>>, StoreError>> {
+        (**self).list_namespaces(query)
+    }
 }

@@ -1,7 +1,13 @@
 //! Mistakes in a graph are found when it is compiled, and named.
 
+use std::sync::Arc;
+
 use serde_json::{Value, json};
-use stepwell::graph::{Channel, Config, END, ErrorKind, GraphError, START, State, StateGraph};
+use stepwell::checkpoint::{Checkpointer, MemorySaver};
+use stepwell::graph::{
+    Channel, Config, END, ErrorKind, GraphError, NodeError, Runtime, START, State, StateGraph,
+};
+use stepwell::store::{MemoryStore, Store};
 
 async fn noop(_: State) {}
 
@@ -128,4 +134,23 @@ fn an_error_handler_of_an_unknown_node_or_a_second_one_is_named() {
         .add_error_handler("a", noop)
         .add_error_handler("a", noop);
     assert!(message_of(twice).contains("two error handlers"));
+}
+
+#[tokio::test]
+async fn a_graph_takes_shared_checkpointers_and_stores() {
+    let saver: Arc<dyn Checkpointer> = Arc::new(MemorySaver::new());
+    let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
+    let graph = StateGraph::new()
+        .add_node("a", |_: State, runtime: Runtime| async move {
+            runtime.store()?.put(&["n"], "k", json!(1)).await?;
+            Ok::<_, NodeError>(())
+        })
+        .add_edge(START, "a")
+        .with_checkpointer(Arc::clone(&saver))
+        .with_store(Arc::clone(&store))
+        .compile()
+        .unwrap();
+    graph.invoke(json!({}), &Config::thread("t")).await.unwrap();
+    assert!(saver.get("t", "", None).await.unwrap().is_some());
+    assert!(store.get(&["n"], "k").await.unwrap().is_some());
 }

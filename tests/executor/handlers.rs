@@ -7,8 +7,8 @@ use std::time::Duration;
 use serde_json::json;
 use stepwell::checkpoint::{Checkpointer, ListQuery, MemorySaver};
 use stepwell::graph::{
-    Channel, Command, Config, END, Input, Node, NodeError, NodeResult, RetryPolicy, Runtime, START,
-    State, StateGraph,
+    Channel, Command, Config, END, Event, Input, Node, NodeError, NodeResult, RetryPolicy, Runtime,
+    START, State, StateGraph, StreamMode, StreamOptions,
 };
 
 type Runs = Arc<AtomicUsize>;
@@ -214,4 +214,37 @@ async fn what_is_saved_is_what_langgraph_saves() {
         ("log", handler),
     ];
     assert_eq!(kept, expected);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_shows_the_failed_task_and_the_one_that_handles_it() {
+    let graph = failing(&Runs::default())
+        .add_error_handler("a", |_: State| async {
+            Command::new().update(json!({"log": ["h"]})).goto(END)
+        })
+        .compile()
+        .unwrap();
+    let mut events = graph.stream(
+        json!({}),
+        &Config::new(),
+        StreamOptions::new([StreamMode::Tasks]),
+    );
+    let mut seen = Vec::new();
+    while let Some(event) = futures::StreamExt::next(&mut events).await {
+        match event.unwrap().event {
+            Event::TaskStarted { name, .. } => seen.push(format!("{name} started")),
+            Event::TaskEnded { name, error, .. } => {
+                let how = error.map_or("ended", |_| "failed");
+                seen.push(format!("{name} {how}"));
+            }
+            other => seen.push(format!("{other:?}")),
+        }
+    }
+    let expected = [
+        "a started",
+        "a failed",
+        "__error_handler__a started",
+        "__error_handler__a ended",
+    ];
+    assert_eq!(seen, expected);
 }

@@ -3,6 +3,8 @@
 mod building;
 #[cfg(test)]
 mod concurrency;
+#[cfg(test)]
+mod drawing;
 mod failing;
 #[cfg(test)]
 mod handlers;
@@ -11,3 +13,4 @@ mod layers;
 mod saving;
 #[cfg(test)]
 mod stopping;
+mod streaming;

@@ -336,3 +336,61 @@ fn a_failing_replay_fails_the_open_and_names_the_frame() {
     );
     assert_eq!(all_files(dir.path()), before);
 }
+
+#[test]
+fn nobody_hangs_when_everything_happens_at_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let told = Arc::new(Told::default());
+    let (fs, faults) = crate::faults::FaultyFs::new();
+    faults
+        .skip_syncs
+        .store(true, std::sync::atomic::Ordering::Relaxed);
+    let options = LogOptions {
+        segment_bytes: 4096,
+        durability: Durability::Interval(Duration::from_millis(1)),
+    };
+    let (log, _, _) = open_with(fs.clone(), dir.path(), options, told.clone()).unwrap();
+    std::thread::scope(|scope| {
+        for thread in 0..12_u64 {
+            let (log, faults) = (&log, &faults);
+            scope.spawn(move || {
+                for number in 0..400 {
+                    if thread == 0 {
+                        // The disk is full now and then.
+                        let full = number % 10 == 9;
+                        faults
+                            .full
+                            .store(full, std::sync::atomic::Ordering::Relaxed);
+                    }
+                    let durability = (number % 4 == 0).then_some(Durability::Sync);
+                    match log.submit(1, &payload(number), (), durability) {
+                        Ok(ticket) => match (thread + number) % 4 {
+                            0 => drop(block_on(ticket).unwrap()),
+                            1 => drop(ticket),
+                            _ => drop(ticket.wait().unwrap()),
+                        },
+                        Err(LogError::OutOfSpace { .. }) => std::thread::yield_now(),
+                        Err(error) => panic!("{error}"),
+                    }
+                    if number % 100 == 99 {
+                        log.sync().unwrap();
+                    }
+                }
+                if thread == 0 {
+                    faults
+                        .full
+                        .store(false, std::sync::atomic::Ordering::Relaxed);
+                }
+            });
+        }
+    });
+    let end = log.next_lsn();
+    log.close().unwrap();
+    assert_eq!(told.0.lock().last().unwrap().end(), end);
+    let (_log, report, frames) = open_with(fs, dir.path(), options, Arc::new(())).unwrap();
+    assert!(report.clean);
+    assert_eq!(
+        frames.iter().map(|(at, _)| *at).collect::<Vec<_>>(),
+        *told.0.lock()
+    );
+}

@@ -12,6 +12,7 @@ use crate::compare::first_difference;
 use crate::node::Counters;
 use crate::scenario::{Op, Scenario};
 use crate::show::Show;
+use crate::streams::normalise;
 
 /// What a scenario refers to by name.
 #[derive(Clone, Debug)]
@@ -130,6 +131,12 @@ pub(crate) async fn run(scenario: &Scenario, backend: Backend) -> Outcome {
     }
     for (at, (op, expected)) in scenario.ops.iter().zip(&scenario.expect.ops).enumerate() {
         let difference = match harness.step(op).await {
+            Ok(mut got) if op.op == "stream" => {
+                let mut expected = expected.clone();
+                normalise(&mut expected, op.unordered);
+                normalise(&mut got, op.unordered);
+                first_difference(&expected, &got)
+            }
             Ok(got) => first_difference(expected, &got),
             Err(wrong) => Some(wrong),
         };

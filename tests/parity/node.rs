@@ -142,7 +142,7 @@ impl Execution<'_> {
                 let output = self.runtime.call(subgraph, input).await?;
                 self.assign(into.as_deref(), output);
             }
-            Act::Emit {} => {}
+            Act::Emit { value } => self.runtime.emit(self.value(value)?).await,
             Act::Sleep { ms } => tokio::time::sleep(Duration::from_millis(*ms)).await,
             Act::Return { raw } => {
                 return Ok(Some(match self.value(raw)? {

@@ -25,7 +25,7 @@ impl Harness<'_> {
     pub(crate) async fn operate(&mut self, op: &Op) -> Answer {
         match op.op.as_str() {
             "invoke" => self.invoke(op).await,
-            "stream" => Err("`stream` is not supported yet".into()),
+            "stream" => self.stream(op).await,
             "get_state" => self.get_state(op).await,
             "history" => self.history(op).await,
             "update_state" => {
@@ -142,7 +142,7 @@ fn update_of(values: &Value, as_node: Option<&str>) -> StateUpdate {
     }
 }
 
-fn run_config(op: &Op, mut config: Config) -> Result<Config, String> {
+pub(crate) fn run_config(op: &Op, mut config: Config) -> Result<Config, String> {
     if let Some(limit) = op.recursion_limit {
         config = config.recursion_limit(u32::try_from(limit).unwrap_or_default());
     }
@@ -163,7 +163,11 @@ fn run_config(op: &Op, mut config: Config) -> Result<Config, String> {
     Ok(config)
 }
 
-async fn input_of(input: &Value, graph: &CompiledGraph, config: &Config) -> Result<Input, Stopped> {
+pub(crate) async fn input_of(
+    input: &Value,
+    graph: &CompiledGraph,
+    config: &Config,
+) -> Result<Input, Stopped> {
     if let Some(answer) = input.get("$resume") {
         return Ok(Command::resume(answer.clone()).into());
     }

@@ -89,8 +89,8 @@ impl std::fmt::Display for Report {
     }
 }
 
-/// Runs every scenario in `directory` on every backend. If the list of expected failures is `complete` for the
-/// directory, all of its names must be there.
+/// Runs every scenario in `directory` on every backend. If the list of expected failures is
+/// `complete` for the directory, all of its names must be there.
 pub(crate) async fn run_all(
     directory: &Path,
     expected: &[ExpectedFailure],

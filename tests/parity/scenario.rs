@@ -128,7 +128,9 @@ pub(crate) enum Act {
         filter: Option<Value>,
         into: String,
     },
-    Emit {},
+    Emit {
+        value: Value,
+    },
     Sleep {
         ms: u64,
     },
@@ -176,6 +178,8 @@ pub(crate) struct Op {
     pub(crate) interrupt_before: Option<OneOrMany<String>>,
     pub(crate) interrupt_after: Option<OneOrMany<String>>,
     pub(crate) subgraphs: bool,
+    pub(crate) modes: Vec<String>,
+    pub(crate) unordered: bool,
     pub(crate) limit: Option<usize>,
     pub(crate) offset: Option<usize>,
     pub(crate) before: Option<Vec<Value>>,

@@ -142,7 +142,7 @@ pub(crate) async fn list(
 }
 
 /// A task's result, overwrites shown as `{"$overwrite": value}`.
-fn result_of(result: &Value) -> Value {
+pub(crate) fn result_of(result: &Value) -> Value {
     let Value::Object(channels) = result else {
         return result.clone();
     };

@@ -46,8 +46,8 @@ fn write(value: &Value, text: &mut String) {
     }
 }
 
-/// The shortest digits that read back as `number`, with an exponent of at least two digits from 1e16
-/// and below 1e-4.
+/// The shortest digits that read back as `number`, with an exponent of at least two digits from
+/// 1e16 and below 1e-4.
 fn float(number: f64) -> String {
     let scientific = format!("{number:e}");
     let Some((digits, exponent)) = scientific.split_once('e') else {

@@ -21,6 +21,7 @@ use crate::graph::replay::Replay;
 use crate::graph::runtime::{RunScope, TaskContext};
 use crate::graph::save::Saver;
 use crate::graph::state_graph::CheckpointerMode;
+use crate::graph::stream::{Emitter, Event, StreamMode};
 use crate::graph::task::Write;
 use crate::graph::task_status::Pending;
 use crate::graph::writers::goto_write;
@@ -31,6 +32,7 @@ impl Run {
         graph: &CompiledGraph,
         config: Config,
         parent: Option<Arc<TaskContext>>,
+        emitter: Option<Emitter>,
     ) -> Result<Self, GraphError> {
         let graph = Arc::clone(&graph.inner);
         let limit = recursion_limit(&config)?;
@@ -52,19 +54,16 @@ impl Run {
             Some(task) => task.scope.limits.clone(),
             None => Limits::of(&config)?,
         };
-        let mut scope = RunScope {
-            limits,
-            checkpointer: None,
-            store: graph.store.clone(),
-            replay: None,
-            answers: None,
-            config,
-        };
+        let mut scope = RunScope::new(config, graph.store.clone());
+        scope.emitter = emitter.map(Arc::new);
+        scope.limits = limits;
         if let Some(task) = &parent {
             scope.checkpointer.clone_from(&task.scope.checkpointer);
             scope.store = task.scope.store.clone().or(scope.store);
             scope.replay.clone_from(&task.scope.replay);
             scope.answers.clone_from(&task.scope.answers);
+            let emitter = task.scope.emitter.as_ref();
+            scope.emitter = emitter.filter(|e| e.covers_subgraphs()).cloned();
         }
         scope.checkpointer = checkpointer.or(scope.checkpointer);
         let resuming = parent
@@ -178,6 +177,11 @@ impl Run {
                 let updated = updated.map(|name| name.as_str().into()).collect();
                 self.put_checkpoint(Source::Fork, &updated);
             }
+            self.emit(StreamMode::Values, |run| Event::Values {
+                values: run.channels.to_object(&run.graph.state),
+                interrupts: Vec::new(),
+            })
+            .await;
         } else {
             let Some(values) = input_values(input) else {
                 return Err(GraphError::EmptyInput {

@@ -1,0 +1,43 @@
+//! Opening databases that are there, and none that are not.
+
+use std::path::Path;
+
+use stepwell::db::Db;
+
+use crate::failure::{Doing, Failure};
+
+/// Opens the database at `path`. If there is none it fails and makes nothing.
+pub(crate) fn open(path: &Path) -> Result<Db, Failure> {
+    if !path.exists() {
+        return Err(Failure::new(format!(
+            "there is no database at `{}`; `stepwell demo` makes one",
+            path.display()
+        )));
+    }
+    if !is_database(path) {
+        return Err(Failure::new(format!(
+            "`{}` is not a Stepwell database; name its directory with --db",
+            path.display()
+        )));
+    }
+    Ok(Db::open(path)?)
+}
+
+/// Fails unless a database can be opened or made at `path` without getting among other files.
+pub(crate) fn check_free(path: &Path) -> Result<(), Failure> {
+    if !path.exists() || is_database(path) {
+        return Ok(());
+    }
+    let is_empty = path.is_dir() && path.read_dir().doing("list", path)?.next().is_none();
+    if is_empty {
+        return Ok(());
+    }
+    Err(Failure::new(format!(
+        "`{}` is there and is not a Stepwell database; choose another place with --db",
+        path.display()
+    )))
+}
+
+fn is_database(path: &Path) -> bool {
+    path.join("SUPERBLOCK").is_file() || path.join("log").is_dir()
+}

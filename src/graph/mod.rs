@@ -65,6 +65,7 @@ mod save;
 mod scratchpad;
 mod slot;
 mod snapshot;
+mod spans;
 mod state;
 mod state_graph;
 mod step;

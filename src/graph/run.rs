@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde_json::Value;
+use tracing::Instrument;
 
 use super::apply::{TaskWrites, apply_writes};
 use super::channels::Channels;
@@ -20,6 +21,7 @@ use super::node_error::{NodeError, Stop};
 use super::plan::Plan;
 use super::runtime::{RunScope, TaskContext};
 use super::save::{Saver, encode};
+use super::spans;
 use super::step::run_tasks;
 use super::stream::{Emitter, Event, StreamMode};
 use super::task::{Task, Write};
@@ -36,8 +38,9 @@ pub(super) async fn root(
     emitter: Option<Emitter>,
 ) -> Result<RunOutput, GraphError> {
     let mut run = Run::load(graph, config, None, emitter).await?;
-    let outcome = run.drive(input).await;
-    run.finish(outcome.is_err()).await?;
+    let span = spans::run(&run);
+    let outcome = run.drive(input).instrument(span.clone()).await;
+    run.finish(outcome.is_err()).instrument(span).await?;
     let interrupts = match outcome {
         Ok(()) => Vec::new(),
         Err(Stop::Interrupted(interrupts)) => {
@@ -75,8 +78,12 @@ pub(super) async fn nested(
 ) -> Result<Value, NodeError> {
     let config = task.scope.config.clone();
     let mut run = Run::load(&graph, config, Some(task), None).await?;
-    let outcome = run.drive(Input::Values(input)).await;
-    run.finish(outcome.is_err()).await?;
+    let span = spans::run(&run);
+    let outcome = run
+        .drive(Input::Values(input))
+        .instrument(span.clone())
+        .await;
+    run.finish(outcome.is_err()).instrument(span).await?;
     match outcome {
         Ok(()) => Ok(run.channels.to_object(&run.graph.output)),
         Err(Stop::Failed(source)) => Err(run.failure(source).into()),
@@ -127,7 +134,8 @@ impl Run {
     async fn drive(&mut self, input: Input) -> Result<(), Stop> {
         self.start(input).await?;
         while self.plan().await? {
-            run_tasks(self).await?;
+            let span = spans::step(self);
+            run_tasks(self).instrument(span).await?;
             self.complete_step().await?;
         }
         Ok(())

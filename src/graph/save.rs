@@ -6,9 +6,11 @@ use std::sync::Arc;
 
 use futures::FutureExt;
 use serde_json::Value;
+use tracing::Instrument;
 
 use super::config::Durability;
 use super::error::GraphError;
+use super::spans;
 use super::task::Write;
 use crate::checkpoint::{
     CheckpointError, CheckpointTuple, Checkpointer, ListQuery, PutCheckpoint, PutWrites,
@@ -122,6 +124,11 @@ impl Saver {
 
     /// Waits until everything that was submitted is acknowledged.
     pub(super) async fn flush(&mut self) -> Result<(), GraphError> {
+        let span = spans::commit(self.backlog.len());
+        self.wait_for_all().instrument(span).await
+    }
+
+    async fn wait_for_all(&mut self) -> Result<(), GraphError> {
         let mut first_failure = None;
         while let Some(commit) = self.backlog.pop_front() {
             if let Err(error) = commit.await {

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use serde_json::Value;
+use tracing::Instrument;
 
 use super::channels::Channels;
 use super::error::GraphError;
@@ -13,6 +14,7 @@ use super::names::{ERROR, INTERRUPT, NO_WRITES, RESUME, is_control};
 use super::node_error::{NodeError, Stop};
 use super::run::Run;
 use super::running::{Outcome, Progress, Running};
+use super::spans;
 use super::stops::Stops;
 use super::task_run::TaskRun;
 use super::task_status::write_error;
@@ -71,7 +73,8 @@ fn start(run: &Run, place: usize, channels: &Arc<Channels>, running: &mut Runnin
     if let Some(task) = run.tasks.get(place)
         && task.writes.is_empty()
     {
-        running.start(place, TaskRun::of(run, task, Arc::clone(channels)).run());
+        let work = TaskRun::of(run, task, Arc::clone(channels)).run();
+        running.start(place, work.instrument(spans::task(task)));
     }
 }
 

@@ -14,3 +14,5 @@ mod saving;
 #[cfg(test)]
 mod stopping;
 mod streaming;
+#[cfg(test)]
+mod spans;

@@ -16,13 +16,16 @@ pub mod db;
 mod encoded;
 pub mod graph;
 mod index;
+mod item_change;
 pub mod log;
 pub mod store;
+mod time;
 mod version;
 pub mod vfs;
 
 pub use commit::Commit;
 pub use encoded::Encoded;
+pub use item_change::ItemChange;
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

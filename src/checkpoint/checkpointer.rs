@@ -8,7 +8,8 @@ use futures::stream::BoxStream;
 use serde_json::{Map, Value};
 
 use crate::checkpoint::{ChannelVersion, Checkpoint, CheckpointError, CheckpointTuple, Metadata};
-use crate::{Commit, Encoded};
+use crate::db::Db;
+use crate::{Commit, Encoded, ItemChange};
 
 /// Checkpoints as [`Checkpointer::list`] yields them: lazily, newest first.
 pub type CheckpointStream = BoxStream<'static, Result<CheckpointTuple, CheckpointError>>;
@@ -40,6 +41,27 @@ pub trait Checkpointer: Send + Sync + 'static {
 
     /// Saves a checkpoint. A checkpoint with the same id is replaced; its pending writes stay.
     fn put(&self, put: PutCheckpoint) -> Commit<CheckpointError>;
+
+    /// Saves a checkpoint together with changes of the store in the same [`database`](Self::database):
+    /// after a crash either all of it is there or nothing. A refused checkpoint refuses the changes.
+    ///
+    /// A checkpointer that is not a database's refuses every change.
+    fn put_with_items(
+        &self,
+        put: PutCheckpoint,
+        items: Vec<ItemChange>,
+    ) -> Commit<CheckpointError> {
+        if items.is_empty() {
+            self.put(put)
+        } else {
+            Commit::ready(Err(CheckpointError::NoItems { thread: put.thread }))
+        }
+    }
+
+    /// The database that keeps the checkpoints, if it is one.
+    fn database(&self) -> Option<&Db> {
+        None
+    }
 
     /// Saves what a task has written. The checkpoint may come later, or have a successor already.
     ///
@@ -131,6 +153,18 @@ impl<C: Checkpointer + ?Sized> Checkpointer for Arc<C> {
 
     fn put(&self, put: PutCheckpoint) -> Commit<CheckpointError> {
         (**self).put(put)
+    }
+
+    fn put_with_items(
+        &self,
+        put: PutCheckpoint,
+        items: Vec<ItemChange>,
+    ) -> Commit<CheckpointError> {
+        (**self).put_with_items(put, items)
+    }
+
+    fn database(&self) -> Option<&Db> {
+        (**self).database()
     }
 
     fn put_writes(&self, writes: PutWrites) -> Commit<CheckpointError> {

@@ -14,6 +14,15 @@ pub enum CheckpointError {
         /// The checkpoint that the write belongs to or follows.
         checkpoint: String,
     },
+    /// Changes of a store were to be committed with a checkpoint, and this checkpointer keeps no store.
+    #[error(
+        "thread `{thread}`: this checkpointer cannot commit items of a store with a checkpoint; \
+         use the checkpointer and the store of one database"
+    )]
+    NoItems {
+        /// The thread of the checkpoint.
+        thread: String,
+    },
     /// The database failed or refused.
     #[error(transparent)]
     Db(#[from] crate::db::DbError),

@@ -22,6 +22,7 @@ use crate::codec::{CheckpointPut, Record, ThreadDeleted};
 use crate::commit::Helping;
 use crate::db::{Db, DbError, Durability, Index, Place, Reader, Submitted};
 use crate::index::{Found, Refused};
+use crate::item_change::ItemChange;
 use crate::{Commit, Encoded};
 
 /// A [`Checkpointer`] that keeps everything in a database. Clones share the database.
@@ -57,10 +58,10 @@ impl DbSaver {
 
     fn submit(
         &self,
-        record: Record<Encoded>,
-        what: impl FnOnce() -> String,
+        records: Vec<Record<Encoded>>,
+        what: impl Fn() -> String,
     ) -> Commit<CheckpointError> {
-        match self.db.submit(record, self.durability, what) {
+        match self.db.submit(records, self.durability, what) {
             Ok(submitted) => Commit::helping(Saving { submitted }),
             Err(error) => Commit::ready(Err(error.into())),
         }
@@ -119,13 +120,28 @@ impl Checkpointer for DbSaver {
     }
 
     fn put(&self, put: PutCheckpoint) -> Commit<CheckpointError> {
+        self.put_with_items(put, Vec::new())
+    }
+
+    fn put_with_items(
+        &self,
+        put: PutCheckpoint,
+        items: Vec<ItemChange>,
+    ) -> Commit<CheckpointError> {
         let what = format!(
             "checkpoint `{}` of thread `{}`",
             put.checkpoint.id, put.thread
         );
         let mut record = checkpoint_record(put);
         self.leave_out_what_is_known(&mut record);
-        self.submit(Record::CheckpointPut(record), || what)
+        let records = std::iter::once(Record::CheckpointPut(record))
+            .chain(items.into_iter().map(ItemChange::into_record))
+            .collect();
+        self.submit(records, || what.clone())
+    }
+
+    fn database(&self) -> Option<&Db> {
+        Some(&self.db)
     }
 
     fn put_writes(&self, writes: PutWrites) -> Commit<CheckpointError> {
@@ -133,7 +149,9 @@ impl Checkpointer for DbSaver {
             "the writes of task `{}` to checkpoint `{}` of thread `{}`",
             writes.task_id, writes.checkpoint_id, writes.thread
         );
-        self.submit(Record::WritesPut(writes_record(writes)), || what)
+        self.submit(vec![Record::WritesPut(writes_record(writes))], || {
+            what.clone()
+        })
     }
 
     fn delete_thread(&self, thread: &str) -> Commit<CheckpointError> {
@@ -144,7 +162,7 @@ impl Checkpointer for DbSaver {
             thread: thread.to_owned(),
             cutoff,
         };
-        self.submit(Record::ThreadDeleted(deleted), || {
+        self.submit(vec![Record::ThreadDeleted(deleted)], || {
             format!("the deletion of thread `{thread}`")
         })
     }

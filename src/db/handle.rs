@@ -120,26 +120,32 @@ impl Db {
         log.map_or(Ok(()), |log| Ok(log.close()?))
     }
 
-    /// Submits a record. `what` says in errors what it is about.
+    /// Submits records as one frame: all of them count, or none. If the index does not take one, it takes
+    /// none that follow it. `what` says in errors what they are about.
     pub(crate) fn submit(
         &self,
-        record: Record<Encoded>,
+        records: Vec<Record<Encoded>>,
         durability: Option<Durability>,
-        what: impl FnOnce() -> String,
+        what: impl Fn() -> String,
     ) -> Result<Submitted, DbError> {
-        let record = [record];
-        let payload = codec::encode(&record).map_err(|e| DbError::Unwritable {
+        let unwritable = |reason: String| DbError::Unwritable {
             what: what(),
-            reason: e.to_string(),
-        })?;
-        let [record] = record;
+            reason,
+        };
+        let count = u32::try_from(records.len()).map_err(|e| unwritable(e.to_string()))?;
+        let payload = codec::encode(&records).map_err(|e| unwritable(e.to_string()))?;
         let refused = Arc::new(OnceLock::new());
         let note = Note {
-            record: record.numbered(),
+            records: records.into_iter().map(Record::numbered).collect(),
             refused: Arc::clone(&refused),
         };
-        let ticket = self.with_log(|log| Ok(log.submit(1, &payload, note, durability)?))?;
+        let ticket = self.with_log(|log| Ok(log.submit(count, &payload, note, durability)?))?;
         Ok(Submitted::new(ticket, refused))
+    }
+
+    /// Whether `other` is a handle of the same open database.
+    pub fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.inner, &other.inner)
     }
 
     /// Looks something up in the index. Commits wait meanwhile.

@@ -25,8 +25,8 @@ pub(crate) struct Index {
 /// What goes through the log with a frame, to be applied when it is committed.
 #[derive(Debug)]
 pub(crate) struct Note {
-    pub(crate) record: Record<u32>,
-    /// Set if the index did not take the record.
+    pub(crate) records: Vec<Record<u32>>,
+    /// Set if the index did not take one of the records.
     pub(crate) refused: Arc<OnceLock<Refused>>,
 }
 
@@ -46,11 +46,9 @@ impl View {
                 found,
             });
         }
-        let mut index = self.index.write();
-        for (number, record) in (0..).zip(records) {
-            // A record that was refused when it was written is refused again.
-            let _ = index.apply(frame, number, record.numbered());
-        }
+        let records = records.into_iter().map(Record::numbered).collect();
+        // What was refused when it was written is refused again.
+        let _ = self.index.write().apply_all(frame, records);
         Ok(())
     }
 }
@@ -59,7 +57,7 @@ impl CommitSink<Note> for View {
     fn committed(&self, frames: &mut dyn Iterator<Item = (FrameAddress, Note)>) {
         let mut index = self.index.write();
         for (frame, note) in frames {
-            if let Err(refused) = index.apply(frame, 0, note.record) {
+            if let Err(refused) = index.apply_all(frame, note.records) {
                 let _ = note.refused.set(refused);
             }
         }
@@ -67,6 +65,13 @@ impl CommitSink<Note> for View {
 }
 
 impl Index {
+    /// Applies the records of a frame up to the first that is refused.
+    fn apply_all(&mut self, frame: FrameAddress, records: Vec<Record<u32>>) -> Result<(), Refused> {
+        (0..)
+            .zip(records)
+            .try_for_each(|(number, record)| self.apply(frame, number, record))
+    }
+
     fn apply(
         &mut self,
         frame: FrameAddress,

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::channels::Channels;
 use super::compiled::Inner;
 use super::error::GraphError;
-use super::names::{INPUT, INTERRUPT, NO_WRITES, Name, PUSH, is_control};
+use super::names::{INPUT, INTERRUPT, NO_WRITES, Name, PUSH, STORE_WRITES, is_control};
 use super::task::{Task, Write};
 use crate::checkpoint::{ChannelVersion, Checkpoint};
 
@@ -140,7 +140,7 @@ fn by_channel(tasks: Vec<TaskWrites>, channels: &Channels) -> BTreeMap<Name, Vec
     let mut grouped: BTreeMap<Name, Vec<Value>> = BTreeMap::new();
     for task in tasks {
         for (channel, value) in task.writes {
-            if is_control(&channel) || matches!(&*channel, NO_WRITES | PUSH) {
+            if is_control(&channel) || matches!(&*channel, NO_WRITES | PUSH | STORE_WRITES) {
                 continue;
             }
             if channels.get(&channel).is_none() {

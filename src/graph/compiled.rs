@@ -18,7 +18,7 @@ use super::node::{Node, Work};
 use super::node_error::NodeError;
 use super::run;
 use super::runtime::TaskContext;
-use super::state_graph::CheckpointerMode;
+use super::state_graph::{CheckpointerMode, StoreWrites};
 use crate::checkpoint::{CheckpointIds, Checkpointer};
 use crate::store::Store;
 
@@ -41,6 +41,7 @@ pub(super) struct Inner {
     pub(super) interrupt_after: Breakpoints,
     pub(super) checkpointer: CheckpointerMode,
     pub(super) store: Option<Arc<dyn Store>>,
+    pub(super) store_writes: StoreWrites,
     pub(super) ids: CheckpointIds,
     pub(super) drawn: Drawn,
 }

@@ -22,6 +22,7 @@ use super::output::NodeOutput;
 use super::runtime::Runtime;
 use super::scratchpad::Mark;
 use super::state::State;
+use crate::store::{Draft, DraftMark};
 
 /// Something around the run of a node: it decides whether, how often and for how long the node runs,
 /// and sees what goes in and comes out.
@@ -97,7 +98,13 @@ pub struct Next {
     layers: Arc<Layers>,
     /// How many of the layers are inside.
     depth: usize,
-    start: Arc<OnceLock<Mark>>,
+    start: Arc<OnceLock<Start>>,
+}
+
+/// How far a task had got when what is inside a layer was called first.
+struct Start {
+    scratchpad: Mark,
+    draft: Option<DraftMark>,
 }
 
 impl Next {
@@ -117,24 +124,46 @@ impl Next {
         state: State,
         runtime: Runtime,
     ) -> BoxFuture<'static, Result<NodeOutput, NodeError>> {
-        let scratchpad = &runtime.task.scratchpad;
-        scratchpad.rewind(*self.start.get_or_init(|| scratchpad.mark()));
-        let layer = self
-            .depth
-            .checked_sub(1)
-            .and_then(|depth| Some((depth, self.layers.get(depth)?)));
-        match layer {
-            Some((depth, layer)) => {
-                let next = Self {
-                    work: Arc::clone(&self.work),
-                    layers: Arc::clone(&self.layers),
-                    depth,
-                    start: Arc::default(),
-                };
-                layer.call(state, runtime, next)
+        let task = Arc::clone(&runtime.task);
+        let start = self.start.get_or_init(|| Start {
+            scratchpad: task.scratchpad.mark(),
+            draft: task.draft.as_ref().map(Draft::mark),
+        });
+        task.scratchpad.rewind(start.scratchpad);
+        let mark = start.draft.clone();
+        let rewind = move || {
+            if let (Some(draft), Some(mark)) = (&task.draft, &mark) {
+                draft.rewind(mark);
             }
+        };
+        rewind();
+        let work = match self.layer() {
+            Some((layer, next)) => layer.call(state, runtime, next),
             None => self.work.call(state, runtime),
+        };
+        if start.draft.is_none() {
+            return work;
         }
+        Box::pin(async move {
+            let outcome = work.await;
+            // Also if a layer mends the failure: what failed leaves no trace in the store.
+            if outcome.as_ref().is_err_and(NodeError::is_failure) {
+                rewind();
+            }
+            outcome
+        })
+    }
+
+    /// The outermost layer inside, and what is inside of that.
+    fn layer(&self) -> Option<(&Arc<dyn Layer>, Self)> {
+        let depth = self.depth.checked_sub(1)?;
+        let next = Self {
+            work: Arc::clone(&self.work),
+            layers: Arc::clone(&self.layers),
+            depth,
+            start: Arc::default(),
+        };
+        Some((self.layers.get(depth)?, next))
     }
 }
 

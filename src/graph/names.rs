@@ -20,6 +20,7 @@ pub(super) const ERROR: &str = "__error__";
 /// Beside an error: it is handled.
 pub(super) const ERROR_SOURCE: &str = "__error_source_node__";
 pub(super) const NO_WRITES: &str = "__no_writes__";
+pub(super) const STORE_WRITES: &str = "__store__";
 pub(super) const PULL: &str = "__pregel_pull";
 pub(super) const PUSH: &str = "__pregel_push";
 

@@ -23,9 +23,11 @@ use super::runtime::{RunScope, TaskContext};
 use super::save::{Saver, encode};
 use super::spans;
 use super::step::run_tasks;
+use super::store_changes;
 use super::stream::{Emitter, Event, StreamMode};
 use super::task::{Task, Write};
 use super::task_status::{Pending, read_statuses};
+use crate::ItemChange;
 use crate::checkpoint::{
     ChannelVersion, Checkpoint, Metadata, PutCheckpoint, Source, special_write_index,
 };
@@ -108,6 +110,8 @@ pub(super) struct Run {
     pub(super) channels: Channels,
     pub(super) pending: Vec<Pending>,
     pub(super) tasks: Vec<Task>,
+    /// What tasks did to the store and the next checkpoint is to make durable.
+    store_changes: Vec<ItemChange>,
 
     /// The checkpoint that the next one to be saved follows.
     saved_id: Option<String>,
@@ -189,6 +193,10 @@ impl Run {
     /// Applies what the tasks wrote and saves the result.
     async fn complete_step(&mut self) -> Result<(), Stop> {
         let wrote = self.wrote_state();
+        self.tasks.sort_by_cached_key(|task| task.path.to_string());
+        self.store_changes.extend(store_changes::gather(
+            self.tasks.iter().flat_map(|task| &task.writes),
+        ));
         let writes = self.tasks.iter_mut().map(TaskWrites::from).collect();
         let updated = apply_writes(
             &self.graph,
@@ -261,14 +269,15 @@ impl Run {
         }
         self.saved_parent = self.saved_id.replace(checkpoint.id.clone());
         self.saved_versions.clone_from(&checkpoint.channel_versions);
-        saver.put(PutCheckpoint {
+        let put = PutCheckpoint {
             thread: String::new(),
             namespace: String::new(),
             parent_id: self.saved_parent.clone(),
             checkpoint,
             metadata: self.metadata.clone(),
             new_versions,
-        });
+        };
+        saver.put(put, std::mem::take(&mut self.store_changes));
     }
 
     /// The checkpoints of the enclosing graphs that this run started from, by namespace.
@@ -345,9 +354,21 @@ impl Run {
         if self.durability == Durability::Exit && (self.parent.is_none() || stopped || own_memory) {
             self.save_last();
         }
+        if !stopped {
+            self.hand_up_store_changes();
+        }
         match &mut self.saver {
             Some(saver) => saver.flush().await,
             None => Ok(()),
+        }
+    }
+
+    /// What no checkpoint of this run took along goes with that of the graph around it.
+    fn hand_up_store_changes(&mut self) {
+        if let Some(draft) = self.parent.as_ref().and_then(|task| task.draft.as_ref()) {
+            for change in std::mem::take(&mut self.store_changes) {
+                draft.absorb(change);
+            }
         }
     }
 

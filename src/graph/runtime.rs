@@ -16,10 +16,11 @@ use super::node_error::{NodeError, Stop};
 use super::replay::Replay;
 use super::scratchpad::Scratchpad;
 use super::slot::Slot;
+use super::state_graph::StoreWrites;
 use super::stream::{Emitter, Event};
 use super::task::interrupt_id;
 use crate::checkpoint::Checkpointer;
-use crate::store::Store;
+use crate::store::{Draft, Store};
 
 /// What a node can ask of the run that it is part of: its store, what the caller passed along, an
 /// answer from a human.
@@ -35,6 +36,7 @@ pub(super) struct RunScope {
     /// Lent to subgraphs.
     pub(super) checkpointer: Option<Arc<dyn Checkpointer>>,
     pub(super) store: Option<Arc<dyn Store>>,
+    pub(super) store_writes: StoreWrites,
     pub(super) replay: Option<Arc<Replay>>,
     pub(super) emitter: Option<Arc<Emitter>>,
     /// Answers by interrupt id.
@@ -52,6 +54,7 @@ impl RunScope {
             config,
             checkpointer: None,
             store,
+            store_writes: StoreWrites::default(),
             replay: None,
             emitter: None,
             answers: None,
@@ -73,6 +76,8 @@ pub(super) struct TaskContext {
     pub(super) remaining_steps: i64,
     /// The checkpoints that the task's super-step starts from, by namespace, this graph's included.
     pub(super) checkpoint_map: BTreeMap<String, String>,
+    /// The store as the task sees it, if its changes are to wait for the super-step.
+    pub(super) draft: Option<Draft>,
     /// Whether the run continues what was there, as far as subgraphs are concerned.
     pub(super) resuming: Option<bool>,
     pub(super) heart: Arc<Heart>,
@@ -105,6 +110,9 @@ impl Runtime {
     /// # Errors
     /// The graph has none.
     pub fn store(&self) -> Result<&dyn Store, NodeError> {
+        if let Some(draft) = &self.task.draft {
+            return Ok(draft);
+        }
         self.task.scope.store.as_deref().ok_or_else(|| {
             NodeError::msg(format!(
                 "node `{}` asked for a store and the graph has none; \

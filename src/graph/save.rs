@@ -15,7 +15,7 @@ use super::task::Write;
 use crate::checkpoint::{
     CheckpointError, CheckpointTuple, Checkpointer, ListQuery, PutCheckpoint, PutWrites,
 };
-use crate::{Commit, Encoded};
+use crate::{Commit, Encoded, ItemChange};
 
 /// How many writes may wait for their acknowledgement in [`Durability::Async`]. Enough to keep a
 /// disk busy; few enough that a slow one slows the run down instead of filling the memory.
@@ -75,11 +75,12 @@ impl Saver {
             .map_err(|e| GraphError::checkpoint(&self.thread, e))
     }
 
-    /// Submits a checkpoint; thread and namespace are filled in.
-    pub(super) fn put(&mut self, mut put: PutCheckpoint) {
+    /// Submits a checkpoint and changes of the store; thread and namespace are filled in.
+    pub(super) fn put(&mut self, mut put: PutCheckpoint, items: Vec<ItemChange>) {
         put.thread.clone_from(&self.thread);
         put.namespace.clone_from(&self.namespace);
-        self.backlog.push_back(self.checkpointer.put(put));
+        let commit = self.checkpointer.put_with_items(put, items);
+        self.backlog.push_back(commit);
     }
 
     /// Submits what a task wrote.

@@ -32,6 +32,20 @@ pub struct StateGraph {
     interrupt_after: Breakpoints,
     checkpointer: CheckpointerMode,
     store: Option<Arc<dyn Store>>,
+    store_writes: StoreWrites,
+}
+
+/// When what nodes put into the store, or delete from it, takes effect.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum StoreWrites {
+    /// At once, as each call returns. A super-step that fails or is killed after it leaves it there, and does it
+    /// again when it is run again.
+    #[default]
+    Immediate,
+    /// Together with the super-step: durable and visible to others with the checkpoint of the step, in one
+    /// commit, or not at all. The node itself sees it at once. Needs the checkpointer and the store of one
+    /// database.
+    WithStep,
 }
 
 /// Where a graph saves its checkpoints.
@@ -231,6 +245,13 @@ impl StateGraph {
         self
     }
 
+    /// When what nodes do to the store takes effect; at once unless set.
+    #[must_use]
+    pub fn with_store_writes(mut self, when: StoreWrites) -> Self {
+        self.store_writes = when;
+        self
+    }
+
     /// Checks the graph and makes it ready to run.
     ///
     /// # Errors
@@ -281,6 +302,7 @@ impl StateGraph {
             interrupt_after: self.interrupt_after,
             checkpointer: self.checkpointer,
             store: self.store,
+            store_writes: self.store_writes,
             ids: CheckpointIds::new(),
             drawn: Drawn {
                 edges: self.edges.clone(),
@@ -302,8 +324,24 @@ impl StateGraph {
         Ok(CompiledGraph::new(graph))
     }
 
+    fn is_one_database(&self) -> bool {
+        let (CheckpointerMode::Saver(saver), Some(store)) = (&self.checkpointer, &self.store)
+        else {
+            return false;
+        };
+        match (saver.database(), store.database()) {
+            (Some(a), Some(b)) => a.is_same(b),
+            _ => false,
+        }
+    }
+
     fn check(&self) -> Result<(), GraphError> {
         let invalid = |reason: String| Err(GraphError::InvalidGraph(reason));
+        if self.store_writes == StoreWrites::WithStep && !self.is_one_database() {
+            return invalid(
+                "StoreWrites::WithStep needs the checkpointer and the store of one database".into(),
+            );
+        }
         let mut taken = BTreeSet::new();
         for (name, _) in &self.channels {
             if name.starts_with("__") || name.starts_with("branch:to:") || name.starts_with("join:")

@@ -14,8 +14,11 @@ use super::run::Run;
 use super::runtime::{Runtime, TaskContext};
 use super::slot::Slot;
 use super::state::State;
+use super::state_graph::StoreWrites;
+use super::store_changes;
 use super::task::{Task, Write};
 use super::writers::writes_of;
+use crate::store::Draft;
 
 /// One task, with all that it needs to run by itself.
 pub(super) struct TaskRun {
@@ -43,6 +46,10 @@ impl TaskRun {
             step: run.step,
             remaining_steps: run.last_step - run.step,
             checkpoint_map,
+            draft: match run.scope.store_writes {
+                StoreWrites::Immediate => None,
+                StoreWrites::WithStep => run.scope.store.clone().map(Draft::new),
+            },
             resuming: run.resuming,
             slot: Slot::of(run.scope.limits.slots.clone()),
             failure: task.failure.clone(),
@@ -96,6 +103,9 @@ impl TaskRun {
             // It stands in for what the failed node would have returned.
             writer = self.graph.node(&failed.node).unwrap_or(node);
         }
-        writes_of(&self.graph, writer, output, &self.channels, &runtime)
+        let mut writes = writes_of(&self.graph, writer, output, &self.channels, &runtime)?;
+        let changes = self.context.draft.as_ref().map(Draft::changes);
+        writes.extend(changes.and_then(store_changes::to_write));
+        Ok(writes)
     }
 }

@@ -3,17 +3,17 @@
 //! It maps the [`Store`] trait to records and must never know how they are encoded or where they
 //! are.
 
-use std::time::SystemTime;
-
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use serde_json::Value;
 
 use crate::Encoded;
-use crate::codec::{ItemDeleted, ItemPut, Record};
+use crate::codec::Record;
 use crate::db::{Db, DbError, Durability, Index, Place, Reader};
 use crate::index::ItemEntry;
-use crate::store::{Item, ListNamespaces, Search, Store, StoreError, namespace, time};
+use crate::item_change::ItemChange;
+use crate::store::{Item, ListNamespaces, Search, Store, StoreError, namespace};
+use crate::time;
 
 /// A [`Store`] that keeps everything in a database. Clones share the database.
 ///
@@ -45,10 +45,10 @@ impl DbStore {
     async fn submit(
         &self,
         record: Record<Encoded>,
-        what: impl FnOnce() -> String,
+        what: impl Fn() -> String,
     ) -> Result<(), StoreError> {
         // Nothing refuses an item: threads are deleted, namespaces are not.
-        let _ = self.db.submit(record, self.durability, what)?.await?;
+        let _ = self.db.submit(vec![record], self.durability, what)?.await?;
         Ok(())
     }
 }
@@ -61,13 +61,12 @@ impl Store for DbStore {
         value: Value,
     ) -> BoxFuture<'a, Result<(), StoreError>> {
         async move {
-            let put = ItemPut {
+            let put = ItemChange {
                 namespace: namespace::checked(namespace)?,
                 key: key.to_owned(),
-                value: Encoded::json(&value),
-                at: time::to_micros(SystemTime::now()),
+                value: Some(Encoded::json(&value)),
             };
-            self.submit(Record::ItemPut(put), || name(namespace, key))
+            self.submit(put.into_record(), || name(namespace, key))
                 .await
         }
         .boxed()
@@ -93,11 +92,12 @@ impl Store for DbStore {
         key: &'a str,
     ) -> BoxFuture<'a, Result<(), StoreError>> {
         async move {
-            let deleted = ItemDeleted {
+            let deleted = ItemChange {
                 namespace: namespace::owned(namespace),
                 key: key.to_owned(),
+                value: None,
             };
-            self.submit(Record::ItemDeleted(deleted), || name(namespace, key))
+            self.submit(deleted.into_record(), || name(namespace, key))
                 .await
         }
         .boxed()
@@ -126,6 +126,10 @@ impl Store for DbStore {
             Ok(items)
         }
         .boxed()
+    }
+
+    fn database(&self) -> Option<&Db> {
+        Some(&self.db)
     }
 
     fn list_namespaces(

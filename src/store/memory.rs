@@ -10,7 +10,8 @@ use serde_json::Value;
 
 use crate::codec::{ItemDeleted, ItemPut};
 use crate::index::{ItemEntry, Items};
-use crate::store::{Item, ListNamespaces, Search, Store, StoreError, namespace, time};
+use crate::store::{Item, ListNamespaces, Search, Store, StoreError, namespace};
+use crate::time;
 
 /// A [`Store`] that keeps everything in memory. Clones share what they keep.
 ///

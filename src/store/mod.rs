@@ -6,14 +6,15 @@
 //! This module must never know what a graph or a checkpoint is.
 
 mod db_store;
+mod draft;
 mod error;
 mod filter;
 mod memory;
 mod namespace;
-mod time;
 mod types;
 
 pub use db_store::DbStore;
+pub(crate) use draft::{Draft, DraftMark};
 pub use error::StoreError;
 pub use filter::Filter;
 pub use memory::MemoryStore;

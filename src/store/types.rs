@@ -6,6 +6,7 @@ use std::time::SystemTime;
 use futures::future::BoxFuture;
 use serde_json::Value;
 
+use crate::db::Db;
 use crate::store::{Filter, StoreError};
 
 /// One remembered item.
@@ -130,6 +131,12 @@ pub trait Store: Send + Sync + 'static {
     /// The items that `search` selects, in the order in which their keys were first put.
     fn search(&self, search: Search) -> BoxFuture<'_, Result<Vec<Item>, StoreError>>;
 
+    /// The database that keeps the items, if it is one. A graph can then commit what its nodes put
+    /// together with its checkpoints.
+    fn database(&self) -> Option<&Db> {
+        None
+    }
+
     /// The namespaces that hold items and that `query` selects, sorted, each once.
     fn list_namespaces(
         &self,
@@ -165,6 +172,10 @@ impl<S: Store + ?Sized> Store for Arc<S> {
 
     fn search(&self, search: Search) -> BoxFuture<'_, Result<Vec<Item>, StoreError>> {
         (**self).search(search)
+    }
+
+    fn database(&self) -> Option<&Db> {
+        (**self).database()
     }
 
     fn list_namespaces(

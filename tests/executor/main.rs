@@ -12,7 +12,8 @@ mod handlers;
 mod layers;
 mod saving;
 #[cfg(test)]
-mod stopping;
-mod streaming;
-#[cfg(test)]
 mod spans;
+#[cfg(test)]
+mod stopping;
+mod store_writes;
+mod streaming;

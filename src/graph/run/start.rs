@@ -57,9 +57,11 @@ impl Run {
         let mut scope = RunScope::new(config, graph.store.clone());
         scope.emitter = emitter.map(Arc::new);
         scope.limits = limits;
+        scope.store_writes = graph.store_writes;
         if let Some(task) = &parent {
             scope.checkpointer.clone_from(&task.scope.checkpointer);
             scope.store = task.scope.store.clone().or(scope.store);
+            scope.store_writes = task.scope.store_writes;
             scope.replay.clone_from(&task.scope.replay);
             scope.answers.clone_from(&task.scope.answers);
             let emitter = task.scope.emitter.as_ref();
@@ -118,6 +120,7 @@ impl Run {
             channels,
             pending,
             tasks: Vec::new(),
+            store_changes: Vec::new(),
             wrote: BTreeSet::new(),
             step,
             last_step: step + i64::from(limit) + 1,

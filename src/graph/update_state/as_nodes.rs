@@ -84,6 +84,7 @@ impl Updater {
                 step: base.step,
                 remaining_steps: 2,
                 checkpoint_map: BTreeMap::new(),
+                draft: None,
                 resuming: None,
                 heart: Heart::within(None).into(),
                 slot: Slot::default(),

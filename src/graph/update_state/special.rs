@@ -13,6 +13,7 @@ use crate::graph::config::Config;
 use crate::graph::error::GraphError;
 use crate::graph::names::{NULL_TASK_ID, START};
 use crate::graph::snapshot::address;
+use crate::graph::store_changes;
 use crate::graph::task::Write;
 use crate::graph::task_status::read_statuses;
 
@@ -33,6 +34,7 @@ impl Updater {
         if !tasks.is_empty() {
             self.plan(&base)
                 .resume(&mut tasks, &read_statuses(&base.pending));
+            base.store_changes = store_changes::gather(tasks.iter().flat_map(|task| &task.writes));
             let writes = tasks.iter_mut().map(TaskWrites::from).collect();
             updated.extend(self.apply(&mut base, writes)?);
         }
@@ -91,15 +93,15 @@ impl Updater {
         let id = checkpoint.id.clone();
         let mut metadata = Metadata::new(Source::Fork, base.step + 1);
         metadata.parents.clone_from(&saved.metadata.parents);
-        self.put(PutCheckpoint {
+        let put = PutCheckpoint {
             thread: self.thread.clone(),
             namespace: saved.namespace.clone(),
             parent_id: saved.parent_id.clone(),
             new_versions: changed(inherited.as_ref(), &checkpoint.channel_versions),
             checkpoint,
             metadata,
-        })
-        .await?;
+        };
+        self.put(put, Vec::new()).await?;
         let more = match values {
             Value::Array(items) if !items.is_empty() => Some(
                 items

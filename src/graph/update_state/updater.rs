@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::StateUpdate;
+use crate::ItemChange;
 use crate::checkpoint::{
     ChannelVersion, Checkpoint, CheckpointTuple, Checkpointer, Metadata, PutCheckpoint, Source,
 };
@@ -35,6 +36,8 @@ pub(super) struct Base {
     pub(super) channels: Channels,
     pub(super) pending: Vec<Pending>,
     pub(super) step: i64,
+    /// What tasks whose writes are applied did to the store.
+    pub(super) store_changes: Vec<ItemChange>,
 }
 
 impl Updater {
@@ -97,6 +100,7 @@ impl Updater {
             None => Vec::new(),
         };
         Ok(Base {
+            store_changes: Vec::new(),
             step: saved.as_ref().and_then(|s| s.metadata.step).unwrap_or(-1),
             saved,
             namespace,
@@ -157,15 +161,15 @@ impl Updater {
             }
         }
         let id = checkpoint.id.clone();
-        self.put(PutCheckpoint {
+        let put = PutCheckpoint {
             thread: self.thread.clone(),
             namespace: base.namespace.clone(),
             parent_id: base.saved.as_ref().map(|s| s.checkpoint.id.clone()),
             checkpoint,
             metadata,
             new_versions,
-        })
-        .await?;
+        };
+        self.put(put, base.store_changes).await?;
         Ok(match &base.saved {
             Some(saved) => address(saved, &id),
             None => Config::thread(&self.thread)
@@ -174,9 +178,13 @@ impl Updater {
         })
     }
 
-    pub(super) async fn put(&self, put: PutCheckpoint) -> Result<(), GraphError> {
+    pub(super) async fn put(
+        &self,
+        put: PutCheckpoint,
+        items: Vec<ItemChange>,
+    ) -> Result<(), GraphError> {
         self.checkpointer
-            .put(put)
+            .put_with_items(put, items)
             .await
             .map_err(|e| GraphError::checkpoint(&self.thread, e))
     }

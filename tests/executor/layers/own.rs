@@ -1,13 +1,16 @@
 //! Layers of one's own.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use parking_lot::Mutex;
 use serde_json::json;
+use stepwell::db::Db;
 use stepwell::graph::{
-    Channel, Command, Config, Next, Node, NodeOutput, NodeResult, RetryPolicy, Runtime, START,
-    State, StateGraph,
+    Channel, Command, Config, Next, Node, NodeError, NodeOutput, NodeResult, RetryPolicy, Runtime,
+    START, State, StateGraph, StoreWrites,
 };
+use stepwell::store::{Search, Store};
 
 use super::one_node;
 
@@ -103,4 +106,37 @@ fn a_nodes_debug_output_names_its_layers() {
     let text = format!("{node:?}");
     assert!(text.contains("retry: 3 attempts"), "{text}");
     assert!(text.contains("approved"), "{text}");
+}
+
+#[tokio::test]
+async fn what_failed_leaves_no_trace_in_the_store_also_if_a_layer_mends_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let db = Db::open(dir.path()).unwrap();
+    let node = Node::new(|_: State, rt: Runtime| async move {
+        let attempt = rt.attempt();
+        rt.store()?
+            .put(&["tried"], &attempt.to_string(), json!(1))
+            .await?;
+        Err::<(), _>(NodeError::msg("no luck"))
+    })
+    .retry(RetryPolicy::attempts(2).delay(Duration::ZERO))
+    .layer(|state: State, rt: Runtime, next: Next| async move {
+        rt.store()?.put(&["tried"], "outside", json!(1)).await?;
+        match next.call(state, rt).await {
+            Err(error) if error.is_failure() => Ok(NodeOutput::Nothing),
+            outcome => outcome,
+        }
+    });
+    let graph = StateGraph::new()
+        .add_node("n", node)
+        .add_edge(START, "n")
+        .with_store(db.store())
+        .with_store_writes(StoreWrites::WithStep)
+        .with_checkpointer(db.checkpointer())
+        .compile()
+        .unwrap();
+    graph.invoke(json!({}), &Config::thread("t")).await.unwrap();
+    let found = db.store().search(Search::new(&["tried"])).await.unwrap();
+    let keys: Vec<_> = found.into_iter().map(|item| item.key).collect();
+    assert_eq!(keys, ["outside"]);
 }

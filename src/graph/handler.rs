@@ -38,9 +38,12 @@ impl Run {
             return Ok(None);
         };
         let failure = FailedNode::new(&failed.node, read_error(&write_error(&error)), Some(error));
-        let handler = self.next_plan().handler(failed, failure);
-        self.tasks.extend(handler);
-        Ok(self.tasks.len().checked_sub(1))
+        let Some(handler) = self.next_plan().handler(failed, failure) else {
+            return Ok(None);
+        };
+        let place = self.tasks.len();
+        self.tasks.push(handler);
+        Ok(Some(place))
     }
 }
 

@@ -8,7 +8,7 @@ use serde_json::json;
 use stepwell::checkpoint::MemorySaver;
 use stepwell::graph::{
     Channel, Command, CompiledGraph, Config, Durability, ErrorKind, Input, Node, NodeResult,
-    Runtime, START, State, StateGraph, StopSignal,
+    Runtime, START, State, StateGraph, StopSignal, StreamMode, StreamOptions,
 };
 use tokio::time::sleep;
 
@@ -98,35 +98,37 @@ async fn a_breakpoint_comes_before_the_signal() {
 
 #[tokio::test(start_paused = true)]
 async fn a_subgraph_stops_at_a_step_of_its_own_and_goes_on_there() {
-    let ran = Ran::default();
-    let inner = channels()
-        .add_node("a", slow("a", &ran))
-        .add_node("b", slow("b", &ran))
-        .add_edge(START, "a")
-        .add_edge("a", "b")
-        .compile()
-        .unwrap();
-    let graph = channels()
-        .add_node(
-            "inner",
-            Node::new(inner).retry(stepwell::graph::RetryPolicy::attempts(9)),
-        )
-        .add_node("beside", slow("beside", &ran))
-        .add_edge(START, "inner")
-        .add_edge(START, "beside")
-        .with_checkpointer(MemorySaver::new())
-        .compile()
-        .unwrap();
-    let config = Config::thread("t");
-    let stopping = config.clone().stop_signal(&stop_after(SECOND / 2));
-    let error = graph.invoke(json!({}), &stopping).await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Stopped);
-    let mut so_far = ran.lock().clone();
-    so_far.sort_unstable();
-    assert_eq!(so_far, ["a", "beside"]);
-    graph.invoke(Input::Continue, &config).await.unwrap();
-    assert_eq!(ran.lock().last(), Some(&"b"));
-    assert_eq!(ran.lock().len(), 3, "nothing ran twice");
+    for durability in [Durability::Sync, Durability::Async, Durability::Exit] {
+        let ran = Ran::default();
+        let inner = channels()
+            .add_node("a", slow("a", &ran))
+            .add_node("b", slow("b", &ran))
+            .add_edge(START, "a")
+            .add_edge("a", "b")
+            .compile()
+            .unwrap();
+        let graph = channels()
+            .add_node(
+                "inner",
+                Node::new(inner).retry(stepwell::graph::RetryPolicy::attempts(9)),
+            )
+            .add_node("beside", slow("beside", &ran))
+            .add_edge(START, "inner")
+            .add_edge(START, "beside")
+            .with_checkpointer(MemorySaver::new())
+            .compile()
+            .unwrap();
+        let config = Config::thread("t").durability(durability);
+        let stopping = config.clone().stop_signal(&stop_after(SECOND / 2));
+        let error = graph.invoke(json!({}), &stopping).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Stopped);
+        let mut so_far = ran.lock().clone();
+        so_far.sort_unstable();
+        assert_eq!(so_far, ["a", "beside"]);
+        graph.invoke(Input::Continue, &config).await.unwrap();
+        assert_eq!(ran.lock().last(), Some(&"b"));
+        assert_eq!(ran.lock().len(), 3, "nothing ran twice");
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -213,4 +215,35 @@ async fn a_run_that_is_dropped_can_be_continued() {
     assert_eq!(graph.get_state(&config).await.unwrap().next, ["b"]);
     let out = graph.invoke(Input::Continue, &config).await.unwrap();
     assert_eq!(out["log"], json!(["a", "b", "c"]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_subgraph_whose_stream_is_dropped_does_not_pass_for_finished() {
+    let ran = Ran::default();
+    let inner = channels()
+        .add_node("a", slow("a", &ran))
+        .add_node("b", slow("b", &ran))
+        .add_edge(START, "a")
+        .add_edge("a", "b")
+        .compile()
+        .unwrap();
+    let graph = channels()
+        .add_node("inner", inner)
+        .add_edge(START, "inner")
+        .with_checkpointer(MemorySaver::new())
+        .compile()
+        .unwrap();
+    let config = Config::thread("t");
+    let events = graph.stream(
+        json!({}),
+        &config,
+        StreamOptions::new([StreamMode::Updates]).subgraphs(),
+    );
+    sleep(SECOND / 2).await;
+    drop(events);
+    sleep(SECOND * 9).await;
+    assert_eq!(*ran.lock(), ["a"]);
+    assert_eq!(graph.get_state(&config).await.unwrap().next, ["inner"]);
+    let out = graph.invoke(Input::Continue, &config).await.unwrap();
+    assert_eq!(out["log"], json!(["a", "b"]));
 }

@@ -12,8 +12,6 @@ mod handlers;
 mod layers;
 mod saving;
 #[cfg(test)]
-mod spans;
-#[cfg(test)]
 mod stopping;
 mod store_writes;
 mod streaming;

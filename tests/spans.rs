@@ -1,4 +1,5 @@
-//! The spans that a run is traced in.
+//! The spans that a run is traced in. A program of its own: whether a span is wanted is remembered for the
+//! whole process, and other tests do not want any.
 
 use std::fmt::Debug;
 use std::sync::Arc;

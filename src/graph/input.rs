@@ -36,7 +36,8 @@ impl From<Command> for Input {
 /// What a run gives back: the state that it left, and the questions that it asks.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RunOutput {
-    /// The graph's output channels that have a value, as an object.
+    /// The graph's output channels that have a value, as an object; null if the run wrote to none of them. A
+    /// value that lasts for one step only is among them if it came with the last write to any of them.
     pub values: Value,
     /// The interrupts that wait for an answer; empty if the run came to its end.
     pub interrupts: Vec<Interrupt>,

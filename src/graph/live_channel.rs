@@ -101,6 +101,14 @@ impl LiveChannel {
         }
     }
 
+    /// Whether a super-step without writes to it takes its value away.
+    pub(super) fn is_fleeting(&self) -> bool {
+        matches!(
+            self.kind,
+            Kind::Any | Kind::Trigger | Kind::Ephemeral | Kind::Topic { accumulate: false }
+        )
+    }
+
     /// Applies the writes of one super-step, none included; says whether anything changed.
     pub(super) fn update(&mut self, writes: Vec<Value>) -> Result<bool, ReduceError> {
         match &self.kind {

@@ -16,7 +16,7 @@ use super::config::{Breakpoints, Config, DEFAULT_RECURSION_LIMIT, Durability};
 use super::error::GraphError;
 use super::input::{Input, RunOutput};
 use super::interrupt::Interrupt;
-use super::names::{INTERRUPT, NS_END, NS_SEP, NULL_TASK_ID, Name, TASKS};
+use super::names::{INTERRUPT, NS_END, NULL_TASK_ID, Name, TASKS};
 use super::node_error::{NodeError, Stop};
 use super::plan::Plan;
 use super::runtime::{RunScope, TaskContext};
@@ -67,7 +67,7 @@ pub(super) async fn root(
         }
     };
     Ok(RunOutput {
-        values: run.channels.to_object(&run.graph.output),
+        values: run.output(),
         interrupts,
     })
 }
@@ -87,7 +87,7 @@ pub(super) async fn nested(
         .await;
     run.finish(outcome.is_err()).instrument(span).await?;
     match outcome {
-        Ok(()) => Ok(run.channels.to_object(&run.graph.output)),
+        Ok(()) => Ok(run.output()),
         Err(Stop::Failed(source)) => Err(run.failure(source).into()),
         Err(stop) => Err(NodeError(stop)),
     }
@@ -132,6 +132,9 @@ pub(super) struct Run {
     /// Whether finished tasks run again.
     replaying: bool,
     pub(super) resuming: Option<bool>,
+    /// What output channels that empty themselves held when the run last had an output to show; `None` if
+    /// it has had none.
+    fleeting: Option<BTreeMap<Name, Arc<Value>>>,
 }
 
 impl Run {
@@ -192,21 +195,21 @@ impl Run {
 
     /// Applies what the tasks wrote and saves the result.
     async fn complete_step(&mut self) -> Result<(), Stop> {
-        let wrote = self.wrote_state();
         self.tasks.sort_by_cached_key(|task| task.path.to_string());
-        self.store_changes.extend(store_changes::gather(
-            self.tasks.iter().flat_map(|task| &task.writes),
-        ));
-        let writes = self.tasks.iter_mut().map(TaskWrites::from).collect();
-        let updated = apply_writes(
-            &self.graph,
-            &mut self.checkpoint,
-            &mut self.channels,
-            writes,
-        )?;
-        if wrote {
-            self.emit_values(&updated).await;
-        }
+        let store_changes = store_changes::gather(self.tasks.iter().flat_map(|task| &task.writes));
+        // A step that fails as a whole must leave no trace in what is saved when the run ends.
+        let before = (self.durability == Durability::Exit)
+            .then(|| (self.checkpoint.clone(), self.channels.clone()));
+        let updated = match self.apply_tasks().await {
+            Ok(updated) => updated,
+            Err(error) => {
+                if let Some(before) = before {
+                    (self.checkpoint, self.channels) = before;
+                }
+                return Err(error.into());
+            }
+        };
+        self.store_changes.extend(store_changes);
         self.pending.clear();
         self.replaying = false;
         self.put_checkpoint(Source::Loop, &updated);
@@ -280,15 +283,12 @@ impl Run {
         saver.put(put, std::mem::take(&mut self.store_changes));
     }
 
-    /// The checkpoints of the enclosing graphs that this run started from, by namespace.
+    /// The checkpoints of the enclosing graphs that this run started from, by namespace. If the run was pointed
+    /// at a checkpoint of this graph, that one is among them, as in LangGraph.
     fn parents(&self) -> BTreeMap<String, String> {
         self.parent
             .as_ref()
-            .map(|task| {
-                let mut map = task.checkpoint_map.clone();
-                map.retain(|namespace, _| is_above(namespace, &task.namespace));
-                map
-            })
+            .map(|task| task.checkpoint_map.clone())
             .unwrap_or_default()
     }
 
@@ -403,7 +403,12 @@ impl Run {
         if self.tasks.iter().all(|task| task.writes.is_empty()) {
             return Ok(());
         }
-        let wrote = self.wrote_state();
+        self.apply_tasks().await.map(drop)
+    }
+
+    /// Applies what the tasks wrote and shows it; returns the channels that changed.
+    async fn apply_tasks(&mut self) -> Result<BTreeSet<Name>, GraphError> {
+        let written = self.written_state();
         let writes = self.tasks.iter_mut().map(TaskWrites::from).collect();
         let updated = apply_writes(
             &self.graph,
@@ -411,10 +416,8 @@ impl Run {
             &mut self.channels,
             writes,
         )?;
-        if wrote {
-            self.emit_values(&updated).await;
-        }
-        Ok(())
+        self.show(&written, &updated).await;
+        Ok(updated)
     }
 
     fn failure(&self, source: Arc<dyn std::error::Error + Send + Sync>) -> GraphError {
@@ -428,14 +431,6 @@ impl Run {
             .flat_map(|status| status.pending_interrupts().to_vec())
             .collect()
     }
-}
-
-/// Whether `namespace` belongs to a graph around the one that saves in `inner`.
-fn is_above(namespace: &str, inner: &str) -> bool {
-    namespace.is_empty()
-        || inner
-            .strip_prefix(namespace)
-            .is_some_and(|rest| rest.starts_with(NS_SEP))
 }
 
 /// The packets of tasks that were sent, without values of channels that are never saved.

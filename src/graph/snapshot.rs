@@ -234,6 +234,11 @@ impl Reader {
         }
         if !finished.is_empty() {
             apply_writes(graph, &mut checkpoint, &mut channels, finished)?;
+            // What tasks passed on to the next step is not shown before that step, as in LangGraph.
+            for (name, channel) in channels.iter_mut().filter(|(_, c)| c.is_fleeting()) {
+                let emptied = channel.update(Vec::new());
+                emptied.map_err(|e| GraphError::reduce(name, e))?;
+            }
         }
         let interrupts = shown.iter().flat_map(|t| t.interrupts.clone()).collect();
         Ok(StateSnapshot {

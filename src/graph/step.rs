@@ -21,8 +21,8 @@ use super::task_status::write_error;
 
 /// Runs the tasks that have not finished yet.
 ///
-/// When one fails, what the others have finished by then is kept and the rest are cancelled. When one
-/// asks, the others are waited for.
+/// When one fails or asks, the others are waited for, as long as the run may take, and what they wrote is kept: work that was begun is not
+/// lost, and what is kept does not depend on who is faster.
 pub(super) async fn run_tasks(run: &mut Run) -> Result<(), Stop> {
     let channels = Arc::new(run.channels.clone());
     let mut running = Running::default();
@@ -32,7 +32,6 @@ pub(super) async fn run_tasks(run: &mut Run) -> Result<(), Stop> {
     let deadline = run.deadline();
     let mut stops = Stops::default();
     while let Some(progress) = running.next(deadline).await {
-        let time_is_up = matches!(progress, Progress::TimeUp);
         match progress {
             Progress::Finished(place, outcome) => match keep(run, place, outcome).await {
                 Kept::Done => {}
@@ -46,23 +45,21 @@ pub(super) async fn run_tasks(run: &mut Run) -> Result<(), Stop> {
                     Err(stop) => stops.note(stop),
                 },
             },
-            Progress::TimeUp => stops.note(run.run_timeout().into()),
+            Progress::TimeUp => {
+                stops.note(run.run_timeout().into());
+                // Whoever has finished by now is kept; handlers of those who have failed by now run when
+                // the thread is continued.
+                while let Some((place, outcome)) = running.try_next() {
+                    if let Kept::Stop(stop) = keep(run, place, outcome).await {
+                        stops.note(stop);
+                    }
+                }
+                running.cancel().await;
+                keep_answers(run);
+            }
         }
         if let Some(parent) = &run.parent {
             parent.heart.beat();
-        }
-        if stops.has_failure() {
-            // Whoever has finished by now is kept; the others are cancelled at their next wait. The
-            // handlers of those who have failed by now run when the thread is continued.
-            while let Some((place, outcome)) = running.try_next() {
-                if let Kept::Stop(stop) = keep(run, place, outcome).await {
-                    stops.note(stop);
-                }
-            }
-            running.cancel().await;
-            if time_is_up {
-                keep_answers(run);
-            }
         }
     }
     stops.into_result()

@@ -30,10 +30,6 @@ impl Stops {
         }
     }
 
-    pub(super) fn has_failure(&self) -> bool {
-        self.failure.is_some()
-    }
-
     pub(super) fn into_result(self) -> Result<(), Stop> {
         match (self.failure, self.to_parent, self.interrupts) {
             (Some(error), _, _) => Err(error.into()),

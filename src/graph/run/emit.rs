@@ -34,22 +34,54 @@ impl Run {
             .is_some_and(|emitter| emitter.is_abandoned())
     }
 
-    /// Whether the tasks have written to the state.
-    pub(super) fn wrote_state(&self) -> bool {
-        self.tasks
-            .iter()
-            .flat_map(|task| &task.writes)
-            .any(|(channel, _)| self.graph.state.contains(channel))
+    /// The channels of the state that the tasks have written to.
+    pub(super) fn written_state(&self) -> BTreeSet<Name> {
+        let writes = self.tasks.iter().flat_map(|task| &task.writes);
+        let channels = writes.map(|(channel, _)| channel);
+        channels
+            .filter(|channel| self.graph.state.contains(channel))
+            .cloned()
+            .collect()
     }
 
-    pub(super) async fn emit_values(&self, updated: &BTreeSet<Name>) {
-        if self.graph.state.iter().any(|name| updated.contains(name)) {
+    /// Shows the state after a step in which tasks wrote to the channels `written` and `updated` changed.
+    pub(super) async fn show(&mut self, written: &BTreeSet<Name>, updated: &BTreeSet<Name>) {
+        let concerns = |names: &[Name]| {
+            names.iter().any(|name| written.contains(name))
+                && names.iter().any(|name| updated.contains(name))
+        };
+        if concerns(&self.graph.output) {
+            self.note_output();
+        }
+        if concerns(&self.graph.state) {
             self.emit(StreamMode::Values, |run| Event::Values {
                 values: run.channels.to_object(&run.graph.state),
                 interrupts: Vec::new(),
             })
             .await;
         }
+    }
+
+    /// Remembers the state as the run's output, unless it gets another one. Only channels that empty themselves
+    /// can lose by waiting: any other has the same value until it is written to, which makes another output.
+    pub(super) fn note_output(&mut self) {
+        let output = self.graph.output.iter();
+        let fleeting =
+            output.filter(|name| self.channels.get(name).is_some_and(|c| c.is_fleeting()));
+        let fleeting: Vec<Name> = fleeting.cloned().collect();
+        self.fleeting = Some(self.channels.values(&fleeting));
+    }
+
+    /// What the run gives back; null if it has written nothing to the output.
+    pub(super) fn output(&self) -> Value {
+        let Some(fleeting) = &self.fleeting else {
+            return Value::Null;
+        };
+        let mut values = self.channels.values(&self.graph.output);
+        values.retain(|name, _| self.channels.get(name).is_some_and(|c| !c.is_fleeting()));
+        let values = values.iter().chain(fleeting);
+        let object = values.map(|(name, value)| (name.to_string(), Value::clone(value)));
+        Value::Object(object.collect())
     }
 
     pub(super) async fn emit_checkpoint(&self) {
@@ -110,7 +142,12 @@ impl Run {
         .await;
     }
 
-    pub(in crate::graph) async fn emit_interrupted(&self, place: usize, interrupts: &[Interrupt]) {
+    pub(in crate::graph) async fn emit_interrupted(
+        &mut self,
+        place: usize,
+        interrupts: &[Interrupt],
+    ) {
+        self.note_output();
         let Some(task) = self.shown_task(place) else {
             return;
         };

@@ -129,6 +129,7 @@ impl Run {
             superseded: from.superseded,
             replaying: false,
             resuming,
+            fleeting: None,
             graph,
         })
     }
@@ -180,6 +181,7 @@ impl Run {
                 let updated = updated.map(|name| name.as_str().into()).collect();
                 self.put_checkpoint(Source::Fork, &updated);
             }
+            self.note_output();
             self.emit(StreamMode::Values, |run| Event::Values {
                 values: run.channels.to_object(&run.graph.state),
                 interrupts: Vec::new(),

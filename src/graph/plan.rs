@@ -110,8 +110,14 @@ impl Plan<'_> {
     }
 
     /// A task for the node `handler`, in reply to the failure of `failed`.
+    ///
+    /// It lies within the failed one, as in LangGraph.
     pub(super) fn handler_task(&self, failed: &Task, handler: &CompiledNode) -> Task {
-        let namespace = node_namespace(self.namespace, &handler.name);
+        let within = Plan {
+            namespace: &failed.namespace,
+            ..*self
+        };
+        let namespace = node_namespace(within.namespace, &handler.name);
         let id = handler_task_id(
             &self.checkpoint.id,
             &namespace,
@@ -122,7 +128,7 @@ impl Plan<'_> {
         let path = TaskPath::Handler(Box::new(failed.path.clone()));
         let open_answer = failed.scratchpad.open_answer();
         let input = failed.input.clone();
-        self.task(id, handler, path, vec![PUSH.into()], input, open_answer)
+        within.task(id, handler, path, vec![PUSH.into()], input, open_answer)
     }
 
     fn task(

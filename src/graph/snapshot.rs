@@ -12,10 +12,10 @@ use super::compiled::{CompiledGraph, Inner};
 use super::config::Config;
 use super::error::GraphError;
 use super::interrupt::Interrupt;
-use super::names::{NS_END, NULL_TASK_ID, without_task_ids};
+use super::names::{NULL_TASK_ID, without_task_ids};
 use super::plan::Plan;
 use super::state_graph::CheckpointerMode;
-use super::task::{Task, TaskPath, Write, node_namespace};
+use super::task::{Task, TaskPath, Write};
 use super::task_status::{Pending, TaskStatus, read_statuses};
 use crate::checkpoint::{CheckpointTuple, Checkpointer, Metadata};
 
@@ -138,7 +138,13 @@ impl CompiledGraph {
     /// and the config with the namespace under which that graph saves.
     pub(super) fn addressed_graph(&self, config: &Config) -> (Self, Config) {
         let mut graph = self.clone();
-        for name in super::names::node_path(&config.namespace) {
+        let path = super::names::node_path(&config.namespace);
+        for (place, name) in path.iter().enumerate() {
+            // An error handler's level follows that of the node that failed, beside which it stands.
+            let handler = super::names::error_handler(name);
+            if path.get(place + 1).is_some_and(|next| **next == *handler) {
+                continue;
+            }
             let Some(subgraph) = graph.inner.node(name).and_then(|n| n.subgraph()).cloned() else {
                 return (self.clone(), config.clone());
             };
@@ -272,9 +278,7 @@ impl Reader {
             if matches!(mode, CheckpointerMode::Disabled) {
                 return Ok(None);
             }
-            let node = node_namespace(&saved.namespace, &task.node);
-            let namespace = format!("{node}{NS_END}{}", task.id);
-            let mut config = Config::thread(&saved.thread).in_namespace(namespace);
+            let mut config = Config::thread(&saved.thread).in_namespace(&task.namespace);
             if !self.recurse {
                 return Ok(Some(TaskState::Config(Box::new(config))));
             }

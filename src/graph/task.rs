@@ -147,7 +147,7 @@ mod tests {
         assert_eq!(
             handler_task_id(
                 "1f1e5617-7be1-6a82-8000-e4076641d459",
-                "__error_handler__a",
+                "a:843544fd-b6c6-c12a-af35-d5740c50b201|__error_handler__a",
                 1,
                 "__error_handler__a",
                 "843544fd-b6c6-c12a-af35-d5740c50b201"

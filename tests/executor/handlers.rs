@@ -8,7 +8,7 @@ use serde_json::json;
 use stepwell::checkpoint::{Checkpointer, ListQuery, MemorySaver};
 use stepwell::graph::{
     Channel, Command, Config, END, Event, Input, Node, NodeError, NodeResult, RetryPolicy, Runtime,
-    START, State, StateGraph, StreamMode, StreamOptions,
+    START, State, StateGraph, StreamMode, StreamOptions, TaskState,
 };
 
 type Runs = Arc<AtomicUsize>;
@@ -247,4 +247,32 @@ async fn a_stream_shows_the_failed_task_and_the_one_that_handles_it() {
         "__error_handler__a ended",
     ];
     assert_eq!(seen, expected);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_subgraph_may_be_a_handler_and_ask() {
+    let inner = StateGraph::new()
+        .add_channel("log", Channel::append())
+        .add_node("ask", |_: State, rt: Runtime| async move {
+            NodeResult::Ok(json!({"log": [rt.interrupt("what now?")?]}))
+        })
+        .add_edge(START, "ask")
+        .compile()
+        .unwrap();
+    let graph = failing(&Runs::default())
+        .add_error_handler("a", inner)
+        .with_checkpointer(MemorySaver::new())
+        .compile()
+        .unwrap();
+    let config = Config::thread("t");
+    let out = graph.invoke(json!({}), &config).await.unwrap();
+    assert_eq!(out.interrupts[0].value, "what now?");
+    let state = graph.get_state(&config).await.unwrap();
+    let handler = state.tasks.iter().find(|t| t.name != "a").unwrap();
+    let Some(TaskState::Config(inner)) = &handler.state else {
+        panic!("{handler:?}");
+    };
+    assert_eq!(graph.get_state(inner).await.unwrap().next, ["ask"]);
+    let out = graph.invoke(Command::resume("on"), &config).await.unwrap();
+    assert_eq!(out["log"], json!(["on", "b"]));
 }

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
+use super::locals::Locals;
+
 /// How many super-steps a run may take unless its [`Config`] says otherwise. LangGraph 1.2 has the
 /// same default.
 pub const DEFAULT_RECURSION_LIMIT: u32 = 10_007;
@@ -28,6 +30,8 @@ pub struct Config {
     pub(super) durability: Option<Durability>,
     pub(super) interrupt_before: Breakpoints,
     pub(super) interrupt_after: Breakpoints,
+    /// Of the run that has this config: what it keeps and never saves.
+    pub(super) locals: Locals,
 }
 
 impl Config {

@@ -44,6 +44,7 @@ mod history;
 mod input;
 mod interrupt;
 mod live_channel;
+mod locals;
 mod messages;
 mod names;
 mod node;
@@ -65,6 +66,7 @@ mod store_changes;
 mod stream;
 mod task;
 mod task_status;
+pub mod typed;
 mod update_state;
 mod writers;
 
@@ -78,7 +80,7 @@ pub use history::{HistoryQuery, StateHistory};
 pub use input::{Input, RunOutput};
 pub use interrupt::Interrupt;
 pub use names::{END, START};
-pub use node::{IntoNode, Node};
+pub use node::{IntoNode, Node, NodeOf};
 pub use node_error::{NodeError, NodeResult};
 pub use output::{IntoNodeOutput, NodeOutput, overwrite};
 pub use reducer::ReduceError;
@@ -87,5 +89,9 @@ pub use runtime::Runtime;
 pub use snapshot::{StateSnapshot, TaskError, TaskSnapshot, TaskState};
 pub use state::State;
 pub use state_graph::{CheckpointerMode, StateGraph, StoreWrites};
+pub use stepwell_macros::State;
 pub use stream::{Event, RunStream, StreamEvent, StreamMode, StreamOptions};
+pub use typed::{
+    FromState, GraphState, Message, Role, TypedGraph, TypedHistory, TypedOutput, TypedSnapshot,
+};
 pub use update_state::StateUpdate;

@@ -70,7 +70,7 @@ impl Plan<'_> {
             );
             let path = TaskPath::Push(place);
             let triggers = vec![PUSH.into()];
-            let input = State::from(send.arg);
+            let input = State::of_argument(send.arg, &self.channels.locals);
             tasks.push(self.task(id, node, path, triggers, input, open_answer));
         }
         tasks
@@ -101,7 +101,7 @@ impl Plan<'_> {
             let input = self.channels.get(START).and_then(|c| c.get());
             State::from(input.map_or(Value::Null, |value| Value::clone(value)))
         } else {
-            State::of_channels(self.channels.values(&self.graph.state))
+            self.channels.state(&self.graph.state)
         };
         let path = TaskPath::Pull(Arc::clone(&node.name));
         self.task(id, node, path, node.triggers.clone(), input, open_answer)

@@ -1,23 +1,34 @@
 //! The executor where it goes beyond the recorded scenarios: failures, order of saving, mistakes in graphs.
 
+#[cfg(test)]
 mod backlog;
+#[cfg(test)]
 mod building;
+#[cfg(test)]
 mod busy;
 #[cfg(test)]
 mod concurrency;
+#[cfg(test)]
 mod deleting;
 #[cfg(test)]
 mod drawing;
+#[cfg(test)]
 mod failing;
+#[cfg(test)]
 mod gate;
 #[cfg(test)]
 mod handlers;
+#[cfg(test)]
 mod joins;
 #[cfg(test)]
 mod layers;
+#[cfg(test)]
 mod saving;
 #[cfg(test)]
 mod stopping;
+#[cfg(test)]
 mod store_writes;
+#[cfg(test)]
 mod streaming;
+#[cfg(test)]
 mod subgraphs_at_once;

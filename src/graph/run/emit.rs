@@ -102,7 +102,7 @@ impl Run {
             };
             config = config.in_namespace(&run.namespace).at(&run.checkpoint.id);
             Event::Checkpoint {
-                config,
+                config: Box::new(config),
                 metadata: run.metadata.clone(),
                 values: run.channels.to_object(&run.graph.state),
                 next: run.tasks.iter().map(|t| t.node.to_string()).collect(),

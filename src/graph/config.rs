@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::when_busy::WhenBusy;
@@ -31,6 +32,8 @@ pub struct Config {
     pub(super) interrupt_before: Breakpoints,
     pub(super) interrupt_after: Breakpoints,
     pub(super) when_busy: WhenBusy,
+    /// Whether the run continues one that was cut off, instead of being what somebody wants now.
+    pub(super) recovers: bool,
 }
 
 impl Config {
@@ -144,7 +147,8 @@ pub enum Durability {
 }
 
 /// Nodes at which a run stops.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Breakpoints {
     /// At none.
     #[default]

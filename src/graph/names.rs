@@ -17,6 +17,8 @@ pub(super) const COPY: &str = "__copy__";
 pub(super) const INTERRUPT: &str = "__interrupt__";
 pub(super) const RESUME: &str = "__resume__";
 pub(super) const ERROR: &str = "__error__";
+/// What a run notes about itself; LangGraph has no such channel and ignores it.
+pub(super) const RUN: &str = "__run__";
 pub(super) const NO_WRITES: &str = "__no_writes__";
 pub(super) const STORE_WRITES: &str = "__store__";
 pub(super) const PULL: &str = "__pregel_pull";

@@ -1,6 +1,7 @@
 //! A run of a graph: loads the thread, repeats super-steps, saves each one.
 
 mod emit;
+mod marks;
 mod start;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -19,6 +20,7 @@ use super::interrupt::Interrupt;
 use super::names::{INTERRUPT, NULL_TASK_ID, Name, TASKS, has_task_ids};
 use super::node_error::{NodeError, Stop};
 use super::plan::Plan;
+use super::run_mark::RunMark;
 use super::runtime::{RunScope, TaskContext};
 use super::save::{Saver, encode};
 use super::step::run_tasks;
@@ -40,7 +42,7 @@ pub(super) async fn root(
 ) -> Result<RunOutput, GraphError> {
     let mut run = Run::load(graph, config, None, emitter).await?;
     let outcome = run.drive(input).await;
-    run.finish(outcome.is_err()).await?;
+    run.finish(outcome.as_ref().copied()).await?;
     let interrupts = match outcome {
         Ok(()) => Vec::new(),
         Err(Stop::Interrupted(interrupts)) => {
@@ -74,7 +76,7 @@ pub(super) async fn nested(
     let config = task.scope.config.clone();
     let mut run = Run::load(&graph, config, Some(task), None).await?;
     let outcome = run.drive(Input::Values(input)).await;
-    run.finish(outcome.is_err()).await?;
+    run.finish(outcome.as_ref().copied()).await?;
     match outcome {
         Ok(()) => Ok(run.output()),
         Err(Stop::Failed(source)) => Err(run.failure(source).into()),
@@ -88,6 +90,12 @@ pub(super) struct Run {
     pub(super) scope: Arc<RunScope>,
     pub(super) parent: Option<Arc<TaskContext>>,
     admission: Admission,
+    /// What is noted about the run with the last checkpoint made.
+    mark: Option<RunMark>,
+    /// Whether its input was taken.
+    begun: bool,
+    /// Whether it stopped at a breakpoint of its own.
+    stopped_here: bool,
     pub(super) namespace: String,
     pub(super) saver: Option<Saver>,
     durability: Durability,
@@ -130,6 +138,7 @@ pub(super) struct Run {
 impl Run {
     async fn drive(&mut self, input: Input) -> Result<(), Stop> {
         self.start(input).await?;
+        self.begun = true;
         while self.plan().await? {
             run_tasks(self).await?;
             self.complete_step().await?;
@@ -157,7 +166,8 @@ impl Run {
                 }
             }
         }
-        if self.stops_at(&self.interrupt_before) {
+        if self.stops_at(&self.interrupt_before, &self.tasks) {
+            self.stopped_here = true;
             return Err(Stop::Interrupted(Vec::new()));
         }
         self.emit_step_start().await;
@@ -199,7 +209,8 @@ impl Run {
         self.pending.clear();
         self.replaying = false;
         self.put_checkpoint(Source::Loop, &updated);
-        if self.stops_at(&self.interrupt_after) {
+        if self.stops_at(&self.interrupt_after, &self.tasks) {
+            self.stopped_here = true;
             // The next plan, which would show this checkpoint, is never made.
             self.plan_tasks().await;
             self.tasks.clear();
@@ -210,14 +221,14 @@ impl Run {
     }
 
     /// Whether the run stops at one of its tasks: only if something has changed since it last did.
-    fn stops_at(&self, breakpoints: &Breakpoints) -> bool {
+    fn stops_at(&self, breakpoints: &Breakpoints, tasks: &[Task]) -> bool {
         let seen = self.checkpoint.versions_seen.get(INTERRUPT);
         let changed = self
             .checkpoint
             .channel_versions
             .iter()
             .any(|(channel, version)| Some(version) > seen.and_then(|seen| seen.get(channel)));
-        changed && self.tasks.iter().any(|t| breakpoints.contains(&t.node))
+        changed && tasks.iter().any(|t| breakpoints.contains(&t.node))
     }
 
     /// Makes the next checkpoint, and saves it unless only the last one of the run is to be saved.
@@ -228,7 +239,10 @@ impl Run {
         self.checkpoint.id = id;
         self.checkpoint.ts = crate::checkpoint::now();
         self.checkpoint.updated_channels = Some(updated.iter().map(ToString::to_string).collect());
-        if self.durability != Durability::Exit {
+        if self.durability == Durability::Exit {
+            self.mark = None;
+        } else {
+            self.mark_next(source);
             self.save_checkpoint();
         }
         self.step += 1;
@@ -335,7 +349,9 @@ impl Run {
     }
 
     /// Ends the run: saves what is still to be saved and waits until everything is.
-    async fn finish(&mut self, stopped: bool) -> Result<(), GraphError> {
+    async fn finish(&mut self, outcome: Result<(), &Stop>) -> Result<(), GraphError> {
+        let stopped = outcome.is_err();
+        self.mark_end(outcome);
         let own_memory = !has_task_ids(&self.namespace);
         if self.durability == Durability::Exit && (self.parent.is_none() || stopped || own_memory) {
             self.save_last();

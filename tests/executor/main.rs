@@ -1,4 +1,12 @@
-//! The executor where it goes beyond the recorded scenarios: failures, order of saving, mistakes in graphs.
+//! The executor where it goes beyond the recorded scenarios: failures, order of saving, mistakes in graphs,
+//! threads that are busy, deleted or cut off.
+
+#![expect(
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking"
+)]
 
 mod backlog;
 mod building;
@@ -7,6 +15,7 @@ mod deleting;
 mod failing;
 mod gate;
 mod joins;
+mod recovering;
 mod saving;
 mod store_writes;
 mod streaming;

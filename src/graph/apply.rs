@@ -94,7 +94,7 @@ pub(super) fn apply_writes(
     }
 
     let mut updated = BTreeSet::new();
-    for (name, values) in by_channel(tasks, channels) {
+    for (name, values) in by_channel(graph, tasks, channels) {
         if let Some(channel) = channels.get_mut(&name)
             && channel
                 .update(values)
@@ -136,7 +136,11 @@ pub(super) fn apply_writes(
     Ok(updated)
 }
 
-fn by_channel(tasks: Vec<TaskWrites>, channels: &Channels) -> BTreeMap<Name, Vec<Value>> {
+fn by_channel(
+    graph: &Inner,
+    tasks: Vec<TaskWrites>,
+    channels: &Channels,
+) -> BTreeMap<Name, Vec<Value>> {
     let mut grouped: BTreeMap<Name, Vec<Value>> = BTreeMap::new();
     for task in tasks {
         for (channel, value) in task.writes {
@@ -146,6 +150,7 @@ fn by_channel(tasks: Vec<TaskWrites>, channels: &Channels) -> BTreeMap<Name, Vec
             ) {
                 continue;
             }
+            let channel = graph.aliases.get(&*channel).cloned().unwrap_or(channel);
             if channels.get(&channel).is_none() {
                 tracing::warn!(
                     node = &*task.name,

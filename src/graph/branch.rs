@@ -8,6 +8,7 @@ use super::names::{END, START};
 use super::node_error::NodeError;
 use super::runtime::Runtime;
 use super::state::State;
+use super::typed::FromState;
 
 /// Where to go next: a node by its name, or a task with an argument of its own.
 #[derive(Clone, Debug, PartialEq)]
@@ -95,33 +96,43 @@ impl<T: IntoTargets, E: Into<NodeError>> IntoTargets for Result<T, E> {
 
 type Router = dyn Fn(State, Runtime) -> Result<Vec<Target>, NodeError> + std::marker::Send + Sync;
 
-/// Whatever can decide where a conditional edge leads: a function of the [`State`], or of the state
+/// Whatever can decide where a conditional edge leads: a function of the state, or of the state
 /// and the [`Runtime`], that returns [`IntoTargets`].
 ///
 /// `M` tells the kinds apart and is always inferred.
+#[diagnostic::on_unimplemented(
+    message = "this cannot decide where a conditional edge leads",
+    note = "it is a `fn(S) -> T` or `fn(S, Runtime) -> T`, where `S` is the graph's state",
+    note = "`T` is a node's name, `Send`, a Vec of either, or a Result of these",
+    note = "a closure needs the type of its argument: `|state: S| ..`"
+)]
 pub trait IntoRouter<M> {
     /// The decision.
     fn into_router(self) -> Branch;
 }
 
-impl<F, T> IntoRouter<(State,)> for F
+impl<F, T, S> IntoRouter<(S,)> for F
 where
-    F: Fn(State) -> T + std::marker::Send + Sync + 'static,
+    F: Fn(S) -> T + std::marker::Send + Sync + 'static,
     T: IntoTargets,
+    S: FromState,
 {
     fn into_router(self) -> Branch {
-        Branch(Arc::new(move |state, _| self(state).into_targets()))
+        Branch(Arc::new(move |state, _| {
+            self(S::from_state(state)?).into_targets()
+        }))
     }
 }
 
-impl<F, T> IntoRouter<(State, Runtime)> for F
+impl<F, T, S> IntoRouter<(S, Runtime)> for F
 where
-    F: Fn(State, Runtime) -> T + std::marker::Send + Sync + 'static,
+    F: Fn(S, Runtime) -> T + std::marker::Send + Sync + 'static,
     T: IntoTargets,
+    S: FromState,
 {
     fn into_router(self) -> Branch {
         Branch(Arc::new(move |state, runtime| {
-            self(state, runtime).into_targets()
+            self(S::from_state(state)?, runtime).into_targets()
         }))
     }
 }

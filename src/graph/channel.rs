@@ -19,6 +19,8 @@ use super::reducer::{self, ReduceError, Reducer};
 #[derive(Clone, Debug)]
 pub struct Channel {
     pub(super) kind: Kind,
+    /// The names that it had before.
+    pub(super) aliases: Vec<String>,
 }
 
 #[derive(Clone, Debug)]
@@ -126,6 +128,27 @@ impl Channel {
         Reducer::new("custom", initial, reduce).into()
     }
 
+    /// Another name that the channel had when checkpoints were written that must still be read. What was
+    /// saved, sent or is written under it goes to this channel.
+    ///
+    /// ```
+    /// use stepwell::graph::{Channel, StateGraph};
+    /// let _ = StateGraph::new().add_channel("city", Channel::last().alias("town"));
+    /// ```
+    #[must_use]
+    pub fn alias(mut self, former_name: impl Into<String>) -> Self {
+        self.aliases.push(former_name.into());
+        self
+    }
+
+    /// The same channel with another value before its first write, if it has a reducer.
+    pub(super) fn starting_from(mut self, initial: Value) -> Self {
+        if let Kind::Reduce(reducer) = &mut self.kind {
+            reducer.initial = Some(initial);
+        }
+        self
+    }
+
     pub(super) fn is_untracked(&self) -> bool {
         matches!(self.kind, Kind::Untracked)
     }
@@ -133,7 +156,10 @@ impl Channel {
 
 impl From<Kind> for Channel {
     fn from(kind: Kind) -> Self {
-        Self { kind }
+        Self {
+            kind,
+            aliases: Vec::new(),
+        }
     }
 }
 

@@ -8,12 +8,18 @@ use serde_json::{Map, Value};
 use super::channel::Channel;
 use super::error::GraphError;
 use super::live_channel::LiveChannel;
+use super::locals::Locals;
 use super::names::Name;
+use super::state::State;
 use crate::checkpoint::Checkpoint;
 
 /// The channels of a graph with their values. Cloning is cheap: values are shared.
 #[derive(Clone, Debug)]
-pub(super) struct Channels(BTreeMap<Name, LiveChannel>);
+pub(super) struct Channels {
+    by_name: BTreeMap<Name, LiveChannel>,
+    /// What tokens in the values stand for.
+    pub(super) locals: Locals,
+}
 
 impl Channels {
     /// The channels as `checkpoint` kept them.
@@ -22,9 +28,8 @@ impl Channels {
         checkpoint: &Checkpoint,
     ) -> Result<Self, GraphError> {
         let restore = |name: &Name, spec: &Channel| {
-            let saved = checkpoint
-                .channel_values
-                .get(&**name)
+            let saved = saved_name(name, spec, checkpoint)
+                .and_then(|name| checkpoint.channel_values.get(name))
                 .map(crate::Encoded::to_json)
                 .transpose()
                 .map_err(|e| GraphError::unreadable(name, &checkpoint.id, e.to_string()))?;
@@ -32,23 +37,28 @@ impl Channels {
                 .map_err(|e| GraphError::unreadable(name, &checkpoint.id, e.to_string()))?;
             Ok((Arc::clone(name), channel))
         };
-        specs
-            .iter()
-            .map(|(name, spec)| restore(name, spec))
-            .collect::<Result<_, _>>()
-            .map(Self)
+        let by_name = specs.iter().map(|(name, spec)| restore(name, spec));
+        Ok(Self {
+            by_name: by_name.collect::<Result<_, _>>()?,
+            locals: Locals::default(),
+        })
     }
 
     pub(super) fn get(&self, name: &str) -> Option<&LiveChannel> {
-        self.0.get(name)
+        self.by_name.get(name)
     }
 
     pub(super) fn get_mut(&mut self, name: &str) -> Option<&mut LiveChannel> {
-        self.0.get_mut(name)
+        self.by_name.get_mut(name)
     }
 
     pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = (&Name, &mut LiveChannel)> {
-        self.0.iter_mut()
+        self.by_name.iter_mut()
+    }
+
+    /// The channels `names` as a node sees them.
+    pub(super) fn state(&self, names: &[Name]) -> State {
+        State::of_channels(self.values(names), &self.locals)
     }
 
     /// Those of the channels `names` that have a value.
@@ -71,4 +81,15 @@ impl Channels {
             .collect();
         Value::Object(object)
     }
+}
+
+/// The name under which `checkpoint` has the channel: a former one only for as long as the channel was
+/// not written under its own, or a value that it no longer has would come back.
+fn saved_name<'a>(name: &'a str, spec: &'a Channel, checkpoint: &Checkpoint) -> Option<&'a str> {
+    let is_known = |name: &&str| {
+        checkpoint.channel_versions.contains_key(*name)
+            || checkpoint.channel_values.contains_key(*name)
+    };
+    let names = std::iter::once(name).chain(spec.aliases.iter().map(String::as_str));
+    names.into_iter().find(is_known)
 }

@@ -8,6 +8,8 @@ use serde_json::{Value, json};
 use super::branch::Target;
 use super::call_site::check_key;
 use super::error::GraphError;
+use super::locals::Locals;
+use super::typed::Update;
 
 /// A task for a node, with an argument in place of the graph's state. Many of them fan out.
 ///
@@ -95,6 +97,8 @@ pub struct Command {
     pub(super) goto: Vec<Target>,
     pub(super) resume: Option<Resume>,
     pub(super) to_parent: bool,
+    /// What tokens in the update stand for.
+    pub(super) locals: Locals,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -134,10 +138,13 @@ impl Command {
         }
     }
 
-    /// Writes the entries of the object `update` to the channels of the same names.
+    /// Writes the entries of the object `update` to the channels of the same names; a typed state's update
+    /// is such an object.
     #[must_use]
-    pub fn update(mut self, update: impl Into<Value>) -> Self {
-        self.update = Some(update.into());
+    pub fn update(mut self, update: impl Into<Update>) -> Self {
+        let Update { values, locals } = update.into();
+        self.update = Some(values);
+        self.locals = locals;
         self
     }
 

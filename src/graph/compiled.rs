@@ -33,6 +33,8 @@ pub(super) struct Inner {
     /// The start first, then the nodes as they were added.
     pub(super) nodes: Vec<CompiledNode>,
     pub(super) channels: BTreeMap<Name, Channel>,
+    /// The channels' former names.
+    pub(super) aliases: BTreeMap<String, Name>,
     /// The channels that make up the state, without those that only trigger nodes.
     pub(super) state: Vec<Name>,
     pub(super) input: Vec<Name>,
@@ -84,6 +86,7 @@ impl CompiledNode {
     pub(super) fn subgraph(&self) -> Option<&CompiledGraph> {
         match &self.work {
             Some(Work::Subgraph(graph)) => Some(graph),
+            Some(Work::Mapped(mapped)) => Some(&mapped.graph),
             _ => None,
         }
     }
@@ -132,6 +135,11 @@ impl Inner {
         }
     }
 
+    /// The name that `channel` goes by now.
+    pub(super) fn current_name<'a>(&'a self, channel: &'a str) -> &'a str {
+        self.aliases.get(channel).map_or(channel, |name| name)
+    }
+
     /// Whether a change of `channel` can bring a task about.
     pub(super) fn triggers_any(&self, channel: &str) -> bool {
         channel == names::TASKS
@@ -152,6 +160,7 @@ impl Inner {
     pub(super) fn ensure_message_ids(&self, channel: &str, write: &mut Value) {
         if let Some(Channel {
             kind: Kind::Reduce(reducer),
+            ..
         }) = self.channels.get(channel)
             && reducer.name == "messages"
         {

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::locals::Locals;
 use super::when_busy::WhenBusy;
 
 /// How many super-steps a run may take unless its [`Config`] says otherwise. LangGraph 1.2 has the
@@ -34,6 +35,8 @@ pub struct Config {
     pub(super) when_busy: WhenBusy,
     /// Whether the run continues one that was cut off, instead of being what somebody wants now.
     pub(super) recovers: bool,
+    /// Of the run that has this config: what it keeps and never saves.
+    pub(super) locals: Locals,
 }
 
 impl Config {

@@ -128,6 +128,16 @@ pub enum GraphError {
         /// Why not.
         reason: String,
     },
+    /// The state does not have the shape that a node, a conditional edge or a caller expects.
+    #[error("channel `{channel}` of the state cannot be read as `{expected}`: {reason}")]
+    InvalidState {
+        /// The channel.
+        channel: String,
+        /// The type that it was to be read as part of.
+        expected: &'static str,
+        /// Why not, and what to do.
+        reason: String,
+    },
     /// The runtime in which a streamed run went on ended before the run did.
     #[error("the runtime ended before the run did; run the thread again with Input::Continue")]
     RuntimeGone,
@@ -166,6 +176,7 @@ pub enum ErrorKind {
     InvalidConfig,
     EmptyUpdate,
     Unreadable,
+    InvalidState,
     RuntimeGone,
     Checkpoint,
 }
@@ -189,6 +200,7 @@ impl ErrorKind {
             Self::InvalidConfig => "invalid_config",
             Self::EmptyUpdate => "empty_update",
             Self::Unreadable => "unreadable",
+            Self::InvalidState => "invalid_state",
             Self::RuntimeGone => "runtime_gone",
             Self::Checkpoint => "checkpoint",
         }
@@ -220,6 +232,7 @@ impl GraphError {
             Self::InvalidConfig(_) => ErrorKind::InvalidConfig,
             Self::EmptyUpdate(_) => ErrorKind::EmptyUpdate,
             Self::Unreadable { .. } => ErrorKind::Unreadable,
+            Self::InvalidState { .. } => ErrorKind::InvalidState,
             Self::RuntimeGone => ErrorKind::RuntimeGone,
             Self::Checkpoint { .. } => ErrorKind::Checkpoint,
         }

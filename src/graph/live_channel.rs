@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::channel::Kind;
 use super::output::as_overwrite;
 use super::reducer::{ReduceError, Reducer};
+use super::typed::refuse_unserializable;
 
 /// A channel with its value. Cloning it is cheap: the value is shared until it changes.
 #[derive(Clone, Debug)]
@@ -111,6 +112,7 @@ impl LiveChannel {
 
     /// Applies the writes of one super-step, none included; says whether anything changed.
     pub(super) fn update(&mut self, writes: Vec<Value>) -> Result<bool, ReduceError> {
+        writes.iter().try_for_each(refuse_unserializable)?;
         match &self.kind {
             Kind::Last | Kind::Untracked => self.replace(writes, true),
             Kind::Any | Kind::Trigger => {

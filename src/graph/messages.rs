@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::reducer::ReduceError;
 
 /// The id that stands for every message before it.
-const REMOVE_ALL: &str = "__remove_all__";
+pub(super) const REMOVE_ALL: &str = "__remove_all__";
 
 pub(super) fn reduce(current: Value, write: Value) -> Result<Value, ReduceError> {
     let Value::Array(mut messages) = current else {

@@ -10,6 +10,7 @@ use super::output::{IntoNodeOutput, NodeOutput};
 use super::retry::RetryPolicy;
 use super::runtime::Runtime;
 use super::state::State;
+use super::typed::{FromState, Update};
 
 type NodeFn =
     dyn Fn(State, Runtime) -> BoxFuture<'static, Result<NodeOutput, NodeError>> + Send + Sync;
@@ -18,6 +19,15 @@ type NodeFn =
 pub(super) enum Work {
     Function(Arc<NodeFn>),
     Subgraph(CompiledGraph),
+    /// A subgraph whose state is another.
+    Mapped(Arc<Mapped>),
+}
+
+/// A subgraph and how its state follows from that of the graph around it, and the other way round.
+pub(super) struct Mapped {
+    pub(super) graph: CompiledGraph,
+    pub(super) into: Box<dyn Fn(State) -> Result<Update, NodeError> + Send + Sync>,
+    pub(super) out_of: Box<dyn Fn(State) -> Result<NodeOutput, NodeError> + Send + Sync>,
 }
 
 /// A node: an async function or a subgraph, and how it is run.
@@ -37,7 +47,13 @@ pub struct Node {
 
 impl Node {
     /// A node that runs `function`, or a subgraph.
-    pub fn new<M>(function: impl IntoNode<M>) -> Self {
+    pub fn new<M: NodeOf<State>>(function: impl IntoNode<M>) -> Self {
+        function.into_node()
+    }
+
+    /// A node that runs `function`, which may be a function of any state: of a graph's, of a part of it
+    /// (a struct with some of its fields), or of what is [sent](super::Send) to it.
+    pub fn typed<M>(function: impl IntoNode<M>) -> Self {
         function.into_node()
     }
 
@@ -55,7 +71,7 @@ impl Node {
         self
     }
 
-    fn of(work: Work) -> Self {
+    pub(super) fn of(work: Work) -> Self {
         Self {
             work,
             deferred: false,
@@ -67,21 +83,39 @@ impl Node {
 impl std::fmt::Debug for Node {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Node")
-            .field("subgraph", &matches!(self.work, Work::Subgraph(_)))
+            .field("subgraph", &!matches!(self.work, Work::Function(_)))
             .field("deferred", &self.deferred)
             .field("retry", &self.retry)
             .finish()
     }
 }
 
-/// Whatever can be a node: an async function of the [`State`], or of the state and the [`Runtime`],
-/// that returns anything that is [`IntoNodeOutput`]; a [`Node`]; a [`CompiledGraph`].
+/// Whatever can be a node: an async function of the state, or of the state and the [`Runtime`],
+/// that returns anything that is [`IntoNodeOutput`]; a [`Node`]; a compiled graph.
 ///
 /// `M` tells the kinds apart and is always inferred.
+#[diagnostic::on_unimplemented(
+    message = "this cannot be a node",
+    note = "a node is an `async fn(S) -> R` or `async fn(S, Runtime) -> R`, where `S` is the graph's state",
+    note = "`R` is its update type, `Command`, `()`, or an Option, Vec or Result of these; `E` of a Result is any \
+            `std::error::Error` or `NodeError`",
+    note = "a closure needs the type of its argument: `|state: S| async move {{ .. }}`"
+)]
 pub trait IntoNode<M> {
     /// The node.
     fn into_node(self) -> Node;
 }
+
+/// Tells whether a node can be one of a graph with the state `S`. `Self` is the mark of the node's kind.
+#[diagnostic::on_unimplemented(
+    message = "this node is not for a graph whose state is `{S}`",
+    note = "its first argument has to be a `{S}`; for a node that sees another state, use `Node::typed(function)`"
+)]
+pub trait NodeOf<S> {}
+
+impl<S> NodeOf<S> for () {}
+impl<S> NodeOf<S> for (S,) {}
+impl<S> NodeOf<S> for (S, Runtime) {}
 
 impl IntoNode<()> for Node {
     fn into_node(self) -> Node {
@@ -95,30 +129,32 @@ impl IntoNode<()> for CompiledGraph {
     }
 }
 
-impl<F, Fut, R> IntoNode<(State,)> for F
+impl<F, Fut, R, S> IntoNode<(S,)> for F
 where
-    F: Fn(State) -> Fut + Send + Sync + 'static,
+    F: Fn(S) -> Fut + Send + Sync + 'static,
     Fut: Future<Output = R> + Send + 'static,
-    R: IntoNodeOutput,
+    R: IntoNodeOutput<S>,
+    S: FromState,
 {
     fn into_node(self) -> Node {
         Node::of(Work::Function(Arc::new(move |state, _| {
-            let work = self(state);
-            Box::pin(async move { work.await.into_node_output() })
+            let work = S::from_state(state).map(&self);
+            Box::pin(async move { work?.await.into_node_output() })
         })))
     }
 }
 
-impl<F, Fut, R> IntoNode<(State, Runtime)> for F
+impl<F, Fut, R, S> IntoNode<(S, Runtime)> for F
 where
-    F: Fn(State, Runtime) -> Fut + Send + Sync + 'static,
+    F: Fn(S, Runtime) -> Fut + Send + Sync + 'static,
     Fut: Future<Output = R> + Send + 'static,
-    R: IntoNodeOutput,
+    R: IntoNodeOutput<S>,
+    S: FromState,
 {
     fn into_node(self) -> Node {
         Node::of(Work::Function(Arc::new(move |state, runtime| {
-            let work = self(state, runtime);
-            Box::pin(async move { work.await.into_node_output() })
+            let work = S::from_state(state).map(|state| self(state, runtime));
+            Box::pin(async move { work?.await.into_node_output() })
         })))
     }
 }

@@ -30,6 +30,12 @@ impl NodeError {
         Self(Stop::Failed(Arc::new(Message(message.into()))))
     }
 
+    /// A failure of any kind that can be boxed: a text, a boxed error, what an error library has.
+    /// Errors that implement [`Error`] need it not: they turn into this with `?`.
+    pub fn from_boxed(error: impl Into<Box<dyn Error + std::marker::Send + Sync>>) -> Self {
+        Self(Stop::Failed(error.into().into()))
+    }
+
     /// Whether the node waits for an answer, as opposed to having failed.
     pub fn is_interrupt(&self) -> bool {
         matches!(self.0, Stop::Interrupted(_))

@@ -4,6 +4,7 @@ use serde_json::{Map, Value};
 
 use super::command::Command;
 use super::node_error::NodeError;
+use super::state::State;
 
 /// What a node returned.
 #[derive(Clone, Debug, Default)]
@@ -19,8 +20,13 @@ pub enum NodeOutput {
     Many(Vec<NodeOutput>),
 }
 
-/// Whatever a node may return.
-pub trait IntoNodeOutput {
+/// Whatever a node of a graph with the state `S` may return.
+#[diagnostic::on_unimplemented(
+    message = "a node of a graph with the state `{S}` cannot return `{Self}`",
+    note = "it returns its state's update type, `Command`, `()`, or an Option, Vec or Result of these",
+    note = "`E` of a Result is any `std::error::Error` or `NodeError`"
+)]
+pub trait IntoNodeOutput<S = State> {
     /// The output, or why the node failed.
     ///
     /// # Errors
@@ -28,13 +34,13 @@ pub trait IntoNodeOutput {
     fn into_node_output(self) -> Result<NodeOutput, NodeError>;
 }
 
-impl IntoNodeOutput for NodeOutput {
+impl<S> IntoNodeOutput<S> for NodeOutput {
     fn into_node_output(self) -> Result<NodeOutput, NodeError> {
         Ok(self)
     }
 }
 
-impl IntoNodeOutput for () {
+impl<S> IntoNodeOutput<S> for () {
     fn into_node_output(self) -> Result<NodeOutput, NodeError> {
         Ok(NodeOutput::Nothing)
     }
@@ -49,19 +55,19 @@ impl IntoNodeOutput for Value {
     }
 }
 
-impl IntoNodeOutput for Command {
+impl<S> IntoNodeOutput<S> for Command {
     fn into_node_output(self) -> Result<NodeOutput, NodeError> {
         Ok(NodeOutput::Command(self))
     }
 }
 
-impl<T: IntoNodeOutput> IntoNodeOutput for Option<T> {
+impl<S, T: IntoNodeOutput<S>> IntoNodeOutput<S> for Option<T> {
     fn into_node_output(self) -> Result<NodeOutput, NodeError> {
         self.map_or(Ok(NodeOutput::Nothing), T::into_node_output)
     }
 }
 
-impl<T: IntoNodeOutput> IntoNodeOutput for Vec<T> {
+impl<S, T: IntoNodeOutput<S>> IntoNodeOutput<S> for Vec<T> {
     fn into_node_output(self) -> Result<NodeOutput, NodeError> {
         self.into_iter()
             .map(T::into_node_output)
@@ -70,13 +76,13 @@ impl<T: IntoNodeOutput> IntoNodeOutput for Vec<T> {
     }
 }
 
-impl<T: IntoNodeOutput, E: Into<NodeError>> IntoNodeOutput for Result<T, E> {
+impl<S, T: IntoNodeOutput<S>, E: Into<NodeError>> IntoNodeOutput<S> for Result<T, E> {
     fn into_node_output(self) -> Result<NodeOutput, NodeError> {
         self.map_err(Into::into)?.into_node_output()
     }
 }
 
-const OVERWRITE: &str = "__overwrite__";
+pub(super) const OVERWRITE: &str = "__overwrite__";
 
 /// A write that replaces a channel's value instead of going through its reducer.
 ///

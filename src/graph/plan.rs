@@ -70,7 +70,7 @@ impl Plan<'_> {
                 place,
             );
             let path = TaskPath::Push(place);
-            let input = State::from(send.arg);
+            let input = State::of_argument(send.arg, &self.channels.locals);
             let key = send.key.as_deref();
             tasks.push(self.task(id, node, path, input, key, open_answer));
         }
@@ -102,7 +102,7 @@ impl Plan<'_> {
             let input = self.channels.get(START).and_then(|c| c.get());
             State::from(input.map_or(Value::Null, |value| Value::clone(value)))
         } else {
-            State::of_channels(self.channels.values(&self.graph.state))
+            self.channels.state(&self.graph.state)
         };
         let path = TaskPath::Pull(Arc::clone(&node.name));
         self.task(id, node, path, input, None, open_answer)

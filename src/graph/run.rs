@@ -17,12 +17,13 @@ use super::config::{Breakpoints, Config, DEFAULT_RECURSION_LIMIT, Durability};
 use super::error::GraphError;
 use super::input::{Input, RunOutput};
 use super::interrupt::Interrupt;
-use super::names::{INTERRUPT, NULL_TASK_ID, Name, TASKS, has_task_ids};
+use super::names::{INTERRUPT, NULL_TASK_ID, Name, START, TASKS, has_task_ids};
 use super::node_error::{NodeError, Stop};
 use super::plan::Plan;
 use super::run_mark::RunMark;
 use super::runtime::{RunScope, TaskContext};
 use super::save::{Saver, encode};
+use super::state::State;
 use super::step::run_tasks;
 use super::store_changes;
 use super::stream::{Emitter, Event, StreamMode};
@@ -40,6 +41,35 @@ pub(super) async fn root(
     config: Config,
     emitter: Option<Emitter>,
 ) -> Result<RunOutput, GraphError> {
+    let (run, interrupts) = finished(graph, input, config, emitter).await?;
+    Ok(RunOutput {
+        values: run.output(),
+        interrupts,
+    })
+}
+
+/// The same for those who read the state without JSON between.
+pub(super) async fn root_state(
+    graph: &CompiledGraph,
+    input: Input,
+    config: Config,
+) -> Result<(State, Vec<Interrupt>), GraphError> {
+    let (run, interrupts) = finished(graph, input, config, None).await?;
+    let shown = run
+        .shown()
+        .unwrap_or_else(|| run.channels.values(&run.graph.output));
+    Ok((State::of_channels(shown, &run.channels.locals), interrupts))
+}
+
+/// A run that has come to its end or waits for answers.
+async fn finished(
+    graph: &CompiledGraph,
+    input: Input,
+    mut config: Config,
+    emitter: Option<Emitter>,
+) -> Result<(Run, Vec<Interrupt>), GraphError> {
+    // Whoever called may use the config for another run.
+    config.locals = config.locals.detached();
     let mut run = Run::load(graph, config, None, emitter).await?;
     let outcome = run.drive(input).await;
     run.finish(outcome.as_ref().copied()).await?;
@@ -61,10 +91,7 @@ pub(super) async fn root(
             ));
         }
     };
-    Ok(RunOutput {
-        values: run.output(),
-        interrupts,
-    })
+    Ok((run, interrupts))
 }
 
 /// Runs `graph` as a part of `task`.
@@ -262,10 +289,10 @@ impl Run {
         let mut checkpoint = self.checkpoint.clone();
         for channel in new_versions.keys() {
             if let Some(value) = self.channels.get(channel).and_then(|c| c.save()) {
-                let value = if channel == TASKS {
-                    encode(&sanitize(&self.graph, &value))
-                } else {
-                    encode(&value)
+                let value = match channel.as_str() {
+                    TASKS => encode(&sanitize(&self.graph, &value)),
+                    START => encode(&sanitize_input(&self.graph, &value)),
+                    _ => encode(&value),
                 };
                 checkpoint.channel_values.insert(channel.clone(), value);
             }
@@ -448,6 +475,21 @@ fn sanitize(graph: &Inner, packets: &Value) -> Value {
         Value::Array(list) => Value::Array(list.iter().map(clean).collect()),
         one => clean(one),
     }
+}
+
+/// An input, without values of channels that are never saved.
+fn sanitize_input(graph: &Inner, input: &Value) -> Value {
+    let mut input = input.clone();
+    let command = input.pointer("/__command__/update").is_some();
+    let values = if command {
+        input.pointer_mut("/__command__/update")
+    } else {
+        Some(&mut input)
+    };
+    if let Some(Value::Object(values)) = values {
+        values.retain(|key, _| !graph.is_untracked(graph.current_name(key)));
+    }
+    input
 }
 
 impl From<GraphError> for Stop {

@@ -75,10 +75,10 @@ impl Scratchpad {
         self.subgraphs.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// Starts another attempt: questions and subgraphs are counted anew, answers stay.
+    /// Starts another attempt: questions are counted anew, answers stay. Subgraphs are counted on, as in LangGraph, so
+    /// that one that failed half-way starts over in a place of its own instead of on top of what it had done.
     pub(super) fn restart(&self) {
         self.asked.store(0, Ordering::Relaxed);
-        self.subgraphs.store(0, Ordering::Relaxed);
         self.answers.lock().used = false;
     }
 

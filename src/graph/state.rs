@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
+use super::locals::Locals;
 use super::names::Name;
 
 /// What a node sees: the channels that have a value at the start of its super-step or, for a task that
@@ -18,7 +19,10 @@ use super::names::Name;
 /// assert!(state["age"].is_null());
 /// ```
 #[derive(Clone, Debug)]
-pub struct State(Arc<Inner>);
+pub struct State {
+    inner: Arc<Inner>,
+    pub(super) locals: Locals,
+}
 
 #[derive(Debug)]
 enum Inner {
@@ -27,13 +31,25 @@ enum Inner {
 }
 
 impl State {
-    pub(super) fn of_channels(values: BTreeMap<Name, Arc<Value>>) -> Self {
-        Self(Arc::new(Inner::Channels(values)))
+    pub(super) fn of_channels(values: BTreeMap<Name, Arc<Value>>, locals: &Locals) -> Self {
+        Self::of(Inner::Channels(values), locals)
+    }
+
+    /// The argument of a task that was sent, or what a subgraph was left with.
+    pub(super) fn of_argument(argument: Value, locals: &Locals) -> Self {
+        Self::of(Inner::Argument(argument), locals)
+    }
+
+    fn of(inner: Inner, locals: &Locals) -> Self {
+        Self {
+            inner: Arc::new(inner),
+            locals: locals.clone(),
+        }
     }
 
     /// The value under `key`, if there is one.
     pub fn get(&self, key: &str) -> Option<&Value> {
-        match &*self.0 {
+        match &*self.inner {
             Inner::Channels(values) => values.get(key).map(|value| &**value),
             Inner::Argument(argument) => argument.get(key),
         }
@@ -57,7 +73,7 @@ impl State {
 
     /// A copy of the whole state as JSON.
     pub fn to_value(&self) -> Value {
-        match &*self.0 {
+        match &*self.inner {
             Inner::Channels(values) => Value::Object(
                 values
                     .iter()
@@ -71,7 +87,7 @@ impl State {
 
 impl From<Value> for State {
     fn from(argument: Value) -> Self {
-        Self(Arc::new(Inner::Argument(argument)))
+        Self::of_argument(argument, &Locals::default())
     }
 }
 

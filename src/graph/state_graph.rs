@@ -1,6 +1,7 @@
 //! [`StateGraph`]: a graph under construction.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::marker::PhantomData;
 use std::sync::Arc;
 
 use super::branch::{Branch, IntoRouter};
@@ -9,17 +10,21 @@ use super::compiled::{CompiledGraph, CompiledNode, Inner};
 use super::config::Breakpoints;
 use super::error::GraphError;
 use super::names::{self, END, NS_END, NS_SEP, Name, START, TASKS};
-use super::node::{IntoNode, Node};
-
+use super::node::{IntoNode, Node, NodeOf};
+use super::state::State;
+use super::typed::{GraphState, TypedGraph};
 use crate::checkpoint::{CheckpointIds, Checkpointer};
 use crate::store::Store;
 
 /// A graph under construction: its channels, its nodes, and the edges between them.
 ///
 /// The methods take and return the graph, to be chained; what is wrong with it is reported by
-/// [`compile`](Self::compile).
-#[derive(Default)]
-pub struct StateGraph {
+/// `compile`.
+///
+/// [`StateGraph::new`] makes one whose channels are added by name and whose nodes see the dynamic
+/// [`State`](struct@State); [`StateGraph::typed`] makes one for a struct that derives
+/// [`State`](derive@super::State).
+pub struct StateGraph<S = State> {
     channels: Vec<(String, Channel)>,
     nodes: Vec<(String, Node)>,
     edges: Vec<(String, String)>,
@@ -31,6 +36,7 @@ pub struct StateGraph {
     interrupt_after: Breakpoints,
     checkpointer: CheckpointerMode,
     store: Option<Arc<dyn Store>>,
+    seen_as: PhantomData<fn(S)>,
     store_writes: StoreWrites,
 }
 
@@ -95,7 +101,62 @@ impl std::fmt::Debug for CheckpointerMode {
 impl StateGraph {
     /// A graph without channels and nodes.
     pub fn new() -> Self {
-        Self::default()
+        Self::empty()
+    }
+
+    /// A graph whose channels are the fields of `S`, and whose nodes are functions of an `S`.
+    pub fn typed<S: GraphState>() -> StateGraph<S> {
+        let mut graph = StateGraph::empty();
+        graph.channels = S::channels();
+        graph
+    }
+
+    /// Checks the graph and makes it ready to run.
+    ///
+    /// # Errors
+    /// [`GraphError::InvalidGraph`], which names what is wrong: an edge, join, branch, breakpoint or
+    /// list of channels that names something that does not exist, a name that is taken or
+    /// reserved, or a graph in which no edge leaves [`START`].
+    pub fn compile(self) -> Result<CompiledGraph, GraphError> {
+        self.build()
+    }
+}
+
+impl Default for StateGraph {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<S: GraphState> StateGraph<S> {
+    /// Checks the graph and makes it ready to run.
+    ///
+    /// # Errors
+    /// [`GraphError::InvalidGraph`], which names what is wrong: an edge, join, branch, breakpoint or
+    /// list of channels that names something that does not exist, a name that is taken or
+    /// reserved, or a graph in which no edge leaves [`START`].
+    pub fn compile(self) -> Result<TypedGraph<S>, GraphError> {
+        self.build().map(TypedGraph::new)
+    }
+}
+
+impl<S> StateGraph<S> {
+    fn empty() -> Self {
+        Self {
+            channels: Vec::new(),
+            nodes: Vec::new(),
+            edges: Vec::new(),
+            joins: Vec::new(),
+            branches: Vec::new(),
+            input: None,
+            output: None,
+            interrupt_before: Breakpoints::None,
+            interrupt_after: Breakpoints::None,
+            checkpointer: CheckpointerMode::Inherit,
+            store: None,
+            store_writes: StoreWrites::Immediate,
+            seen_as: PhantomData,
+        }
     }
 
     /// Adds a key of the state.
@@ -107,7 +168,11 @@ impl StateGraph {
 
     /// Adds a node: an async function, a [`Node`], or a compiled graph as a subgraph.
     #[must_use]
-    pub fn add_node<M>(mut self, name: impl Into<String>, node: impl IntoNode<M>) -> Self {
+    pub fn add_node<M: NodeOf<S>>(
+        mut self,
+        name: impl Into<String>,
+        node: impl IntoNode<M>,
+    ) -> Self {
         self.nodes.push((name.into(), node.into_node()));
         self
     }
@@ -121,10 +186,10 @@ impl StateGraph {
 
     /// Runs `to` once all of `from` have run since it last did.
     #[must_use]
-    pub fn add_join<I, S>(mut self, from: I, to: impl Into<String>) -> Self
+    pub fn add_join<I, N>(mut self, from: I, to: impl Into<String>) -> Self
     where
-        I: IntoIterator<Item = S>,
-        S: Into<String>,
+        I: IntoIterator<Item = N>,
+        N: Into<String>,
     {
         let from = from.into_iter().map(Into::into).collect();
         self.joins.push((from, to.into()));
@@ -134,7 +199,7 @@ impl StateGraph {
     /// Runs after `from` what `router` says of the state: of the channels with this node's own
     /// writes applied. What it names and is no node of the graph is ignored, with a warning in the log.
     #[must_use]
-    pub fn add_conditional_edges<M>(
+    pub fn add_conditional_edges<M: NodeOf<S>>(
         mut self,
         from: impl Into<String>,
         router: impl IntoRouter<M>,
@@ -145,14 +210,14 @@ impl StateGraph {
 
     /// The channels that an input may set; all of them unless set.
     #[must_use]
-    pub fn with_input<S: Into<String>>(mut self, channels: impl IntoIterator<Item = S>) -> Self {
+    pub fn with_input<N: Into<String>>(mut self, channels: impl IntoIterator<Item = N>) -> Self {
         self.input = Some(channels.into_iter().map(Into::into).collect());
         self
     }
 
     /// The channels that a run returns; all of them unless set.
     #[must_use]
-    pub fn with_output<S: Into<String>>(mut self, channels: impl IntoIterator<Item = S>) -> Self {
+    pub fn with_output<N: Into<String>>(mut self, channels: impl IntoIterator<Item = N>) -> Self {
         self.output = Some(channels.into_iter().map(Into::into).collect());
         self
     }
@@ -193,13 +258,7 @@ impl StateGraph {
         self
     }
 
-    /// Checks the graph and makes it ready to run.
-    ///
-    /// # Errors
-    /// [`GraphError::InvalidGraph`], which names what is wrong: an edge, join, branch, breakpoint or
-    /// list of channels that names something that does not exist, a name that is taken or
-    /// reserved, or a graph in which no edge leaves [`START`].
-    pub fn compile(self) -> Result<CompiledGraph, GraphError> {
+    fn build(self) -> Result<CompiledGraph, GraphError> {
         self.check()?;
         let state: Vec<Name> = self
             .channels
@@ -219,6 +278,10 @@ impl StateGraph {
             .into_iter()
             .map(|(name, channel)| (name.into(), channel))
             .collect();
+        let aliases = (channels.iter())
+            .flat_map(|(name, channel)| channel.aliases.iter().map(move |a| (a.clone(), name)))
+            .map(|(alias, name)| (alias, Arc::clone(name)))
+            .collect();
         channels.insert(START.into(), Kind::Ephemeral.into());
         channels.insert(TASKS.into(), Kind::Topic { accumulate: false }.into());
 
@@ -236,6 +299,7 @@ impl StateGraph {
         let mut graph = Inner {
             nodes,
             channels,
+            aliases,
             state,
             input,
             output,
@@ -284,6 +348,16 @@ impl StateGraph {
             }
             if !taken.insert(name) {
                 return invalid(format!("channel `{name}` is added twice"));
+            }
+        }
+        let mut former = BTreeSet::new();
+        for (name, channel) in &self.channels {
+            for alias in &channel.aliases {
+                if taken.contains(alias) || !former.insert(alias) {
+                    return invalid(format!(
+                        "`{alias}`, once the name of channel `{name}`, also stands for another"
+                    ));
+                }
             }
         }
         let mut nodes = BTreeSet::new();
@@ -359,7 +433,7 @@ fn to_names(names: &[String]) -> Vec<Name> {
     names.iter().map(|name| name.as_str().into()).collect()
 }
 
-impl std::fmt::Debug for StateGraph {
+impl<S> std::fmt::Debug for StateGraph<S> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("StateGraph")
             .field("channels", &self.channels)

@@ -24,6 +24,7 @@ use super::state_graph::StoreWrites;
 use super::store_changes;
 use super::task::{Task, Write};
 use super::task_status::write_error;
+use super::typed::Update;
 use super::writers::writes_of;
 use crate::lease::LeasePart;
 use crate::store::Draft;
@@ -254,6 +255,13 @@ impl TaskRun {
                 let input = self.input.to_value();
                 let output = graph.run_nested(input, Arc::clone(&self.context)).await;
                 output.map(NodeOutput::Update)
+            }
+            Some(Work::Mapped(mapped)) => {
+                let Update { values, locals } = (mapped.into)(self.input.clone())?;
+                self.input.locals.adopt(&locals);
+                let output = mapped.graph.run_nested(values, Arc::clone(&self.context));
+                let to_state = |output| State::of_argument(output, &self.input.locals);
+                (output.await).and_then(|output| (mapped.out_of)(to_state(output)))
             }
         };
         let output = match output {

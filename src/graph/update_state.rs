@@ -56,7 +56,7 @@ impl CompiledGraph {
     ///
     /// Without `as_node` the update counts as the node that ran last, or as the input if none has.
     /// Special: `__start__` counts as the step that applies an input; `__input__` as a new input;
-    /// [`END`] with null drops all pending tasks; `__copy__` with null makes a copy of the
+    /// [`END`](super::END) with null drops all pending tasks; `__copy__` with null makes a copy of the
     /// checkpoint beside it.
     ///
     /// # Errors

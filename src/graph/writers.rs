@@ -33,8 +33,9 @@ pub(super) fn writes_of(
     } else {
         &graph.state
     };
-    collect(output, writable, &mut writes, &mut commands)?;
+    collect(output, graph, writable, &mut writes, &mut commands)?;
     for command in commands {
+        channels.locals.adopt(&command.locals);
         if command.to_parent {
             return Err(NodeError(Stop::ToParent(command)));
         }
@@ -61,31 +62,38 @@ pub(super) fn goto_write(target: &Target) -> Option<Write> {
 
 fn collect(
     output: NodeOutput,
+    graph: &Inner,
     writable: &[Name],
     writes: &mut Vec<Write>,
     commands: &mut Vec<Command>,
 ) -> Result<(), NodeError> {
     match output {
         NodeOutput::Nothing => Ok(()),
-        NodeOutput::Update(update) => take_update(update, writable, writes),
+        NodeOutput::Update(update) => take_update(update, graph, writable, writes),
         NodeOutput::Command(mut command) => {
             if let Some(update) = command.update.take_if(|_| !command.to_parent) {
-                take_update(update, writable, writes)?;
+                take_update(update, graph, writable, writes)?;
             }
             commands.push(command);
             Ok(())
         }
         NodeOutput::Many(outputs) => outputs
             .into_iter()
-            .try_for_each(|output| collect(output, writable, writes, commands)),
+            .try_for_each(|output| collect(output, graph, writable, writes, commands)),
     }
 }
 
-fn take_update(update: Value, writable: &[Name], writes: &mut Vec<Write>) -> Result<(), NodeError> {
+fn take_update(
+    update: Value,
+    graph: &Inner,
+    writable: &[Name],
+    writes: &mut Vec<Write>,
+) -> Result<(), NodeError> {
     match update {
         Value::Null => Ok(()),
         Value::Object(entries) => {
             for (key, value) in entries {
+                let key = graph.current_name(&key);
                 if let Some(name) = writable.iter().find(|name| ***name == *key) {
                     writes.push((Arc::clone(name), value));
                 }
@@ -120,5 +128,5 @@ fn fresh_state(graph: &Inner, channels: &Channels, writes: &[Write]) -> Result<S
             values.insert(Arc::clone(name), Arc::clone(value));
         }
     }
-    Ok(State::of_channels(values))
+    Ok(State::of_channels(values, &channels.locals))
 }

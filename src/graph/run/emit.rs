@@ -1,6 +1,6 @@
 //! What a run tells whoever watches it. It changes nothing in the run.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
@@ -74,14 +74,21 @@ impl Run {
 
     /// What the run gives back; null if it has written nothing to the output.
     pub(super) fn output(&self) -> Value {
-        let Some(fleeting) = &self.fleeting else {
+        let Some(shown) = self.shown() else {
             return Value::Null;
         };
+        let object = shown.iter();
+        let object = object.map(|(name, value)| (name.to_string(), Value::clone(value)));
+        Value::Object(object.collect())
+    }
+
+    /// The same by channel.
+    pub(super) fn shown(&self) -> Option<BTreeMap<Name, Arc<Value>>> {
+        let fleeting = self.fleeting.as_ref()?;
         let mut values = self.channels.values(&self.graph.output);
         values.retain(|name, _| self.channels.get(name).is_some_and(|c| !c.is_fleeting()));
-        let values = values.iter().chain(fleeting);
-        let object = values.map(|(name, value)| (name.to_string(), Value::clone(value)));
-        Value::Object(object.collect())
+        values.extend(fleeting.clone());
+        Some(values)
     }
 
     pub(super) async fn emit_checkpoint(&self) {

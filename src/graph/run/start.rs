@@ -116,7 +116,8 @@ impl Run {
             ..Checkpoint::default()
         };
         let mut checkpoint = saved.as_ref().map_or_else(empty, |s| s.checkpoint.clone());
-        let channels = Channels::restore(&graph.channels, &checkpoint)?;
+        let mut channels = Channels::restore(&graph.channels, &checkpoint)?;
+        channels.locals = scope.config.locals.clone();
         checkpoint.channel_values = BTreeMap::new();
         let pending = saved
             .as_ref()
@@ -195,6 +196,9 @@ impl Run {
             return Err(GraphError::NoCheckpointer {
                 operation: "Command::resume",
             });
+        }
+        if let Input::Command(command) = &input {
+            self.channels.locals.adopt(&command.locals);
         }
         let mut carried = Vec::new();
         if let (Input::Command(command), true) = (&input, resuming) {

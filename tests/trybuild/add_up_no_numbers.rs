@@ -1,0 +1,9 @@
+use stepwell::graph::State;
+
+#[derive(State)]
+struct Chat {
+    #[state(add)]
+    notes: Vec<String>,
+}
+
+fn main() {}

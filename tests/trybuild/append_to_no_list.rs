@@ -1,0 +1,9 @@
+use stepwell::graph::State;
+
+#[derive(State)]
+struct Chat {
+    #[state(append)]
+    count: u32,
+}
+
+fn main() {}

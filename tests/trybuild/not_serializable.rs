@@ -1,0 +1,10 @@
+use stepwell::graph::State;
+
+struct Handle;
+
+#[derive(State)]
+struct Chat {
+    handle: Handle,
+}
+
+fn main() {}

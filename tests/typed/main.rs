@@ -1,0 +1,8 @@
+//! Graphs whose state is a struct.
+
+mod chat;
+mod compile_errors;
+mod evolution;
+mod reducers;
+mod subgraphs;
+mod untracked;

@@ -38,7 +38,8 @@ impl CompiledGraph {
     /// every thread.
     ///
     /// # Errors
-    /// The graph has no checkpointer, or a checkpoint cannot be read.
+    /// The graph has no checkpointer, or that failed. A checkpoint that this graph cannot read is a reason, and no
+    /// error.
     pub async fn unfinished(&self) -> Result<Vec<UnfinishedThread>, GraphError> {
         let checkpointer = self.state_checkpointer("unfinished")?;
         let leases = checkpointer.leases();
@@ -47,10 +48,10 @@ impl CompiledGraph {
         while let Some(saved) = latest
             .try_next()
             .await
-            .map_err(|e| GraphError::checkpoint("", e))?
+            .map_err(|e| GraphError::checkpoint("(all)", e))?
         {
             if !leases.is_busy(&saved.thread) {
-                unfinished.extend(self.inspect(&saved)?);
+                unfinished.extend(self.inspect(&saved));
             }
         }
         unfinished.sort_by(|a, b| a.thread.cmp(&b.thread));

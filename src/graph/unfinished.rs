@@ -36,6 +36,11 @@ pub enum UnfinishedReason {
         /// What the error says.
         message: String,
     },
+    /// Its latest checkpoint cannot be read by this graph, so it is not known.
+    Unreadable {
+        /// Why not.
+        message: String,
+    },
 }
 
 impl UnfinishedReason {
@@ -47,10 +52,20 @@ impl UnfinishedReason {
 
 impl CompiledGraph {
     /// What is unfinished about the thread whose latest checkpoint this is, if anything.
-    pub(super) fn inspect(
-        &self,
-        saved: &CheckpointTuple,
-    ) -> Result<Option<UnfinishedThread>, GraphError> {
+    pub(super) fn inspect(&self, saved: &CheckpointTuple) -> Option<UnfinishedThread> {
+        self.try_inspect(saved).unwrap_or_else(|error| {
+            Some(UnfinishedThread {
+                thread: saved.thread.clone(),
+                checkpoint_id: saved.checkpoint.id.clone(),
+                next: Vec::new(),
+                reason: UnfinishedReason::Unreadable {
+                    message: error.to_string(),
+                },
+            })
+        })
+    }
+
+    fn try_inspect(&self, saved: &CheckpointTuple) -> Result<Option<UnfinishedThread>, GraphError> {
         let graph = &*self.inner;
         if let Some(stranger) = self.stranger_in(saved) {
             tracing::debug!(

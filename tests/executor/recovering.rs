@@ -352,3 +352,37 @@ async fn threads_of_another_graph_on_the_same_checkpointer_are_left_alone() {
     assert!(found(&other).await.is_empty());
     assert_eq!(found(&graph).await.len(), 1);
 }
+
+#[tokio::test]
+async fn a_thread_that_cannot_be_read_does_not_hide_the_others() {
+    let saver: Arc<dyn Checkpointer> = Arc::new(MemorySaver::new());
+    let gate = Gate::new();
+    let graph = compiled(&saver, &gate, &Log::default());
+    for thread in ["a", "b"] {
+        cut_off(
+            &graph,
+            json!({"mode": "gate"}),
+            &Config::thread(thread),
+            &gate,
+        )
+        .await;
+    }
+    let latest = saver.get("a", "", None).await.unwrap().unwrap();
+    let mut checkpoint = latest.checkpoint;
+    let damaged = stepwell::Encoded::new("json", b"{".to_vec());
+    checkpoint.channel_values.insert("done".into(), damaged);
+    let put = stepwell::checkpoint::PutCheckpoint {
+        thread: "a".into(),
+        namespace: String::new(),
+        parent_id: latest.parent_id,
+        new_versions: checkpoint.channel_versions.clone(),
+        checkpoint,
+        metadata: latest.metadata,
+    };
+    saver.put(put).await.unwrap();
+    let found = found(&graph).await;
+    assert!(
+        matches!(&found[0].1, UnfinishedReason::Unreadable { message } if message.contains("`done`"))
+    );
+    assert_eq!(found[1], ("b".to_owned(), UnfinishedReason::CutOff));
+}

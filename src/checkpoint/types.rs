@@ -76,14 +76,16 @@ pub struct CheckpointTuple {
 
 /// The reserved index of writes to a special channel, or `None` for an ordinary channel.
 ///
-/// Special writes (an error, an interrupt, a resume value) replace an earlier one of the same task;
-/// of ordinary writes with the same index the first one stays. The numbers are LangGraph's.
+/// Special writes (an error, an interrupt, a resume value, what a run notes about itself) replace an
+/// earlier one of the same task; of ordinary writes with the same index the first one stays. The numbers
+/// are LangGraph's, but for the last, which LangGraph does not have.
 pub fn special_write_index(channel: &str) -> Option<i32> {
     match channel {
         "__error__" => Some(-1),
         "__scheduled__" => Some(-2),
         "__interrupt__" => Some(-3),
         "__resume__" => Some(-4),
+        "__run__" => Some(-5),
         _ => None,
     }
 }

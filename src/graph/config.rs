@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::limits::Bounds;
@@ -39,6 +40,8 @@ pub struct Config {
     pub(super) when_busy: WhenBusy,
     /// Boxed, as most configs have none and snapshots hold several configs.
     pub(super) bounds: Option<Box<Bounds>>,
+    /// Whether the run continues one that was cut off, instead of being what somebody wants now.
+    pub(super) recovers: bool,
 }
 
 impl Config {
@@ -176,7 +179,8 @@ pub enum Durability {
 }
 
 /// Nodes at which a run stops.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Breakpoints {
     /// At none.
     #[default]

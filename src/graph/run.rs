@@ -1,6 +1,7 @@
 //! A run of a graph: loads the thread, repeats super-steps, saves each one.
 
 mod emit;
+mod marks;
 mod start;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -20,6 +21,7 @@ use super::interrupt::Interrupt;
 use super::names::{INTERRUPT, NULL_TASK_ID, Name, START, TASKS, has_task_ids};
 use super::node_error::{NodeError, Stop};
 use super::plan::Plan;
+use super::run_mark::RunMark;
 use super::runtime::{RunScope, TaskContext};
 use super::save::{Saver, encode};
 use super::spans;
@@ -73,7 +75,9 @@ async fn finished(
     let mut run = Run::load(graph, config, None, emitter).await?;
     let span = spans::run(&run);
     let outcome = run.drive(input).instrument(span.clone()).await;
-    run.finish(outcome.is_err()).instrument(span).await?;
+    run.finish(outcome.as_ref().copied())
+        .instrument(span)
+        .await?;
     let interrupts = match outcome {
         Ok(()) => Vec::new(),
         Err(Stop::Interrupted(interrupts)) => {
@@ -113,7 +117,9 @@ pub(super) async fn nested(
         .drive(Input::Values(input))
         .instrument(span.clone())
         .await;
-    run.finish(outcome.is_err()).instrument(span).await?;
+    run.finish(outcome.as_ref().copied())
+        .instrument(span)
+        .await?;
     match outcome {
         Ok(()) => Ok(run.output()),
         Err(Stop::Failed(source)) => Err(run.failure(source).into()),
@@ -127,6 +133,12 @@ pub(super) struct Run {
     pub(super) scope: Arc<RunScope>,
     pub(super) parent: Option<Arc<TaskContext>>,
     admission: Admission,
+    /// What is noted about the run with the last checkpoint made.
+    mark: Option<RunMark>,
+    /// Whether its input was taken.
+    begun: bool,
+    /// Whether it stopped at a breakpoint of its own.
+    stopped_here: bool,
     pub(super) namespace: String,
     pub(super) saver: Option<Saver>,
     durability: Durability,
@@ -169,6 +181,7 @@ pub(super) struct Run {
 impl Run {
     async fn drive(&mut self, input: Input) -> Result<(), Stop> {
         self.start(input).await?;
+        self.begun = true;
         while self.plan().await? {
             let span = spans::step(self);
             run_tasks(self).instrument(span).await?;
@@ -195,7 +208,8 @@ impl Run {
                 .resume(&mut tasks, &read_statuses(&self.pending));
             self.tasks = tasks;
         }
-        if self.stops_at(&self.interrupt_before) {
+        if self.stops_at(&self.interrupt_before, &self.tasks) {
+            self.stopped_here = true;
             return Err(Stop::Interrupted(Vec::new()));
         }
         self.check_limits()?;
@@ -242,7 +256,8 @@ impl Run {
         self.pending.clear();
         self.replaying = false;
         self.put_checkpoint(Source::Loop, &updated);
-        if self.stops_at(&self.interrupt_after) {
+        if self.stops_at(&self.interrupt_after, &self.tasks) {
+            self.stopped_here = true;
             // The next plan, which would show this checkpoint, is never made.
             self.plan_tasks().await;
             self.tasks.clear();
@@ -253,14 +268,14 @@ impl Run {
     }
 
     /// Whether the run stops at one of its tasks: only if something has changed since it last did.
-    fn stops_at(&self, breakpoints: &Breakpoints) -> bool {
+    fn stops_at(&self, breakpoints: &Breakpoints, tasks: &[Task]) -> bool {
         let seen = self.checkpoint.versions_seen.get(INTERRUPT);
         let changed = self
             .checkpoint
             .channel_versions
             .iter()
             .any(|(channel, version)| Some(version) > seen.and_then(|seen| seen.get(channel)));
-        changed && self.tasks.iter().any(|t| breakpoints.contains(&t.node))
+        changed && tasks.iter().any(|t| breakpoints.contains(&t.node))
     }
 
     /// Makes the next checkpoint, and saves it unless only the last one of the run is to be saved.
@@ -271,7 +286,10 @@ impl Run {
         self.checkpoint.id = id;
         self.checkpoint.ts = crate::checkpoint::now();
         self.checkpoint.updated_channels = Some(updated.iter().map(ToString::to_string).collect());
-        if self.durability != Durability::Exit {
+        if self.durability == Durability::Exit {
+            self.mark = None;
+        } else {
+            self.mark_next(source);
             self.save_checkpoint();
         }
         self.step += 1;
@@ -378,7 +396,9 @@ impl Run {
     }
 
     /// Ends the run: saves what is still to be saved and waits until everything is.
-    async fn finish(&mut self, stopped: bool) -> Result<(), GraphError> {
+    async fn finish(&mut self, outcome: Result<(), &Stop>) -> Result<(), GraphError> {
+        let stopped = outcome.is_err();
+        self.mark_end(outcome);
         let own_memory = !has_task_ids(&self.namespace);
         if self.durability == Durability::Exit && (self.parent.is_none() || stopped || own_memory) {
             self.save_last();

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::error::GraphError;
 use super::interrupt::Interrupt;
-use super::names::{ERROR, ERROR_SOURCE, INTERRUPT, NULL_TASK_ID, Name, is_control};
+use super::names::{ERROR, ERROR_SOURCE, INTERRUPT, NULL_TASK_ID, Name, RUN, is_control};
 use super::snapshot::TaskError;
 use super::task::Write;
 use crate::checkpoint::PendingWrite;
@@ -35,7 +35,8 @@ impl Pending {
                 value,
             })
         };
-        saved.iter().map(read).collect()
+        let of_tasks = saved.iter().filter(|write| write.channel != RUN);
+        of_tasks.map(read).collect()
     }
 }
 

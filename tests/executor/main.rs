@@ -1,4 +1,11 @@
-//! The executor where it goes beyond the recorded scenarios: failures, order of saving, mistakes in graphs.
+//! The executor where it goes beyond the recorded scenarios: failures, order of saving, mistakes in graphs,
+//! threads that are busy, deleted or cut off.
+
+#![expect(
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking"
+)]
 
 #[cfg(test)]
 mod backlog;
@@ -22,6 +29,8 @@ mod handlers;
 mod joins;
 #[cfg(test)]
 mod layers;
+#[cfg(test)]
+mod recovering;
 #[cfg(test)]
 mod saving;
 #[cfg(test)]

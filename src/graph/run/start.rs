@@ -20,6 +20,7 @@ use crate::graph::limits::Limits;
 use crate::graph::names::{INTERRUPT, NS_SEP, NULL_TASK_ID, Name, RESUME, START, without_task_ids};
 use crate::graph::plan::Plan;
 use crate::graph::replay::Replay;
+use crate::graph::run_mark::RunMark;
 use crate::graph::runtime::{RunScope, TaskContext};
 use crate::graph::save::Saver;
 use crate::graph::state_graph::CheckpointerMode;
@@ -95,6 +96,20 @@ impl Run {
             };
             saver.begin(saved.as_ref(), lease.unwrap_or_default());
         }
+        let mark = saved.as_ref().and_then(RunMark::of);
+        if scope.config.recovers
+            && parent.is_none()
+            && let Some(RunMark::Running {
+                before,
+                after,
+                answers,
+            }) = &mark
+        {
+            let config = &mut scope.config;
+            config.interrupt_before = config.interrupt_before.or(before).clone();
+            config.interrupt_after = config.interrupt_after.or(after).clone();
+            scope.answers = Some(Arc::new(answers.clone()));
+        }
         let metadata = match &saved {
             Some(saved) => saved.metadata.clone(),
             None => Metadata {
@@ -133,6 +148,9 @@ impl Run {
             scope: Arc::new(scope),
             parent,
             admission,
+            mark,
+            begun: false,
+            stopped_here: false,
             namespace,
             saver,
             saved_id: saved.as_ref().map(|s| s.checkpoint.id.clone()),
@@ -205,13 +223,17 @@ impl Run {
             replay_from.clone_from(parent);
         }
         if resuming {
-            self.mark_seen();
+            if !self.waits_here() {
+                self.mark_seen();
+            }
             if forks {
                 // Its tasks get new ids, under which old questions would never be answered.
                 self.pending.retain(|w| &*w.channel != INTERRUPT);
                 let updated = self.checkpoint.updated_channels.iter().flatten();
                 let updated = updated.map(|name| name.as_str().into()).collect();
                 self.put_checkpoint(Source::Fork, &updated);
+            } else {
+                self.mark_continued();
             }
             self.note_output();
             self.emit(StreamMode::Values, |run| Event::Values {

@@ -147,6 +147,24 @@ impl<S: GraphState> TypedGraph<S> {
         Ok(S::from_state(State::of_argument(output, own))?)
     }
 
+    /// Runs the graph as a subgraph inside a node, in a namespace of its own for each `key`. See
+    /// [`Runtime::call_keyed`].
+    ///
+    /// # Errors
+    /// Those of [`Runtime::call_keyed`], and that the subgraph left a state that is no `S`.
+    pub async fn call_keyed(
+        &self,
+        key: &str,
+        runtime: &Runtime,
+        input: S::Update,
+    ) -> Result<S, NodeError> {
+        let Update { values, locals } = input.into();
+        let own = &runtime.task.scope.config.locals;
+        own.adopt(&locals);
+        let output = runtime.call_keyed(key, &self.graph, values).await?;
+        Ok(S::from_state(State::of_argument(output, own))?)
+    }
+
     /// The graph as a node of a graph with another state, `P`: `into` makes this graph's input from that
     /// state, and `out_of` an update of it from the state that this graph ends in.
     ///

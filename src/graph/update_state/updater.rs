@@ -6,15 +6,17 @@ use std::sync::Arc;
 use super::StateUpdate;
 use crate::ItemChange;
 use crate::checkpoint::{
-    ChannelVersion, Checkpoint, CheckpointTuple, Checkpointer, Metadata, PutCheckpoint, Source,
+    ChannelVersion, Checkpoint, CheckpointTuple, Checkpointer, Metadata, PutCheckpoint, PutWrites,
+    Source,
 };
 use crate::graph::apply::{TaskWrites, apply_writes};
 use crate::graph::channels::Channels;
 use crate::graph::compiled::CompiledGraph;
 use crate::graph::config::Config;
 use crate::graph::error::GraphError;
-use crate::graph::names::{COPY, END, INPUT, Name};
+use crate::graph::names::{COPY, END, INPUT, Name, RUN};
 use crate::graph::plan::Plan;
+use crate::graph::run_mark::{RUN_TASK_ID, RunMark};
 use crate::graph::runtime::RunScope;
 use crate::graph::save::encode;
 use crate::graph::snapshot::address;
@@ -161,6 +163,9 @@ impl Updater {
             }
         }
         let id = checkpoint.id.clone();
+        if source == Source::Input {
+            self.mark_prepared(&base.namespace, &id).await?;
+        }
         let put = PutCheckpoint {
             thread: self.thread.clone(),
             namespace: base.namespace.clone(),
@@ -176,6 +181,22 @@ impl Updater {
                 .in_namespace(base.namespace)
                 .at(id),
         })
+    }
+
+    /// Marks a checkpoint that looks like the input of a run and is none yet.
+    async fn mark_prepared(&self, namespace: &str, id: &str) -> Result<(), GraphError> {
+        let mark = RunMark::Stopped { here: false }.to_value();
+        self.checkpointer
+            .put_writes(PutWrites {
+                thread: self.thread.clone(),
+                namespace: namespace.to_owned(),
+                checkpoint_id: id.to_owned(),
+                task_id: RUN_TASK_ID.to_owned(),
+                task_path: String::new(),
+                writes: vec![(RUN.to_owned(), encode(&mark))],
+            })
+            .await
+            .map_err(|e| GraphError::checkpoint(&self.thread, e))
     }
 
     pub(super) async fn put(

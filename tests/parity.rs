@@ -1,6 +1,6 @@
 //! Runs recorded scenarios and compares each result with what LangGraph answered.
 //!
-//! `STEPWELL_PARITY_DIR` names the directory of the scenarios, by default `tests/data/parity`; its
+//! `STEPWELL_PARITY_DIR` names the directory of the scenarios, by default `tests/data/parity` and `tests/data/parity_more`; the former's
 //! `README.md` describes them. Each is run in memory, on a database, and on a database that is
 //! closed and reopened between all operations.
 
@@ -31,7 +31,7 @@ mod streams;
 #[path = "parity/text.rs"]
 mod text;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use report::ExpectedFailure;
 
@@ -41,10 +41,16 @@ const EXPECTED_FAILURES: &[ExpectedFailure] = &[];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn scenarios_answer_as_langgraph_does_on_every_backend() {
-    let default = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/data/parity");
-    let named = std::env::var_os("STEPWELL_PARITY_DIR").map(PathBuf::from);
-    let directory = named.as_ref().unwrap_or(&default);
-    let report = report::run_all(directory, EXPECTED_FAILURES, named.is_none())
+    if let Some(named) = std::env::var_os("STEPWELL_PARITY_DIR") {
+        return run(&PathBuf::from(named), EXPECTED_FAILURES, false).await;
+    }
+    let data = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/data");
+    run(&data.join("parity"), EXPECTED_FAILURES, true).await;
+    run(&data.join("parity_more"), &[], true).await;
+}
+
+async fn run(directory: &Path, expected: &[ExpectedFailure], complete: bool) {
+    let report = report::run_all(directory, expected, complete)
         .await
         .unwrap();
     println!("{report}");

@@ -1,8 +1,8 @@
 //! Runs recorded scenarios and compares each result with what LangGraph answered.
 //!
-//! `STEPWELL_PARITY_DIR` names the directory of the scenarios, by default `tests/data/parity` and `tests/data/parity_more`; the former's
-//! `README.md` describes them. Each is run in memory, on a database, and on a database that is
-//! closed and reopened between all operations.
+//! `STEPWELL_PARITY_DIR` names the directory of the scenarios, by default `tests/data/parity` and
+//! `tests/data/parity_more`; the `README.md` of the former describes them. Each is run in memory, on a
+//! database, and on a database that is closed and reopened between all operations.
 
 #[path = "parity/backend.rs"]
 mod backend;

@@ -17,6 +17,7 @@ mod encoded;
 pub mod graph;
 mod index;
 mod item_change;
+mod lease;
 pub mod log;
 pub mod store;
 mod time;
@@ -26,6 +27,7 @@ pub mod vfs;
 pub use commit::Commit;
 pub use encoded::Encoded;
 pub use item_change::ItemChange;
+pub use lease::Leases;
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

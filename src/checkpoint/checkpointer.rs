@@ -1,15 +1,16 @@
 //! The [`Checkpointer`] trait: what the executor asks of whatever saves its checkpoints.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
+use futures::StreamExt;
 use futures::future::BoxFuture;
 use futures::stream::BoxStream;
 use serde_json::{Map, Value};
 
 use crate::checkpoint::{ChannelVersion, Checkpoint, CheckpointError, CheckpointTuple, Metadata};
 use crate::db::Db;
-use crate::{Commit, Encoded, ItemChange};
+use crate::{Commit, Encoded, ItemChange, Leases};
 
 /// Checkpoints as [`Checkpointer::list`] yields them: lazily, newest first.
 pub type CheckpointStream = BoxStream<'static, Result<CheckpointTuple, CheckpointError>>;
@@ -68,6 +69,36 @@ pub trait Checkpointer: Send + Sync + 'static {
     /// Writes are keyed by checkpoint, task and index. Of ordinary writes with one key the first
     /// stays; special ones ([`special_write_index`](crate::checkpoint::special_write_index)) replace.
     fn put_writes(&self, writes: PutWrites) -> Commit<CheckpointError>;
+
+    /// The latest checkpoint of each thread that has one in `namespace`, in no particular order, as
+    /// they are at the moment of this call.
+    ///
+    /// A checkpointer that keeps more than a few threads should answer without going through their
+    /// histories, as this one does.
+    fn list_latest(&self, namespace: &str) -> CheckpointStream {
+        let mut seen = HashSet::new();
+        let all = self.list(ListQuery {
+            namespace: Some(namespace.to_owned()),
+            ..ListQuery::default()
+        });
+        all.filter(move |found| {
+            let is_new = match found {
+                Ok(found) => seen.insert(found.thread.clone()),
+                Err(_) => true,
+            };
+            std::future::ready(is_new)
+        })
+        .boxed()
+    }
+
+    /// Which threads are being run. All handles on the same checkpoints must give the same leases, so keep a
+    /// [`Leases`] beside the checkpoints, and where this wraps another checkpointer, give the other's.
+    ///
+    /// Unless implemented, two runs on one thread are told apart only if their graphs share this
+    /// very handle (a clone of one `Arc`).
+    fn leases(&self) -> Leases {
+        Leases::of_address(std::ptr::from_ref(self).addr())
+    }
 
     /// Deletes all checkpoints and writes of a thread, in all namespaces. An unknown thread is no
     /// error. What an old run of the thread writes afterwards does not bring it back.
@@ -169,6 +200,14 @@ impl<C: Checkpointer + ?Sized> Checkpointer for Arc<C> {
 
     fn put_writes(&self, writes: PutWrites) -> Commit<CheckpointError> {
         (**self).put_writes(writes)
+    }
+
+    fn list_latest(&self, namespace: &str) -> CheckpointStream {
+        (**self).list_latest(namespace)
+    }
+
+    fn leases(&self) -> Leases {
+        (**self).leases()
     }
 
     fn delete_thread(&self, thread: &str) -> Commit<CheckpointError> {

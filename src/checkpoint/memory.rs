@@ -15,7 +15,7 @@ use crate::checkpoint::{
 };
 use crate::codec::ThreadDeleted;
 use crate::index::{Checkpoints, Found};
-use crate::{Commit, Encoded};
+use crate::{Commit, Encoded, Leases};
 
 /// A [`Checkpointer`] that keeps everything in memory. Clones share what they keep.
 ///
@@ -25,6 +25,7 @@ use crate::{Commit, Encoded};
 pub struct MemorySaver {
     kept: Arc<RwLock<Checkpoints<Encoded>>>,
     ids: Arc<CheckpointIds>,
+    leases: Leases,
 }
 
 impl MemorySaver {
@@ -53,6 +54,15 @@ impl Checkpointer for MemorySaver {
         stream::iter(found).map(|found| read(&found)).boxed()
     }
 
+    fn list_latest(&self, namespace: &str) -> CheckpointStream {
+        let found = self.kept.read().latest(namespace);
+        stream::iter(found).map(|found| read(&found)).boxed()
+    }
+
+    fn leases(&self) -> Leases {
+        self.leases.clone()
+    }
+
     fn put(&self, put: PutCheckpoint) -> Commit<CheckpointError> {
         let outcome = self.kept.write().put(checkpoint_record(put));
         Commit::ready(outcome.map_err(CheckpointError::from))
@@ -64,11 +74,13 @@ impl Checkpointer for MemorySaver {
     }
 
     fn delete_thread(&self, thread: &str) -> Commit<CheckpointError> {
-        let mut kept = self.kept.write();
-        let cutoff = self.ids.next(kept.greatest_id(thread), 0);
-        kept.delete_thread(ThreadDeleted {
-            thread: thread.to_owned(),
-            cutoff,
+        self.leases.deleting(thread, || {
+            let mut kept = self.kept.write();
+            let cutoff = self.ids.next(kept.greatest_id(thread), 0);
+            kept.delete_thread(ThreadDeleted {
+                thread: thread.to_owned(),
+                cutoff,
+            });
         });
         Commit::ready(Ok(()))
     }

@@ -23,7 +23,7 @@ use crate::commit::Helping;
 use crate::db::{Db, DbError, Durability, Index, Place, Reader, Submitted};
 use crate::index::{Found, Refused};
 use crate::item_change::ItemChange;
-use crate::{Commit, Encoded};
+use crate::{Commit, Encoded, Leases};
 
 /// A [`Checkpointer`] that keeps everything in a database. Clones share the database.
 ///
@@ -119,6 +119,18 @@ impl Checkpointer for DbSaver {
             .boxed()
     }
 
+    fn list_latest(&self, namespace: &str) -> CheckpointStream {
+        let found = self.db.look_up(|index| index.checkpoints.latest(namespace));
+        let mut reader = self.db.reader();
+        stream::iter(found)
+            .map(move |found| read(&mut reader, &found))
+            .boxed()
+    }
+
+    fn leases(&self) -> Leases {
+        self.db.leases().clone()
+    }
+
     fn put(&self, put: PutCheckpoint) -> Commit<CheckpointError> {
         self.put_with_items(put, Vec::new())
     }
@@ -162,8 +174,10 @@ impl Checkpointer for DbSaver {
             thread: thread.to_owned(),
             cutoff,
         };
-        self.submit(vec![Record::ThreadDeleted(deleted)], || {
-            format!("the deletion of thread `{thread}`")
+        self.db.leases().deleting(thread, || {
+            self.submit(vec![Record::ThreadDeleted(deleted)], || {
+                format!("the deletion of thread `{thread}`")
+            })
         })
     }
 }

@@ -5,12 +5,12 @@ use std::sync::{Arc, OnceLock};
 
 use parking_lot::RwLock;
 
-use crate::Encoded;
 use crate::codec::{self, Record};
 use crate::db::view::{Index, Note, View};
 use crate::db::{DbError, DbOptions, Durability, Reader, RecoveryReport, Submitted};
 use crate::log::{Log, LogOptions, LogStats};
 use crate::vfs::Vfs;
+use crate::{Encoded, Leases};
 
 /// An open database: a directory that one handle and its clones have to themselves.
 ///
@@ -42,6 +42,7 @@ struct Inner {
     log: RwLock<Option<Log<Note>>>,
     view: Arc<View>,
     recovery: RecoveryReport,
+    leases: Leases,
 }
 
 impl Db {
@@ -79,6 +80,7 @@ impl Db {
                 log: RwLock::new(Some(log)),
                 view,
                 recovery,
+                leases: Leases::new(),
             }),
         })
     }
@@ -141,6 +143,11 @@ impl Db {
         };
         let ticket = self.with_log(|log| Ok(log.submit(count, &payload, note, durability)?))?;
         Ok(Submitted::new(ticket, refused))
+    }
+
+    /// Which of the database's threads are being run.
+    pub(crate) fn leases(&self) -> &Leases {
+        &self.inner.leases
     }
 
     /// Whether `other` is a handle of the same open database.

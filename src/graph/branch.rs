@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::command::Send;
+use super::error::GraphError;
 use super::names::{END, START};
 use super::node_error::NodeError;
 use super::runtime::Runtime;
@@ -16,6 +17,17 @@ pub enum Target {
     Node(String),
     /// A task for a node.
     Send(Send),
+}
+
+impl Target {
+    /// # Errors
+    /// It is a [`Send`] with a key that cannot be part of a namespace.
+    pub(super) fn check(&self) -> Result<(), GraphError> {
+        match self {
+            Self::Node(_) => Ok(()),
+            Self::Send(send) => send.check(),
+        }
+    }
 }
 
 impl From<&str> for Target {
@@ -134,6 +146,7 @@ impl Branch {
     pub(super) fn route(&self, state: State, runtime: Runtime) -> Result<Vec<Target>, NodeError> {
         let mut targets = (self.0)(state, runtime)?;
         for target in &targets {
+            target.check()?;
             if let Target::Send(send) = target
                 && (send.node == START || send.node == END)
             {

@@ -6,6 +6,8 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::branch::Target;
+use super::call_site::check_key;
+use super::error::GraphError;
 use super::locals::Locals;
 use super::typed::Update;
 
@@ -19,6 +21,8 @@ pub struct Send {
     pub node: String,
     /// What it gets as its state.
     pub arg: Value,
+    /// Which of the node's memories it uses, if it is a subgraph with a memory of its own.
+    pub key: Option<String>,
 }
 
 impl Send {
@@ -27,17 +31,47 @@ impl Send {
         Self {
             node: node.into(),
             arg: arg.into(),
+            key: None,
         }
     }
 
+    /// Gives the task a memory of its own: what subgraphs it runs saves below `key` instead of below the
+    /// node alone. So tasks that are sent to one subgraph with `with_checkpointer(true)` can run at once, and each
+    /// goes on with its memory the next time that something is sent with its key.
+    ///
+    /// ```
+    /// use serde_json::json;
+    /// use stepwell::graph;
+    /// let send = graph::Send::new("expert", json!({"ask": "apples"})).key("fruit");
+    /// ```
+    ///
+    /// The key is a level of the namespace, written `:key` (`expert|:fruit`), so it cannot be empty or
+    /// contain `|` or `:`; the node that sends such a one fails.
+    #[must_use]
+    pub fn key(mut self, key: impl Into<String>) -> Self {
+        self.key = Some(key.into());
+        self
+    }
+
+    /// # Errors
+    /// Its key cannot be part of a namespace.
+    pub(super) fn check(&self) -> Result<(), GraphError> {
+        self.key.as_deref().map_or(Ok(()), check_key)
+    }
+
     pub(super) fn to_packet(&self) -> Value {
-        json!({"node": self.node, "arg": self.arg})
+        let mut packet = json!({"node": self.node, "arg": self.arg});
+        if let (Some(key), Value::Object(entries)) = (&self.key, &mut packet) {
+            entries.insert("key".into(), key.as_str().into());
+        }
+        packet
     }
 
     pub(super) fn from_packet(packet: &Value) -> Option<Self> {
         Some(Self {
             node: packet.get("node")?.as_str()?.to_owned(),
             arg: packet.get("arg")?.clone(),
+            key: packet.get("key").and_then(Value::as_str).map(str::to_owned),
         })
     }
 }

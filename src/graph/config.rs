@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 
 use super::locals::Locals;
+use super::when_busy::WhenBusy;
 
 /// How many super-steps a run may take unless its [`Config`] says otherwise. LangGraph 1.2 has the
 /// same default.
@@ -32,6 +33,7 @@ pub struct Config {
     pub(super) interrupt_after: Breakpoints,
     /// Of the run that has this config: what it keeps and never saves.
     pub(super) locals: Locals,
+    pub(super) when_busy: WhenBusy,
 }
 
 impl Config {
@@ -103,6 +105,13 @@ impl Config {
     #[must_use]
     pub fn interrupt_after(mut self, nodes: impl Into<Breakpoints>) -> Self {
         self.interrupt_after = nodes.into();
+        self
+    }
+
+    /// What the run does when another one is going on on its thread; [`WhenBusy::Fail`] unless set.
+    #[must_use]
+    pub fn when_busy(mut self, what: WhenBusy) -> Self {
+        self.when_busy = what;
         self
     }
 

@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::sync::Arc;
 
+use super::last_saved::LastSaved;
 use super::reducer::ReduceError;
 use crate::checkpoint::CheckpointError;
 
@@ -84,6 +85,30 @@ pub enum GraphError {
         /// How many wait.
         pending: usize,
     },
+    /// The thread is being run, and the caller did not want to wait; see [`WhenBusy`](super::WhenBusy).
+    /// Nothing was done: an input must be given again.
+    #[error(
+        "thread `{thread}` is busy with another run; run it again when that has ended, \
+         or let it wait or fork with Config::when_busy"
+    )]
+    ThreadBusy {
+        /// The thread.
+        thread: String,
+    },
+    /// A subgraph with a memory of its own would run more than once at the same time on one memory.
+    #[error(
+        "thread `{thread}`: node `{node}` runs a subgraph on the memory `{namespace}` while that is in use; \
+         give each run a memory of its own with a key (Runtime::call_keyed or Send::key), \
+         or run them one after the other"
+    )]
+    SubgraphBusy {
+        /// The thread.
+        thread: String,
+        /// The namespace of the memory.
+        namespace: String,
+        /// The node that came second.
+        node: String,
+    },
     /// The graph cannot be compiled.
     #[error("invalid graph: {0}")]
     InvalidGraph(String),
@@ -117,12 +142,14 @@ pub enum GraphError {
     #[error("the runtime ended before the run did; run the thread again with Input::Continue")]
     RuntimeGone,
     /// The checkpointer failed. The run stopped at the step that it could not save.
-    #[error("thread `{thread}`: {source}")]
+    #[error("thread `{thread}`: {source}{last_saved}")]
     Checkpoint {
         /// The thread.
         thread: String,
         /// Why it failed.
         source: CheckpointError,
+        /// How far the thread had been saved.
+        last_saved: Box<LastSaved>,
     },
 }
 
@@ -143,6 +170,8 @@ pub enum ErrorKind {
     MissingThreadId,
     NoCheckpointer,
     AmbiguousResume,
+    ThreadBusy,
+    SubgraphBusy,
     InvalidGraph,
     InvalidConfig,
     EmptyUpdate,
@@ -165,6 +194,8 @@ impl ErrorKind {
             Self::MissingThreadId => "missing_thread_id",
             Self::NoCheckpointer => "no_checkpointer",
             Self::AmbiguousResume => "ambiguous_resume",
+            Self::ThreadBusy => "thread_busy",
+            Self::SubgraphBusy => "subgraph_busy",
             Self::InvalidGraph => "invalid_graph",
             Self::InvalidConfig => "invalid_config",
             Self::EmptyUpdate => "empty_update",
@@ -195,6 +226,8 @@ impl GraphError {
             Self::MissingThreadId => ErrorKind::MissingThreadId,
             Self::NoCheckpointer { .. } => ErrorKind::NoCheckpointer,
             Self::AmbiguousResume { .. } => ErrorKind::AmbiguousResume,
+            Self::ThreadBusy { .. } => ErrorKind::ThreadBusy,
+            Self::SubgraphBusy { .. } => ErrorKind::SubgraphBusy,
             Self::InvalidGraph(_) => ErrorKind::InvalidGraph,
             Self::InvalidConfig(_) => ErrorKind::InvalidConfig,
             Self::EmptyUpdate(_) => ErrorKind::EmptyUpdate,
@@ -244,6 +277,7 @@ impl GraphError {
         Self::Checkpoint {
             thread: thread.into(),
             source,
+            last_saved: Box::new(LastSaved::Unchanged),
         }
     }
 }

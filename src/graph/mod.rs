@@ -32,10 +32,13 @@
 //!
 //! This module must never know which checkpointer or store it runs on.
 
+mod admission;
 mod apply;
 mod branch;
+mod call_site;
 mod channel;
 mod channels;
+mod claims;
 mod command;
 mod compiled;
 mod config;
@@ -43,6 +46,7 @@ mod error;
 mod history;
 mod input;
 mod interrupt;
+mod last_saved;
 mod live_channel;
 mod locals;
 mod messages;
@@ -68,6 +72,7 @@ mod task;
 mod task_status;
 pub mod typed;
 mod update_state;
+mod when_busy;
 mod writers;
 
 pub use branch::{Branch, IntoRouter, IntoTargets, Target};
@@ -79,6 +84,7 @@ pub use error::{ErrorKind, GraphError};
 pub use history::{HistoryQuery, StateHistory};
 pub use input::{Input, RunOutput};
 pub use interrupt::Interrupt;
+pub use last_saved::LastSaved;
 pub use names::{END, START};
 pub use node::{IntoNode, Node, NodeOf};
 pub use node_error::{NodeError, NodeResult};
@@ -95,3 +101,4 @@ pub use typed::{
     FromState, GraphState, Message, Role, TypedGraph, TypedHistory, TypedOutput, TypedSnapshot,
 };
 pub use update_state::StateUpdate;
+pub use when_busy::WhenBusy;

@@ -47,18 +47,30 @@ pub(super) fn is_control(channel: &str) -> bool {
 
 /// A namespace without the ids of tasks: where a graph that keeps its own memory saves.
 pub(super) fn without_task_ids(namespace: &str) -> String {
-    let levels: Vec<&str> = namespace
-        .split(NS_SEP)
-        .map(|level| level.split(NS_END).next().unwrap_or(level))
-        .collect();
+    let levels: Vec<&str> = namespace.split(NS_SEP).map(without_task_id).collect();
     levels.join("|")
+}
+
+/// Whether a namespace belongs to certain tasks, as opposed to a graph that keeps its own memory.
+pub(super) fn has_task_ids(namespace: &str) -> bool {
+    namespace
+        .split(NS_SEP)
+        .any(|level| without_task_id(level) != level)
+}
+
+/// A level of a namespace without the id of the task; a key (`:key`) has none.
+fn without_task_id(level: &str) -> &str {
+    match level.split_once(NS_END) {
+        Some((node, _)) if !node.is_empty() => node,
+        _ => level,
+    }
 }
 
 /// The node names along a namespace, outermost first.
 pub(super) fn node_path(namespace: &str) -> Vec<&str> {
     namespace
         .split(NS_SEP)
-        .filter(|level| !level.is_empty() && !level.bytes().all(|b| b.is_ascii_digit()))
-        .map(|level| level.split(NS_END).next().unwrap_or(level))
+        .filter(|level| !level.bytes().all(|b| b.is_ascii_digit()) && !level.starts_with(NS_END))
+        .map(without_task_id)
         .collect()
 }

@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+use super::call_site::keyed_namespace;
 use super::channels::Channels;
 use super::command::Send;
 use super::compiled::{CompiledNode, Inner};
-use super::names::{NS_END, NULL_TASK_ID, Name, PUSH, RESUME, START, TASKS};
+use super::names::{NS_END, NULL_TASK_ID, PUSH, RESUME, START, TASKS};
 use super::scratchpad::{OpenAnswer, Scratchpad};
 use super::state::State;
 use super::task::{Task, TaskPath, interrupt_id, node_namespace, pull_task_id, push_task_id};
@@ -69,9 +70,9 @@ impl Plan<'_> {
                 place,
             );
             let path = TaskPath::Push(place);
-            let triggers = vec![PUSH.into()];
             let input = State::of_argument(send.arg, &self.channels.locals);
-            tasks.push(self.task(id, node, path, triggers, input, open_answer));
+            let key = send.key.as_deref();
+            tasks.push(self.task(id, node, path, input, key, open_answer));
         }
         tasks
     }
@@ -104,7 +105,7 @@ impl Plan<'_> {
             self.channels.state(&self.graph.state)
         };
         let path = TaskPath::Pull(Arc::clone(&node.name));
-        self.task(id, node, path, node.triggers.clone(), input, open_answer)
+        self.task(id, node, path, input, None, open_answer)
     }
 
     fn task(
@@ -112,11 +113,14 @@ impl Plan<'_> {
         id: String,
         node: &CompiledNode,
         path: TaskPath,
-        triggers: Vec<Name>,
         input: State,
+        key: Option<&str>,
         open_answer: Option<&OpenAnswer>,
     ) -> Task {
-        let namespace = format!("{}{NS_END}{id}", node_namespace(self.namespace, &node.name));
+        let mut namespace = format!("{}{NS_END}{id}", node_namespace(self.namespace, &node.name));
+        if let Some(Ok(keyed)) = key.map(|key| keyed_namespace(&namespace, key)) {
+            namespace = keyed;
+        }
         let mut given = self
             .pending
             .iter()
@@ -138,8 +142,11 @@ impl Plan<'_> {
             )),
             id,
             node: Arc::clone(&node.name),
+            triggers: match &path {
+                TaskPath::Push(_) => vec![PUSH.into()],
+                TaskPath::Pull(_) => node.triggers.clone(),
+            },
             path,
-            triggers,
             input,
             namespace,
             writes: Vec::new(),

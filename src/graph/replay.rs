@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use parking_lot::Mutex;
 
-use super::names::NS_END;
+use super::names::{NS_END, NS_SEP};
 
 /// A replay of a past checkpoint, shared by all subgraphs of the run.
 ///
@@ -27,9 +27,15 @@ impl Replay {
 
     /// Whether no run in this namespace, whatever its last task id, has asked before.
     pub(super) fn is_first_visit(&self, namespace: &str) -> bool {
-        let place = namespace
-            .rsplit_once(NS_END)
-            .map_or(namespace, |(place, _)| place);
-        self.visited.lock().insert(place.to_owned())
+        let mut place = namespace;
+        let mut key = "";
+        while let Some((outer, last)) = place.rsplit_once(NS_SEP)
+            && last.starts_with(NS_END)
+        {
+            key = namespace.get(outer.len()..).unwrap_or_default();
+            place = outer;
+        }
+        let place = place.rsplit_once(NS_END).map_or(place, |(place, _)| place);
+        self.visited.lock().insert(format!("{place}{key}"))
     }
 }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+use super::admission::Admission;
 use super::apply::{TaskWrites, apply_writes};
 use super::channels::Channels;
 use super::compiled::{CompiledGraph, Inner};
@@ -15,7 +16,7 @@ use super::config::{Breakpoints, Config, DEFAULT_RECURSION_LIMIT, Durability};
 use super::error::GraphError;
 use super::input::{Input, RunOutput};
 use super::interrupt::Interrupt;
-use super::names::{INTERRUPT, NS_END, NULL_TASK_ID, Name, START, TASKS};
+use super::names::{INTERRUPT, NULL_TASK_ID, Name, START, TASKS, has_task_ids};
 use super::node_error::{NodeError, Stop};
 use super::plan::Plan;
 use super::runtime::{RunScope, TaskContext};
@@ -113,6 +114,7 @@ pub(super) struct Run {
     pub(super) graph: Arc<Inner>,
     pub(super) scope: Arc<RunScope>,
     pub(super) parent: Option<Arc<TaskContext>>,
+    admission: Admission,
     pub(super) namespace: String,
     pub(super) saver: Option<Saver>,
     durability: Durability,
@@ -362,7 +364,7 @@ impl Run {
 
     /// Ends the run: saves what is still to be saved and waits until everything is.
     async fn finish(&mut self, stopped: bool) -> Result<(), GraphError> {
-        let own_memory = !self.namespace.contains(NS_END);
+        let own_memory = !has_task_ids(&self.namespace);
         if self.durability == Durability::Exit && (self.parent.is_none() || stopped || own_memory) {
             self.save_last();
         }

@@ -1,10 +1,12 @@
 //! [`Runtime`]: what a node can ask of the run that it is part of.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use serde_json::Value;
 
+use super::call_site::{CallSite, keyed_namespace};
+use super::claims::Claims;
 use super::compiled::CompiledGraph;
 use super::config::Config;
 use super::interrupt::Interrupt;
@@ -16,6 +18,7 @@ use super::state_graph::StoreWrites;
 use super::stream::{Emitter, Event};
 use super::task::interrupt_id;
 use crate::checkpoint::Checkpointer;
+use crate::lease::Held;
 use crate::store::{Draft, Store};
 
 /// What a node can ask of the run that it is part of: its store, what the caller passed along, an
@@ -37,6 +40,9 @@ pub(super) struct RunScope {
     pub(super) emitter: Option<Arc<Emitter>>,
     /// Answers by interrupt id.
     pub(super) answers: Option<Arc<BTreeMap<String, Value>>>,
+    pub(super) claims: Arc<Claims>,
+    /// What the run and those around it were admitted with.
+    pub(super) leases: Vec<Weak<Held>>,
 }
 
 impl RunScope {
@@ -53,11 +59,14 @@ impl RunScope {
             replay: None,
             emitter: None,
             answers: None,
+            claims: Arc::default(),
+            leases: Vec::new(),
         }
     }
 }
 
 /// One task as its node and its subgraphs see it.
+#[derive(Clone)]
 pub(super) struct TaskContext {
     pub(super) scope: Arc<RunScope>,
     pub(super) node: Name,
@@ -71,9 +80,10 @@ pub(super) struct TaskContext {
     /// The checkpoints that the task's super-step starts from, by namespace, this graph's included.
     pub(super) checkpoint_map: BTreeMap<String, String>,
     /// The store as the task sees it, if its changes are to wait for the super-step.
-    pub(super) draft: Option<Draft>,
+    pub(super) draft: Option<Arc<Draft>>,
     /// Whether the run continues what was there, as far as subgraphs are concerned.
     pub(super) resuming: Option<bool>,
+    pub(super) site: CallSite,
 }
 
 impl Runtime {
@@ -101,7 +111,7 @@ impl Runtime {
     /// The graph has none.
     pub fn store(&self) -> Result<&dyn Store, NodeError> {
         if let Some(draft) = &self.task.draft {
-            return Ok(draft);
+            return Ok(&**draft);
         }
         self.task.scope.store.as_deref().ok_or_else(|| {
             NodeError::msg(format!(
@@ -160,16 +170,54 @@ impl Runtime {
     /// Runs `graph` as a subgraph, with its checkpoints below this task's.
     ///
     /// The first subgraph that a task runs this way has the task's own namespace; the second and later
-    /// ones have their place in the order of calls appended to it, so call them in a fixed order.
+    /// ones have their place in the order of calls appended to it, so call them in a fixed order, or
+    /// give each a key with [`call_keyed`](Self::call_keyed).
     ///
     /// # Errors
     /// The subgraph failed, or it waits for an answer: pass the error on with `?`.
+    /// [`GraphError::SubgraphBusy`](super::GraphError::SubgraphBusy) if the subgraph has a memory of its own and
+    /// this node is calling it already.
     pub async fn call(
         &self,
         graph: &CompiledGraph,
         input: impl Into<Value>,
     ) -> Result<Value, NodeError> {
         graph.run_nested(input.into(), Arc::clone(&self.task)).await
+    }
+
+    /// Runs `graph` as a subgraph as [`call`](Self::call) does, with a namespace that depends on `key` and not
+    /// on the order of calls. So one subgraph with a memory of its own
+    /// (`with_checkpointer(true)`) can run several times at once, and has one memory per key, the same in every run.
+    ///
+    /// ```
+    /// # use serde_json::{Value, json};
+    /// # use stepwell::graph::{CompiledGraph, NodeError, Runtime};
+    /// # async fn node(rt: Runtime, expert: CompiledGraph) -> Result<Value, NodeError> {
+    /// let (fruit, veggies) = tokio::try_join!(
+    ///     rt.call_keyed("fruit", &expert, json!({"ask": "apples"})),
+    ///     rt.call_keyed("veggies", &expert, json!({"ask": "carrots"})),
+    /// )?;
+    /// # Ok(json!([fruit, veggies])) }
+    /// ```
+    ///
+    /// The key is a level of the namespace, written `:key`: `node|:fruit`. Calls with one key one after the
+    /// other go on with one memory.
+    ///
+    /// # Errors
+    /// Those of [`call`](Self::call); the key is empty or contains `|` or `:`; a call with the same key
+    /// is going on.
+    pub async fn call_keyed(
+        &self,
+        key: &str,
+        graph: &CompiledGraph,
+        input: impl Into<Value>,
+    ) -> Result<Value, NodeError> {
+        let task = TaskContext {
+            namespace: keyed_namespace(&self.task.namespace, key)?,
+            site: self.task.site.keyed(),
+            ..TaskContext::clone(&self.task)
+        };
+        graph.run_nested(input.into(), Arc::new(task)).await
     }
 }
 

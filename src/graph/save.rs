@@ -2,17 +2,19 @@
 //! acknowledged.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use futures::FutureExt;
 use serde_json::Value;
 
 use super::config::Durability;
 use super::error::GraphError;
+use super::last_saved::LastSaved;
 use super::task::Write;
 use crate::checkpoint::{
     CheckpointError, CheckpointTuple, Checkpointer, ListQuery, PutCheckpoint, PutWrites,
 };
+use crate::lease::Held;
 use crate::{Commit, Encoded, ItemChange};
 
 /// How many writes may wait for their acknowledgement in [`Durability::Async`]. Enough to keep a
@@ -24,7 +26,18 @@ pub(super) struct Saver {
     checkpointer: Arc<dyn Checkpointer>,
     thread: String,
     namespace: String,
-    backlog: VecDeque<Commit<CheckpointError>>,
+    backlog: VecDeque<Submitted>,
+    last_saved: LastSaved,
+    /// Why saving failed first. Nothing counts as saved from then on.
+    failed: Option<CheckpointError>,
+    /// What the run was admitted with, if it runs by itself.
+    lease: Weak<Held>,
+}
+
+/// A write that was submitted, and what is saved when it is acknowledged.
+struct Submitted {
+    commit: Commit<CheckpointError>,
+    saves: Option<LastSaved>,
 }
 
 impl Saver {
@@ -38,6 +51,20 @@ impl Saver {
             thread,
             namespace,
             backlog: VecDeque::new(),
+            last_saved: LastSaved::Nothing,
+            failed: None,
+            lease: Weak::new(),
+        }
+    }
+
+    /// Begins to save after `saved`.
+    pub(super) fn begin(&mut self, saved: Option<&CheckpointTuple>, lease: Weak<Held>) {
+        self.lease = lease;
+        if let Some(saved) = saved {
+            self.last_saved = LastSaved::Checkpoint {
+                id: saved.checkpoint.id.clone(),
+                step: saved.metadata.step.unwrap_or_default(),
+            };
         }
     }
 
@@ -77,8 +104,28 @@ impl Saver {
     pub(super) fn put(&mut self, mut put: PutCheckpoint, items: Vec<ItemChange>) {
         put.thread.clone_from(&self.thread);
         put.namespace.clone_from(&self.namespace);
-        let commit = self.checkpointer.put_with_items(put, items);
-        self.backlog.push_back(commit);
+        let saves = Some(LastSaved::Checkpoint {
+            id: put.checkpoint.id.clone(),
+            step: put.metadata.step.unwrap_or_default(),
+        });
+        let commit = match (self.lease.upgrade(), &put.parent_id) {
+            // A checkpoint that follows another goes with it. This one has nothing to go with.
+            (Some(lease), None) => {
+                let id = put.checkpoint.id.clone();
+                lease
+                    .unless_deleted(|| self.checkpointer.put_with_items(put, items))
+                    .unwrap_or_else(|| self.deleted(id))
+            }
+            _ => self.checkpointer.put_with_items(put, items),
+        };
+        self.backlog.push_back(Submitted { commit, saves });
+    }
+
+    fn deleted(&self, checkpoint: String) -> Commit<CheckpointError> {
+        Commit::ready(Err(CheckpointError::ThreadDeleted {
+            thread: self.thread.clone(),
+            checkpoint,
+        }))
     }
 
     /// Submits what a task wrote.
@@ -98,7 +145,10 @@ impl Saver {
             task_path,
             writes: writes.iter().map(encode).collect(),
         });
-        self.backlog.push_back(commit);
+        self.backlog.push_back(Submitted {
+            commit,
+            saves: None,
+        });
     }
 
     /// Waits for as much as `durability` demands before the next super-step may start.
@@ -106,32 +156,49 @@ impl Saver {
         if durability == Durability::Sync {
             return self.flush().await;
         }
-        while let Some(commit) = self.backlog.front_mut() {
-            let outcome = match commit.now_or_never() {
+        while let Some(submitted) = self.backlog.front_mut() {
+            let outcome = match (&mut submitted.commit).now_or_never() {
                 Some(outcome) => outcome,
                 None if self.backlog.len() <= BACKLOG => break,
                 None => match self.backlog.front_mut() {
-                    Some(commit) => commit.await,
+                    Some(submitted) => (&mut submitted.commit).await,
                     None => break,
                 },
             };
-            self.backlog.pop_front();
-            outcome.map_err(|e| GraphError::checkpoint(&self.thread, e))?;
+            self.note(outcome);
         }
-        Ok(())
+        self.outcome()
     }
 
     /// Waits until everything that was submitted is acknowledged.
     pub(super) async fn flush(&mut self) -> Result<(), GraphError> {
-        let mut first_failure = None;
-        while let Some(commit) = self.backlog.pop_front() {
-            if let Err(error) = commit.await {
-                first_failure.get_or_insert(error);
+        while let Some(submitted) = self.backlog.front_mut() {
+            let outcome = (&mut submitted.commit).await;
+            self.note(outcome);
+        }
+        self.outcome()
+    }
+
+    /// Notes what became of the oldest write that was submitted.
+    fn note(&mut self, outcome: Result<(), CheckpointError>) {
+        let saves = self.backlog.pop_front().and_then(|s| s.saves);
+        match (outcome, saves) {
+            (Ok(()), Some(saved)) if self.failed.is_none() => self.last_saved = saved,
+            (Ok(()), _) => {}
+            (Err(error), _) => {
+                self.failed.get_or_insert(error);
             }
         }
-        match first_failure {
-            Some(error) => Err(GraphError::checkpoint(&self.thread, error)),
+    }
+
+    fn outcome(&self) -> Result<(), GraphError> {
+        match &self.failed {
             None => Ok(()),
+            Some(source) => Err(GraphError::Checkpoint {
+                thread: self.thread.clone(),
+                source: source.clone(),
+                last_saved: Box::new(self.last_saved.clone()),
+            }),
         }
     }
 }

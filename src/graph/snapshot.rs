@@ -12,10 +12,10 @@ use super::compiled::{CompiledGraph, Inner};
 use super::config::Config;
 use super::error::GraphError;
 use super::interrupt::Interrupt;
-use super::names::{NS_END, NULL_TASK_ID, without_task_ids};
+use super::names::{NULL_TASK_ID, without_task_ids};
 use super::plan::Plan;
 use super::state_graph::CheckpointerMode;
-use super::task::{Task, TaskPath, Write, node_namespace};
+use super::task::{Task, TaskPath, Write};
 use super::task_status::{Pending, TaskStatus, read_statuses};
 use crate::checkpoint::{CheckpointTuple, Checkpointer, Metadata};
 
@@ -270,9 +270,7 @@ impl Reader {
             if matches!(mode, CheckpointerMode::Disabled) {
                 return Ok(None);
             }
-            let node = node_namespace(&saved.namespace, &task.node);
-            let namespace = format!("{node}{NS_END}{}", task.id);
-            let mut config = Config::thread(&saved.thread).in_namespace(namespace);
+            let mut config = Config::thread(&saved.thread).in_namespace(&task.namespace);
             if !self.recurse {
                 return Ok(Some(TaskState::Config(Box::new(config))));
             }

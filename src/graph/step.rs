@@ -1,11 +1,13 @@
 //! Running the tasks of one super-step, concurrently, and keeping what each of them wrote as soon as
 //! it has finished.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use serde_json::Value;
 use tokio::task::JoinSet;
 
+use super::admission::check_fan_out;
+use super::call_site::CallSite;
 use super::channels::Channels;
 use super::command::Command;
 use super::compiled::{CompiledNode, Inner};
@@ -24,6 +26,7 @@ use super::task::{Task, Write};
 use super::task_status::write_error;
 use super::typed::Update;
 use super::writers::writes_of;
+use crate::lease::LeasePart;
 use crate::store::Draft;
 
 /// Runs the tasks that have not finished yet.
@@ -31,6 +34,9 @@ use crate::store::Draft;
 /// When one fails or asks, the others are waited for, and what they wrote is kept: work that was begun is not
 /// lost, and what is kept does not depend on who is faster.
 pub(super) async fn run_tasks(run: &mut Run) -> Result<(), Stop> {
+    if let Some(saver) = &run.saver {
+        check_fan_out(&run.graph, &run.tasks, saver.thread())?;
+    }
     let channels = Arc::new(run.channels.clone());
     let mut running = JoinSet::new();
     let mut places = std::collections::HashMap::new();
@@ -156,6 +162,8 @@ struct TaskRun {
     input: State,
     /// The state at the start of the super-step.
     channels: Arc<Channels>,
+    /// Kept until the task has really gone, also when it is cancelled.
+    _leases: Vec<LeasePart>,
 }
 
 impl TaskRun {
@@ -177,15 +185,25 @@ impl TaskRun {
             checkpoint_map,
             draft: match run.scope.store_writes {
                 StoreWrites::Immediate => None,
-                StoreWrites::WithStep => run.scope.store.clone().map(Draft::new),
+                StoreWrites::WithStep => run
+                    .scope
+                    .store
+                    .clone()
+                    .map(|store| Arc::new(Draft::new(store))),
             },
             resuming: run.resuming,
+            site: CallSite::within(
+                run.parent.as_ref().map(|parent| &parent.site),
+                &run.checkpoint.id,
+                &task.id,
+            ),
         };
         Self {
             graph: Arc::clone(&run.graph),
             context: Arc::new(context),
             input: task.input.clone(),
             channels,
+            _leases: run.scope.leases.iter().filter_map(Weak::upgrade).collect(),
         }
     }
 
@@ -255,7 +273,7 @@ impl TaskRun {
             output => output?,
         };
         let mut writes = writes_of(&self.graph, node, output, &self.channels, &runtime)?;
-        let changes = self.context.draft.as_ref().map(Draft::changes);
+        let changes = self.context.draft.as_deref().map(Draft::changes);
         writes.extend(changes.and_then(store_changes::to_write));
         Ok(writes)
     }

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use self::updater::Updater;
+use super::admission::Admission;
 use super::compiled::CompiledGraph;
 use super::config::Config;
 use super::error::GraphError;
@@ -60,7 +61,8 @@ impl CompiledGraph {
     ///
     /// # Errors
     /// [`GraphError::InvalidUpdate`] if two nodes ran last, the node does not exist, or the reducers
-    /// refuse; nothing is saved then. Also those of [`get_state`](Self::get_state).
+    /// refuse; nothing is saved then. [`GraphError::ThreadBusy`] if the thread is being run, unless the
+    /// config's [`WhenBusy`](super::WhenBusy) says otherwise. Also those of [`get_state`](Self::get_state).
     pub async fn update_state(
         &self,
         config: &Config,
@@ -100,6 +102,8 @@ impl CompiledGraph {
                 "the graph has no such subgraph",
             ));
         }
+        let mut own = own;
+        let _admission = Admission::of_thread(&checkpointer, &mut own).await?;
         let scope = RunScope::new(config.clone(), graph.inner.store.clone());
         let updater = Updater {
             scope: Arc::new(scope),

@@ -39,6 +39,7 @@ pub(super) fn writes_of(
         if command.to_parent {
             return Err(NodeError(Stop::ToParent(command)));
         }
+        command.goto.iter().try_for_each(Target::check)?;
         writes.extend(command.goto.iter().filter_map(goto_write));
     }
     writes.extend(node.edges.iter().cloned());

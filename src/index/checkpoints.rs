@@ -110,6 +110,16 @@ impl<H: Clone> Checkpoints<H> {
         list
     }
 
+    /// The latest checkpoint of each thread that has one in `namespace`.
+    pub(crate) fn latest(&self, namespace: &str) -> Vec<Found<H>> {
+        let latest = self.threads.iter().filter_map(|(thread, state)| {
+            let (name, namespace) = state.namespaces.get_key_value(namespace)?;
+            let (id, entry) = namespace.checkpoints.last_key_value()?;
+            Some(found(thread, name, namespace, id, entry))
+        });
+        latest.collect()
+    }
+
     fn threads_named(&self, thread: Option<&str>) -> impl Iterator<Item = (&Arc<str>, &Thread<H>)> {
         let range = thread.map_or((Bound::Unbounded, Bound::Unbounded), |thread| {
             (Bound::Included(thread), Bound::Included(thread))

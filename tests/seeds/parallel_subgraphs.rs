@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 use stepwell::graph::{
-    self, Channel, Command, CompiledGraph, Config, END, NodeError, Runtime, START, State,
-    StateGraph,
+    self, Channel, Command, CompiledGraph, Config, END, ErrorKind, NodeError, Runtime, START,
+    State, StateGraph,
 };
 
 use crate::kept::{Kept, on_each_backend};
@@ -143,9 +143,28 @@ on_each_backend! {
         assert_eq!(out["done"], json!(["a answered", "b answered"]));
     }
 
-    async fn one_stateful_subgraph_called_in_parallel_has_a_memory_per_call(kept: Kept) {
+    async fn one_stateful_subgraph_called_in_parallel_needs_a_key_per_call(kept: Kept) {
         let one = agent("agent", true);
-        let graph = kept.compile(supervisor(vec![one.clone(), one]));
+        let graph = kept.compile(supervisor(vec![one.clone(), one.clone()]));
+        let error = graph.invoke(json!({"ask": "0"}), &Config::thread("u")).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::SubgraphBusy, "{error}");
+
+        let graph = kept.compile(
+            StateGraph::new()
+                .add_channel("ask", Channel::last())
+                .add_channel("answers", Channel::last())
+                .add_node("tools", move |s: State, rt: Runtime| {
+                    let one = one.clone();
+                    async move {
+                        let (a, b) = tokio::try_join!(
+                            rt.call_keyed("a", &one, json!({"ask": s["ask"]})),
+                            rt.call_keyed("b", &one, json!({"ask": s["ask"]})),
+                        )?;
+                        Ok::<_, NodeError>(json!({"answers": [a["messages"], b["messages"]]}))
+                    }
+                })
+                .add_edge(START, "tools"),
+        );
         let config = Config::thread("t");
         graph.invoke(json!({"ask": "1"}), &config).await.unwrap();
         let out = graph.invoke(json!({"ask": "2"}), &config).await.unwrap();

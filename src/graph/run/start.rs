@@ -7,7 +7,9 @@ use serde_json::Value;
 
 use super::{Run, recursion_limit};
 use crate::checkpoint::{Checkpoint, CheckpointTuple, Metadata, Source};
+use crate::graph::admission::Admission;
 use crate::graph::apply::{TaskWrites, apply_writes};
+use crate::graph::branch::Target;
 use crate::graph::channels::Channels;
 use crate::graph::command::{Command, Resume};
 use crate::graph::compiled::{CompiledGraph, Inner};
@@ -37,6 +39,14 @@ impl Run {
         let limit = recursion_limit(&config)?;
         let checkpointer = graph.checkpointer(parent.as_deref())?;
         let namespace = own_namespace(&graph, parent.as_deref());
+        let mut config = config;
+        let admission = match (&checkpointer, parent.as_deref()) {
+            (None, _) => Admission::default(),
+            (Some(saver), None) => Admission::of_thread(saver, &mut config).await?,
+            (Some(saver), Some(task)) => {
+                Admission::of_subgraph(saver, &graph, task, &namespace).await?
+            }
+        };
         let mut saver = match &checkpointer {
             Some(checkpointer) => Some(Saver::new(
                 Arc::clone(checkpointer),
@@ -58,16 +68,27 @@ impl Run {
             scope.store_writes = task.scope.store_writes;
             scope.replay.clone_from(&task.scope.replay);
             scope.answers.clone_from(&task.scope.answers);
+            scope.claims.clone_from(&task.scope.claims);
+            scope.leases.clone_from(&task.scope.leases);
             let emitter = task.scope.emitter.as_ref();
             scope.emitter = emitter.filter(|e| e.covers_subgraphs()).cloned();
         }
         scope.checkpointer = checkpointer.or(scope.checkpointer);
+        scope.leases.extend(admission.part());
         let resuming = parent
             .as_ref()
             .and_then(|task| task.resuming)
             .filter(|_| !from.before_replay);
         let addressed = from.addressed || scope.replay.is_some();
         let saved = from.saved;
+        if let Some(saver) = &mut saver {
+            let lease = if parent.is_none() {
+                admission.part()
+            } else {
+                None
+            };
+            saver.begin(saved.as_ref(), lease.unwrap_or_default());
+        }
         let metadata = match &saved {
             Some(saved) => saved.metadata.clone(),
             None => Metadata {
@@ -105,6 +126,7 @@ impl Run {
             ),
             scope: Arc::new(scope),
             parent,
+            admission,
             namespace,
             saver,
             saved_id: saved.as_ref().map(|s| s.checkpoint.id.clone()),
@@ -140,7 +162,13 @@ impl Run {
             self.pending.retain(|w| &*w.channel != RESUME);
         }
         let copied = matches!(self.metadata.source, Some(Source::Update | Source::Fork));
-        let forks = resuming && time_travel && (!copied || self.superseded);
+        let forks =
+            resuming && time_travel && (!copied || self.superseded || self.admission.forked);
+        if self.admission.forked && matches!(&input, Input::Command(c) if c.resume.is_some()) {
+            return Err(GraphError::ThreadBusy {
+                thread: self.thread().to_owned(),
+            });
+        }
 
         if let Input::Command(Command {
             resume: Some(_), ..
@@ -219,6 +247,7 @@ impl Run {
                 "a run was given a command for it, and there is none",
             ));
         }
+        command.goto.iter().try_for_each(Target::check)?;
         let mut writes: Vec<Write> = command.goto.iter().filter_map(goto_write).collect();
         for write in &mut writes {
             if write.1.is_null() {
@@ -414,6 +443,9 @@ fn own_namespace(graph: &Inner, parent: Option<&TaskContext>) -> String {
         CheckpointerMode::PerThread => without_task_ids(&task.namespace),
         _ => task.namespace.clone(),
     };
+    if task.site.keyed {
+        return base;
+    }
     match task.scratchpad.next_subgraph() {
         0 => base,
         place => format!("{base}{NS_SEP}{place}"),

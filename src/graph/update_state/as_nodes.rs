@@ -9,6 +9,7 @@ use super::StateUpdate;
 use super::updater::{Base, Updater};
 use crate::checkpoint::{ChannelVersion, PutWrites, Source};
 use crate::graph::apply::TaskWrites;
+use crate::graph::call_site::CallSite;
 use crate::graph::compiled::CompiledNode;
 use crate::graph::config::Config;
 use crate::graph::error::GraphError;
@@ -84,6 +85,7 @@ impl Updater {
                 checkpoint_map: BTreeMap::new(),
                 draft: None,
                 resuming: None,
+                site: CallSite::default(),
             }),
         }
     }

@@ -6,11 +6,11 @@
 use std::sync::Arc;
 
 use futures::future::BoxFuture;
-use stepwell::Commit;
 use stepwell::checkpoint::{
     CheckpointError, CheckpointStream, CheckpointTuple, Checkpointer, ListQuery, PutCheckpoint,
     PutWrites,
 };
+use stepwell::{Commit, Leases};
 use tokio::sync::oneshot;
 
 use super::desk::Desk;
@@ -59,6 +59,14 @@ impl<C: Checkpointer> Checkpointer for Witness<C> {
         id: Option<&'a str>,
     ) -> BoxFuture<'a, Result<Option<CheckpointTuple>, CheckpointError>> {
         self.saver.get(thread, namespace, id)
+    }
+
+    fn list_latest(&self, namespace: &str) -> CheckpointStream {
+        self.saver.list_latest(namespace)
+    }
+
+    fn leases(&self) -> Leases {
+        self.saver.leases()
     }
 
     fn list(&self, query: ListQuery) -> CheckpointStream {

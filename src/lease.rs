@@ -1,0 +1,286 @@
+//! [`Leases`]: who may write to a thread now.
+//!
+//! This module must never know what a run does, nor any async runtime.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, LazyLock, Weak};
+
+use futures::channel::oneshot;
+use parking_lot::Mutex;
+
+/// Which threads of a checkpointer are being run in this process, so that no two runs write to one at the
+/// same time. Clones share what they know.
+///
+/// A checkpointer keeps one beside its checkpoints and hands out clones of it
+/// ([`Checkpointer::leases`](crate::checkpoint::Checkpointer::leases)).
+#[derive(Clone, Debug, Default)]
+pub struct Leases {
+    registry: Arc<Mutex<Registry>>,
+    /// Whose leases these are, where several checkpointers share a registry.
+    owner: usize,
+}
+
+type Registry = HashMap<Key, Busy>;
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Key {
+    owner: usize,
+    thread: String,
+    namespace: String,
+}
+
+#[derive(Debug, Default)]
+struct Busy {
+    /// Its holder has gone; only parts of its work have not noticed yet.
+    ending: bool,
+    /// The thread was deleted since the lease was taken.
+    deleted: bool,
+    waiting: VecDeque<oneshot::Sender<Lease>>,
+}
+
+/// The leases of checkpointers that keep none.
+static SHARED: LazyLock<Arc<Mutex<Registry>>> = LazyLock::new(Arc::default);
+
+impl Leases {
+    /// Leases of which none is taken.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The leases of the checkpointer at this address.
+    pub(crate) fn of_address(address: usize) -> Self {
+        Self {
+            registry: Arc::clone(&SHARED),
+            owner: address,
+        }
+    }
+
+    /// Whether a run of the thread is going on.
+    pub fn is_busy(&self, thread: &str) -> bool {
+        self.registry.lock().contains_key(&self.key(thread, ""))
+    }
+
+    /// Takes the lease of a thread and namespace unless somebody has it. Waits only for what is left
+    /// of a holder that was dropped.
+    pub(crate) async fn try_take(&self, thread: &str, namespace: &str) -> Option<Lease> {
+        self.request(thread, namespace, false)?.granted().await
+    }
+
+    /// Takes the lease of a thread and namespace when it is free; who asks first has it first.
+    pub(crate) async fn take(&self, thread: &str, namespace: &str) -> Lease {
+        loop {
+            if let Some(request) = self.request(thread, namespace, true)
+                && let Some(lease) = request.granted().await
+            {
+                return lease;
+            }
+        }
+    }
+
+    /// Tells the run of the thread that is going on, if there is one, that the thread is deleted. The deletion is
+    /// submitted in `submit`, so that the run submits nothing in between.
+    pub(crate) fn deleting<T>(&self, thread: &str, submit: impl FnOnce() -> T) -> T {
+        let mut registry = self.registry.lock();
+        if let Some(busy) = registry.get_mut(&self.key(thread, "")) {
+            busy.deleted = true;
+        }
+        submit()
+    }
+
+    fn request(&self, thread: &str, namespace: &str, patient: bool) -> Option<Request> {
+        let key = self.key(thread, namespace);
+        let mut registry = self.registry.lock();
+        let Some(busy) = registry.get_mut(&key) else {
+            registry.insert(key.clone(), Busy::default());
+            return Some(Request::Granted(self.lease(key)));
+        };
+        let is_next = busy.ending && busy.waiting.is_empty();
+        if !patient && !is_next {
+            return None;
+        }
+        let (grant, granted) = oneshot::channel();
+        busy.waiting.push_back(grant);
+        Some(Request::Queued(granted))
+    }
+
+    fn lease(&self, key: Key) -> Lease {
+        Lease(Arc::new(Held {
+            leases: self.clone(),
+            key,
+            armed: AtomicBool::new(true),
+        }))
+    }
+
+    fn key(&self, thread: &str, namespace: &str) -> Key {
+        Key {
+            owner: self.owner,
+            thread: thread.to_owned(),
+            namespace: namespace.to_owned(),
+        }
+    }
+
+    /// Hands the lease to whoever waits longest and is still there.
+    fn release(&self, key: &Key) {
+        loop {
+            let mut registry = self.registry.lock();
+            let next = registry
+                .get_mut(key)
+                .and_then(|busy| busy.waiting.pop_front());
+            let Some(next) = next else {
+                registry.remove(key);
+                return;
+            };
+            if let Some(busy) = registry.get_mut(key) {
+                (busy.ending, busy.deleted) = (false, false);
+            }
+            drop(registry);
+            let Err(refused) = next.send(self.lease(key.clone())) else {
+                return;
+            };
+            refused.disarm();
+        }
+    }
+}
+
+enum Request {
+    Granted(Lease),
+    Queued(oneshot::Receiver<Lease>),
+}
+
+impl Request {
+    async fn granted(self) -> Option<Lease> {
+        match self {
+            Self::Granted(lease) => Some(lease),
+            Self::Queued(granted) => granted.await.ok(),
+        }
+    }
+}
+
+/// The right to write to a thread and namespace, until it and all its parts are dropped.
+#[derive(Debug)]
+pub(crate) struct Lease(LeasePart);
+
+/// A share in a [`Lease`], for work that may outlive its holder for a moment.
+pub(crate) type LeasePart = Arc<Held>;
+
+#[derive(Debug)]
+pub(crate) struct Held {
+    leases: Leases,
+    key: Key,
+    /// Whether dropping it hands the lease on.
+    armed: AtomicBool,
+}
+
+impl Lease {
+    /// From which work that belongs to the lease takes its share when it begins.
+    pub(crate) fn part(&self) -> Weak<Held> {
+        Arc::downgrade(&self.0)
+    }
+
+    /// Gives up a lease that nobody received, without handing it on.
+    fn disarm(self) {
+        self.0.armed.store(false, Ordering::Relaxed);
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        if self.0.armed.load(Ordering::Relaxed)
+            && let Some(busy) = self.0.leases.registry.lock().get_mut(&self.0.key)
+        {
+            busy.ending = true;
+        }
+    }
+}
+
+impl Held {
+    /// Calls `submit` unless the thread was deleted since the lease was taken; no deletion comes in
+    /// between.
+    pub(crate) fn unless_deleted<T>(&self, submit: impl FnOnce() -> T) -> Option<T> {
+        let registry = self.leases.registry.lock();
+        let deleted = registry.get(&self.key).is_some_and(|busy| busy.deleted);
+        (!deleted).then(submit)
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        if self.armed.load(Ordering::Relaxed) {
+            self.leases.release(&self.key);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::FutureExt;
+
+    use super::*;
+
+    fn now<T>(future: impl Future<Output = T>) -> Option<T> {
+        future.now_or_never()
+    }
+
+    #[test]
+    fn a_lease_is_held_by_one_and_free_when_it_is_dropped() {
+        let leases = Leases::new();
+        let lease = now(leases.try_take("t", "")).unwrap().unwrap();
+        assert!(now(leases.try_take("t", "")).unwrap().is_none());
+        assert!(now(leases.try_take("t", "inner")).unwrap().is_some());
+        assert!(leases.is_busy("t"));
+        drop(lease);
+        assert!(!leases.is_busy("t"));
+        assert!(now(leases.try_take("t", "")).unwrap().is_some());
+    }
+
+    #[test]
+    fn who_waits_longest_is_next_and_who_has_gone_is_skipped() {
+        let leases = Leases::new();
+        let lease = now(leases.try_take("t", "")).unwrap();
+        let mut first = Box::pin(leases.take("t", ""));
+        let mut second = Box::pin(leases.take("t", ""));
+        let mut third = Box::pin(leases.take("t", ""));
+        assert!((&mut first).now_or_never().is_none());
+        assert!((&mut second).now_or_never().is_none());
+        assert!((&mut third).now_or_never().is_none());
+        drop(first);
+        drop(lease);
+        assert!((&mut third).now_or_never().is_none());
+        // The second has got it and goes without having looked.
+        drop(second);
+        let lease = (&mut third).now_or_never().unwrap();
+        assert!(leases.is_busy("t"));
+        drop(lease);
+        assert!(!leases.is_busy("t"));
+    }
+
+    #[test]
+    fn what_is_left_of_a_dropped_holder_is_waited_for() {
+        let leases = Leases::new();
+        let lease = now(leases.try_take("t", "")).unwrap().unwrap();
+        let part = lease.part().upgrade().unwrap();
+        assert!(now(leases.try_take("t", "")).unwrap().is_none());
+        drop(lease);
+        let mut next = Box::pin(leases.try_take("t", ""));
+        assert!((&mut next).now_or_never().is_none());
+        drop(part);
+        assert!((&mut next).now_or_never().unwrap().is_some());
+    }
+
+    #[test]
+    fn the_holder_learns_of_a_deletion_and_the_next_one_does_not() {
+        let leases = Leases::new();
+        let lease = now(leases.try_take("t", "")).unwrap().unwrap();
+        let held = lease.part().upgrade().unwrap();
+        assert_eq!(held.unless_deleted(|| 1), Some(1));
+        leases.deleting("t", || ());
+        assert_eq!(held.unless_deleted(|| 1), None);
+        drop((lease, held));
+        let lease = now(leases.try_take("t", "")).unwrap().unwrap();
+        assert_eq!(
+            lease.part().upgrade().unwrap().unless_deleted(|| 1),
+            Some(1)
+        );
+    }
+}

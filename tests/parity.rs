@@ -31,7 +31,7 @@ mod streams;
 #[path = "parity/text.rs"]
 mod text;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use report::ExpectedFailure;
 
@@ -41,18 +41,20 @@ const EXPECTED_FAILURES: &[ExpectedFailure] = &[];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn scenarios_answer_as_langgraph_does_on_every_backend() {
-    if let Some(named) = std::env::var_os("STEPWELL_PARITY_DIR") {
-        return run(&PathBuf::from(named), EXPECTED_FAILURES, false).await;
-    }
+    let named = std::env::var_os("STEPWELL_PARITY_DIR").map(PathBuf::from);
     let data = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/data");
-    run(&data.join("parity"), EXPECTED_FAILURES, true).await;
-    run(&data.join("parity_more"), &[], true).await;
-}
-
-async fn run(directory: &Path, expected: &[ExpectedFailure], complete: bool) {
-    let report = report::run_all(directory, expected, complete)
-        .await
-        .unwrap();
-    println!("{report}");
-    assert!(report.is_good(), "{}", report.summary());
+    let directories = named.map_or_else(
+        || vec![data.join("parity"), data.join("parity_more")],
+        |named| vec![named],
+    );
+    let complete = directories.len() > 1;
+    let mut good = true;
+    for (at, directory) in directories.iter().enumerate() {
+        let report = report::run_all(directory, EXPECTED_FAILURES, complete && at == 0)
+            .await
+            .unwrap();
+        println!("{report}");
+        good &= report.is_good();
+    }
+    assert!(good, "scenarios failed; their names are above");
 }

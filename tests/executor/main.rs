@@ -1,12 +1,6 @@
 //! The executor where it goes beyond the recorded scenarios: failures, order of saving, mistakes in graphs,
 //! threads that are busy, deleted or cut off.
 
-#![expect(
-    clippy::indexing_slicing,
-    clippy::unwrap_used,
-    reason = "a test fails by panicking"
-)]
-
 #[cfg(test)]
 mod backlog;
 #[cfg(test)]

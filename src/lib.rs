@@ -32,3 +32,24 @@ pub use lease::Leases;
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;
+
+#[cfg(doctest)]
+macro_rules! guide {
+    ($($page:ident $path:literal)*) => {
+        $(#[doc = include_str!($path)] struct $page;)*
+    };
+}
+
+#[cfg(doctest)]
+guide! {
+    Memory "../docs/guide/memory.md"
+    HumanInTheLoop "../docs/guide/human-in-the-loop.md"
+    TimeTravel "../docs/guide/time-travel.md"
+    Fork "../docs/guide/fork.md"
+    Subgraphs "../docs/guide/subgraphs.md"
+    LongTermStore "../docs/guide/long-term-store.md"
+    Durability "../docs/guide/durability.md"
+    Streaming "../docs/guide/streaming.md"
+    Errors "../docs/guide/errors.md"
+    ComingFromLangGraph "../docs/guide/coming-from-langgraph.md"
+}

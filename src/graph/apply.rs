@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::channels::Channels;
 use super::compiled::Inner;
 use super::error::GraphError;
-use super::names::{ERROR, INPUT, INTERRUPT, NO_WRITES, Name, PUSH, RESUME, STORE_WRITES};
+use super::names::{INPUT, INTERRUPT, NO_WRITES, Name, PUSH, STORE_WRITES, is_control};
 use super::task::{Task, Write};
 use crate::checkpoint::{ChannelVersion, Checkpoint};
 
@@ -144,10 +144,7 @@ fn by_channel(
     let mut grouped: BTreeMap<Name, Vec<Value>> = BTreeMap::new();
     for task in tasks {
         for (channel, value) in task.writes {
-            if matches!(
-                &*channel,
-                NO_WRITES | PUSH | RESUME | INTERRUPT | ERROR | STORE_WRITES
-            ) {
+            if is_control(&channel) || matches!(&*channel, NO_WRITES | PUSH | STORE_WRITES) {
                 continue;
             }
             let channel = graph.aliases.get(&*channel).cloned().unwrap_or(channel);

@@ -118,9 +118,7 @@ where
     S: FromState,
 {
     fn into_router(self) -> Branch {
-        Branch(Arc::new(move |state, _| {
-            self(S::from_state(state)?).into_targets()
-        }))
+        Branch::new(move |state, _| self(S::from_state(state)?).into_targets())
     }
 }
 
@@ -131,22 +129,56 @@ where
     S: FromState,
 {
     fn into_router(self) -> Branch {
-        Branch(Arc::new(move |state, runtime| {
-            self(S::from_state(state)?, runtime).into_targets()
-        }))
+        Branch::new(move |state, runtime| self(S::from_state(state)?, runtime).into_targets())
     }
 }
 
 /// The decision of a conditional edge, ready to be called.
 #[derive(Clone)]
-pub struct Branch(Arc<Router>);
+pub struct Branch {
+    router: Arc<Router>,
+    /// Where it may lead, if that was declared.
+    pub(super) targets: Option<Arc<[String]>>,
+}
 
 impl Branch {
+    fn new<F>(router: F) -> Self
+    where
+        F: Fn(State, Runtime) -> Result<Vec<Target>, NodeError>
+            + std::marker::Send
+            + Sync
+            + 'static,
+    {
+        Self {
+            router: Arc::new(router),
+            targets: None,
+        }
+    }
+
+    pub(super) fn to(mut self, targets: Vec<String>) -> Self {
+        self.targets = Some(targets.into());
+        self
+    }
+
+    /// Whether it may lead to `node`.
+    fn declares(&self, node: &str) -> bool {
+        self.targets
+            .as_ref()
+            .is_none_or(|targets| targets.iter().any(|target| target == node))
+    }
+
     /// The targets for `state`, without those that are the end.
     pub(super) fn route(&self, state: State, runtime: Runtime) -> Result<Vec<Target>, NodeError> {
-        let mut targets = (self.0)(state, runtime)?;
+        let mut targets = (self.router)(state, runtime)?;
         for target in &targets {
             target.check()?;
+            let (Target::Node(name) | Target::Send(Send { node: name, .. })) = target;
+            if !self.declares(name) {
+                return Err(NodeError::msg(format!(
+                    "a conditional edge chose `{name}`, which is not among the targets that \
+                     add_conditional_edges_to declares"
+                )));
+            }
             if let Target::Send(send) = target
                 && (send.node == START || send.node == END)
             {
@@ -163,6 +195,8 @@ impl Branch {
 
 impl std::fmt::Debug for Branch {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Branch")
+        f.debug_struct("Branch")
+            .field("targets", &self.targets)
+            .finish_non_exhaustive()
     }
 }

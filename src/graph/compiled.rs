@@ -12,10 +12,10 @@ use super::channel::{Channel, Kind};
 use super::config::{Breakpoints, Config};
 use super::error::GraphError;
 use super::input::{Input, RunOutput};
+use super::layer::Layers;
 use super::names::{self, Name, START};
 use super::node::{Node, Work};
 use super::node_error::NodeError;
-use super::retry::RetryPolicy;
 use super::run;
 use super::runtime::TaskContext;
 use super::state_graph::{CheckpointerMode, StoreWrites};
@@ -45,6 +45,13 @@ pub(super) struct Inner {
     pub(super) store: Option<Arc<dyn Store>>,
     pub(super) store_writes: StoreWrites,
     pub(super) ids: CheckpointIds,
+    pub(super) drawn: Drawn,
+}
+
+/// Edges and joins as they were added, to be drawn.
+pub(super) struct Drawn {
+    pub(super) edges: Vec<(String, String)>,
+    pub(super) joins: Vec<(Vec<String>, String)>,
 }
 
 /// A node with the channels that trigger it and what follows from its running.
@@ -53,11 +60,13 @@ pub(super) struct CompiledNode {
     /// Sorted.
     pub(super) triggers: Vec<Name>,
     /// `None` for the start, which only hands the input on.
-    pub(super) work: Option<Work>,
-    pub(super) retry: Option<RetryPolicy>,
+    pub(super) work: Option<Arc<Work>>,
+    pub(super) layers: Arc<Layers>,
     /// What is written whenever it has run: triggers of the next nodes, its name to joins.
     pub(super) edges: Vec<(Name, Value)>,
     pub(super) branches: Vec<Branch>,
+    /// The node that handles this one's failures.
+    pub(super) on_error: Option<Name>,
 }
 
 impl CompiledNode {
@@ -66,25 +75,27 @@ impl CompiledNode {
             name: START.into(),
             triggers: vec![START.into()],
             work: None,
-            retry: None,
+            layers: Arc::default(),
             edges: Vec::new(),
             branches: Vec::new(),
+            on_error: None,
         }
     }
 
-    pub(super) fn new(name: Name, trigger: Name, node: Node) -> Self {
+    pub(super) fn new(name: Name, trigger: Option<Name>, node: Node) -> Self {
         Self {
             name,
-            triggers: vec![trigger],
-            work: Some(node.work),
-            retry: node.retry,
+            triggers: trigger.into_iter().collect(),
+            work: Some(Arc::new(node.work)),
+            layers: Arc::new(node.layers),
             edges: Vec::new(),
             branches: Vec::new(),
+            on_error: None,
         }
     }
 
     pub(super) fn subgraph(&self) -> Option<&CompiledGraph> {
-        match &self.work {
+        match self.work.as_deref() {
             Some(Work::Subgraph(graph)) => Some(graph),
             Some(Work::Mapped(mapped)) => Some(&mapped.graph),
             _ => None,
@@ -127,6 +138,14 @@ impl Inner {
         let names = Arc::new(names);
         self.channels
             .insert(channel, Kind::Barrier { names, deferred }.into());
+    }
+
+    pub(super) fn attach_handler(&mut self, of: &str, handler: Node) {
+        let name = names::error_handler(of);
+        if let Some(node) = self.node_mut(of) {
+            node.on_error = Some(Arc::clone(&name));
+            self.nodes.push(CompiledNode::new(name, None, handler));
+        }
     }
 
     pub(super) fn attach_branch(&mut self, from: &str, branch: Branch) {
@@ -233,11 +252,32 @@ impl CompiledGraph {
 
 impl std::fmt::Debug for CompiledGraph {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let nodes: Vec<&str> = self.inner.nodes.iter().map(|n| &*n.name).collect();
         f.debug_struct("CompiledGraph")
-            .field("nodes", &nodes)
+            .field("nodes", &self.inner.nodes)
+            .field("edges", &self.inner.drawn.edges)
+            .field("joins", &self.inner.drawn.joins)
             .field("channels", &self.inner.state)
             .field("checkpointer", &self.inner.checkpointer)
             .finish_non_exhaustive()
+    }
+}
+
+impl std::fmt::Debug for CompiledNode {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let layers = super::node::describe(&self.layers);
+        let mut shown = f.debug_struct(&self.name);
+        if let Some(subgraph) = self.subgraph() {
+            shown.field("subgraph", subgraph);
+        }
+        if !layers.is_empty() {
+            shown.field("layers", &layers);
+        }
+        if !self.branches.is_empty() {
+            shown.field("branches", &self.branches);
+        }
+        if let Some(handler) = &self.on_error {
+            shown.field("on_error", handler);
+        }
+        shown.finish()
     }
 }

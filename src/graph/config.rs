@@ -1,11 +1,14 @@
 //! [`Config`]: which thread a run belongs to, and how it runs.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::limits::Bounds;
 use super::locals::Locals;
+use super::stop_signal::StopSignal;
 use super::when_busy::WhenBusy;
 
 /// How many super-steps a run may take unless its [`Config`] says otherwise. LangGraph 1.2 has the
@@ -32,11 +35,13 @@ pub struct Config {
     pub(super) durability: Option<Durability>,
     pub(super) interrupt_before: Breakpoints,
     pub(super) interrupt_after: Breakpoints,
+    /// Of the run that has this config: what it keeps and never saves.
+    pub(super) locals: Locals,
     pub(super) when_busy: WhenBusy,
     /// Whether the run continues one that was cut off, instead of being what somebody wants now.
     pub(super) recovers: bool,
-    /// Of the run that has this config: what it keeps and never saves.
-    pub(super) locals: Locals,
+    /// Boxed, as most configs have none and snapshots hold several configs.
+    pub(super) bounds: Option<Box<Bounds>>,
 }
 
 impl Config {
@@ -115,6 +120,30 @@ impl Config {
     #[must_use]
     pub fn when_busy(mut self, what: WhenBusy) -> Self {
         self.when_busy = what;
+        self
+    }
+
+    /// How long the run may take. Then its tasks are cancelled and it ends with
+    /// [`GraphError::RunTimeout`](super::GraphError::RunTimeout); what has finished is saved, and
+    /// the thread can be continued.
+    #[must_use]
+    pub fn run_timeout(mut self, limit: Duration) -> Self {
+        self.bounds.get_or_insert_default().run_timeout = Some(limit);
+        self
+    }
+
+    /// How many tasks of the run may be at work at once, those of its subgraphs included; at least 1. A task
+    /// that only waits for a subgraph does not count. All at once unless set.
+    #[must_use]
+    pub fn max_concurrency(mut self, tasks: usize) -> Self {
+        self.bounds.get_or_insert_default().max_concurrency = Some(tasks);
+        self
+    }
+
+    /// Lets `signal` stop the run at a step boundary.
+    #[must_use]
+    pub fn stop_signal(mut self, signal: &StopSignal) -> Self {
+        self.bounds.get_or_insert_default().stop_signal = Some(signal.clone());
         self
     }
 

@@ -46,6 +46,29 @@ pub enum GraphError {
         /// The budget that was used up.
         limit: u32,
     },
+    /// The run took longer than [`Config::run_timeout`](super::Config::run_timeout) allows. Its
+    /// super-steps are saved, and what tasks of the last one had finished; running the thread again with
+    /// [`Input::Continue`](super::Input::Continue) goes on with the rest and a new budget of time.
+    #[error(
+        "the run on thread `{thread}` did not end within {limit:?}; what it finished is saved, \
+         continue it with Input::Continue"
+    )]
+    RunTimeout {
+        /// The thread, empty if the graph saves none.
+        thread: String,
+        /// The time that it was given.
+        limit: std::time::Duration,
+    },
+    /// The run was asked to stop by its [`StopSignal`](super::StopSignal) and did so at a step boundary.
+    /// Nothing is lost: running the thread again with [`Input::Continue`](super::Input::Continue) goes on.
+    #[error(
+        "the run on thread `{thread}` was asked to stop and has work left; \
+         continue it with Input::Continue"
+    )]
+    Stopped {
+        /// The thread, empty if the graph saves none.
+        thread: String,
+    },
     /// There is nothing to continue and no input to start with.
     #[error("thread `{thread}` has nothing to continue; give the run an input")]
     EmptyInput {
@@ -165,6 +188,8 @@ pub enum ErrorKind {
     InvalidUpdate,
     MessageNotFound,
     RecursionLimit,
+    RunTimeout,
+    Stopped,
     EmptyInput,
     UnknownCheckpoint,
     MissingThreadId,
@@ -189,6 +214,8 @@ impl ErrorKind {
             Self::InvalidUpdate => "invalid_update",
             Self::MessageNotFound => "message_not_found",
             Self::RecursionLimit => "recursion_limit",
+            Self::RunTimeout => "run_timeout",
+            Self::Stopped => "stopped",
             Self::EmptyInput => "empty_input",
             Self::UnknownCheckpoint => "unknown_checkpoint",
             Self::MissingThreadId => "missing_thread_id",
@@ -221,6 +248,8 @@ impl GraphError {
             Self::InvalidUpdate { .. } => ErrorKind::InvalidUpdate,
             Self::MessageNotFound { .. } => ErrorKind::MessageNotFound,
             Self::RecursionLimit { .. } => ErrorKind::RecursionLimit,
+            Self::RunTimeout { .. } => ErrorKind::RunTimeout,
+            Self::Stopped { .. } => ErrorKind::Stopped,
             Self::EmptyInput { .. } => ErrorKind::EmptyInput,
             Self::UnknownCheckpoint { .. } => ErrorKind::UnknownCheckpoint,
             Self::MissingThreadId => ErrorKind::MissingThreadId,

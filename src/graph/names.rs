@@ -19,6 +19,8 @@ pub(super) const RESUME: &str = "__resume__";
 pub(super) const ERROR: &str = "__error__";
 /// What a run notes about itself; LangGraph has no such channel and ignores it.
 pub(super) const RUN: &str = "__run__";
+/// Beside an error: it is handled.
+pub(super) const ERROR_SOURCE: &str = "__error_source_node__";
 pub(super) const NO_WRITES: &str = "__no_writes__";
 pub(super) const STORE_WRITES: &str = "__store__";
 pub(super) const PULL: &str = "__pregel_pull";
@@ -42,9 +44,14 @@ pub(super) fn join(starts: &[String], end: &str) -> Name {
     format!("join:{}:{end}", starts.join("+")).into()
 }
 
+/// The node that handles the failures of `node`.
+pub(super) fn error_handler(node: &str) -> Name {
+    format!("__error_handler__{node}").into()
+}
+
 /// Whether a write to `channel` says what happened to a task instead of what it produced.
 pub(super) fn is_control(channel: &str) -> bool {
-    matches!(channel, ERROR | INTERRUPT | RESUME)
+    matches!(channel, ERROR | ERROR_SOURCE | INTERRUPT | RESUME)
 }
 
 /// A namespace without the ids of tasks: where a graph that keeps its own memory saves.

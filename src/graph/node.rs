@@ -5,9 +5,9 @@ use std::sync::Arc;
 use futures::future::BoxFuture;
 
 use super::compiled::CompiledGraph;
+use super::layer::{Layer, Layers, RetryPolicy};
 use super::node_error::NodeError;
 use super::output::{IntoNodeOutput, NodeOutput};
-use super::retry::RetryPolicy;
 use super::runtime::Runtime;
 use super::state::State;
 use super::typed::{FromState, Update};
@@ -30,6 +30,32 @@ pub(super) struct Mapped {
     pub(super) out_of: Box<dyn Fn(State) -> Result<NodeOutput, NodeError> + Send + Sync>,
 }
 
+impl Work {
+    /// Runs the node itself, without its layers.
+    pub(super) fn call(
+        &self,
+        state: State,
+        runtime: Runtime,
+    ) -> BoxFuture<'static, Result<NodeOutput, NodeError>> {
+        match self {
+            Self::Function(function) => function(state, runtime),
+            Self::Subgraph(graph) => {
+                let output = graph.run_nested(state.to_value(), runtime.task);
+                Box::pin(async move { output.await.map(NodeOutput::Update) })
+            }
+            Self::Mapped(mapped) => {
+                let mapped = Arc::clone(mapped);
+                Box::pin(async move {
+                    let Update { values, locals } = (mapped.into)(state.clone())?;
+                    state.locals.adopt(&locals);
+                    let output = mapped.graph.run_nested(values, runtime.task).await?;
+                    (mapped.out_of)(State::of_argument(output, &state.locals))
+                })
+            }
+        }
+    }
+}
+
 /// A node: an async function or a subgraph, and how it is run.
 ///
 /// ```
@@ -42,7 +68,7 @@ pub(super) struct Mapped {
 pub struct Node {
     pub(super) work: Work,
     pub(super) deferred: bool,
-    pub(super) retry: Option<RetryPolicy>,
+    pub(super) layers: Layers,
 }
 
 impl Node {
@@ -64,18 +90,24 @@ impl Node {
         self
     }
 
-    /// Tries the node again when it fails.
+    /// Puts `layer` around the node and the layers that it has: the last one is the outermost.
     #[must_use]
-    pub fn retry(mut self, policy: RetryPolicy) -> Self {
-        self.retry = Some(policy);
+    pub fn layer(mut self, layer: impl Layer) -> Self {
+        self.layers.push(Arc::new(layer));
         self
+    }
+
+    /// Tries the node again when it fails: [`layer`](Self::layer) with this policy.
+    #[must_use]
+    pub fn retry(self, policy: RetryPolicy) -> Self {
+        self.layer(policy)
     }
 
     pub(super) fn of(work: Work) -> Self {
         Self {
             work,
             deferred: false,
-            retry: None,
+            layers: Layers::new(),
         }
     }
 }
@@ -85,9 +117,13 @@ impl std::fmt::Debug for Node {
         f.debug_struct("Node")
             .field("subgraph", &!matches!(self.work, Work::Function(_)))
             .field("deferred", &self.deferred)
-            .field("retry", &self.retry)
+            .field("layers", &describe(&self.layers))
             .finish()
     }
+}
+
+pub(super) fn describe(layers: &Layers) -> Vec<String> {
+    layers.iter().map(|layer| layer.describe()).collect()
 }
 
 /// Whatever can be a node: an async function of the state, or of the state and the [`Runtime`],

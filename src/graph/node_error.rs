@@ -22,6 +22,8 @@ pub(super) enum Stop {
     Interrupted(Vec<Interrupt>),
     /// A command for the graph around the one whose node returned it.
     ToParent(Command),
+    /// The run was asked to stop.
+    Drained,
 }
 
 impl NodeError {
@@ -39,6 +41,12 @@ impl NodeError {
     /// Whether the node waits for an answer, as opposed to having failed.
     pub fn is_interrupt(&self) -> bool {
         matches!(self.0, Stop::Interrupted(_))
+    }
+
+    /// Whether the node has failed, as opposed to waiting for an answer, returning a command for the graph
+    /// around its own, or being stopped with its run.
+    pub fn is_failure(&self) -> bool {
+        matches!(self.0, Stop::Failed(_))
     }
 
     /// The failure, if it is one, as an `E`.
@@ -78,6 +86,7 @@ impl std::fmt::Debug for NodeError {
             Stop::Failed(error) => write!(f, "{error:?}"),
             Stop::Interrupted(interrupts) => write!(f, "waits for an answer: {interrupts:?}"),
             Stop::ToParent(command) => write!(f, "command for the parent graph: {command:?}"),
+            Stop::Drained => f.write_str("stopped with its run"),
         }
     }
 }
@@ -88,6 +97,7 @@ impl std::fmt::Display for NodeError {
             Stop::Failed(error) => write!(f, "{error}"),
             Stop::Interrupted(_) => f.write_str("waits for an answer"),
             Stop::ToParent(_) => f.write_str("returned a command for the parent graph"),
+            Stop::Drained => f.write_str("was stopped with its run"),
         }
     }
 }

@@ -20,6 +20,17 @@ pub enum NodeOutput {
     Many(Vec<NodeOutput>),
 }
 
+impl NodeOutput {
+    /// Whether it names a next node, or the end.
+    pub(super) fn says_where_to_go(&self) -> bool {
+        match self {
+            Self::Nothing | Self::Update(_) => false,
+            Self::Command(command) => !command.goto.is_empty(),
+            Self::Many(outputs) => outputs.iter().any(Self::says_where_to_go),
+        }
+    }
+}
+
 /// Whatever a node of a graph with the state `S` may return.
 #[diagnostic::on_unimplemented(
     message = "a node of a graph with the state `{S}` cannot return `{Self}`",

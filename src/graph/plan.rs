@@ -12,7 +12,9 @@ use super::compiled::{CompiledNode, Inner};
 use super::names::{NS_END, NULL_TASK_ID, PUSH, RESUME, START, TASKS};
 use super::scratchpad::{OpenAnswer, Scratchpad};
 use super::state::State;
-use super::task::{Task, TaskPath, interrupt_id, node_namespace, pull_task_id, push_task_id};
+use super::task::{
+    Task, TaskPath, handler_task_id, interrupt_id, node_namespace, pull_task_id, push_task_id,
+};
 use super::task_status::Pending;
 use crate::checkpoint::Checkpoint;
 
@@ -108,6 +110,28 @@ impl Plan<'_> {
         self.task(id, node, path, input, None, open_answer)
     }
 
+    /// A task for the node `handler`, in reply to the failure of `failed`.
+    ///
+    /// It lies within the failed one, as in LangGraph.
+    pub(super) fn handler_task(&self, failed: &Task, handler: &CompiledNode) -> Task {
+        let within = Plan {
+            namespace: &failed.namespace,
+            ..*self
+        };
+        let namespace = node_namespace(within.namespace, &handler.name);
+        let id = handler_task_id(
+            &self.checkpoint.id,
+            &namespace,
+            self.step,
+            &handler.name,
+            &failed.id,
+        );
+        let path = TaskPath::Handler(Box::new(failed.path.clone()));
+        let open_answer = failed.scratchpad.open_answer();
+        let input = failed.input.clone();
+        within.task(id, handler, path, input, None, open_answer)
+    }
+
     fn task(
         &self,
         id: String,
@@ -143,13 +167,14 @@ impl Plan<'_> {
             id,
             node: Arc::clone(&node.name),
             triggers: match &path {
-                TaskPath::Push(_) => vec![PUSH.into()],
+                TaskPath::Push(_) | TaskPath::Handler(_) => vec![PUSH.into()],
                 TaskPath::Pull(_) => node.triggers.clone(),
             },
             path,
             input,
             namespace,
             writes: Vec::new(),
+            failure: None,
         }
     }
 }

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde_json::Value;
+use tracing::Instrument;
 
 use super::admission::Admission;
 use super::apply::{TaskWrites, apply_writes};
@@ -23,6 +24,7 @@ use super::plan::Plan;
 use super::run_mark::RunMark;
 use super::runtime::{RunScope, TaskContext};
 use super::save::{Saver, encode};
+use super::spans;
 use super::state::State;
 use super::step::run_tasks;
 use super::store_changes;
@@ -71,8 +73,11 @@ async fn finished(
     // Whoever called may use the config for another run.
     config.locals = config.locals.detached();
     let mut run = Run::load(graph, config, None, emitter).await?;
-    let outcome = run.drive(input).await;
-    run.finish(outcome.as_ref().copied()).await?;
+    let span = spans::run(&run);
+    let outcome = run.drive(input).instrument(span.clone()).await;
+    run.finish(outcome.as_ref().copied())
+        .instrument(span)
+        .await?;
     let interrupts = match outcome {
         Ok(()) => Vec::new(),
         Err(Stop::Interrupted(interrupts)) => {
@@ -84,6 +89,11 @@ async fn finished(
             interrupts
         }
         Err(Stop::Failed(source)) => return Err(run.failure(source)),
+        Err(Stop::Drained) => {
+            return Err(GraphError::Stopped {
+                thread: run.scope.config.thread_id.clone().unwrap_or_default(),
+            });
+        }
         Err(Stop::ToParent(_)) => {
             return Err(GraphError::invalid_update(
                 "the parent graph",
@@ -102,8 +112,14 @@ pub(super) async fn nested(
 ) -> Result<Value, NodeError> {
     let config = task.scope.config.clone();
     let mut run = Run::load(&graph, config, Some(task), None).await?;
-    let outcome = run.drive(Input::Values(input)).await;
-    run.finish(outcome.as_ref().copied()).await?;
+    let span = spans::run(&run);
+    let outcome = run
+        .drive(Input::Values(input))
+        .instrument(span.clone())
+        .await;
+    run.finish(outcome.as_ref().copied())
+        .instrument(span)
+        .await?;
     match outcome {
         Ok(()) => Ok(run.output()),
         Err(Stop::Failed(source)) => Err(run.failure(source).into()),
@@ -167,7 +183,8 @@ impl Run {
         self.start(input).await?;
         self.begun = true;
         while self.plan().await? {
-            run_tasks(self).await?;
+            let span = spans::step(self);
+            run_tasks(self).instrument(span).await?;
             self.complete_step().await?;
         }
         Ok(())
@@ -182,27 +199,32 @@ impl Run {
         if self.step > self.last_step {
             return Err(GraphError::RecursionLimit { limit: self.limit }.into());
         }
-        if self.tasks.is_empty() || self.is_abandoned() {
+        if self.tasks.is_empty() {
             return Ok(false);
         }
         if !self.replaying {
-            let mut statuses = read_statuses(&self.pending);
-            for task in &mut self.tasks {
-                if let Some(status) = statuses.remove(task.id.as_str()) {
-                    task.writes = status.output;
-                }
-            }
+            let mut tasks = std::mem::take(&mut self.tasks);
+            self.next_plan()
+                .resume(&mut tasks, &read_statuses(&self.pending));
+            self.tasks = tasks;
         }
         if self.stops_at(&self.interrupt_before, &self.tasks) {
             self.stopped_here = true;
             return Err(Stop::Interrupted(Vec::new()));
         }
+        self.check_limits()?;
         self.emit_step_start().await;
         Ok(true)
     }
 
     async fn plan_tasks(&mut self) {
-        self.tasks = Plan {
+        self.tasks = self.next_plan().tasks();
+        self.emit_checkpoint().await;
+    }
+
+    /// What the next super-step follows from.
+    pub(super) fn next_plan(&self) -> Plan<'_> {
+        Plan {
             graph: &self.graph,
             checkpoint: &self.checkpoint,
             channels: &self.channels,
@@ -212,8 +234,6 @@ impl Run {
             answers: self.scope.answers.as_deref(),
             parent: self.parent.as_ref().map(|task| &task.scratchpad),
         }
-        .tasks();
-        self.emit_checkpoint().await;
     }
 
     /// Applies what the tasks wrote and saves the result.

@@ -9,11 +9,15 @@ use super::call_site::{CallSite, keyed_namespace};
 use super::claims::Claims;
 use super::compiled::CompiledGraph;
 use super::config::Config;
+use super::failed_node::FailedNode;
+use super::heart::Heart;
 use super::interrupt::Interrupt;
+use super::limits::Limits;
 use super::names::Name;
 use super::node_error::{NodeError, Stop};
 use super::replay::Replay;
 use super::scratchpad::Scratchpad;
+use super::slot::Slot;
 use super::state_graph::StoreWrites;
 use super::stream::{Emitter, Event};
 use super::task::interrupt_id;
@@ -43,6 +47,7 @@ pub(super) struct RunScope {
     pub(super) claims: Arc<Claims>,
     /// What the run and those around it were admitted with.
     pub(super) leases: Vec<Weak<Held>>,
+    pub(super) limits: Limits,
 }
 
 impl RunScope {
@@ -61,6 +66,7 @@ impl RunScope {
             answers: None,
             claims: Arc::default(),
             leases: Vec::new(),
+            limits: Limits::default(),
         }
     }
 }
@@ -84,6 +90,10 @@ pub(super) struct TaskContext {
     /// Whether the run continues what was there, as far as subgraphs are concerned.
     pub(super) resuming: Option<bool>,
     pub(super) site: CallSite,
+    pub(super) heart: Arc<Heart>,
+    pub(super) slot: Arc<Slot>,
+    /// What the task is to handle, if its node is an error handler.
+    pub(super) failure: Option<Arc<FailedNode>>,
 }
 
 impl Runtime {
@@ -167,6 +177,17 @@ impl Runtime {
         self.attempt
     }
 
+    /// What an error handler is to handle: see
+    /// [`StateGraph::add_error_handler`](super::StateGraph::add_error_handler). `None` in any other node.
+    pub fn node_error(&self) -> Option<&FailedNode> {
+        self.task.failure.as_deref()
+    }
+
+    /// Gives a sign of life, for [`Timeout::idle`](super::Timeout::idle).
+    pub fn heartbeat(&self) {
+        self.task.heart.beat();
+    }
+
     /// Runs `graph` as a subgraph, with its checkpoints below this task's.
     ///
     /// The first subgraph that a task runs this way has the task's own namespace; the second and later
@@ -182,7 +203,8 @@ impl Runtime {
         graph: &CompiledGraph,
         input: impl Into<Value>,
     ) -> Result<Value, NodeError> {
-        graph.run_nested(input.into(), Arc::clone(&self.task)).await
+        let run = graph.run_nested(input.into(), Arc::clone(&self.task));
+        self.task.slot.lend(run).await
     }
 
     /// Runs `graph` as a subgraph as [`call`](Self::call) does, with a namespace that depends on `key` and not

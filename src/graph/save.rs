@@ -6,10 +6,12 @@ use std::sync::{Arc, Weak};
 
 use futures::FutureExt;
 use serde_json::Value;
+use tracing::Instrument;
 
 use super::config::Durability;
 use super::error::GraphError;
 use super::last_saved::LastSaved;
+use super::spans;
 use super::task::Write;
 use crate::checkpoint::{
     CheckpointError, CheckpointTuple, Checkpointer, ListQuery, PutCheckpoint, PutWrites,
@@ -172,6 +174,11 @@ impl Saver {
 
     /// Waits until everything that was submitted is acknowledged.
     pub(super) async fn flush(&mut self) -> Result<(), GraphError> {
+        let span = spans::commit(self.backlog.len());
+        self.wait_for_all().instrument(span).await
+    }
+
+    async fn wait_for_all(&mut self) -> Result<(), GraphError> {
         while let Some(submitted) = self.backlog.front_mut() {
             let outcome = (&mut submitted.commit).await;
             self.note(outcome);

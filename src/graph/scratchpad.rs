@@ -29,7 +29,14 @@ pub(super) struct Scratchpad {
 #[derive(Debug, Default)]
 struct Answers {
     given: Vec<Value>,
-    used: bool,
+    /// How many of the first ones were used in this attempt.
+    used: usize,
+}
+
+/// How many questions and subgraphs a task had got to.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Mark {
+    asked: usize,
 }
 
 impl Scratchpad {
@@ -39,7 +46,7 @@ impl Scratchpad {
         parent: Option<Arc<Scratchpad>>,
     ) -> Self {
         Self {
-            answers: Mutex::new(Answers { given, used: false }),
+            answers: Mutex::new(Answers { given, used: 0 }),
             open_answer,
             parent,
             ..Self::default()
@@ -51,13 +58,13 @@ impl Scratchpad {
         let place = self.asked.fetch_add(1, Ordering::Relaxed);
         let mut answers = self.answers.lock();
         if let Some(answer) = answers.given.get(place).cloned() {
-            answers.used = true;
+            answers.used = place + 1;
             return Ok(answer);
         }
         match self.take_open_answer() {
             Some(answer) => {
                 answers.given.push(answer.clone());
-                answers.used = true;
+                answers.used = place + 1;
                 Ok(answer)
             }
             None => Err(answers.given.len()),
@@ -67,7 +74,7 @@ impl Scratchpad {
     /// The answers that were used in this attempt, to be kept for the next one.
     pub(super) fn used_answers(&self) -> Option<Value> {
         let answers = self.answers.lock();
-        answers.used.then(|| Value::Array(answers.given.clone()))
+        (answers.used > 0).then(|| Value::Array(answers.given.clone()))
     }
 
     /// The place of the next subgraph that the task runs, from 0.
@@ -75,11 +82,29 @@ impl Scratchpad {
         self.subgraphs.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// Starts another attempt: questions are counted anew, answers stay. Subgraphs are counted on, as in LangGraph, so
-    /// that one that failed half-way starts over in a place of its own instead of on top of what it had done.
-    pub(super) fn restart(&self) {
-        self.asked.store(0, Ordering::Relaxed);
-        self.answers.lock().used = false;
+    /// How far the task has got.
+    pub(super) fn mark(&self) -> Mark {
+        Mark {
+            asked: self.asked.load(Ordering::Relaxed),
+        }
+    }
+
+    /// Starts another attempt from `mark`: questions are counted from there, answers stay. Subgraphs are counted on, as
+    /// in LangGraph, so that one that failed half-way starts over in a place of its own instead of on top of what
+    /// it had done.
+    pub(super) fn rewind(&self, mark: Mark) {
+        self.asked.store(mark.asked, Ordering::Relaxed);
+        let mut answers = self.answers.lock();
+        answers.used = answers.used.min(mark.asked);
+    }
+
+    /// Whether the task has asked anything since `mark`.
+    pub(super) fn has_asked_since(&self, mark: Mark) -> bool {
+        self.asked.load(Ordering::Relaxed) > mark.asked
+    }
+
+    pub(super) fn open_answer(&self) -> Option<&OpenAnswer> {
+        self.open_answer.as_ref()
     }
 
     fn take_open_answer(&self) -> Option<Value> {

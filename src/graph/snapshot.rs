@@ -138,7 +138,13 @@ impl CompiledGraph {
     /// and the config with the namespace under which that graph saves.
     pub(super) fn addressed_graph(&self, config: &Config) -> (Self, Config) {
         let mut graph = self.clone();
-        for name in super::names::node_path(&config.namespace) {
+        let path = super::names::node_path(&config.namespace);
+        for (place, name) in path.iter().enumerate() {
+            // An error handler's level follows that of the node that failed, beside which it stands.
+            let handler = super::names::error_handler(name);
+            if path.get(place + 1).is_some_and(|next| **next == *handler) {
+                continue;
+            }
             let Some(subgraph) = graph.inner.node(name).and_then(|n| n.subgraph()).cloned() else {
                 return (self.clone(), config.clone());
             };
@@ -194,7 +200,8 @@ impl Reader {
         let mut checkpoint = saved.checkpoint.clone();
         let mut channels = Channels::restore(&graph.channels, &checkpoint)?;
         let pending = Pending::read_all(&saved.pending_writes, &checkpoint.id)?;
-        let mut tasks = Plan {
+        let statuses = read_statuses(&pending);
+        let plan = Plan {
             graph,
             checkpoint: &checkpoint,
             channels: &channels,
@@ -203,8 +210,11 @@ impl Reader {
             step: saved.metadata.step.unwrap_or(-1) + 1,
             answers: None,
             parent: None,
+        };
+        let mut tasks = plan.tasks();
+        if live {
+            plan.resume(&mut tasks, &statuses);
         }
-        .tasks();
         let null_writes: Vec<Write> = pending
             .iter()
             .filter(|w| w.task_id == NULL_TASK_ID)
@@ -214,7 +224,6 @@ impl Reader {
             let writes = vec![TaskWrites::from_input(null_writes)];
             apply_writes(graph, &mut checkpoint, &mut channels, writes)?;
         }
-        let statuses = read_statuses(&pending);
         let unstarted = TaskStatus::default();
         let mut shown = Vec::new();
         let mut next = Vec::new();
@@ -223,11 +232,10 @@ impl Reader {
             let status = statuses.get(task.id.as_str()).unwrap_or(&unstarted);
             let state = self.task_state(task, &saved).await?;
             shown.push(show_task(graph, task, status, state, live));
-            if live && status.finished() {
-                task.writes.clone_from(&status.output);
-                finished.push(TaskWrites::from(task));
-            } else {
+            if task.writes.is_empty() {
                 next.push(task.node.to_string());
+            } else {
+                finished.push(TaskWrites::from(task));
             }
         }
         if !finished.is_empty() {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::branch::{Branch, IntoRouter};
 use super::channel::{Channel, Kind};
-use super::compiled::{CompiledGraph, CompiledNode, Inner};
+use super::compiled::{CompiledGraph, CompiledNode, Drawn, Inner};
 use super::config::Breakpoints;
 use super::error::GraphError;
 use super::names::{self, END, NS_END, NS_SEP, Name, START, TASKS};
@@ -30,6 +30,7 @@ pub struct StateGraph<S = State> {
     edges: Vec<(String, String)>,
     joins: Vec<(Vec<String>, String)>,
     branches: Vec<(String, Branch)>,
+    handlers: Vec<(String, Node)>,
     input: Option<Vec<String>>,
     output: Option<Vec<String>>,
     interrupt_before: Breakpoints,
@@ -148,6 +149,7 @@ impl<S> StateGraph<S> {
             edges: Vec::new(),
             joins: Vec::new(),
             branches: Vec::new(),
+            handlers: Vec::new(),
             input: None,
             output: None,
             interrupt_before: Breakpoints::None,
@@ -205,6 +207,64 @@ impl<S> StateGraph<S> {
         router: impl IntoRouter<M>,
     ) -> Self {
         self.branches.push((from.into(), router.into_router()));
+        self
+    }
+
+    /// [`add_conditional_edges`](Self::add_conditional_edges) that lead to `targets` only ([`END`] may be
+    /// among them): they can be drawn, and a router that chooses anything else has failed.
+    #[must_use]
+    pub fn add_conditional_edges_to<M, I, N>(
+        mut self,
+        from: impl Into<String>,
+        router: impl IntoRouter<M>,
+        targets: I,
+    ) -> Self
+    where
+        I: IntoIterator<Item = N>,
+        N: Into<String>,
+    {
+        let targets = targets.into_iter().map(Into::into).collect();
+        let branch = router.into_router().to(targets);
+        self.branches.push((from.into(), branch));
+        self
+    }
+
+    /// Runs `handler` when `node` fails, after its retries, in the same super-step and on the same input.
+    ///
+    /// The failure is durable before the handler starts, and a thread that is cut off in between goes
+    /// straight to the handler when it is continued. The handler reads the failure from
+    /// [`Runtime::node_error`](super::Runtime::node_error). What it returns counts as what `node` returned,
+    /// so that `node`'s edges are followed, unless it is a [`Command`](super::Command) that says where
+    /// to go instead ([`END`] included). If it fails, the run does.
+    ///
+    /// ```
+    /// use serde_json::json;
+    /// use stepwell::graph::{Channel, Command, Config, END, NodeError, Runtime, START, State, StateGraph};
+    /// # tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(async {
+    /// async fn charge(_: State) -> Result<(), NodeError> {
+    ///     Err(NodeError::msg("the card was refused"))
+    /// }
+    /// let graph = StateGraph::new()
+    ///     .add_channel("status", Channel::last())
+    ///     .add_node("charge", charge)
+    ///     .add_error_handler("charge", |_: State, rt: Runtime| async move {
+    ///         let why = rt.node_error().map(|failed| failed.error.message.clone());
+    ///         Command::new().update(json!({"status": why})).goto(END)
+    ///     })
+    ///     .add_edge(START, "charge")
+    ///     .compile()?;
+    /// let out = graph.invoke(json!({}), &Config::new()).await?;
+    /// assert_eq!(out["status"], "the card was refused");
+    /// # Ok::<(), stepwell::graph::GraphError>(())
+    /// # }).unwrap();
+    /// ```
+    #[must_use]
+    pub fn add_error_handler<M>(
+        mut self,
+        node: impl Into<String>,
+        handler: impl IntoNode<M>,
+    ) -> Self {
+        self.handlers.push((node.into(), handler.into_node()));
         self
     }
 
@@ -294,7 +354,7 @@ impl<S> StateGraph<S> {
                 Kind::Trigger
             };
             channels.insert(trigger.clone(), kind.into());
-            nodes.push(CompiledNode::new(name.into(), trigger, node));
+            nodes.push(CompiledNode::new(name.into(), Some(trigger), node));
         }
         let mut graph = Inner {
             nodes,
@@ -309,6 +369,10 @@ impl<S> StateGraph<S> {
             store: self.store,
             store_writes: self.store_writes,
             ids: CheckpointIds::new(),
+            drawn: Drawn {
+                edges: self.edges.clone(),
+                joins: self.joins.clone(),
+            },
         };
         for (from, to) in self.edges.iter().filter(|(_, to)| to != END) {
             graph.attach_edge(from, names::trigger(to));
@@ -318,6 +382,9 @@ impl<S> StateGraph<S> {
         }
         for (from, branch) in self.branches {
             graph.attach_branch(&from, branch);
+        }
+        for (node, handler) in self.handlers {
+            graph.attach_handler(&node, handler);
         }
         Ok(CompiledGraph::new(graph))
     }
@@ -400,8 +467,21 @@ impl<S> StateGraph<S> {
             from.iter().try_for_each(|name| source(name, &what))?;
             target(to, &what)?;
         }
-        for (from, _) in &self.branches {
+        for (from, branch) in &self.branches {
             source(from, "a conditional edge")?;
+            let what = format!("a conditional edge of `{from}`");
+            for to in branch.targets.iter().flat_map(|targets| targets.iter()) {
+                target(to, &what)?;
+            }
+        }
+        let mut handled = BTreeSet::new();
+        for (name, _) in &self.handlers {
+            if !nodes.contains(name.as_str()) {
+                return invalid(format!("the error handler of `{name}`, which is no node"));
+            }
+            if !handled.insert(name) {
+                return invalid(format!("node `{name}` has two error handlers"));
+            }
         }
         let entered = self.edges.iter().any(|(from, _)| from == START)
             || self.branches.iter().any(|(from, _)| from == START);
@@ -440,6 +520,8 @@ impl<S> std::fmt::Debug for StateGraph<S> {
             .field("nodes", &self.nodes)
             .field("edges", &self.edges)
             .field("joins", &self.joins)
+            .field("branches", &self.branches)
+            .field("handlers", &self.handlers)
             .field("checkpointer", &self.checkpointer)
             .finish_non_exhaustive()
     }

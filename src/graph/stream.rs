@@ -107,7 +107,7 @@ pub enum Event {
     /// A checkpoint was made ([`StreamMode::Checkpoints`]).
     Checkpoint {
         /// Addresses it.
-        config: Config,
+        config: Box<Config>,
         /// How it came about.
         metadata: Metadata,
         /// The state in it.

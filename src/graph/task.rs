@@ -8,9 +8,12 @@ use serde_json::Value;
 use twox_hash::XxHash3_128;
 use uuid::Uuid;
 
+use super::failed_node::FailedNode;
 use super::names::{NS_SEP, Name, PULL, PUSH};
 use super::scratchpad::Scratchpad;
 use super::state::State;
+
+const HANDLER: &str = "node_error_handler";
 
 /// One write of a task: a channel and a value.
 pub(super) type Write = (Name, Value);
@@ -22,6 +25,8 @@ pub(super) enum TaskPath {
     Pull(Name),
     /// It was sent, as the n-th of its super-step.
     Push(usize),
+    /// The task with this path failed, and its node has an error handler.
+    Handler(Box<TaskPath>),
 }
 
 impl std::fmt::Display for TaskPath {
@@ -29,6 +34,7 @@ impl std::fmt::Display for TaskPath {
         match self {
             Self::Pull(node) => write!(f, "~{PULL}, {node}"),
             Self::Push(place) => write!(f, "~{PUSH}, {place:010}, {:010}", 0),
+            Self::Handler(failed) => write!(f, "{failed}, {HANDLER}, {:010}", 0),
         }
     }
 }
@@ -46,6 +52,8 @@ pub(super) struct Task {
     pub(super) scratchpad: Arc<Scratchpad>,
     /// What it wrote; not empty once it has finished.
     pub(super) writes: Vec<Write>,
+    /// What it is to handle, if its node is an error handler.
+    pub(super) failure: Option<Arc<FailedNode>>,
 }
 
 /// The namespace of `node` within the graph that saves in `parent`.
@@ -95,6 +103,19 @@ pub(super) fn push_task_id(
     task_id(checkpoint_id, &[namespace, &step, node, PUSH, &place])
 }
 
+/// The id of the task that handles the failure of the task `failed`.
+pub(super) fn handler_task_id(
+    checkpoint_id: &str,
+    namespace: &str,
+    step: i64,
+    handler: &str,
+    failed: &str,
+) -> String {
+    let step = step.to_string();
+    let parts = [namespace, &step, handler, PUSH, HANDLER, failed];
+    task_id(checkpoint_id, &parts)
+}
+
 /// The id of the question that a task asks after `answered` ones were answered.
 pub(super) fn interrupt_id(task_namespace: &str, answered: usize) -> String {
     let hash = if answered == 0 {
@@ -122,6 +143,16 @@ mod tests {
         assert_eq!(
             push_task_id(CHECKPOINT, "w", 1, "w", 0),
             "37ac2062-a848-51b3-c063-88374a8a6564"
+        );
+        assert_eq!(
+            handler_task_id(
+                "1f1e5617-7be1-6a82-8000-e4076641d459",
+                "a:843544fd-b6c6-c12a-af35-d5740c50b201|__error_handler__a",
+                1,
+                "__error_handler__a",
+                "843544fd-b6c6-c12a-af35-d5740c50b201"
+            ),
+            "a6701ec9-0eb5-17de-3712-2a564320832c"
         );
     }
 

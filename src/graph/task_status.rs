@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::error::GraphError;
 use super::interrupt::Interrupt;
-use super::names::{ERROR, INTERRUPT, NULL_TASK_ID, Name, RUN, is_control};
+use super::names::{ERROR, ERROR_SOURCE, INTERRUPT, NULL_TASK_ID, Name, RUN, is_control};
 use super::snapshot::TaskError;
 use super::task::Write;
 use crate::checkpoint::PendingWrite;
@@ -49,6 +49,8 @@ pub(super) struct TaskStatus {
     pub(super) output: Vec<Write>,
     pub(super) interrupts: Vec<Interrupt>,
     pub(super) error: Option<TaskError>,
+    /// Whether the error was handed to a handler.
+    pub(super) handled: bool,
 }
 
 impl TaskStatus {
@@ -73,6 +75,7 @@ pub(super) fn read_statuses(pending: &[Pending]) -> BTreeMap<&str, TaskStatus> {
         match &*write.channel {
             INTERRUPT => status.interrupts = Interrupt::read_all(&write.value),
             ERROR => status.error = Some(read_error(&write.value)),
+            ERROR_SOURCE => status.handled = true,
             control if is_control(control) => {}
             _ => status
                 .output
@@ -96,7 +99,8 @@ pub(super) fn show_error(error: &GraphError) -> TaskError {
     }
 }
 
-fn read_error(saved: &Value) -> TaskError {
+/// What was saved of a task's error.
+pub(super) fn read_error(saved: &Value) -> TaskError {
     let text = |key: &str| saved.get(key).and_then(Value::as_str).map(str::to_owned);
     TaskError {
         kind: text("kind").unwrap_or_else(|| "node_error".into()),

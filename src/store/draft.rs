@@ -20,6 +20,10 @@ pub(crate) struct Draft {
 
 type Key = (Vec<String>, String);
 
+/// The changes that were noted at some moment.
+#[derive(Clone)]
+pub(crate) struct DraftMark(BTreeMap<Key, Option<Note>>);
+
 #[derive(Clone)]
 struct Note {
     value: Value,
@@ -34,9 +38,14 @@ impl Draft {
         }
     }
 
-    /// Forgets all changes.
-    pub(crate) fn clear(&self) {
-        self.changes.lock().clear();
+    /// What was noted so far, to come back to.
+    pub(crate) fn mark(&self) -> DraftMark {
+        DraftMark(self.changes.lock().clone())
+    }
+
+    /// Forgets all changes since `mark`.
+    pub(crate) fn rewind(&self, mark: &DraftMark) {
+        self.changes.lock().clone_from(&mark.0);
     }
 
     /// The changes noted so far: of each key the last.

@@ -14,7 +14,7 @@ mod namespace;
 mod types;
 
 pub use db_store::DbStore;
-pub(crate) use draft::Draft;
+pub(crate) use draft::{Draft, DraftMark};
 pub use error::StoreError;
 pub use filter::Filter;
 pub use memory::MemoryStore;

@@ -125,6 +125,17 @@ async fn a_reducer_of_ones_own_is_used() {
     assert_eq!(out["word"], "longest");
 }
 
+#[test]
+fn an_error_handler_of_an_unknown_node_or_a_second_one_is_named() {
+    let graph = || StateGraph::new().add_node("a", noop).add_edge(START, "a");
+    let unknown = graph().add_error_handler("ghost", noop);
+    assert!(message_of(unknown).contains("`ghost`"));
+    let twice = graph()
+        .add_error_handler("a", noop)
+        .add_error_handler("a", noop);
+    assert!(message_of(twice).contains("two error handlers"));
+}
+
 #[tokio::test]
 async fn a_graph_takes_shared_checkpointers_and_stores() {
     let saver: Arc<dyn Checkpointer> = Arc::new(MemorySaver::new());

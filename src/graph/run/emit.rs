@@ -9,7 +9,7 @@ use super::Run;
 use crate::graph::config::Config;
 use crate::graph::error::GraphError;
 use crate::graph::interrupt::Interrupt;
-use crate::graph::names::{Name, START};
+use crate::graph::names::{Name, START, is_control};
 use crate::graph::snapshot::result_of;
 use crate::graph::stream::{Event, StreamMode};
 use crate::graph::task::{Task, Write};
@@ -27,7 +27,7 @@ impl Run {
     }
 
     /// Whether whoever watched the run has gone away.
-    pub(super) fn is_abandoned(&self) -> bool {
+    pub(in crate::graph) fn is_abandoned(&self) -> bool {
         self.scope
             .emitter
             .as_ref()
@@ -102,7 +102,7 @@ impl Run {
             };
             config = config.in_namespace(&run.namespace).at(&run.checkpoint.id);
             Event::Checkpoint {
-                config,
+                config: Box::new(config),
                 metadata: run.metadata.clone(),
                 values: run.channels.to_object(&run.graph.state),
                 next: run.tasks.iter().map(|t| t.node.to_string()).collect(),
@@ -113,17 +113,25 @@ impl Run {
 
     /// The tasks of the step that begins; of those that need not run, what they had written.
     pub(super) async fn emit_step_start(&self) {
-        for task in self.shown_tasks() {
-            self.emit(StreamMode::Tasks, |_| Event::TaskStarted {
-                id: task.id.clone(),
-                name: task.node.to_string(),
-                input: task.input.to_value(),
-            })
-            .await;
+        for place in 0..self.tasks.len() {
+            self.emit_started(place).await;
         }
-        for task in self.shown_tasks().filter(|t| !t.writes.is_empty()) {
+        let has_output = |task: &&Task| task.writes.iter().any(|(c, _)| !is_control(c));
+        for task in self.shown_tasks().filter(has_output) {
             self.emit_update(task, true).await;
         }
+    }
+
+    pub(in crate::graph) async fn emit_started(&self, place: usize) {
+        let Some(task) = self.shown_task(place) else {
+            return;
+        };
+        self.emit(StreamMode::Tasks, |_| Event::TaskStarted {
+            id: task.id.clone(),
+            name: task.node.to_string(),
+            input: task.input.to_value(),
+        })
+        .await;
     }
 
     pub(in crate::graph) async fn emit_finished(&self, place: usize) {

@@ -59,6 +59,8 @@ impl Run {
                 let here = self.stopped_here;
                 (!shows && (is_root || here)).then_some(RunMark::Stopped { here })
             }
+            // Somebody will want it to go on, such as the process that follows the one that drains.
+            Err(Stop::Drained) => is_root.then(|| self.running()),
             Err(Stop::Failed(source)) => {
                 let error = Stop::failure("", std::sync::Arc::clone(source));
                 let saving = matches!(error, GraphError::Checkpoint { .. });

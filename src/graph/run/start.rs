@@ -16,6 +16,7 @@ use crate::graph::compiled::{CompiledGraph, Inner};
 use crate::graph::config::{Breakpoints, Config};
 use crate::graph::error::GraphError;
 use crate::graph::input::Input;
+use crate::graph::limits::Limits;
 use crate::graph::names::{INTERRUPT, NS_SEP, NULL_TASK_ID, Name, RESUME, START, without_task_ids};
 use crate::graph::plan::Plan;
 use crate::graph::replay::Replay;
@@ -60,8 +61,13 @@ impl Run {
             None => None,
         };
         let from = Origin::find(&config, &namespace, parent.as_deref(), saver.as_mut()).await?;
+        let limits = match &parent {
+            Some(task) => task.scope.limits.clone(),
+            None => Limits::of(&config)?,
+        };
         let mut scope = RunScope::new(config, graph.store.clone());
         scope.emitter = emitter.map(Arc::new);
+        scope.limits = limits;
         scope.store_writes = graph.store_writes;
         if let Some(task) = &parent {
             scope.checkpointer.clone_from(&task.scope.checkpointer);

@@ -13,6 +13,7 @@ use crate::graph::call_site::CallSite;
 use crate::graph::compiled::CompiledNode;
 use crate::graph::config::Config;
 use crate::graph::error::GraphError;
+use crate::graph::heart::Heart;
 use crate::graph::names::{NS_END, START};
 use crate::graph::node_error::{NodeError, Stop};
 use crate::graph::output::NodeOutput;
@@ -29,7 +30,7 @@ impl Updater {
         updates: Vec<StateUpdate>,
         is_first: bool,
     ) -> Result<Config, GraphError> {
-        let mut planned: VecDeque<Task> = self.planned(&base).into();
+        let mut planned: VecDeque<Task> = self.plan(&base).tasks().into();
         let alone = updates.len() == 1;
         let mut writes = Vec::new();
         let mut to_keep = Vec::new();
@@ -86,6 +87,9 @@ impl Updater {
                 draft: None,
                 resuming: None,
                 site: CallSite::default(),
+                heart: Heart::within(None).into(),
+                slot: Arc::default(),
+                failure: None,
             }),
         }
     }
@@ -194,7 +198,7 @@ impl Updater {
 fn update_failure(node: &str, stop: Stop) -> GraphError {
     match stop {
         Stop::Failed(source) => Stop::failure(node, source),
-        Stop::Interrupted(_) | Stop::ToParent(_) => GraphError::invalid_update(
+        Stop::Interrupted(_) | Stop::ToParent(_) | Stop::Drained => GraphError::invalid_update(
             format!("node `{node}`"),
             "an update cannot ask and cannot command the parent graph",
         ),

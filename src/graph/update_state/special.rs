@@ -20,7 +20,7 @@ use crate::graph::task_status::read_statuses;
 impl Updater {
     /// Applies what finished tasks wrote and drops all others.
     pub(super) async fn clear_tasks(&self, mut base: Base) -> Result<Config, GraphError> {
-        let mut tasks = self.planned(&base);
+        let mut tasks = self.plan(&base).tasks();
         let null_writes: Vec<Write> = base
             .pending
             .iter()
@@ -32,11 +32,8 @@ impl Updater {
             updated.extend(self.apply(&mut base, vec![TaskWrites::from_input(null_writes)])?);
         }
         if !tasks.is_empty() {
-            for (id, status) in read_statuses(&base.pending) {
-                if let Some(task) = tasks.iter_mut().find(|task| task.id == id) {
-                    task.writes = status.output;
-                }
-            }
+            self.plan(&base)
+                .resume(&mut tasks, &read_statuses(&base.pending));
             base.store_changes = store_changes::gather(tasks.iter().flat_map(|task| &task.writes));
             let writes = tasks.iter_mut().map(TaskWrites::from).collect();
             updated.extend(self.apply(&mut base, writes)?);

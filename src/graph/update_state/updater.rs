@@ -20,7 +20,6 @@ use crate::graph::run_mark::{RUN_TASK_ID, RunMark};
 use crate::graph::runtime::RunScope;
 use crate::graph::save::encode;
 use crate::graph::snapshot::address;
-use crate::graph::task::Task;
 use crate::graph::task_status::Pending;
 
 /// Updates one graph's state on one thread.
@@ -113,7 +112,7 @@ impl Updater {
         })
     }
 
-    pub(super) fn planned(&self, base: &Base) -> Vec<Task> {
+    pub(super) fn plan<'a>(&'a self, base: &'a Base) -> Plan<'a> {
         Plan {
             graph: &self.graph.inner,
             checkpoint: &base.checkpoint,
@@ -124,7 +123,6 @@ impl Updater {
             answers: None,
             parent: None,
         }
-        .tasks()
     }
 
     pub(super) fn apply(

@@ -1,8 +1,8 @@
 //! Runs recorded scenarios and compares each result with what LangGraph answered.
 //!
-//! `STEPWELL_PARITY_DIR` names the directory of the scenarios, by default `tests/data/parity`; its
-//! `README.md` describes them. Each is run in memory, on a database, and on a database that is
-//! closed and reopened between all operations.
+//! `STEPWELL_PARITY_DIR` names the directory of the scenarios, by default `tests/data/parity` and
+//! `tests/data/parity_more`; the `README.md` of the former describes them. Each is run in memory, on a
+//! database, and on a database that is closed and reopened between all operations.
 
 #[path = "parity/backend.rs"]
 mod backend;
@@ -41,12 +41,20 @@ const EXPECTED_FAILURES: &[ExpectedFailure] = &[];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn scenarios_answer_as_langgraph_does_on_every_backend() {
-    let default = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/data/parity");
     let named = std::env::var_os("STEPWELL_PARITY_DIR").map(PathBuf::from);
-    let directory = named.as_ref().unwrap_or(&default);
-    let report = report::run_all(directory, EXPECTED_FAILURES, named.is_none())
-        .await
-        .unwrap();
-    println!("{report}");
-    assert!(report.is_good(), "{}", report.summary());
+    let data = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/data");
+    let directories = named.map_or_else(
+        || vec![data.join("parity"), data.join("parity_more")],
+        |named| vec![named],
+    );
+    let complete = directories.len() > 1;
+    let mut good = true;
+    for (at, directory) in directories.iter().enumerate() {
+        let report = report::run_all(directory, EXPECTED_FAILURES, complete && at == 0)
+            .await
+            .unwrap();
+        println!("{report}");
+        good &= report.is_good();
+    }
+    assert!(good, "scenarios failed; their names are above");
 }

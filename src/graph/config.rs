@@ -38,10 +38,10 @@ pub struct Config {
     /// Of the run that has this config: what it keeps and never saves.
     pub(super) locals: Locals,
     pub(super) when_busy: WhenBusy,
-    /// Whether the run continues one that was cut off, instead of being what somebody wants now.
-    pub(super) recovers: bool,
     /// Boxed, as most configs have none and snapshots hold several configs.
     pub(super) bounds: Option<Box<Bounds>>,
+    /// Whether the run continues one that was cut off, instead of being what somebody wants now.
+    pub(super) recovers: bool,
 }
 
 impl Config {

@@ -17,10 +17,10 @@ pub(super) const COPY: &str = "__copy__";
 pub(super) const INTERRUPT: &str = "__interrupt__";
 pub(super) const RESUME: &str = "__resume__";
 pub(super) const ERROR: &str = "__error__";
-/// What a run notes about itself; LangGraph has no such channel and ignores it.
-pub(super) const RUN: &str = "__run__";
 /// Beside an error: it is handled.
 pub(super) const ERROR_SOURCE: &str = "__error_source_node__";
+/// What a run notes about itself; LangGraph has no such channel and ignores it.
+pub(super) const RUN: &str = "__run__";
 pub(super) const NO_WRITES: &str = "__no_writes__";
 pub(super) const STORE_WRITES: &str = "__store__";
 pub(super) const PULL: &str = "__pregel_pull";

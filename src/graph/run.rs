@@ -331,12 +331,13 @@ impl Run {
     }
 
     /// The checkpoints of the enclosing graphs that this run started from, by namespace. If the run was pointed
-    /// at a checkpoint of this graph, that one is among them, as in LangGraph.
+    /// at a checkpoint of this graph or of one inside it, that one is among them, as in LangGraph: who runs
+    /// at a checkpoint that followed from it is pointed there, too.
     fn parents(&self) -> BTreeMap<String, String> {
-        self.parent
-            .as_ref()
-            .map(|task| task.checkpoint_map.clone())
-            .unwrap_or_default()
+        match &self.parent {
+            Some(task) => task.checkpoint_map.clone(),
+            None => self.scope.config.checkpoint_map.clone(),
+        }
     }
 
     /// Keeps what a task wrote, in memory and in the checkpointer.

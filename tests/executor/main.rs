@@ -1,31 +1,37 @@
 //! The executor where it goes beyond the recorded scenarios: failures, order of saving, mistakes in graphs,
 //! threads that are busy, deleted or cut off.
 
-#![expect(
-    clippy::indexing_slicing,
-    clippy::unwrap_used,
-    reason = "a test fails by panicking"
-)]
-
+#[cfg(test)]
 mod backlog;
+#[cfg(test)]
 mod building;
+#[cfg(test)]
 mod busy;
 #[cfg(test)]
 mod concurrency;
+#[cfg(test)]
 mod deleting;
 #[cfg(test)]
 mod drawing;
+#[cfg(test)]
 mod failing;
+#[cfg(test)]
 mod gate;
 #[cfg(test)]
 mod handlers;
+#[cfg(test)]
 mod joins;
 #[cfg(test)]
 mod layers;
+#[cfg(test)]
 mod recovering;
+#[cfg(test)]
 mod saving;
 #[cfg(test)]
 mod stopping;
+#[cfg(test)]
 mod store_writes;
+#[cfg(test)]
 mod streaming;
+#[cfg(test)]
 mod subgraphs_at_once;

@@ -1,8 +1,4 @@
 //! What nodes do to the store, committed together with their super-step.
-#![expect(
-    clippy::unwrap_used,
-    reason = "a test stops at what is not as expected"
-)]
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};

@@ -1,8 +1,4 @@
 //! Streams: how far a run may get ahead of its reader, and what becomes of it when he goes away.
-#![expect(
-    clippy::unwrap_used,
-    reason = "a test stops at what is not as expected"
-)]
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

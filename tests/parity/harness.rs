@@ -19,7 +19,7 @@ use crate::streams::normalise;
 enum Named {
     Snapshot(Box<StateSnapshot>),
     History(Vec<StateSnapshot>),
-    Config(Config),
+    Config(Box<Config>),
 }
 
 /// Why an operation has no result.
@@ -223,7 +223,7 @@ impl Harness<'_> {
     }
 
     pub(crate) fn remember_config(&mut self, op: &Op, config: &Config) {
-        self.remember(op, || Named::Config(config.clone()));
+        self.remember(op, || Named::Config(Box::new(config.clone())));
     }
 
     fn remember(&mut self, op: &Op, named: impl FnOnce() -> Named) {
@@ -261,7 +261,7 @@ impl Harness<'_> {
             .and_then(|name| self.named.get(name))
             .ok_or_else(wrong)?;
         let mut snapshot = match named {
-            Named::Config(config) => return Ok(config.clone()),
+            Named::Config(config) => return Ok(Config::clone(config)),
             Named::Snapshot(snapshot) => &**snapshot,
             Named::History(history) => {
                 let at = path_left.next().and_then(index);

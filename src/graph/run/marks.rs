@@ -52,6 +52,7 @@ impl Run {
         let is_root = self.parent.is_none();
         let saves_nothing = self.checkpoint.channel_versions.is_empty();
         let mark = match outcome {
+            // A run that was asked to stop goes on like one that was cut off.
             Ok(()) | Err(Stop::ToParent(_)) => None,
             _ if saves_nothing || !self.begun => None,
             Err(Stop::Interrupted(asked)) => {

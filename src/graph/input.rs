@@ -17,6 +17,13 @@ pub enum Input {
     Command(Command),
 }
 
+impl Input {
+    /// Whether it answers an interrupt.
+    pub(super) fn answers(&self) -> bool {
+        matches!(self, Self::Command(command) if command.resume.is_some())
+    }
+}
+
 impl From<Value> for Input {
     /// Null means [`Input::Continue`].
     fn from(values: Value) -> Self {

@@ -117,7 +117,8 @@ pub use stepwell_macros::State;
 pub use stop_signal::StopSignal;
 pub use stream::{Event, RunStream, StreamEvent, StreamMode, StreamOptions};
 pub use typed::{
-    FromState, GraphState, Message, Role, TypedGraph, TypedHistory, TypedOutput, TypedSnapshot,
+    FromState, GraphState, List, Message, Role, TypedGraph, TypedHistory, TypedOutput,
+    TypedSnapshot,
 };
 pub use unfinished::{UnfinishedReason, UnfinishedThread};
 pub use update_state::StateUpdate;

@@ -459,6 +459,10 @@ impl Run {
     /// Applies what the tasks wrote and shows it; returns the channels that changed.
     async fn apply_tasks(&mut self) -> Result<BTreeSet<Name>, GraphError> {
         let written = self.written_state();
+        for task in &mut self.tasks {
+            // Nobody else sees the values of the channels any more, so they can be changed in place.
+            task.input = State::default();
+        }
         let writes = self.tasks.iter_mut().map(TaskWrites::from).collect();
         let updated = apply_writes(
             &self.graph,

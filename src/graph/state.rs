@@ -55,6 +55,14 @@ impl State {
         }
     }
 
+    /// The value under `key`, if there is one that can be shared.
+    pub(super) fn get_shared(&self, key: &str) -> Option<&Arc<Value>> {
+        match &*self.inner {
+            Inner::Channels(values) => values.get(key),
+            Inner::Argument(_) => None,
+        }
+    }
+
     /// The value under `key` as a `T`; an absent one reads as null.
     ///
     /// # Errors
@@ -82,6 +90,13 @@ impl State {
             ),
             Inner::Argument(argument) => argument.clone(),
         }
+    }
+}
+
+impl Default for State {
+    /// A state without values.
+    fn default() -> Self {
+        Self::from(Value::Null)
     }
 }
 

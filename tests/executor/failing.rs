@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use serde_json::json;
 use stepwell::checkpoint::MemorySaver;
 use stepwell::graph::{
-    Channel, Config, END, ErrorKind, GraphError, HistoryQuery, Input, NodeError, START, State,
-    StateGraph,
+    Channel, Command, Config, END, ErrorKind, GraphError, HistoryQuery, Input, NodeError, Runtime,
+    START, State, StateGraph,
 };
 
 #[tokio::test]
@@ -125,6 +125,34 @@ async fn an_unknown_checkpoint_cannot_be_run_or_updated_and_reads_as_nothing() {
     assert!(state.metadata.is_none());
     let history = graph.get_state_history(&config, HistoryQuery::default());
     assert_eq!(history.collect().await.unwrap().len(), 3);
+}
+
+#[tokio::test]
+async fn a_question_that_was_answered_can_be_answered_anew_at_its_checkpoint() {
+    let graph = StateGraph::new()
+        .add_channel("log", Channel::append())
+        .add_node("ask", |_: State, runtime: Runtime| async move {
+            let answer = runtime.interrupt("which?")?;
+            Ok::<_, NodeError>(json!({"log": [answer]}))
+        })
+        .add_edge(START, "ask")
+        .with_checkpointer(MemorySaver::new())
+        .compile()
+        .unwrap();
+    let config = Config::thread("t");
+    graph.invoke(json!({}), &config).await.unwrap();
+    let asked = graph.get_state(&config).await.unwrap().config;
+    let out = graph.invoke(Command::resume("first"), &config).await;
+    assert_eq!(out.unwrap()["log"], json!(["first"]));
+    let out = graph.invoke(Command::resume("second"), &asked).await;
+    assert_eq!(out.unwrap()["log"], json!(["second"]));
+    let history = graph.get_state_history(&config, HistoryQuery::default());
+    let values: Vec<_> = history.collect().await.unwrap();
+    assert_eq!(
+        values[1].values["log"],
+        json!(["first"]),
+        "the old branch is as it was"
+    );
 }
 
 #[tokio::test]

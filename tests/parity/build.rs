@@ -137,9 +137,12 @@ impl Builder<'_> {
             let mut policy = RetryPolicy::attempts(retry.max_attempts)
                 .delay(wait)
                 .backoff(1.0);
-            if retry.on.as_deref() == Some("transient") {
-                policy = policy.on(|e| e.downcast_ref().is_some_and(|f: &Failure| f.transient));
-            }
+            policy = match retry.on.as_deref() {
+                Some("transient") => {
+                    policy.on(|e| e.downcast_ref().is_some_and(|f: &Failure| f.transient))
+                }
+                _ => policy.on(|_| true),
+            };
             node = node.retry(policy);
         }
         Ok(node)

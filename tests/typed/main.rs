@@ -3,6 +3,7 @@
 mod chat;
 mod compile_errors;
 mod evolution;
+mod lists;
 mod reducers;
 mod subgraphs;
 mod untracked;

@@ -182,7 +182,9 @@ impl Run {
             && self.resuming.unwrap_or(!matches!(input, Input::Values(_)));
         let time_travel = self.addressed && self.is_time_travel(&input);
         self.replaying = time_travel || self.superseded;
-        if time_travel {
+        let answers_anew = self.superseded && input.answers();
+        if time_travel || answers_anew {
+            // What was answered then is not what is asked or answered now.
             self.pending.retain(|w| &*w.channel != RESUME);
         }
         let copied = matches!(self.metadata.source, Some(Source::Update | Source::Fork));
@@ -264,8 +266,7 @@ impl Run {
         {
             return true;
         }
-        let answers = matches!(input, Input::Command(c) if c.resume.is_some());
-        !(answers || self.resuming == Some(true))
+        !(input.answers() || self.resuming == Some(true))
     }
 
     fn command_writes(&mut self, command: &Command) -> Result<Vec<Write>, GraphError> {

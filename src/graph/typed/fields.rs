@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::hash::{BuildHasher, Hash};
+use std::sync::Arc;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -11,11 +12,21 @@ use serde_json::Value;
 ///
 /// What is inside is the engine's business, so that a list can come to be something else than JSON.
 #[derive(Clone, Copy, Debug)]
-pub struct ChannelValue<'a>(&'a Value);
+pub struct ChannelValue<'a> {
+    value: &'a Value,
+    /// The same, if it can be shared.
+    shared: Option<&'a Arc<Value>>,
+}
 
 impl<'a> ChannelValue<'a> {
-    pub(super) fn new(value: &'a Value) -> Self {
-        Self(value)
+    pub(super) fn new(value: &'a Value, shared: Option<&'a Arc<Value>>) -> Self {
+        Self { value, shared }
+    }
+
+    /// The value itself, without a copy where that is possible.
+    pub(super) fn share(self) -> Arc<Value> {
+        self.shared
+            .map_or_else(|| Arc::new(self.value.clone()), Arc::clone)
     }
 
     /// The value as a `T`.
@@ -23,7 +34,7 @@ impl<'a> ChannelValue<'a> {
     /// # Errors
     /// It does not have the shape of a `T`.
     pub fn to<T: DeserializeOwned>(self) -> Result<T, serde_json::Error> {
-        T::deserialize(self.0)
+        T::deserialize(self.value)
     }
 }
 

@@ -67,6 +67,7 @@
 mod fields;
 mod graph;
 mod input;
+mod list;
 mod message;
 mod output;
 #[doc(hidden)]
@@ -80,6 +81,7 @@ pub use fields::{
 };
 pub use graph::{SubgraphOf, TypedGraph};
 pub use input::TypedInput;
+pub use list::List;
 pub use message::{Message, Role};
 pub use output::{TypedHistory, TypedOutput, TypedSnapshot};
 pub use update::Update;

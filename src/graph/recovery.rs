@@ -24,7 +24,7 @@ pub struct ResumedThread {
 
 impl CompiledGraph {
     /// The threads whose last run has not come to its end: it was cut off (the process died, the run was
-    /// dropped), or it failed, which [`UnfinishedThread::reason`] tells.
+    /// dropped or asked to stop), or it failed, which [`UnfinishedThread::reason`] tells.
     ///
     /// Not among them are threads that
     /// - are finished, or are being run in this process now;

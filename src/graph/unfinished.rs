@@ -27,7 +27,8 @@ pub struct UnfinishedThread {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum UnfinishedReason {
-    /// It was cut off: the process died, the run was dropped, or it was asked to stop.
+    /// It was cut off: the process died, the run was dropped, or it was asked to stop
+    /// ([`StopSignal`](super::StopSignal)) and had work left.
     CutOff,
     /// It failed. Continuing it runs what failed again.
     Failed {
@@ -81,7 +82,7 @@ impl CompiledGraph {
         }
         let channels = Channels::restore(&graph.channels, &saved.checkpoint)?;
         let pending = Pending::read_all(&saved.pending_writes, &saved.checkpoint.id)?;
-        let tasks = Plan {
+        let plan = Plan {
             graph,
             checkpoint: &saved.checkpoint,
             channels: &channels,
@@ -90,22 +91,23 @@ impl CompiledGraph {
             step: saved.metadata.step.unwrap_or(-1) + 1,
             answers: None,
             parent: None,
-        }
-        .tasks();
+        };
+        let mut tasks = plan.tasks();
         if tasks.is_empty() {
             return Ok(None);
         }
         let statuses = read_statuses(&pending);
+        plan.resume(&mut tasks, &statuses);
         let unstarted = TaskStatus::default();
         let open: Vec<_> = tasks
             .iter()
+            .filter(|task| task.writes.is_empty())
             .map(|task| {
                 (
                     &*task.node,
                     statuses.get(task.id.as_str()).unwrap_or(&unstarted),
                 )
             })
-            .filter(|(_, status)| !status.finished())
             .collect();
         let reason = match mark {
             Some(RunMark::Failed { node, message }) => UnfinishedReason::Failed { node, message },

@@ -92,6 +92,17 @@ impl Saver {
         Self::collect(self.open.list(query))
     }
 
+    /// The latest checkpoint of each thread: thread and id.
+    pub(crate) fn latest_of_each(&self, namespace: &str) -> Vec<(String, String)> {
+        let list = Self::collect(self.open.list_latest(namespace));
+        let mut latest: Vec<_> = list
+            .into_iter()
+            .map(|t| (t.thread, t.checkpoint.id))
+            .collect();
+        latest.sort();
+        latest
+    }
+
     /// The listed ids.
     pub(crate) fn ids(&self, query: ListQuery) -> Vec<String> {
         let list = self.list(query);

@@ -43,6 +43,26 @@ pub(crate) fn a_list_is_newest_first(saver: &mut Saver) {
     assert_eq!(saver.ids(ListQuery::of("t", "n")), ["9"]);
 }
 
+pub(crate) fn the_latest_of_each_thread_are_listed(saver: &mut Saver) {
+    five(saver);
+    saver.put(checkpoint("2", None).in_thread("u"));
+    saver.put(checkpoint("1", None).in_thread("u"));
+    saver.put(checkpoint("7", None).in_thread("v").in_namespace("n"));
+    saver.put(checkpoint("9", None).in_thread("gone"));
+    saver.delete("gone");
+    saver.reopen();
+    assert_eq!(
+        saver.latest_of_each(""),
+        [("t", "4"), ("u", "2")].map(owned)
+    );
+    assert_eq!(saver.latest_of_each("n"), [("v", "7")].map(owned));
+    assert!(saver.latest_of_each("other").is_empty());
+}
+
+fn owned((thread, id): (&str, &str)) -> (String, String) {
+    (thread.to_owned(), id.to_owned())
+}
+
 pub(crate) fn a_list_without_a_thread_is_newest_first_over_all(saver: &mut Saver) {
     for (id, thread, namespace) in [
         ("1", "a", ""),

@@ -70,6 +70,7 @@ on_every_backend! {
     }
     listing {
         a_list_is_newest_first
+        the_latest_of_each_thread_are_listed
         a_list_without_a_thread_is_newest_first_over_all
         a_list_is_limited_by_id_count_and_metadata
         the_limit_counts_what_the_filter_lets_through

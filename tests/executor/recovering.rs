@@ -8,8 +8,8 @@ use serde_json::json;
 use stepwell::checkpoint::{Checkpointer, MemorySaver};
 use stepwell::db::Db;
 use stepwell::graph::{
-    Breakpoints, Channel, Command, CompiledGraph, Config, Durability, Input, NodeError, Runtime,
-    START, State, StateGraph, UnfinishedReason,
+    Breakpoints, Channel, Command, CompiledGraph, Config, Durability, ErrorKind, Input, NodeError,
+    Runtime, START, State, StateGraph, StopSignal, UnfinishedReason,
 };
 
 use crate::gate::{Gate, savers};
@@ -385,4 +385,64 @@ async fn a_thread_that_cannot_be_read_does_not_hide_the_others() {
         matches!(&found[0].1, UnfinishedReason::Unreadable { message } if message.contains("`done`"))
     );
     assert_eq!(found[1], ("b".to_owned(), UnfinishedReason::CutOff));
+}
+
+#[tokio::test]
+async fn a_run_that_was_asked_to_stop_is_continued_by_the_next_process() {
+    let (savers, _directory) = savers();
+    for saver in savers {
+        let gate = Gate::new();
+        let graph = compiled(&saver, &gate, &Log::default());
+        for durability in [Durability::Sync, Durability::Exit] {
+            let stop = StopSignal::new();
+            let config = Config::thread(format!("{durability:?}")).durability(durability);
+            let run = {
+                let (graph, config) = (graph.clone(), config.stop_signal(&stop));
+                tokio::spawn(async move { graph.invoke(json!({"mode": "gate"}), &config).await })
+            };
+            gate.begun().await;
+            stop.stop();
+            gate.open();
+            let error = run.await.unwrap().unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Stopped);
+            assert_eq!(found(&graph).await.len(), 1);
+            let [resumed] = graph.resume_all().await.unwrap().try_into().unwrap();
+            assert_eq!(resumed.outcome.unwrap()["done"], json!(["a", "b", "c"]));
+        }
+    }
+}
+
+/// A graph whose node fails and is handled at the gate.
+fn handled(saver: Arc<dyn Checkpointer>, gate: &Gate) -> CompiledGraph {
+    let gate = gate.clone();
+    StateGraph::new()
+        .add_channel("done", Channel::append())
+        .add_node("n", |_: State| async { Err::<(), _>(NodeError::msg("no")) })
+        .add_error_handler("n", move |_: State| {
+            let gate = gate.clone();
+            async move {
+                gate.pass().await;
+                json!({"done": ["handled"]})
+            }
+        })
+        .add_edge(START, "n")
+        .with_checkpointer(saver)
+        .compile()
+        .unwrap()
+}
+
+#[tokio::test]
+async fn a_thread_that_was_cut_off_in_an_error_handler_was_cut_off_and_did_not_fail() {
+    let (savers, _directory) = savers();
+    for saver in savers {
+        let gate = Gate::new();
+        let graph = handled(saver, &gate);
+        let config = Config::thread("t");
+        cut_off(&graph, json!({}), &config, &gate).await;
+        let cut_off = ("t".to_owned(), UnfinishedReason::CutOff);
+        assert_eq!(found(&graph).await, [cut_off]);
+        gate.open();
+        let [resumed] = graph.resume_all().await.unwrap().try_into().unwrap();
+        assert_eq!(resumed.outcome.unwrap()["done"], json!(["handled"]));
+    }
 }

@@ -53,13 +53,15 @@ impl Run {
         let saves_nothing = self.checkpoint.channel_versions.is_empty();
         let mark = match outcome {
             // A run that was asked to stop goes on like one that was cut off.
-            Ok(()) | Err(Stop::ToParent(_) | Stop::Drained) => None,
+            Ok(()) | Err(Stop::ToParent(_)) => None,
             _ if saves_nothing || !self.begun => None,
             Err(Stop::Interrupted(asked)) => {
                 let shows = is_root && self.mark.is_none() && !asked.is_empty();
                 let here = self.stopped_here;
                 (!shows && (is_root || here)).then_some(RunMark::Stopped { here })
             }
+            // Somebody will want it to go on, such as the process that follows the one that drains.
+            Err(Stop::Drained) => is_root.then(|| self.running()),
             Err(Stop::Failed(source)) => {
                 let error = Stop::failure("", std::sync::Arc::clone(source));
                 let saving = matches!(error, GraphError::Checkpoint { .. });

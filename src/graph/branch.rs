@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use super::command::Send;
-use super::error::GraphError;
-use super::names::{END, START};
-use super::node_error::NodeError;
-use super::runtime::Runtime;
-use super::state::State;
-use super::typed::FromState;
+use crate::graph::command::Send;
+use crate::graph::error::GraphError;
+use crate::graph::names::{END, START};
+use crate::graph::node_error::NodeError;
+use crate::graph::runtime::Runtime;
+use crate::graph::state::State;
+use crate::graph::typed::FromState;
 
 /// Where to go next: a node by its name, or a task with an argument of its own.
 #[derive(Clone, Debug, PartialEq)]

@@ -1,29 +1,35 @@
 //! [`Channels`]: all channels of a graph during a run.
 
+pub(in crate::graph) mod channel;
+pub(in crate::graph) mod live_channel;
+pub(in crate::graph) mod locals;
+pub(in crate::graph) mod messages;
+pub(in crate::graph) mod reducer;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use super::channel::Channel;
-use super::error::GraphError;
-use super::live_channel::LiveChannel;
-use super::locals::Locals;
-use super::names::Name;
-use super::state::State;
 use crate::checkpoint::Checkpoint;
+use crate::graph::channels::channel::Channel;
+use crate::graph::channels::live_channel::LiveChannel;
+use crate::graph::channels::locals::Locals;
+use crate::graph::error::GraphError;
+use crate::graph::names::Name;
+use crate::graph::state::State;
 
 /// The channels of a graph with their values. Cloning is cheap: values are shared.
 #[derive(Clone, Debug)]
-pub(super) struct Channels {
+pub(in crate::graph) struct Channels {
     by_name: BTreeMap<Name, LiveChannel>,
     /// What tokens in the values stand for.
-    pub(super) locals: Locals,
+    pub(in crate::graph) locals: Locals,
 }
 
 impl Channels {
     /// The channels as `checkpoint` kept them.
-    pub(super) fn restore(
+    pub(in crate::graph) fn restore(
         specs: &BTreeMap<Name, Channel>,
         checkpoint: &Checkpoint,
     ) -> Result<Self, GraphError> {
@@ -44,25 +50,25 @@ impl Channels {
         })
     }
 
-    pub(super) fn get(&self, name: &str) -> Option<&LiveChannel> {
+    pub(in crate::graph) fn get(&self, name: &str) -> Option<&LiveChannel> {
         self.by_name.get(name)
     }
 
-    pub(super) fn get_mut(&mut self, name: &str) -> Option<&mut LiveChannel> {
+    pub(in crate::graph) fn get_mut(&mut self, name: &str) -> Option<&mut LiveChannel> {
         self.by_name.get_mut(name)
     }
 
-    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = (&Name, &mut LiveChannel)> {
+    pub(in crate::graph) fn iter_mut(&mut self) -> impl Iterator<Item = (&Name, &mut LiveChannel)> {
         self.by_name.iter_mut()
     }
 
     /// The channels `names` as a node sees them.
-    pub(super) fn state(&self, names: &[Name]) -> State {
+    pub(in crate::graph) fn state(&self, names: &[Name]) -> State {
         State::of_channels(self.values(names), &self.locals)
     }
 
     /// Those of the channels `names` that have a value.
-    pub(super) fn values(&self, names: &[Name]) -> BTreeMap<Name, Arc<Value>> {
+    pub(in crate::graph) fn values(&self, names: &[Name]) -> BTreeMap<Name, Arc<Value>> {
         names
             .iter()
             .filter_map(|name| {
@@ -73,7 +79,7 @@ impl Channels {
     }
 
     /// The same as an object.
-    pub(super) fn to_object(&self, names: &[Name]) -> Value {
+    pub(in crate::graph) fn to_object(&self, names: &[Name]) -> Value {
         let object: Map<String, Value> = self
             .values(names)
             .into_iter()

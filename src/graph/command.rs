@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::branch::Target;
-use super::call_site::check_key;
-use super::error::GraphError;
-use super::locals::Locals;
-use super::typed::Update;
+use crate::graph::branch::Target;
+use crate::graph::channels::locals::Locals;
+use crate::graph::error::GraphError;
+use crate::graph::run::call_site::check_key;
+use crate::graph::typed::Update;
 
 /// A task for a node, with an argument in place of the graph's state. Many of them fan out.
 ///

@@ -7,19 +7,19 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use serde_json::Value;
 
-use super::branch::Branch;
-use super::channel::{Channel, Kind};
-use super::config::{Breakpoints, Config};
-use super::error::GraphError;
-use super::input::{Input, RunOutput};
-use super::layer::Layers;
-use super::names::{self, Name, START};
-use super::node::{Node, Work};
-use super::node_error::NodeError;
-use super::run;
-use super::runtime::TaskContext;
-use super::state_graph::{CheckpointerMode, StoreWrites};
 use crate::checkpoint::{CheckpointIds, Checkpointer};
+use crate::graph::branch::Branch;
+use crate::graph::channels::channel::{Channel, Kind};
+use crate::graph::config::{Breakpoints, Config};
+use crate::graph::error::GraphError;
+use crate::graph::input::{Input, RunOutput};
+use crate::graph::layer::Layers;
+use crate::graph::names::{self, Name, START};
+use crate::graph::node::{Node, Work};
+use crate::graph::node_error::NodeError;
+use crate::graph::run;
+use crate::graph::runtime::TaskContext;
+use crate::graph::state_graph::{CheckpointerMode, StoreWrites};
 use crate::store::Store;
 
 /// A checked graph, ready to run any number of times, also at the same time on different threads.
@@ -183,7 +183,7 @@ impl Inner {
         }) = self.channels.get(channel)
             && reducer.name == "messages"
         {
-            super::messages::ensure_ids(write);
+            crate::graph::channels::messages::ensure_ids(write);
         }
     }
 
@@ -217,7 +217,7 @@ impl CompiledGraph {
     ///
     /// An object as input starts at the entry, on top of what the thread remembers, and drops what
     /// was pending on it. [`Input::Continue`] (or null) goes on where the thread stopped or failed, or
-    /// replays from the checkpoint that `config` addresses. A [`Command`](super::Command) answers an
+    /// replays from the checkpoint that `config` addresses. A [`Command`](crate::graph::Command) answers an
     /// interrupt.
     ///
     /// # Errors
@@ -231,7 +231,7 @@ impl CompiledGraph {
     }
 
     /// Runs again what came after the checkpoint that `config` addresses (a
-    /// [`StateSnapshot::config`](super::StateSnapshot::config)), on a new branch of the thread's history. It is
+    /// [`StateSnapshot::config`](crate::graph::StateSnapshot::config)), on a new branch of the thread's history. It is
     /// [`invoke`](Self::invoke) with [`Input::Continue`].
     ///
     /// # Errors
@@ -264,7 +264,7 @@ impl std::fmt::Debug for CompiledGraph {
 
 impl std::fmt::Debug for CompiledNode {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let layers = super::node::describe(&self.layers);
+        let layers = crate::graph::node::describe(&self.layers);
         let mut shown = f.debug_struct(&self.name);
         if let Some(subgraph) = self.subgraph() {
             shown.field("subgraph", subgraph);

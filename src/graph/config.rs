@@ -6,10 +6,10 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::limits::Bounds;
-use super::locals::Locals;
-use super::stop_signal::StopSignal;
-use super::when_busy::WhenBusy;
+use crate::graph::channels::locals::Locals;
+use crate::graph::run::limits::Bounds;
+use crate::graph::stop_signal::StopSignal;
+use crate::graph::when_busy::WhenBusy;
 
 /// How many super-steps a run may take unless its [`Config`] says otherwise. LangGraph 1.2 has the
 /// same default.
@@ -72,7 +72,7 @@ impl Config {
         self
     }
 
-    /// A value that nodes can read with [`Runtime::configurable`](super::Runtime::configurable).
+    /// A value that nodes can read with [`Runtime::configurable`](crate::graph::Runtime::configurable).
     /// It is not saved.
     #[must_use]
     pub fn with(mut self, key: impl Into<String>, value: impl Into<Value>) -> Self {
@@ -80,7 +80,7 @@ impl Config {
         self
     }
 
-    /// What nodes read with [`Runtime::context`](super::Runtime::context). It is not saved.
+    /// What nodes read with [`Runtime::context`](crate::graph::Runtime::context). It is not saved.
     #[must_use]
     pub fn context(mut self, context: impl Into<Value>) -> Self {
         self.context = context.into();
@@ -124,7 +124,7 @@ impl Config {
     }
 
     /// How long the run may take. Then its tasks are cancelled and it ends with
-    /// [`GraphError::RunTimeout`](super::GraphError::RunTimeout); what has finished is saved, and
+    /// [`GraphError::RunTimeout`](crate::graph::GraphError::RunTimeout); what has finished is saved, and
     /// the thread can be continued.
     #[must_use]
     pub fn run_timeout(mut self, limit: Duration) -> Self {
@@ -195,7 +195,7 @@ impl Breakpoints {
     pub(super) fn contains(&self, node: &str) -> bool {
         match self {
             Self::None => false,
-            Self::All => node != super::names::START,
+            Self::All => node != crate::graph::names::START,
             Self::Nodes(nodes) => nodes.iter().any(|n| n == node),
         }
     }

@@ -3,16 +3,16 @@
 use std::error::Error;
 use std::sync::Arc;
 
-use super::last_saved::LastSaved;
-use super::reducer::ReduceError;
 use crate::checkpoint::CheckpointError;
+use crate::graph::channels::reducer::ReduceError;
+use crate::graph::run::last_saved::LastSaved;
 
 /// Why a graph could not be built, run, read or updated.
 #[derive(Debug, Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum GraphError {
     /// A node failed. What other tasks of its super-step had finished is kept; running the thread
-    /// again with [`Input::Continue`](super::Input::Continue) runs only the rest.
+    /// again with [`Input::Continue`](crate::graph::Input::Continue) runs only the rest.
     #[error("node `{node}` failed: {source}")]
     Node {
         /// The node.
@@ -37,7 +37,7 @@ pub enum GraphError {
         id: String,
     },
     /// The run used up its super-steps without reaching an end. What it did is saved; running the thread
-    /// again with [`Input::Continue`](super::Input::Continue) goes on with a new budget.
+    /// again with [`Input::Continue`](crate::graph::Input::Continue) goes on with a new budget.
     #[error(
         "the run took {limit} super-steps without reaching an end; \
          check its loops or raise the limit with Config::recursion_limit"
@@ -46,9 +46,9 @@ pub enum GraphError {
         /// The budget that was used up.
         limit: u32,
     },
-    /// The run took longer than [`Config::run_timeout`](super::Config::run_timeout) allows. Its
+    /// The run took longer than [`Config::run_timeout`](crate::graph::Config::run_timeout) allows. Its
     /// super-steps are saved, and what tasks of the last one had finished; running the thread again with
-    /// [`Input::Continue`](super::Input::Continue) goes on with the rest and a new budget of time.
+    /// [`Input::Continue`](crate::graph::Input::Continue) goes on with the rest and a new budget of time.
     #[error(
         "the run on thread `{thread}` did not end within {limit:?}; what it finished is saved, \
          continue it with Input::Continue"
@@ -59,8 +59,8 @@ pub enum GraphError {
         /// The time that it was given.
         limit: std::time::Duration,
     },
-    /// The run was asked to stop by its [`StopSignal`](super::StopSignal) and did so at a step boundary.
-    /// Nothing is lost: running the thread again with [`Input::Continue`](super::Input::Continue) goes on.
+    /// The run was asked to stop by its [`StopSignal`](crate::graph::StopSignal) and did so at a step boundary.
+    /// Nothing is lost: running the thread again with [`Input::Continue`](crate::graph::Input::Continue) goes on.
     #[error(
         "the run on thread `{thread}` was asked to stop and has work left; \
          continue it with Input::Continue"
@@ -108,7 +108,7 @@ pub enum GraphError {
         /// How many wait.
         pending: usize,
     },
-    /// The thread is being run, and the caller did not want to wait; see [`WhenBusy`](super::WhenBusy).
+    /// The thread is being run, and the caller did not want to wait; see [`WhenBusy`](crate::graph::WhenBusy).
     /// Nothing was done: an input must be given again.
     #[error(
         "thread `{thread}` is busy with another run; run it again when that has ended, \

@@ -2,8 +2,8 @@
 
 use std::error::Error;
 
-use super::error::GraphError;
-use super::snapshot::TaskError;
+use crate::graph::error::GraphError;
+use crate::graph::thread::snapshot::TaskError;
 
 /// What an error handler is told about the node that failed.
 #[derive(Clone, Debug)]

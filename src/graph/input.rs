@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
-use super::command::Command;
-use super::interrupt::Interrupt;
+use crate::graph::command::Command;
+use crate::graph::interrupt::Interrupt;
 
 /// What a run is given.
 #[derive(Clone, Debug, PartialEq)]

@@ -4,10 +4,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 /// A question that a node asked and that waits for an answer
-/// ([`Command::resume`](super::Command::resume)).
+/// ([`Command::resume`](crate::graph::Command::resume)).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Interrupt {
-    /// Names the question in [`Command::resume_by_id`](super::Command::resume_by_id).
+    /// Names the question in [`Command::resume_by_id`](crate::graph::Command::resume_by_id).
     pub id: String,
     /// What the node asks.
     pub value: Value,

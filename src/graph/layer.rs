@@ -16,12 +16,12 @@ pub use memory_cache::MemoryCache;
 pub use retry::RetryPolicy;
 pub use timeout::{NodeTimeoutError, Timeout};
 
-use super::node::Work;
-use super::node_error::NodeError;
-use super::output::NodeOutput;
-use super::runtime::Runtime;
-use super::scratchpad::Mark;
-use super::state::State;
+use crate::graph::node::Work;
+use crate::graph::node_error::NodeError;
+use crate::graph::output::NodeOutput;
+use crate::graph::run::scratchpad::Mark;
+use crate::graph::runtime::Runtime;
+use crate::graph::state::State;
 use crate::store::{Draft, DraftMark};
 
 /// Something around the run of a node: it decides whether, how often and for how long the node runs,

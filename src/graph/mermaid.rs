@@ -2,16 +2,16 @@
 
 use std::fmt::Write as _;
 
-use super::compiled::{CompiledGraph, CompiledNode, Inner};
-use super::names::{END, START};
+use crate::graph::compiled::{CompiledGraph, CompiledNode, Inner};
+use crate::graph::names::{END, START};
 
 impl CompiledGraph {
     /// The graph as the text of a [Mermaid](https://mermaid.js.org) flowchart.
     ///
     /// Edges are drawn as lines, joins as thick lines, and what a router or an error handler decides as
     /// dashed ones: to the nodes that were
-    /// [declared](super::StateGraph::add_conditional_edges_to), or to a question mark.
-    /// Where a node's [`Command`](super::Command) goes is not known before it runs and not drawn. A subgraph
+    /// [declared](crate::graph::StateGraph::add_conditional_edges_to), or to a question mark.
+    /// Where a node's [`Command`](crate::graph::Command) goes is not known before it runs and not drawn. A subgraph
     /// is a block.
     ///
     /// ```

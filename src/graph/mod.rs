@@ -32,74 +32,41 @@
 //!
 //! This module must never know which checkpointer or store it runs on.
 
-mod admission;
-mod apply;
 mod branch;
-mod call_site;
-mod channel;
 mod channels;
-mod claims;
 mod command;
 mod compiled;
 mod config;
 mod error;
 mod failed_node;
-mod handler;
-mod heart;
-mod history;
 mod input;
 mod interrupt;
-mod last_saved;
 mod layer;
-mod limits;
-mod live_channel;
-mod locals;
 mod mermaid;
-mod messages;
 mod names;
 mod node;
 mod node_error;
 mod output;
-mod plan;
-mod recovery;
-mod reducer;
-mod replay;
 mod run;
-mod run_mark;
-mod running;
 mod runtime;
-mod save;
-mod scratchpad;
-mod slot;
-mod snapshot;
-mod spans;
 mod state;
 mod state_graph;
-mod step;
 mod stop_signal;
-mod stops;
-mod store_changes;
 mod stream;
-mod task;
-mod task_run;
-mod task_status;
+mod thread;
 pub mod typed;
-mod unfinished;
-mod update_state;
 mod when_busy;
-mod writers;
 
 pub use branch::{Branch, IntoRouter, IntoTargets, Target};
-pub use channel::Channel;
+pub use channels::channel::Channel;
+pub use channels::reducer::ReduceError;
 pub use command::{Command, Send};
 pub use compiled::CompiledGraph;
 pub use config::{Breakpoints, Config, DEFAULT_RECURSION_LIMIT, Durability};
 pub use error::{ErrorKind, GraphError};
 pub use failed_node::FailedNode;
-pub use history::{HistoryQuery, StateHistory};
 pub use input::{Input, RunOutput};
 pub use interrupt::Interrupt;
-pub use last_saved::LastSaved;
 pub use layer::{
     Cache, CacheKey, Layer, MemoryCache, Next, NodeCache, NodeTimeoutError, RetryPolicy, Timeout,
 };
@@ -107,19 +74,20 @@ pub use names::{END, START};
 pub use node::{IntoNode, Node, NodeOf};
 pub use node_error::{NodeError, NodeResult};
 pub use output::{IntoNodeOutput, NodeOutput, overwrite};
-pub use recovery::ResumedThread;
-pub use reducer::ReduceError;
+pub use run::last_saved::LastSaved;
 pub use runtime::Runtime;
-pub use snapshot::{StateSnapshot, TaskError, TaskSnapshot, TaskState};
 pub use state::State;
 pub use state_graph::{CheckpointerMode, StateGraph, StoreWrites};
 pub use stepwell_macros::State;
 pub use stop_signal::StopSignal;
 pub use stream::{Event, RunStream, StreamEvent, StreamMode, StreamOptions};
+pub use thread::history::{HistoryQuery, StateHistory};
+pub use thread::recovery::ResumedThread;
+pub use thread::snapshot::{StateSnapshot, TaskError, TaskSnapshot, TaskState};
+pub use thread::unfinished::{UnfinishedReason, UnfinishedThread};
+pub use thread::update_state::StateUpdate;
 pub use typed::{
     FromState, GraphState, List, Message, Role, TypedGraph, TypedHistory, TypedOutput,
     TypedSnapshot,
 };
-pub use unfinished::{UnfinishedReason, UnfinishedThread};
-pub use update_state::StateUpdate;
 pub use when_busy::WhenBusy;

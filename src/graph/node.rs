@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use futures::future::BoxFuture;
 
-use super::compiled::CompiledGraph;
-use super::layer::{Layer, Layers, RetryPolicy};
-use super::node_error::NodeError;
-use super::output::{IntoNodeOutput, NodeOutput};
-use super::runtime::Runtime;
-use super::state::State;
-use super::typed::{FromState, Update};
+use crate::graph::compiled::CompiledGraph;
+use crate::graph::layer::{Layer, Layers, RetryPolicy};
+use crate::graph::node_error::NodeError;
+use crate::graph::output::{IntoNodeOutput, NodeOutput};
+use crate::graph::runtime::Runtime;
+use crate::graph::state::State;
+use crate::graph::typed::{FromState, Update};
 
 type NodeFn =
     dyn Fn(State, Runtime) -> BoxFuture<'static, Result<NodeOutput, NodeError>> + Send + Sync;
@@ -78,7 +78,7 @@ impl Node {
     }
 
     /// A node that runs `function`, which may be a function of any state: of a graph's, of a part of it
-    /// (a struct with some of its fields), or of what is [sent](super::Send) to it.
+    /// (a struct with some of its fields), or of what is [sent](crate::graph::Send) to it.
     pub fn typed<M>(function: impl IntoNode<M>) -> Self {
         function.into_node()
     }

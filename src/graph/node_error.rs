@@ -3,9 +3,9 @@
 use std::error::Error;
 use std::sync::Arc;
 
-use super::command::Command;
-use super::error::GraphError;
-use super::interrupt::Interrupt;
+use crate::graph::command::Command;
+use crate::graph::error::GraphError;
+use crate::graph::interrupt::Interrupt;
 
 /// What a fallible node returns.
 pub type NodeResult<T = serde_json::Value> = Result<T, NodeError>;
@@ -13,7 +13,7 @@ pub type NodeResult<T = serde_json::Value> = Result<T, NodeError>;
 /// Why a node stopped before it returned: it failed, or it waits for an answer.
 ///
 /// Any error turns into it with `?`. So does the wait for an answer that
-/// [`Runtime::interrupt`](super::Runtime::interrupt) returns, which is why this is no error type
+/// [`Runtime::interrupt`](crate::graph::Runtime::interrupt) returns, which is why this is no error type
 /// itself: do not swallow it, or the node goes on without the answer.
 pub struct NodeError(pub(super) Stop);
 

@@ -2,9 +2,9 @@
 
 use serde_json::{Map, Value};
 
-use super::command::Command;
-use super::node_error::NodeError;
-use super::state::State;
+use crate::graph::command::Command;
+use crate::graph::node_error::NodeError;
+use crate::graph::state::State;
 
 /// What a node returned.
 #[derive(Clone, Debug, Default)]

@@ -1,5 +1,29 @@
 //! A run of a graph: loads the thread, repeats super-steps, saves each one.
 
+pub(in crate::graph) mod admission;
+pub(in crate::graph) mod apply;
+pub(in crate::graph) mod call_site;
+pub(in crate::graph) mod claims;
+pub(in crate::graph) mod handler;
+pub(in crate::graph) mod heart;
+pub(in crate::graph) mod last_saved;
+pub(in crate::graph) mod limits;
+pub(in crate::graph) mod plan;
+pub(in crate::graph) mod replay;
+pub(in crate::graph) mod run_mark;
+pub(in crate::graph) mod running;
+pub(in crate::graph) mod save;
+pub(in crate::graph) mod scratchpad;
+pub(in crate::graph) mod slot;
+pub(in crate::graph) mod spans;
+pub(in crate::graph) mod step;
+pub(in crate::graph) mod stops;
+pub(in crate::graph) mod store_changes;
+pub(in crate::graph) mod task;
+pub(in crate::graph) mod task_run;
+pub(in crate::graph) mod task_status;
+pub(in crate::graph) mod writers;
+
 mod emit;
 mod marks;
 mod start;
@@ -10,34 +34,32 @@ use std::sync::Arc;
 use serde_json::Value;
 use tracing::Instrument;
 
-use super::admission::Admission;
-use super::apply::{TaskWrites, apply_writes};
-use super::channels::Channels;
-use super::compiled::{CompiledGraph, Inner};
-use super::config::{Breakpoints, Config, DEFAULT_RECURSION_LIMIT, Durability};
-use super::error::GraphError;
-use super::input::{Input, RunOutput};
-use super::interrupt::Interrupt;
-use super::names::{INTERRUPT, NULL_TASK_ID, Name, START, TASKS, has_task_ids};
-use super::node_error::{NodeError, Stop};
-use super::plan::Plan;
-use super::run_mark::RunMark;
-use super::runtime::{RunScope, TaskContext};
-use super::save::{Saver, encode};
-use super::spans;
-use super::state::State;
-use super::step::run_tasks;
-use super::store_changes;
-use super::stream::{Emitter, Event, StreamMode};
-use super::task::{Task, Write};
-use super::task_status::{Pending, read_statuses};
 use crate::ItemChange;
 use crate::checkpoint::{
     ChannelVersion, Checkpoint, Metadata, PutCheckpoint, Source, special_write_index,
 };
+use crate::graph::channels::Channels;
+use crate::graph::compiled::{CompiledGraph, Inner};
+use crate::graph::config::{Breakpoints, Config, DEFAULT_RECURSION_LIMIT, Durability};
+use crate::graph::error::GraphError;
+use crate::graph::input::{Input, RunOutput};
+use crate::graph::interrupt::Interrupt;
+use crate::graph::names::{INTERRUPT, NULL_TASK_ID, Name, START, TASKS, has_task_ids};
+use crate::graph::node_error::{NodeError, Stop};
+use crate::graph::run::admission::Admission;
+use crate::graph::run::apply::{TaskWrites, apply_writes};
+use crate::graph::run::plan::Plan;
+use crate::graph::run::run_mark::RunMark;
+use crate::graph::run::save::{Saver, encode};
+use crate::graph::run::step::run_tasks;
+use crate::graph::run::task::{Task, Write};
+use crate::graph::run::task_status::{Pending, read_statuses};
+use crate::graph::runtime::{RunScope, TaskContext};
+use crate::graph::state::State;
+use crate::graph::stream::{Emitter, Event, StreamMode};
 
 /// Runs `graph` by itself.
-pub(super) async fn root(
+pub(in crate::graph) async fn root(
     graph: &CompiledGraph,
     input: Input,
     config: Config,
@@ -51,7 +73,7 @@ pub(super) async fn root(
 }
 
 /// The same for those who read the state without JSON between.
-pub(super) async fn root_state(
+pub(in crate::graph) async fn root_state(
     graph: &CompiledGraph,
     input: Input,
     config: Config,
@@ -105,7 +127,7 @@ async fn finished(
 }
 
 /// Runs `graph` as a part of `task`.
-pub(super) async fn nested(
+pub(in crate::graph) async fn nested(
     graph: CompiledGraph,
     input: Value,
     task: Arc<TaskContext>,
@@ -128,10 +150,10 @@ pub(super) async fn nested(
 }
 
 /// One run of one graph.
-pub(super) struct Run {
-    pub(super) graph: Arc<Inner>,
-    pub(super) scope: Arc<RunScope>,
-    pub(super) parent: Option<Arc<TaskContext>>,
+pub(in crate::graph) struct Run {
+    pub(in crate::graph) graph: Arc<Inner>,
+    pub(in crate::graph) scope: Arc<RunScope>,
+    pub(in crate::graph) parent: Option<Arc<TaskContext>>,
     admission: Admission,
     /// What is noted about the run with the last checkpoint made.
     mark: Option<RunMark>,
@@ -139,18 +161,18 @@ pub(super) struct Run {
     begun: bool,
     /// Whether it stopped at a breakpoint of its own.
     stopped_here: bool,
-    pub(super) namespace: String,
-    pub(super) saver: Option<Saver>,
+    pub(in crate::graph) namespace: String,
+    pub(in crate::graph) saver: Option<Saver>,
     durability: Durability,
     interrupt_before: Breakpoints,
     interrupt_after: Breakpoints,
 
     /// The last checkpoint made, without values: those are in `channels`.
-    pub(super) checkpoint: Checkpoint,
+    pub(in crate::graph) checkpoint: Checkpoint,
     metadata: Metadata,
-    pub(super) channels: Channels,
-    pub(super) pending: Vec<Pending>,
-    pub(super) tasks: Vec<Task>,
+    pub(in crate::graph) channels: Channels,
+    pub(in crate::graph) pending: Vec<Pending>,
+    pub(in crate::graph) tasks: Vec<Task>,
     /// What tasks did to the store and the next checkpoint is to make durable.
     store_changes: Vec<ItemChange>,
 
@@ -162,9 +184,9 @@ pub(super) struct Run {
     /// The tasks that wrote during this run.
     wrote: BTreeSet<String>,
 
-    pub(super) step: i64,
+    pub(in crate::graph) step: i64,
     /// The last step that may run.
-    pub(super) last_step: i64,
+    pub(in crate::graph) last_step: i64,
     limit: u32,
     /// Whether the run was pointed at a checkpoint.
     addressed: bool,
@@ -172,7 +194,7 @@ pub(super) struct Run {
     superseded: bool,
     /// Whether finished tasks run again.
     replaying: bool,
-    pub(super) resuming: Option<bool>,
+    pub(in crate::graph) resuming: Option<bool>,
     /// What output channels that empty themselves held when the run last had an output to show; `None` if
     /// it has had none.
     fleeting: Option<BTreeMap<Name, Arc<Value>>>,
@@ -223,7 +245,7 @@ impl Run {
     }
 
     /// What the next super-step follows from.
-    pub(super) fn next_plan(&self) -> Plan<'_> {
+    pub(in crate::graph) fn next_plan(&self) -> Plan<'_> {
         Plan {
             graph: &self.graph,
             checkpoint: &self.checkpoint,
@@ -341,7 +363,12 @@ impl Run {
     }
 
     /// Keeps what a task wrote, in memory and in the checkpointer.
-    pub(super) fn put_writes(&mut self, task_id: &str, path: String, mut writes: Vec<Write>) {
+    pub(in crate::graph) fn put_writes(
+        &mut self,
+        task_id: &str,
+        path: String,
+        mut writes: Vec<Write>,
+    ) {
         if writes.is_empty() {
             return;
         }
@@ -479,7 +506,7 @@ impl Run {
     }
 
     /// The interrupts that wait for an answer.
-    pub(super) fn pending_interrupts(&self) -> Vec<Interrupt> {
+    pub(in crate::graph) fn pending_interrupts(&self) -> Vec<Interrupt> {
         read_statuses(&self.pending)
             .values()
             .flat_map(|status| status.pending_interrupts().to_vec())

@@ -5,23 +5,23 @@ use std::sync::{Arc, Weak};
 
 use serde_json::Value;
 
-use super::call_site::{CallSite, keyed_namespace};
-use super::claims::Claims;
-use super::compiled::CompiledGraph;
-use super::config::Config;
-use super::failed_node::FailedNode;
-use super::heart::Heart;
-use super::interrupt::Interrupt;
-use super::limits::Limits;
-use super::names::Name;
-use super::node_error::{NodeError, Stop};
-use super::replay::Replay;
-use super::scratchpad::Scratchpad;
-use super::slot::Slot;
-use super::state_graph::StoreWrites;
-use super::stream::{Emitter, Event};
-use super::task::interrupt_id;
 use crate::checkpoint::Checkpointer;
+use crate::graph::compiled::CompiledGraph;
+use crate::graph::config::Config;
+use crate::graph::failed_node::FailedNode;
+use crate::graph::interrupt::Interrupt;
+use crate::graph::names::Name;
+use crate::graph::node_error::{NodeError, Stop};
+use crate::graph::run::call_site::{CallSite, keyed_namespace};
+use crate::graph::run::claims::Claims;
+use crate::graph::run::heart::Heart;
+use crate::graph::run::limits::Limits;
+use crate::graph::run::replay::Replay;
+use crate::graph::run::scratchpad::Scratchpad;
+use crate::graph::run::slot::Slot;
+use crate::graph::run::task::interrupt_id;
+use crate::graph::state_graph::StoreWrites;
+use crate::graph::stream::{Emitter, Event};
 use crate::lease::Held;
 use crate::store::{Draft, Store};
 
@@ -101,7 +101,7 @@ impl Runtime {
     ///
     /// The first time there is no answer yet: pass the error on with `?`, and the run stops, saved,
     /// for as long as it takes. When it is resumed with
-    /// [`Command::resume`](super::Command::resume), the node runs again from its first line, and this
+    /// [`Command::resume`](crate::graph::Command::resume), the node runs again from its first line, and this
     /// call returns the answer. Several questions of one node are told apart by their order.
     ///
     /// # Errors
@@ -153,7 +153,7 @@ impl Runtime {
     }
 
     /// Says something to whoever watches the run with
-    /// [`StreamMode::Custom`](super::StreamMode::Custom), and waits if he does not keep up. Nobody needs to watch.
+    /// [`StreamMode::Custom`](crate::graph::StreamMode::Custom), and waits if he does not keep up. Nobody needs to watch.
     pub async fn emit(&self, value: impl Into<Value>) {
         if let Some(emitter) = &self.task.scope.emitter {
             let event = Event::Custom(value.into());
@@ -178,12 +178,12 @@ impl Runtime {
     }
 
     /// What an error handler is to handle: see
-    /// [`StateGraph::add_error_handler`](super::StateGraph::add_error_handler). `None` in any other node.
+    /// [`StateGraph::add_error_handler`](crate::graph::StateGraph::add_error_handler). `None` in any other node.
     pub fn node_error(&self) -> Option<&FailedNode> {
         self.task.failure.as_deref()
     }
 
-    /// Gives a sign of life, for [`Timeout::idle`](super::Timeout::idle).
+    /// Gives a sign of life, for [`Timeout::idle`](crate::graph::Timeout::idle).
     pub fn heartbeat(&self) {
         self.task.heart.beat();
     }
@@ -196,7 +196,7 @@ impl Runtime {
     ///
     /// # Errors
     /// The subgraph failed, or it waits for an answer: pass the error on with `?`.
-    /// [`GraphError::SubgraphBusy`](super::GraphError::SubgraphBusy) if the subgraph has a memory of its own and
+    /// [`GraphError::SubgraphBusy`](crate::graph::GraphError::SubgraphBusy) if the subgraph has a memory of its own and
     /// this node is calling it already.
     pub async fn call(
         &self,

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-use super::locals::Locals;
-use super::names::Name;
+use crate::graph::channels::locals::Locals;
+use crate::graph::names::Name;
 
 /// What a node sees: the channels that have a value at the start of its super-step or, for a task that
 /// was sent, the argument that was sent.

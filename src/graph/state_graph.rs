@@ -4,16 +4,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use super::branch::{Branch, IntoRouter};
-use super::channel::{Channel, Kind};
-use super::compiled::{CompiledGraph, CompiledNode, Drawn, Inner};
-use super::config::Breakpoints;
-use super::error::GraphError;
-use super::names::{self, END, NS_END, NS_SEP, Name, START, TASKS};
-use super::node::{IntoNode, Node, NodeOf};
-use super::state::State;
-use super::typed::{GraphState, TypedGraph};
 use crate::checkpoint::{CheckpointIds, Checkpointer};
+use crate::graph::branch::{Branch, IntoRouter};
+use crate::graph::channels::channel::{Channel, Kind};
+use crate::graph::compiled::{CompiledGraph, CompiledNode, Drawn, Inner};
+use crate::graph::config::Breakpoints;
+use crate::graph::error::GraphError;
+use crate::graph::names::{self, END, NS_END, NS_SEP, Name, START, TASKS};
+use crate::graph::node::{IntoNode, Node, NodeOf};
+use crate::graph::state::State;
+use crate::graph::typed::{GraphState, TypedGraph};
 use crate::store::Store;
 
 /// A graph under construction: its channels, its nodes, and the edges between them.
@@ -23,7 +23,7 @@ use crate::store::Store;
 ///
 /// [`StateGraph::new`] makes one whose channels are added by name and whose nodes see the dynamic
 /// [`State`](struct@State); [`StateGraph::typed`] makes one for a struct that derives
-/// [`State`](derive@super::State).
+/// [`State`](derive@crate::graph::State).
 pub struct StateGraph<S = State> {
     channels: Vec<(String, Channel)>,
     nodes: Vec<(String, Node)>,
@@ -233,8 +233,8 @@ impl<S> StateGraph<S> {
     ///
     /// The failure is durable before the handler starts, and a thread that is cut off in between goes
     /// straight to the handler when it is continued. The handler reads the failure from
-    /// [`Runtime::node_error`](super::Runtime::node_error). What it returns counts as what `node` returned,
-    /// so that `node`'s edges are followed, unless it is a [`Command`](super::Command) that says where
+    /// [`Runtime::node_error`](crate::graph::Runtime::node_error). What it returns counts as what `node` returned,
+    /// so that `node`'s edges are followed, unless it is a [`Command`](crate::graph::Command) that says where
     /// to go instead ([`END`] included). If it fails, the run does.
     ///
     /// ```
@@ -304,7 +304,7 @@ impl<S> StateGraph<S> {
         self
     }
 
-    /// The store that nodes reach through their [`Runtime`](super::Runtime).
+    /// The store that nodes reach through their [`Runtime`](crate::graph::Runtime).
     #[must_use]
     pub fn with_store(mut self, store: impl Store) -> Self {
         self.store = Some(Arc::new(store));

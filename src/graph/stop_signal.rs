@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Asks runs to stop at their next step boundary: what is running is finished, what it wrote is saved, and
-/// the run ends with [`GraphError::Stopped`](super::GraphError::Stopped). Clones are the same signal; one
+/// the run ends with [`GraphError::Stopped`](crate::graph::GraphError::Stopped). Clones are the same signal; one
 /// signal can be given to many runs, so that a process drains before it shuts down.
 ///
 /// ```

@@ -12,15 +12,15 @@ use serde_json::Value;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-use super::compiled::CompiledGraph;
-use super::config::Config;
-use super::error::GraphError;
-use super::input::{Input, RunOutput};
-use super::interrupt::Interrupt;
-use super::names::node_path;
-use super::run;
-use super::snapshot::TaskError;
 use crate::checkpoint::Metadata;
+use crate::graph::compiled::CompiledGraph;
+use crate::graph::config::Config;
+use crate::graph::error::GraphError;
+use crate::graph::input::{Input, RunOutput};
+use crate::graph::interrupt::Interrupt;
+use crate::graph::names::node_path;
+use crate::graph::run;
+use crate::graph::thread::snapshot::TaskError;
 
 /// How many events may wait for their reader before the run waits for him.
 const BUFFER: usize = 64;
@@ -32,7 +32,7 @@ pub enum StreamMode {
     Values,
     /// What each task wrote, and what it asks.
     Updates,
-    /// What nodes say with [`Runtime::emit`](super::Runtime::emit).
+    /// What nodes say with [`Runtime::emit`](crate::graph::Runtime::emit).
     Custom,
     /// Every task's start and end.
     Tasks,
@@ -101,7 +101,7 @@ pub enum Event {
         error: Option<TaskError>,
         /// What it asks.
         interrupts: Vec<Interrupt>,
-        /// What it wrote to the state, as [`TaskSnapshot::result`](super::TaskSnapshot::result).
+        /// What it wrote to the state, as [`TaskSnapshot::result`](crate::graph::TaskSnapshot::result).
         result: Value,
     },
     /// A checkpoint was made ([`StreamMode::Checkpoints`]).

@@ -11,7 +11,7 @@
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum WhenBusy {
-    /// Fails with [`GraphError::ThreadBusy`](super::GraphError::ThreadBusy); nothing was done.
+    /// Fails with [`GraphError::ThreadBusy`](crate::graph::GraphError::ThreadBusy); nothing was done.
     #[default]
     Fail,
     /// Waits for its turn: runs go in the order in which they asked, each on top of what the one before
@@ -22,16 +22,16 @@ pub enum WhenBusy {
     /// Runs on a branch of its own, beside the other run.
     ///
     /// The branch starts at the checkpoint that is the thread's latest at the moment of the call (or the one that
-    /// the config addresses), as if that had been addressed with [`Config::at`](super::Config::at): tasks
+    /// the config addresses), as if that had been addressed with [`Config::at`](crate::graph::Config::at): tasks
     /// that are pending there run again on the branch, with ids of their own.
     ///
     /// Both branches stay in the thread's history. The *latest* checkpoint, which
-    /// [`get_state`](super::CompiledGraph::get_state) and the next run see, is the one made last, of whichever
+    /// [`get_state`](crate::graph::CompiledGraph::get_state) and the next run see, is the one made last, of whichever
     /// branch: usually of the run that ends last. What the other one did is found in
-    /// [`get_state_history`](super::CompiledGraph::get_state_history), by the parents of its checkpoints, and
+    /// [`get_state_history`](crate::graph::CompiledGraph::get_state_history), by the parents of its checkpoints, and
     /// can be continued with `at`. Subgraphs with a memory of their own have one per thread, not one per
     /// branch; if both runs use one at the same time, one of them fails with
-    /// [`GraphError::SubgraphBusy`](super::GraphError::SubgraphBusy).
+    /// [`GraphError::SubgraphBusy`](crate::graph::GraphError::SubgraphBusy).
     ///
     /// The answer to an interrupt belongs to the branch that asked: it is not forked and fails with
     /// `ThreadBusy`.

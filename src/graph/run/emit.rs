@@ -10,10 +10,10 @@ use crate::graph::config::Config;
 use crate::graph::error::GraphError;
 use crate::graph::interrupt::Interrupt;
 use crate::graph::names::{Name, START, is_control};
-use crate::graph::snapshot::result_of;
+use crate::graph::run::task::{Task, Write};
+use crate::graph::run::task_status::show_error;
 use crate::graph::stream::{Event, StreamMode};
-use crate::graph::task::{Task, Write};
-use crate::graph::task_status::show_error;
+use crate::graph::thread::snapshot::result_of;
 
 impl Run {
     /// Tells an event of `mode`, which is made only if somebody wants it.

@@ -6,8 +6,8 @@ use crate::graph::config::{Breakpoints, Durability};
 use crate::graph::error::GraphError;
 use crate::graph::names::{ERROR, INTERRUPT, RUN};
 use crate::graph::node_error::Stop;
-use crate::graph::plan::Plan;
-use crate::graph::run_mark::{RUN_TASK_ID, RunMark};
+use crate::graph::run::plan::Plan;
+use crate::graph::run::run_mark::{RUN_TASK_ID, RunMark};
 
 impl Run {
     /// Whether the run continues one that was cut off and has got no further than a breakpoint here.

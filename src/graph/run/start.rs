@@ -7,8 +7,6 @@ use serde_json::Value;
 
 use super::{Run, recursion_limit};
 use crate::checkpoint::{Checkpoint, CheckpointTuple, Metadata, Source};
-use crate::graph::admission::Admission;
-use crate::graph::apply::{TaskWrites, apply_writes};
 use crate::graph::branch::Target;
 use crate::graph::channels::Channels;
 use crate::graph::command::{Command, Resume};
@@ -16,18 +14,20 @@ use crate::graph::compiled::{CompiledGraph, Inner};
 use crate::graph::config::{Breakpoints, Config};
 use crate::graph::error::GraphError;
 use crate::graph::input::Input;
-use crate::graph::limits::Limits;
 use crate::graph::names::{INTERRUPT, NS_SEP, NULL_TASK_ID, Name, RESUME, START, without_task_ids};
-use crate::graph::plan::Plan;
-use crate::graph::replay::Replay;
-use crate::graph::run_mark::RunMark;
+use crate::graph::run::admission::Admission;
+use crate::graph::run::apply::{TaskWrites, apply_writes};
+use crate::graph::run::limits::Limits;
+use crate::graph::run::plan::Plan;
+use crate::graph::run::replay::Replay;
+use crate::graph::run::run_mark::RunMark;
+use crate::graph::run::save::Saver;
+use crate::graph::run::task::Write;
+use crate::graph::run::task_status::Pending;
+use crate::graph::run::writers::goto_write;
 use crate::graph::runtime::{RunScope, TaskContext};
-use crate::graph::save::Saver;
 use crate::graph::state_graph::CheckpointerMode;
 use crate::graph::stream::{Emitter, Event, StreamMode};
-use crate::graph::task::Write;
-use crate::graph::task_status::Pending;
-use crate::graph::writers::goto_write;
 
 impl Run {
     /// Loads the checkpoint that the run starts from.

@@ -8,7 +8,6 @@ use super::{FromState, GraphState, TypedInput, Update, support};
 use crate::graph::compiled::CompiledGraph;
 use crate::graph::config::Config;
 use crate::graph::error::GraphError;
-use crate::graph::history::HistoryQuery;
 use crate::graph::input::Input;
 use crate::graph::node::{IntoNode, Mapped, Node, Work};
 use crate::graph::node_error::NodeError;
@@ -17,6 +16,7 @@ use crate::graph::run;
 use crate::graph::runtime::Runtime;
 use crate::graph::state::State;
 use crate::graph::stream::{RunStream, StreamOptions};
+use crate::graph::thread::history::HistoryQuery;
 
 /// A compiled graph whose state is an `S`. Cloning it is cheap.
 ///

@@ -4,10 +4,10 @@ use std::marker::PhantomData;
 
 use super::writes::Writes;
 use super::{GraphState, Update};
+use crate::graph::channels::locals::Locals;
 use crate::graph::command::Command;
 use crate::graph::config::Config;
 use crate::graph::input::Input;
-use crate::graph::locals::Locals;
 
 /// What a run of a typed graph is given: an update of its state (the new input), a [`Command`], or
 /// [`Input::Continue`].

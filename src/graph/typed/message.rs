@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::graph::messages::REMOVE_ALL;
+use crate::graph::channels::messages::REMOVE_ALL;
 
 /// One message of a conversation, for lists with `#[state(messages)]`.
 ///

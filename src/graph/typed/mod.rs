@@ -89,7 +89,7 @@ pub(super) use writes::refuse_unserializable;
 
 use serde_json::Value;
 
-use super::channel::Channel;
+use super::channels::channel::Channel;
 use super::error::GraphError;
 use super::output::IntoNodeOutput;
 use super::state::State;

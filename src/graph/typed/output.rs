@@ -8,10 +8,10 @@ use futures::{Stream, StreamExt, TryStreamExt};
 
 use super::{FromState, GraphState};
 use crate::graph::error::GraphError;
-use crate::graph::history::StateHistory;
 use crate::graph::interrupt::Interrupt;
-use crate::graph::snapshot::StateSnapshot;
 use crate::graph::state::State;
+use crate::graph::thread::history::StateHistory;
+use crate::graph::thread::snapshot::StateSnapshot;
 
 /// What a run of a typed graph gives back: the state that it left, and the questions that it asks.
 #[derive(Clone, Debug, PartialEq)]

@@ -8,7 +8,7 @@ pub use super::fields::{
 };
 pub use super::input::TypedInput;
 pub use super::writes::Writes;
-use crate::graph::reducer::ReduceError;
+use crate::graph::channels::reducer::ReduceError;
 pub use crate::graph::{
     Channel, GraphError, GraphState, IntoNodeOutput, NodeError, NodeOutput, State,
 };

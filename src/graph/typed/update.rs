@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::graph::locals::Locals;
+use crate::graph::channels::locals::Locals;
 
 /// An update of any state: what [`Command::update`](crate::graph::Command::update) takes. The update type of a
 /// state turns into it, and so does a JSON object.

@@ -4,10 +4,10 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::{SavedField, UntrackedField, Update};
+use crate::graph::channels::locals::Locals;
+use crate::graph::channels::reducer::ReduceError;
 use crate::graph::command::Command;
-use crate::graph::locals::Locals;
 use crate::graph::output::{NodeOutput, OVERWRITE, overwrite};
-use crate::graph::reducer::ReduceError;
 
 /// Stands for a value that could not be serialised: setters return no errors, so the write carries it to
 /// where writes are refused.

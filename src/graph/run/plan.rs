@@ -1,0 +1,180 @@
+//! Planning: which tasks make up the next super-step.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use crate::checkpoint::Checkpoint;
+use crate::graph::channels::Channels;
+use crate::graph::command::Send;
+use crate::graph::compiled::{CompiledNode, Inner};
+use crate::graph::names::{NS_END, NULL_TASK_ID, PUSH, RESUME, START, TASKS};
+use crate::graph::run::call_site::keyed_namespace;
+use crate::graph::run::scratchpad::{OpenAnswer, Scratchpad};
+use crate::graph::run::task::{
+    Task, TaskPath, handler_task_id, interrupt_id, node_namespace, pull_task_id, push_task_id,
+};
+use crate::graph::run::task_status::Pending;
+use crate::graph::state::State;
+
+/// What the tasks of a super-step follow from.
+pub(in crate::graph) struct Plan<'a> {
+    pub(in crate::graph) graph: &'a Inner,
+    pub(in crate::graph) checkpoint: &'a Checkpoint,
+    pub(in crate::graph) channels: &'a Channels,
+    pub(in crate::graph) pending: &'a [Pending],
+    pub(in crate::graph) namespace: &'a str,
+    pub(in crate::graph) step: i64,
+    /// Answers by interrupt id.
+    pub(in crate::graph) answers: Option<&'a BTreeMap<String, Value>>,
+    /// The scratchpad of the task that runs this graph.
+    pub(in crate::graph) parent: Option<&'a Arc<Scratchpad>>,
+}
+
+impl Plan<'_> {
+    /// The tasks of the next super-step: what was sent, then what edges triggered.
+    pub(in crate::graph) fn tasks(&self) -> Vec<Task> {
+        let open_answer = self
+            .pending
+            .iter()
+            .find(|w| w.task_id == NULL_TASK_ID && &*w.channel == RESUME)
+            .map(|w| OpenAnswer::new(w.value.clone()));
+        let mut tasks = self.sent(open_answer.as_ref());
+        if !self.checkpoint.channel_versions.is_empty() {
+            let triggered = self.graph.nodes.iter().filter(|n| self.is_triggered(n));
+            tasks.extend(triggered.map(|node| self.pulled(node, open_answer.as_ref())));
+        }
+        tasks
+    }
+
+    fn sent(&self, open_answer: Option<&OpenAnswer>) -> Vec<Task> {
+        let packets = self.channels.get(TASKS).and_then(|c| c.get());
+        let Some(Value::Array(packets)) = packets.map(|p| &**p) else {
+            return Vec::new();
+        };
+        let mut tasks = Vec::new();
+        for (place, packet) in packets.iter().enumerate() {
+            let Some(send) = Send::from_packet(packet) else {
+                tracing::warn!("ignored a damaged packet among the tasks that were sent");
+                continue;
+            };
+            let Some(node) = self.graph.node(&send.node).filter(|n| n.work.is_some()) else {
+                tracing::warn!(node = send.node, "ignored a task for an unknown node");
+                continue;
+            };
+            let namespace = node_namespace(self.namespace, &node.name);
+            let id = push_task_id(
+                &self.checkpoint.id,
+                &namespace,
+                self.step,
+                &node.name,
+                place,
+            );
+            let path = TaskPath::Push(place);
+            let input = State::of_argument(send.arg, &self.channels.locals);
+            let key = send.key.as_deref();
+            tasks.push(self.task(id, node, path, input, key, open_answer));
+        }
+        tasks
+    }
+
+    fn is_triggered(&self, node: &CompiledNode) -> bool {
+        let seen = self.checkpoint.versions_seen.get(&*node.name);
+        node.triggers.iter().any(|trigger| {
+            let available = self
+                .channels
+                .get(trigger)
+                .is_some_and(crate::graph::channels::live_channel::LiveChannel::is_available);
+            let current = self.checkpoint.channel_versions.get(&**trigger);
+            available && seen.is_none_or(|seen| current > seen.get(&**trigger))
+        })
+    }
+
+    fn pulled(&self, node: &CompiledNode, open_answer: Option<&OpenAnswer>) -> Task {
+        let namespace = node_namespace(self.namespace, &node.name);
+        let id = pull_task_id(
+            &self.checkpoint.id,
+            &namespace,
+            self.step,
+            &node.name,
+            &node.triggers,
+        );
+        let input = if &*node.name == START {
+            let input = self.channels.get(START).and_then(|c| c.get());
+            State::from(input.map_or(Value::Null, |value| Value::clone(value)))
+        } else {
+            self.channels.state(&self.graph.state)
+        };
+        let path = TaskPath::Pull(Arc::clone(&node.name));
+        self.task(id, node, path, input, None, open_answer)
+    }
+
+    /// A task for the node `handler`, in reply to the failure of `failed`.
+    ///
+    /// It lies within the failed one, as in LangGraph.
+    pub(in crate::graph) fn handler_task(&self, failed: &Task, handler: &CompiledNode) -> Task {
+        let within = Plan {
+            namespace: &failed.namespace,
+            ..*self
+        };
+        let namespace = node_namespace(within.namespace, &handler.name);
+        let id = handler_task_id(
+            &self.checkpoint.id,
+            &namespace,
+            self.step,
+            &handler.name,
+            &failed.id,
+        );
+        let path = TaskPath::Handler(Box::new(failed.path.clone()));
+        let open_answer = failed.scratchpad.open_answer();
+        let input = failed.input.clone();
+        within.task(id, handler, path, input, None, open_answer)
+    }
+
+    fn task(
+        &self,
+        id: String,
+        node: &CompiledNode,
+        path: TaskPath,
+        input: State,
+        key: Option<&str>,
+        open_answer: Option<&OpenAnswer>,
+    ) -> Task {
+        let mut namespace = format!("{}{NS_END}{id}", node_namespace(self.namespace, &node.name));
+        if let Some(Ok(keyed)) = key.map(|key| keyed_namespace(&namespace, key)) {
+            namespace = keyed;
+        }
+        let mut given = self
+            .pending
+            .iter()
+            .find(|w| w.task_id == id && &*w.channel == RESUME)
+            .map(|w| match &w.value {
+                Value::Array(answers) => answers.clone(),
+                one => vec![one.clone()],
+            })
+            .unwrap_or_default();
+        if let Some(answers) = self.answers {
+            let next = answers.get(&interrupt_id(&namespace, given.len()));
+            given.extend(next.cloned());
+        }
+        Task {
+            scratchpad: Arc::new(Scratchpad::new(
+                given,
+                open_answer.cloned(),
+                self.parent.cloned(),
+            )),
+            id,
+            node: Arc::clone(&node.name),
+            triggers: match &path {
+                TaskPath::Push(_) | TaskPath::Handler(_) => vec![PUSH.into()],
+                TaskPath::Pull(_) => node.triggers.clone(),
+            },
+            path,
+            input,
+            namespace,
+            writes: Vec::new(),
+            failure: None,
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! [`Scratchpad`]: what one task remembers between its start and its end: the answers that it was given
+//! and how many questions and subgraphs it has got to.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use parking_lot::Mutex;
+use serde_json::Value;
+
+/// The one answer that was given without saying to which question; whoever asks first takes it.
+#[derive(Clone, Debug, Default)]
+pub(in crate::graph) struct OpenAnswer(Arc<Mutex<Option<Value>>>);
+
+impl OpenAnswer {
+    pub(in crate::graph) fn new(answer: Value) -> Self {
+        Self(Arc::new(Mutex::new(Some(answer))))
+    }
+}
+
+#[derive(Debug, Default)]
+pub(in crate::graph) struct Scratchpad {
+    answers: Mutex<Answers>,
+    asked: AtomicUsize,
+    subgraphs: AtomicUsize,
+    open_answer: Option<OpenAnswer>,
+    parent: Option<Arc<Scratchpad>>,
+}
+
+#[derive(Debug, Default)]
+struct Answers {
+    given: Vec<Value>,
+    /// How many of the first ones were used in this attempt.
+    used: usize,
+}
+
+/// How many questions and subgraphs a task had got to.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::graph) struct Mark {
+    asked: usize,
+}
+
+impl Scratchpad {
+    pub(in crate::graph) fn new(
+        given: Vec<Value>,
+        open_answer: Option<OpenAnswer>,
+        parent: Option<Arc<Scratchpad>>,
+    ) -> Self {
+        Self {
+            answers: Mutex::new(Answers { given, used: 0 }),
+            open_answer,
+            parent,
+            ..Self::default()
+        }
+    }
+
+    /// The answer to the task's next question, or else how many were answered before it.
+    pub(in crate::graph) fn next_answer(&self) -> Result<Value, usize> {
+        let place = self.asked.fetch_add(1, Ordering::Relaxed);
+        let mut answers = self.answers.lock();
+        if let Some(answer) = answers.given.get(place).cloned() {
+            answers.used = place + 1;
+            return Ok(answer);
+        }
+        match self.take_open_answer() {
+            Some(answer) => {
+                answers.given.push(answer.clone());
+                answers.used = place + 1;
+                Ok(answer)
+            }
+            None => Err(answers.given.len()),
+        }
+    }
+
+    /// The answers that were used in this attempt, to be kept for the next one.
+    pub(in crate::graph) fn used_answers(&self) -> Option<Value> {
+        let answers = self.answers.lock();
+        (answers.used > 0).then(|| Value::Array(answers.given.clone()))
+    }
+
+    /// The place of the next subgraph that the task runs, from 0.
+    pub(in crate::graph) fn next_subgraph(&self) -> usize {
+        self.subgraphs.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// How far the task has got.
+    pub(in crate::graph) fn mark(&self) -> Mark {
+        Mark {
+            asked: self.asked.load(Ordering::Relaxed),
+        }
+    }
+
+    /// Starts another attempt from `mark`: questions are counted from there, answers stay. Subgraphs are counted on, as
+    /// in LangGraph, so that one that failed half-way starts over in a place of its own instead of on top of what
+    /// it had done.
+    pub(in crate::graph) fn rewind(&self, mark: Mark) {
+        self.asked.store(mark.asked, Ordering::Relaxed);
+        let mut answers = self.answers.lock();
+        answers.used = answers.used.min(mark.asked);
+    }
+
+    /// Whether the task has asked anything since `mark`.
+    pub(in crate::graph) fn has_asked_since(&self, mark: Mark) -> bool {
+        self.asked.load(Ordering::Relaxed) > mark.asked
+    }
+
+    pub(in crate::graph) fn open_answer(&self) -> Option<&OpenAnswer> {
+        self.open_answer.as_ref()
+    }
+
+    fn take_open_answer(&self) -> Option<Value> {
+        match (&self.open_answer, &self.parent) {
+            (Some(open), _) => open.0.lock().take(),
+            (None, Some(parent)) => parent.take_open_answer(),
+            (None, None) => None,
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! From what a node returned to the writes that follow from it: updates of channels, triggers of the
+//! next nodes.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use crate::graph::branch::Target;
+use crate::graph::channels::Channels;
+use crate::graph::command::Command;
+use crate::graph::compiled::{CompiledNode, Inner};
+use crate::graph::error::GraphError;
+use crate::graph::names::{self, END, Name, START, TASKS};
+use crate::graph::node_error::{NodeError, Stop};
+use crate::graph::output::NodeOutput;
+use crate::graph::run::task::Write;
+use crate::graph::runtime::Runtime;
+use crate::graph::state::State;
+
+/// The writes of `node` after it returned `output`, in the order in which they are applied.
+pub(in crate::graph) fn writes_of(
+    graph: &Inner,
+    node: &CompiledNode,
+    output: NodeOutput,
+    channels: &Channels,
+    runtime: &Runtime,
+) -> Result<Vec<Write>, NodeError> {
+    let mut writes = Vec::new();
+    let mut commands = Vec::new();
+    let writable = if &*node.name == START {
+        &graph.input
+    } else {
+        &graph.state
+    };
+    collect(output, graph, writable, &mut writes, &mut commands)?;
+    for command in commands {
+        channels.locals.adopt(&command.locals);
+        if command.to_parent {
+            return Err(NodeError(Stop::ToParent(command)));
+        }
+        command.goto.iter().try_for_each(Target::check)?;
+        writes.extend(command.goto.iter().filter_map(goto_write));
+    }
+    writes.extend(node.edges.iter().cloned());
+    for branch in &node.branches {
+        let state = fresh_state(graph, channels, &writes)?;
+        let targets = branch.route(state, runtime.clone())?;
+        writes.extend(targets.iter().filter_map(goto_write));
+    }
+    Ok(writes)
+}
+
+/// The write that makes the next step go to `target`.
+pub(in crate::graph) fn goto_write(target: &Target) -> Option<Write> {
+    match target {
+        Target::Node(node) if node == END => None,
+        Target::Node(node) => Some((names::trigger(node), Value::Null)),
+        Target::Send(send) => Some((TASKS.into(), send.to_packet())),
+    }
+}
+
+fn collect(
+    output: NodeOutput,
+    graph: &Inner,
+    writable: &[Name],
+    writes: &mut Vec<Write>,
+    commands: &mut Vec<Command>,
+) -> Result<(), NodeError> {
+    match output {
+        NodeOutput::Nothing => Ok(()),
+        NodeOutput::Update(update) => take_update(update, graph, writable, writes),
+        NodeOutput::Command(mut command) => {
+            if let Some(update) = command.update.take_if(|_| !command.to_parent) {
+                take_update(update, graph, writable, writes)?;
+            }
+            commands.push(command);
+            Ok(())
+        }
+        NodeOutput::Many(outputs) => outputs
+            .into_iter()
+            .try_for_each(|output| collect(output, graph, writable, writes, commands)),
+    }
+}
+
+fn take_update(
+    update: Value,
+    graph: &Inner,
+    writable: &[Name],
+    writes: &mut Vec<Write>,
+) -> Result<(), NodeError> {
+    match update {
+        Value::Null => Ok(()),
+        Value::Object(entries) => {
+            for (key, value) in entries {
+                let key = graph.current_name(&key);
+                if let Some(name) = writable.iter().find(|name| ***name == *key) {
+                    writes.push((Arc::clone(name), value));
+                }
+            }
+            Ok(())
+        }
+        other => Err(GraphError::invalid_update(
+            "the state",
+            format!("a node returns an object or nothing, not `{other}`"),
+        )
+        .into()),
+    }
+}
+
+/// The state as a conditional edge sees it: with this task's writes applied, and no other's.
+fn fresh_state(graph: &Inner, channels: &Channels, writes: &[Write]) -> Result<State, GraphError> {
+    let mut values = BTreeMap::new();
+    for name in &graph.state {
+        let Some(channel) = channels.get(name) else {
+            continue;
+        };
+        let mut channel = channel.clone();
+        let own = writes
+            .iter()
+            .filter(|(written, _)| written == name)
+            .map(|(_, value)| value.clone())
+            .collect();
+        channel
+            .update(own)
+            .map_err(|e| GraphError::reduce(name, e))?;
+        if let Some(value) = channel.get() {
+            values.insert(Arc::clone(name), Arc::clone(value));
+        }
+    }
+    Ok(State::of_channels(values, &channels.locals))
+}

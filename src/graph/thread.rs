@@ -1,0 +1,7 @@
+//! A thread seen and changed from outside of its runs: its state, its history, updates, what a crash left unfinished.
+
+pub(in crate::graph) mod history;
+pub(in crate::graph) mod recovery;
+pub(in crate::graph) mod snapshot;
+pub(in crate::graph) mod unfinished;
+pub(in crate::graph) mod update_state;

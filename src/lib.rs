@@ -43,6 +43,7 @@ macro_rules! guide {
 #[cfg(doctest)]
 guide! {
     Memory "../docs/guide/memory.md"
+    TypedState "../docs/guide/typed-state.md"
     HumanInTheLoop "../docs/guide/human-in-the-loop.md"
     TimeTravel "../docs/guide/time-travel.md"
     Fork "../docs/guide/fork.md"

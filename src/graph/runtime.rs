@@ -239,7 +239,8 @@ impl Runtime {
             site: self.task.site.keyed(),
             ..TaskContext::clone(&self.task)
         };
-        graph.run_nested(input.into(), Arc::new(task)).await
+        let run = graph.run_nested(input.into(), Arc::new(task));
+        self.task.slot.lend(run).await
     }
 }
 

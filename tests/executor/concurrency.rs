@@ -90,3 +90,26 @@ async fn a_run_of_no_tasks_at_once_is_refused() {
     let error = graph.invoke(json!({}), &config).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::InvalidConfig);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_task_that_calls_a_subgraph_by_key_lends_it_its_place() {
+    let inner = StateGraph::new()
+        .add_channel("x", Channel::any())
+        .add_node("inner", |_: State| async { json!({"x": 1}) })
+        .add_edge(START, "inner")
+        .compile()
+        .unwrap();
+    let graph = StateGraph::new()
+        .add_channel("x", Channel::any())
+        .add_node("outer", move |_: State, runtime: Runtime| {
+            let inner = inner.clone();
+            async move { runtime.call_keyed("a", &inner, json!({})).await }
+        })
+        .add_edge(START, "outer")
+        .compile()
+        .unwrap();
+    let config = Config::new().max_concurrency(1);
+    let run = graph.invoke(json!({}), &config);
+    let out = tokio::time::timeout(Duration::from_secs(60), run).await;
+    assert_eq!(out.expect("it waits for itself").unwrap()["x"], 1);
+}

@@ -3,8 +3,8 @@
 use serde_json::json;
 use stepwell::checkpoint::{CheckpointError, CheckpointIds, ListQuery};
 
-use crate::backend::Saver;
 use crate::samples::{With, checkpoint, pending, values, writes};
+use crate::saver::Saver;
 
 fn assert_refused(outcome: Result<(), CheckpointError>, named: &str) {
     match outcome {

@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 use stepwell::checkpoint::{ListQuery, Metadata, Source};
 
-use crate::backend::Saver;
 use crate::samples::{With, checkpoint, pending, values, writes};
+use crate::saver::Saver;
 
 /// Checkpoints `0` … `4` of thread `t`.
 fn five(saver: &Saver) {

@@ -7,6 +7,7 @@
     reason = "a test fails by panicking"
 )]
 
+#[path = "../common/backend.rs"]
 mod backend;
 #[path = "../common/database.rs"]
 mod database;
@@ -15,6 +16,7 @@ mod listing;
 mod putting;
 #[path = "../common/samples.rs"]
 mod samples;
+mod saver;
 mod writes;
 
 /// Runs the named behaviours on every backend.
@@ -30,7 +32,7 @@ macro_rules! on_every_backend {
             $($(
                 #[test]
                 fn $behaviour() {
-                    let mut saver = crate::backend::Saver::new(crate::backend::Backend::$kind);
+                    let mut saver = crate::saver::Saver::new(crate::backend::Backend::$kind);
                     crate::$module::$behaviour(&mut saver);
                 }
             )*)*

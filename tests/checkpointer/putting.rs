@@ -8,8 +8,8 @@ use stepwell::checkpoint::{
     ChannelVersion, Checkpoint, CheckpointTuple, ListQuery, Metadata, PutCheckpoint, Source,
 };
 
-use crate::backend::Saver;
 use crate::samples::{With, checkpoint, pending, values, writes};
+use crate::saver::Saver;
 
 pub(crate) fn a_checkpoint_comes_back_as_it_was_put(saver: &mut Saver) {
     let channel_versions: BTreeMap<_, _> = [

@@ -2,8 +2,8 @@
 
 use serde_json::json;
 
-use crate::backend::Saver;
 use crate::samples::{checkpoint, pending, writes};
+use crate::saver::Saver;
 
 pub(crate) fn writes_come_sorted_by_path_task_and_index(saver: &mut Saver) {
     saver.put(checkpoint("1", None));

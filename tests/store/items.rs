@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 use serde_json::json;
 use stepwell::store::{ListNamespaces, Search, StoreError};
 
-use crate::backend::Kept;
+use crate::kept::Kept;
 
 pub(crate) fn an_item_comes_back_as_it_was_put(store: &mut Kept) {
     let before = SystemTime::now() - Duration::from_micros(1);

@@ -2,10 +2,12 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "../common/backend.rs"]
 mod backend;
 #[path = "../common/database.rs"]
 mod database;
 mod items;
+mod kept;
 mod namespaces;
 mod searching;
 
@@ -22,7 +24,7 @@ macro_rules! on_every_backend {
             $($(
                 #[test]
                 fn $behaviour() {
-                    let mut store = crate::backend::Kept::new(crate::backend::Backend::$kind);
+                    let mut store = crate::kept::Kept::new(crate::backend::Backend::$kind);
                     crate::$module::$behaviour(&mut store);
                 }
             )*)*

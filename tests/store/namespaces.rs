@@ -3,7 +3,7 @@
 use serde_json::json;
 use stepwell::store::ListNamespaces;
 
-use crate::backend::Kept;
+use crate::kept::Kept;
 
 fn query(prefix: &[&str], suffix: &[&str]) -> ListNamespaces {
     ListNamespaces {

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use stepwell::store::{Filter, Search};
 
-use crate::backend::Kept;
+use crate::kept::Kept;
 
 pub(crate) fn a_search_finds_items_below_a_prefix_of_whole_labels(store: &mut Kept) {
     for (key, namespace) in [

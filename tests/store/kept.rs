@@ -6,20 +6,8 @@ use futures::executor::block_on;
 use serde_json::Value;
 use stepwell::store::{Filter, Item, ListNamespaces, MemoryStore, Search, Store, StoreError};
 
+use crate::backend::Backend;
 use crate::database::{Database, Reopening};
-
-/// What keeps the items.
-#[derive(Clone, Copy)]
-pub(crate) enum Backend {
-    /// Memory.
-    Memory,
-    /// A database that stays open.
-    Database,
-    /// A database that is closed and opened again.
-    Reopened,
-    /// A database that is opened again without having been closed.
-    Recovered,
-}
 
 /// A store that may be closed and opened again between writing and reading.
 pub(crate) struct Kept {
@@ -29,22 +17,12 @@ pub(crate) struct Kept {
 
 impl Kept {
     pub(crate) fn new(backend: Backend) -> Self {
-        let reopening = match backend {
-            Backend::Memory => {
-                return Self {
-                    open: Arc::new(MemoryStore::new()),
-                    database: None,
-                };
-            }
-            Backend::Database => None,
-            Backend::Reopened => Some(Reopening::Clean),
-            Backend::Recovered => Some(Reopening::Unclean),
+        let database = backend.open();
+        let open: Arc<dyn Store> = match &database {
+            Some((database, _)) => Arc::new(database.db().store()),
+            None => Arc::new(MemoryStore::new()),
         };
-        let database = Database::new();
-        Self {
-            open: Arc::new(database.db().store()),
-            database: Some((database, reopening)),
-        }
+        Self { open, database }
     }
 
     /// Closes and opens again what can be.

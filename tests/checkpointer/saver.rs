@@ -9,20 +9,8 @@ use stepwell::checkpoint::{
     PutWrites,
 };
 
+use crate::backend::Backend;
 use crate::database::{Database, Reopening};
-
-/// What keeps the checkpoints.
-#[derive(Clone, Copy)]
-pub(crate) enum Backend {
-    /// Memory.
-    Memory,
-    /// A database that stays open.
-    Database,
-    /// A database that is closed and opened again.
-    Reopened,
-    /// A database that is opened again without having been closed.
-    Recovered,
-}
 
 /// A checkpointer that may be closed and opened again between writing and reading.
 pub(crate) struct Saver {
@@ -32,22 +20,12 @@ pub(crate) struct Saver {
 
 impl Saver {
     pub(crate) fn new(backend: Backend) -> Self {
-        let reopening = match backend {
-            Backend::Memory => {
-                return Self {
-                    open: Arc::new(MemorySaver::new()),
-                    database: None,
-                };
-            }
-            Backend::Database => None,
-            Backend::Reopened => Some(Reopening::Clean),
-            Backend::Recovered => Some(Reopening::Unclean),
+        let database = backend.open();
+        let open: Arc<dyn Checkpointer> = match &database {
+            Some((database, _)) => Arc::new(database.db().checkpointer()),
+            None => Arc::new(MemorySaver::new()),
         };
-        let database = Database::new();
-        Self {
-            open: Arc::new(database.db().checkpointer()),
-            database: Some((database, reopening)),
-        }
+        Self { open, database }
     }
 
     /// Closes and opens again what can be.

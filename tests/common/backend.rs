@@ -1,0 +1,29 @@
+//! What a suite runs on: memory, and a database in its three ways of life.
+
+use crate::database::{Database, Reopening};
+
+/// What keeps what is put.
+#[derive(Clone, Copy)]
+pub(crate) enum Backend {
+    /// Memory.
+    Memory,
+    /// A database that stays open.
+    Database,
+    /// A database that is closed and opened again.
+    Reopened,
+    /// A database that is opened again without having been closed.
+    Recovered,
+}
+
+impl Backend {
+    /// The database, if it is one, and how it is to be opened again between writing and reading.
+    pub(crate) fn open(self) -> Option<(Database, Option<Reopening>)> {
+        let reopening = match self {
+            Self::Memory => return None,
+            Self::Database => None,
+            Self::Reopened => Some(Reopening::Clean),
+            Self::Recovered => Some(Reopening::Unclean),
+        };
+        Some((Database::new(), reopening))
+    }
+}

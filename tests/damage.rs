@@ -117,6 +117,7 @@ fn checkpoint(thread: &str, step: u64) -> PutCheckpoint {
             updated_channels: None,
         },
         metadata: Metadata::new(Source::Loop, 1),
+        appended: [].into(),
         new_versions,
     }
 }

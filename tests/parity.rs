@@ -1,9 +1,12 @@
 //! Runs recorded scenarios and compares each result with what LangGraph answered.
 //!
 //! `STEPWELL_PARITY_DIR` names the directory of the scenarios, by default `tests/data/parity` and
-//! `tests/data/parity_more`; the `README.md` of the former describes them. Each is run in memory, on a
-//! database, and on a database that is closed and reopened between all operations.
+//! `tests/data/parity_more`; the `README.md` of the former describes them. Each is run in memory, in memory
+//! with lists handed over as what was appended to them, on a database, and on a database that is closed and reopened between all operations.
 
+#[cfg(test)]
+#[path = "common/appending.rs"]
+mod appending;
 #[path = "parity/backend.rs"]
 mod backend;
 #[path = "parity/build.rs"]

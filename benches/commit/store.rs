@@ -161,6 +161,7 @@ fn make(ids: &CheckpointIds, last: &AtomicU64, writer: usize) -> PutCheckpoint {
             ..Checkpoint::default()
         },
         metadata: Metadata::new(Source::Loop, 0),
+        appended: [].into(),
         new_versions: versions,
     }
 }

@@ -40,6 +40,12 @@ pub trait Checkpointer: Send + Sync + 'static {
     /// of this call.
     fn list(&self, query: ListQuery) -> CheckpointStream;
 
+    /// Whether [`PutCheckpoint::appended`] is understood. A run hands a list that only grew to a checkpointer that
+    /// answers true as its new elements, so that a step costs what it adds, and to any other whole.
+    fn takes_appended(&self) -> bool {
+        false
+    }
+
     /// Saves a checkpoint. A checkpoint with the same id is replaced; its pending writes stay.
     fn put(&self, put: PutCheckpoint) -> Commit<CheckpointError>;
 
@@ -142,10 +148,15 @@ pub struct PutCheckpoint {
     pub parent_id: Option<String>,
     /// The checkpoint. Its `channel_values` need only hold the channels named in `new_versions`.
     pub checkpoint: Checkpoint,
+    /// Lists that only grew since the parent, by channel: the elements that were added, in order. The channel's value is
+    /// that which the parent has (a list under the tag `json`) followed by these. Each is named in `new_versions`
+    /// and has no value in `checkpoint`. A parent without such a list refuses the checkpoint. Empty unless the
+    /// checkpointer [takes them](Checkpointer::takes_appended).
+    pub appended: BTreeMap<String, Vec<Encoded>>,
     /// How it came about.
     pub metadata: Metadata,
     /// The channels that changed since the parent, with their new versions. One that has no value in
-    /// `checkpoint` was cleared. All others are inherited from the parent; where that does not
+    /// `checkpoint` and is not in `appended` was cleared. All others are inherited from the parent; where that does not
     /// resolve them, the newest value of the same thread, namespace, channel and version serves, then
     /// the value in `checkpoint`, if any.
     pub new_versions: BTreeMap<String, ChannelVersion>,
@@ -180,6 +191,10 @@ impl<C: Checkpointer + ?Sized> Checkpointer for Arc<C> {
 
     fn list(&self, query: ListQuery) -> CheckpointStream {
         (**self).list(query)
+    }
+
+    fn takes_appended(&self) -> bool {
+        (**self).takes_appended()
     }
 
     fn put(&self, put: PutCheckpoint) -> Commit<CheckpointError> {

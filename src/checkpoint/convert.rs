@@ -23,7 +23,8 @@ impl From<Refused> for CheckpointError {
     }
 }
 
-/// The record of a checkpoint, with all the values that it came with.
+/// The record of a checkpoint, with all the values that it came with. Those that it appends to are
+/// [made whole](crate::checkpoint::appended::make_whole) before.
 pub(crate) fn checkpoint_record(put: PutCheckpoint) -> CheckpointPut<Encoded> {
     let checkpoint = put.checkpoint;
     let mut unchanged = checkpoint.channel_values;
@@ -131,6 +132,15 @@ pub(crate) fn metadata_of<H>(entry: &Entry<H>) -> Result<Metadata, serde_json::E
         parents,
         extra,
     })
+}
+
+/// The handle of the value that a checkpoint has of `channel`.
+pub(crate) fn value_of<'a, H>(entry: &'a Entry<H>, channel: &str) -> Option<&'a H> {
+    let found = entry.channels().iter().find(|c| &*c.name == channel)?;
+    match &found.held {
+        Held::Value(handle) => Some(handle),
+        Held::Nothing | Held::Unknown => None,
+    }
 }
 
 /// The handles of all values of a checkpoint, in the order in which [`tuple()`] takes the values.

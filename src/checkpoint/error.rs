@@ -23,6 +23,19 @@ pub enum CheckpointError {
         /// The thread of the checkpoint.
         thread: String,
     },
+    /// A list was to grow that the checkpoint before does not have.
+    #[error(
+        "checkpoint `{checkpoint}` of thread `{thread}` appends to channel `{channel}`, of which its parent has no JSON \
+         list; hand the whole value over"
+    )]
+    NothingToAppendTo {
+        /// The thread.
+        thread: String,
+        /// The checkpoint that was refused.
+        checkpoint: String,
+        /// The channel.
+        channel: String,
+    },
     /// The database failed or refused.
     #[error(transparent)]
     Db(#[from] crate::db::DbError),

@@ -6,8 +6,9 @@ use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt, stream};
 use parking_lot::RwLock;
 
+use crate::checkpoint::appended::make_whole;
 use crate::checkpoint::convert::{
-    checkpoint_record, handles, metadata_of, select, tuple, writes_record,
+    checkpoint_record, handles, metadata_of, select, tuple, value_of, writes_record,
 };
 use crate::checkpoint::{
     CheckpointError, CheckpointIds, CheckpointStream, CheckpointTuple, Checkpointer, ListQuery,
@@ -63,8 +64,20 @@ impl Checkpointer for MemorySaver {
         self.leases.clone()
     }
 
-    fn put(&self, put: PutCheckpoint) -> Commit<CheckpointError> {
-        let outcome = self.kept.write().put(checkpoint_record(put));
+    fn put(&self, mut put: PutCheckpoint) -> Commit<CheckpointError> {
+        let mut kept = self.kept.write();
+        if !put.appended.is_empty() {
+            let parent = put.parent_id.as_deref();
+            let parent = parent.and_then(|id| kept.get(&put.thread, &put.namespace, Some(id)));
+            let value = |channel: &str| {
+                let found = parent.as_ref().and_then(|p| value_of(&p.entry, channel));
+                Ok(found.cloned())
+            };
+            if let Err(error) = make_whole(&mut put, value) {
+                return Commit::ready(Err(error));
+            }
+        }
+        let outcome = kept.put(checkpoint_record(put));
         Commit::ready(outcome.map_err(CheckpointError::from))
     }
 

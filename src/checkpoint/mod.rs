@@ -6,6 +6,7 @@
 //!
 //! This module must never know what a graph is.
 
+mod appended;
 mod checkpointer;
 mod convert;
 mod error;

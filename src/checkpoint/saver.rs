@@ -11,8 +11,9 @@ use std::task::{Context, Poll, ready};
 use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt, stream};
 
+use crate::checkpoint::appended::make_whole;
 use crate::checkpoint::convert::{
-    checkpoint_record, handles, metadata_of, select, tuple, writes_record,
+    checkpoint_record, handles, metadata_of, select, tuple, value_of, writes_record,
 };
 use crate::checkpoint::{
     CheckpointError, CheckpointIds, CheckpointStream, CheckpointTuple, Checkpointer, ListQuery,
@@ -65,6 +66,20 @@ impl DbSaver {
             Ok(submitted) => Commit::helping(Saving { submitted }),
             Err(error) => Commit::ready(Err(error.into())),
         }
+    }
+
+    /// Gives channels that `put` appends to their whole values. The parent must have been acknowledged.
+    fn make_whole(&self, put: &mut PutCheckpoint) -> Result<(), CheckpointError> {
+        let parent = put.parent_id.clone().and_then(|id| {
+            let (thread, namespace) = (&put.thread, &put.namespace);
+            let look_up = |index: &Index| index.checkpoints.get(thread, namespace, Some(&id));
+            self.db.look_up(look_up)
+        });
+        let mut reader = self.db.reader();
+        make_whole(put, |channel| {
+            let place = parent.as_ref().and_then(|p| value_of(&p.entry, channel));
+            Ok(reader.values(place)?.pop())
+        })
     }
 
     /// Drops the unchanged values that the index finds without this record.
@@ -137,9 +152,14 @@ impl Checkpointer for DbSaver {
 
     fn put_with_items(
         &self,
-        put: PutCheckpoint,
+        mut put: PutCheckpoint,
         items: Vec<ItemChange>,
     ) -> Commit<CheckpointError> {
+        if !put.appended.is_empty()
+            && let Err(error) = self.make_whole(&mut put)
+        {
+            return Commit::ready(Err(error));
+        }
         let what = format!(
             "checkpoint `{}` of thread `{}`",
             put.checkpoint.id, put.thread

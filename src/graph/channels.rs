@@ -34,13 +34,17 @@ impl Channels {
         checkpoint: &Checkpoint,
     ) -> Result<Self, GraphError> {
         let restore = |name: &Name, spec: &Channel| {
-            let saved = saved_name(name, spec, checkpoint)
+            let known_as = saved_name(name, spec, checkpoint);
+            let saved = known_as
                 .and_then(|name| checkpoint.channel_values.get(name))
                 .map(crate::Encoded::to_json)
                 .transpose()
                 .map_err(|e| GraphError::unreadable(name, &checkpoint.id, e.to_string()))?;
-            let channel = LiveChannel::restore(spec.kind.clone(), saved)
+            let mut channel = LiveChannel::restore(spec.kind.clone(), saved)
                 .map_err(|e| GraphError::unreadable(name, &checkpoint.id, e.to_string()))?;
+            if known_as != Some(name) {
+                channel.mark_unsaved();
+            }
             Ok((Arc::clone(name), channel))
         };
         let by_name = specs.iter().map(|(name, spec)| restore(name, spec));

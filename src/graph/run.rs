@@ -22,6 +22,7 @@ pub(in crate::graph) mod store_changes;
 pub(in crate::graph) mod task;
 pub(in crate::graph) mod task_run;
 pub(in crate::graph) mod task_status;
+pub(in crate::graph) mod values;
 pub(in crate::graph) mod writers;
 
 mod emit;
@@ -44,16 +45,17 @@ use crate::graph::config::{Breakpoints, Config, DEFAULT_RECURSION_LIMIT, Durabil
 use crate::graph::error::GraphError;
 use crate::graph::input::{Input, RunOutput};
 use crate::graph::interrupt::Interrupt;
-use crate::graph::names::{INTERRUPT, NULL_TASK_ID, Name, START, TASKS, has_task_ids};
+use crate::graph::names::{INTERRUPT, NULL_TASK_ID, Name, has_task_ids};
 use crate::graph::node_error::{NodeError, Stop};
 use crate::graph::run::admission::Admission;
 use crate::graph::run::apply::{TaskWrites, apply_writes};
 use crate::graph::run::plan::Plan;
 use crate::graph::run::run_mark::RunMark;
-use crate::graph::run::save::{Saver, encode};
+use crate::graph::run::save::Saver;
 use crate::graph::run::step::run_tasks;
 use crate::graph::run::task::{Task, Write};
 use crate::graph::run::task_status::{Pending, read_statuses};
+use crate::graph::run::values::{Values, write_to_save};
 use crate::graph::runtime::{RunScope, TaskContext};
 use crate::graph::state::State;
 use crate::graph::stream::{Emitter, Event, StreamMode};
@@ -329,16 +331,10 @@ impl Run {
             .map(|(channel, version)| (channel.clone(), version.clone()))
             .collect();
         let mut checkpoint = self.checkpoint.clone();
-        for channel in new_versions.keys() {
-            if let Some(value) = self.channels.get(channel).and_then(|c| c.save()) {
-                let value = match channel.as_str() {
-                    TASKS => encode(&sanitize(&self.graph, &value)),
-                    START => encode(&sanitize_input(&self.graph, &value)),
-                    _ => encode(&value),
-                };
-                checkpoint.channel_values.insert(channel.clone(), value);
-            }
-        }
+        let takes_appended = saver.takes_appended();
+        let channels = &mut self.channels;
+        let saved = Values::to_save(&self.graph, channels, new_versions.keys(), takes_appended);
+        checkpoint.channel_values = saved.whole;
         self.saved_parent = self.saved_id.replace(checkpoint.id.clone());
         self.saved_versions.clone_from(&checkpoint.channel_versions);
         let put = PutCheckpoint {
@@ -346,6 +342,7 @@ impl Run {
             namespace: String::new(),
             parent_id: self.saved_parent.clone(),
             checkpoint,
+            appended: saved.appended,
             metadata: self.metadata.clone(),
             new_versions,
         };
@@ -408,15 +405,7 @@ impl Run {
         };
         let kept: Vec<Write> = writes
             .into_iter()
-            .filter(|(channel, _)| !self.graph.is_untracked(channel))
-            .map(|(channel, value)| {
-                let value = if &*channel == TASKS {
-                    sanitize(&self.graph, &value)
-                } else {
-                    value
-                };
-                (channel, value)
-            })
+            .filter_map(|write| write_to_save(&self.graph, write))
             .collect();
         if !kept.is_empty() {
             saver.put_writes(&self.checkpoint.id, task_id, path, &kept);
@@ -512,36 +501,6 @@ impl Run {
             .flat_map(|status| status.pending_interrupts().to_vec())
             .collect()
     }
-}
-
-/// The packets of tasks that were sent, without values of channels that are never saved.
-fn sanitize(graph: &Inner, packets: &Value) -> Value {
-    let clean = |packet: &Value| {
-        let mut packet = packet.clone();
-        if let Some(Value::Object(arg)) = packet.get_mut("arg") {
-            arg.retain(|key, _| !graph.is_untracked(key));
-        }
-        packet
-    };
-    match packets {
-        Value::Array(list) => Value::Array(list.iter().map(clean).collect()),
-        one => clean(one),
-    }
-}
-
-/// An input, without values of channels that are never saved.
-fn sanitize_input(graph: &Inner, input: &Value) -> Value {
-    let mut input = input.clone();
-    let command = input.pointer("/__command__/update").is_some();
-    let values = if command {
-        input.pointer_mut("/__command__/update")
-    } else {
-        Some(&mut input)
-    };
-    if let Some(Value::Object(values)) = values {
-        values.retain(|key, _| !graph.is_untracked(graph.current_name(key)));
-    }
-    input
 }
 
 impl From<GraphError> for Stop {

@@ -52,6 +52,8 @@ on_every_backend! {
         a_value_that_nothing_resolves_is_taken_from_the_put
         a_given_value_does_not_replace_an_unchanged_one
         a_changed_channel_without_a_value_is_cleared
+        a_list_that_grew_is_that_of_the_parent_and_what_was_appended
+        a_list_that_the_parent_does_not_have_cannot_grow
         a_cleared_channel_stays_cleared_in_the_next_checkpoint
         a_version_that_nothing_resolves_has_no_value
         a_second_put_of_an_id_replaces_it_and_keeps_its_writes

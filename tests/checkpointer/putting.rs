@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::json;
+use serde_json::{Value, json};
 use stepwell::Encoded;
 use stepwell::checkpoint::{
-    ChannelVersion, Checkpoint, CheckpointTuple, ListQuery, Metadata, PutCheckpoint, Source,
+    ChannelVersion, Checkpoint, CheckpointError, CheckpointTuple, ListQuery, Metadata,
+    PutCheckpoint, Source,
 };
 
 use crate::samples::{With, checkpoint, pending, values, writes};
@@ -41,6 +42,7 @@ pub(crate) fn a_checkpoint_comes_back_as_it_was_put(saver: &mut Saver) {
             parents: [(String::new(), "9".to_owned())].into(),
             ..Metadata::new(Source::Fork, -1)
         },
+        appended: [].into(),
         new_versions: channel_versions,
     };
     saver.put(put.clone());
@@ -210,6 +212,54 @@ pub(crate) fn a_changed_channel_without_a_value_is_cleared(saver: &mut Saver) {
     let cleared = saver.latest("t", "").unwrap().checkpoint;
     assert!(cleared.channel_values.is_empty());
     assert_eq!(cleared.channel_versions["a"], ChannelVersion::Int(2));
+}
+
+/// Adds a list that grew.
+fn grown(put: PutCheckpoint, channel: &str, version: u64, by: &[Value]) -> PutCheckpoint {
+    let mut put = put.cleared(channel, version);
+    let by = by.iter().map(Encoded::json).collect();
+    put.appended.insert(channel.into(), by);
+    put
+}
+
+pub(crate) fn a_list_that_grew_is_that_of_the_parent_and_what_was_appended(saver: &mut Saver) {
+    let first = checkpoint("1", None).changed("a", 1, json!([{"a": "]"}]));
+    saver.put(first.changed("b", 1, json!([])));
+    let next = |id: &str, parent| checkpoint(id, Some(parent));
+    saver.put(grown(next("2", "1"), "a", 2, &[json!(null), json!([1])]).unchanged("b", 1));
+    saver.reopen();
+    // Each grows from its parent, and not from the newest.
+    saver.put(grown(
+        grown(next("3", "1"), "a", 2, &[json!("x")]),
+        "b",
+        2,
+        &[],
+    ));
+    saver.put(grown(next("4", "2"), "b", 2, &[json!(0.5), json!("y")]).unchanged("a", 2));
+    saver.reopen();
+    let expected = [
+        ("2", json!({"a": [{"a": "]"}, null, [1]], "b": []})),
+        ("3", json!({"a": [{"a": "]"}, "x"], "b": []})),
+        ("4", json!({"a": [{"a": "]"}, null, [1]], "b": [0.5, "y"]})),
+    ];
+    for (id, expected) in expected {
+        assert_eq!(values(&saver.get("t", "", id).unwrap()), expected);
+    }
+}
+
+pub(crate) fn a_list_that_the_parent_does_not_have_cannot_grow(saver: &mut Saver) {
+    let first = checkpoint("1", None).changed("map", 1, json!({}));
+    saver.put(first.changed("list", 1, json!([])).cleared("none", 1));
+    for (parent, channel) in [("1", "map"), ("1", "none"), ("1", "other"), ("0", "list")] {
+        let put = grown(checkpoint("2", Some(parent)), channel, 2, &[json!(1)]);
+        let error = saver.try_put(put).unwrap_err();
+        let named = |named: &str| named == channel;
+        assert!(
+            matches!(&error, CheckpointError::NothingToAppendTo { channel, .. } if named(channel)),
+            "{error}"
+        );
+    }
+    assert_eq!(saver.get("t", "", "2"), None);
 }
 
 pub(crate) fn a_cleared_channel_stays_cleared_in_the_next_checkpoint(saver: &mut Saver) {

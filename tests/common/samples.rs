@@ -18,6 +18,7 @@ pub(crate) fn checkpoint(id: &str, parent: Option<&str>) -> PutCheckpoint {
             ..Checkpoint::default()
         },
         metadata: Metadata::new(Source::Loop, 1),
+        appended: [].into(),
         new_versions: [].into(),
     }
 }

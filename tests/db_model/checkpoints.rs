@@ -198,6 +198,7 @@ impl Trio {
             parent_id: put.parent.as_ref().map(|parent| self.id(parent)),
             checkpoint,
             metadata,
+            appended: [].into(),
             new_versions,
         };
         let expected = self.model.put(put.clone(), |id| id.len() > 1);

@@ -2,6 +2,9 @@
 //! threads that are busy, deleted or cut off.
 
 #[cfg(test)]
+#[path = "../common/appending.rs"]
+mod appending;
+#[cfg(test)]
 mod backlog;
 #[cfg(test)]
 mod building;
@@ -17,6 +20,8 @@ mod drawing;
 mod failing;
 #[cfg(test)]
 mod gate;
+#[cfg(test)]
+mod growing;
 #[cfg(test)]
 mod handlers;
 #[cfg(test)]

@@ -375,6 +375,7 @@ async fn a_thread_that_cannot_be_read_does_not_hide_the_others() {
         thread: "a".into(),
         namespace: String::new(),
         parent_id: latest.parent_id,
+        appended: [].into(),
         new_versions: checkpoint.channel_versions.clone(),
         checkpoint,
         metadata: latest.metadata,

@@ -8,11 +8,15 @@ use stepwell::graph::StateGraph;
 use stepwell::store::{DbStore, MemoryStore, Store};
 use tempfile::TempDir;
 
+use crate::appending::Appending;
+
 /// A kind of backend.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Backend {
     /// In memory.
     Memory,
+    /// In memory, handed lists that grew as what was appended.
+    Appending,
     /// A database with default options, reopened where the scenario says so.
     Database,
     /// A database with small segments, reopened between all operations.
@@ -20,11 +24,17 @@ pub(crate) enum Backend {
 }
 
 impl Backend {
-    pub(crate) const ALL: [Self; 3] = [Self::Memory, Self::Database, Self::Reopened];
+    pub(crate) const ALL: [Self; 4] = [
+        Self::Memory,
+        Self::Appending,
+        Self::Database,
+        Self::Reopened,
+    ];
 
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Memory => "memory",
+            Self::Appending => "memory that takes appended elements",
             Self::Database => "database",
             Self::Reopened => "database reopened between operations",
         }
@@ -34,7 +44,7 @@ impl Backend {
 /// The saver and the store of one scenario.
 pub(crate) enum Kept {
     Memory {
-        saver: MemorySaver,
+        saver: Arc<dyn Checkpointer>,
         store: MemoryStore,
     },
     Database {
@@ -46,11 +56,14 @@ pub(crate) enum Kept {
 
 impl Kept {
     pub(crate) fn open(backend: Backend) -> Result<Self, String> {
-        if backend == Backend::Memory {
-            return Ok(Self::Memory {
-                saver: MemorySaver::new(),
-                store: MemoryStore::new(),
-            });
+        let in_memory: Option<Arc<dyn Checkpointer>> = match backend {
+            Backend::Memory => Some(Arc::new(MemorySaver::new())),
+            Backend::Appending => Some(Arc::new(Appending::new(|_| ()))),
+            Backend::Database | Backend::Reopened => None,
+        };
+        if let Some(saver) = in_memory {
+            let store = MemoryStore::new();
+            return Ok(Self::Memory { saver, store });
         }
         let directory = TempDir::new().map_err(|e| e.to_string())?;
         let mut kept = Self::Database {
@@ -90,7 +103,7 @@ impl Kept {
 
     pub(crate) fn saver(&self) -> Result<Arc<dyn Checkpointer>, String> {
         match self {
-            Self::Memory { saver, .. } => Ok(Arc::new(saver.clone())),
+            Self::Memory { saver, .. } => Ok(Arc::clone(saver)),
             Self::Database { db, .. } => match db {
                 Some((_, saver, _)) => Ok(Arc::new(saver.clone())),
                 None => Err("the database is closed".into()),

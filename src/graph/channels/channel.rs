@@ -57,7 +57,7 @@ impl Channel {
 
     /// A list that lists of new elements are appended to; empty at first.
     pub fn append() -> Self {
-        Reducer::new("append", Some(Value::Array(Vec::new())), reducer::append).into()
+        Reducer::of_lists("append", reducer::append).into()
     }
 
     /// A string that strings are appended to; empty at first.
@@ -89,12 +89,7 @@ impl Channel {
     /// appended, a missing one made up. `{"role": "remove", "id": X}` removes message X, and all of them
     /// if X is `__remove_all__`.
     pub fn messages() -> Self {
-        Reducer::new(
-            "messages",
-            Some(Value::Array(Vec::new())),
-            crate::graph::channels::messages::reduce,
-        )
-        .into()
+        Reducer::of_lists("messages", crate::graph::channels::messages::reduce).into()
     }
 
     /// The last of several values written in one super-step; empty after a super-step without a write.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use crate::graph::channels::channel::Kind;
-use crate::graph::channels::reducer::{ReduceError, Reducer};
+use crate::graph::channels::reducer::{Folded, ReduceError, Reducer};
 use crate::graph::output::as_overwrite;
 use crate::graph::typed::refuse_unserializable;
 
@@ -15,6 +15,8 @@ use crate::graph::typed::refuse_unserializable;
 pub(in crate::graph) struct LiveChannel {
     kind: Kind,
     value: Option<Arc<Value>>,
+    /// How long the list was in the checkpoint that the next one follows, if it has only grown since.
+    saved_len: Option<usize>,
     /// Of a barrier: who has written since it last fired.
     seen: BTreeSet<String>,
     /// Of a deferred trigger: nothing else is left to run.
@@ -30,6 +32,7 @@ impl LiveChannel {
         Self {
             kind,
             value,
+            saved_len: None,
             seen: BTreeSet::new(),
             finished: false,
         }
@@ -59,7 +62,29 @@ impl LiveChannel {
             }
             (_, saved) => channel.value = Some(Arc::new(saved)),
         }
+        channel.mark_saved();
         Ok(channel)
+    }
+
+    /// The next checkpoint follows one that has the value as it is now.
+    pub(in crate::graph) fn mark_saved(&mut self) {
+        self.saved_len = self
+            .value
+            .as_ref()
+            .and_then(|value| value.as_array())
+            .map(Vec::len);
+    }
+
+    /// The next checkpoint follows one that does not have the value.
+    pub(in crate::graph) fn mark_unsaved(&mut self) {
+        self.saved_len = None;
+    }
+
+    /// The elements that were added to the list since it was saved, if nothing else happened to it.
+    pub(in crate::graph) fn appended(&self) -> Option<&[Value]> {
+        let saves_value = matches!(self.kind, Kind::Reduce(_) | Kind::Topic { .. });
+        let list = self.value.as_ref().filter(|_| saves_value)?.as_array()?;
+        list.get(self.saved_len?..)
     }
 
     /// What a checkpoint keeps of it; `None` if there is nothing to keep.
@@ -117,13 +142,13 @@ impl LiveChannel {
             Kind::Last | Kind::Untracked => self.replace(writes, true),
             Kind::Any | Kind::Trigger => {
                 if writes.is_empty() {
-                    return Ok(self.value.take().is_some());
+                    return Ok(self.clear());
                 }
                 self.replace(writes, false)
             }
             Kind::Ephemeral => {
                 if writes.is_empty() {
-                    return Ok(self.value.take().is_some());
+                    return Ok(self.clear());
                 }
                 self.replace(writes, true)
             }
@@ -180,6 +205,11 @@ impl LiveChannel {
         changed
     }
 
+    fn clear(&mut self) -> bool {
+        self.saved_len = None;
+        self.value.take().is_some()
+    }
+
     fn replace(&mut self, mut writes: Vec<Value>, one_only: bool) -> Result<bool, ReduceError> {
         if one_only && writes.len() > 1 {
             return Err(ReduceError::Invalid(format!(
@@ -190,6 +220,7 @@ impl LiveChannel {
         let Some(last) = writes.pop() else {
             return Ok(false);
         };
+        self.saved_len = None;
         self.value = Some(Arc::new(as_overwrite(last).unwrap_or_else(|plain| plain)));
         Ok(true)
     }
@@ -198,7 +229,10 @@ impl LiveChannel {
         let had = self.value.is_some();
         let mut list = match self.value.take().filter(|_| keep).map(Arc::unwrap_or_clone) {
             Some(Value::Array(list)) => list,
-            _ => Vec::new(),
+            _ => {
+                self.saved_len = None;
+                Vec::new()
+            }
         };
         let before = list.len();
         for write in writes {
@@ -225,6 +259,7 @@ impl LiveChannel {
                     ));
                 }
                 Ok(value) => {
+                    self.saved_len = None;
                     self.value = Some(Arc::new(value));
                     overwritten = true;
                 }
@@ -232,9 +267,15 @@ impl LiveChannel {
                 Err(write) => {
                     let next = match self.value.take() {
                         Some(current) => reducer.fold(Arc::unwrap_or_clone(current), write)?,
-                        None => write,
+                        None => Folded {
+                            value: write,
+                            only_grew: false,
+                        },
                     };
-                    self.value = Some(Arc::new(next));
+                    if !next.only_grew {
+                        self.saved_len = None;
+                    }
+                    self.value = Some(Arc::new(next.value));
                 }
             }
         }

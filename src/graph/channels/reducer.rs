@@ -17,7 +17,14 @@ pub enum ReduceError {
     MessageNotFound(String),
 }
 
-type Fold = dyn Fn(Value, Value) -> Result<Value, ReduceError> + Send + Sync;
+/// A channel's value with a write folded in.
+pub(in crate::graph) struct Folded {
+    pub(in crate::graph) value: Value,
+    /// Whether it is the list that was there, followed by new elements.
+    pub(in crate::graph) only_grew: bool,
+}
+
+type Fold = dyn Fn(Value, Value) -> Result<Folded, ReduceError> + Send + Sync;
 
 /// A reducer and the value that it starts from.
 #[derive(Clone)]
@@ -35,6 +42,24 @@ impl Reducer {
         Self {
             name,
             initial,
+            fold: Arc::new(move |current, write| {
+                let value = fold(current, write)?;
+                Ok(Folded {
+                    value,
+                    only_grew: false,
+                })
+            }),
+        }
+    }
+
+    /// A reducer of lists, empty at first, that says when it does nothing but add to them.
+    pub(in crate::graph) fn of_lists<F>(name: &'static str, fold: F) -> Self
+    where
+        F: Fn(Value, Value) -> Result<Folded, ReduceError> + Send + Sync + 'static,
+    {
+        Self {
+            name,
+            initial: Some(Value::Array(Vec::new())),
             fold: Arc::new(fold),
         }
     }
@@ -43,7 +68,7 @@ impl Reducer {
         &self,
         current: Value,
         write: Value,
-    ) -> Result<Value, ReduceError> {
+    ) -> Result<Folded, ReduceError> {
         (self.fold)(current, write)
     }
 }
@@ -102,11 +127,14 @@ fn as_i128(n: &Number) -> Option<i128> {
         .or_else(|| n.as_u64().map(i128::from))
 }
 
-pub(in crate::graph) fn append(current: Value, write: Value) -> Result<Value, ReduceError> {
+pub(in crate::graph) fn append(current: Value, write: Value) -> Result<Folded, ReduceError> {
     match (current, write) {
         (Value::Array(mut list), Value::Array(more)) => {
             list.extend(more);
-            Ok(Value::Array(list))
+            Ok(Folded {
+                value: Value::Array(list),
+                only_grew: true,
+            })
         }
         (current, write) => Err(mismatch("append", "lists", &current, &write)),
     }

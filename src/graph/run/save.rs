@@ -74,6 +74,10 @@ impl Saver {
         &self.thread
     }
 
+    pub(in crate::graph) fn takes_appended(&self) -> bool {
+        self.checkpointer.takes_appended()
+    }
+
     /// The checkpoint `id`, or the latest.
     pub(in crate::graph) async fn load(
         &mut self,

@@ -19,6 +19,7 @@ use crate::graph::run::call_site::CallSite;
 use crate::graph::run::heart::Heart;
 use crate::graph::run::save::encode;
 use crate::graph::run::task::{Task, Write, node_namespace, task_id};
+use crate::graph::run::values::write_to_save;
 use crate::graph::run::writers::writes_of;
 use crate::graph::runtime::{Runtime, TaskContext};
 
@@ -172,9 +173,9 @@ impl Updater {
     ) -> Result<(), GraphError> {
         for (task_id, place, writes) in tasks {
             let writes: Vec<_> = writes
-                .iter()
-                .filter(|(channel, _)| !self.graph.inner.is_untracked(channel))
-                .map(|(channel, value)| (channel.to_string(), encode(value)))
+                .into_iter()
+                .filter_map(|write| write_to_save(&self.graph.inner, write))
+                .map(|(channel, value)| (channel.to_string(), encode(&value)))
                 .collect();
             if writes.is_empty() {
                 continue;

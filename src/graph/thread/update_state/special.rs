@@ -1,6 +1,6 @@
 //! Updates that stand for no node: a new input, a copy, the end of all pending tasks.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -99,6 +99,7 @@ impl Updater {
             parent_id: saved.parent_id.clone(),
             new_versions: changed(inherited.as_ref(), &checkpoint.channel_versions),
             checkpoint,
+            appended: BTreeMap::new(),
             metadata,
         };
         self.put(put, Vec::new()).await?;

@@ -19,6 +19,7 @@ use crate::graph::run::plan::Plan;
 use crate::graph::run::run_mark::{RUN_TASK_ID, RunMark};
 use crate::graph::run::save::encode;
 use crate::graph::run::task_status::Pending;
+use crate::graph::run::values::Values;
 use crate::graph::runtime::RunScope;
 use crate::graph::thread::snapshot::address;
 
@@ -140,7 +141,7 @@ impl Updater {
 
     pub(super) async fn save(
         &self,
-        base: Base,
+        mut base: Base,
         source: Source,
         step: i64,
         updated: &BTreeSet<Name>,
@@ -155,13 +156,13 @@ impl Updater {
         checkpoint.id = self.next_id(&checkpoint.id, step);
         checkpoint.ts = crate::checkpoint::now();
         checkpoint.updated_channels = Some(updated.iter().map(ToString::to_string).collect());
-        for channel in new_versions.keys() {
-            if let Some(value) = base.channels.get(channel).and_then(|c| c.save()) {
-                checkpoint
-                    .channel_values
-                    .insert(channel.clone(), encode(&value));
-            }
-        }
+        let saved = Values::to_save(
+            &self.graph.inner,
+            &mut base.channels,
+            new_versions.keys(),
+            self.checkpointer.takes_appended(),
+        );
+        checkpoint.channel_values = saved.whole;
         let id = checkpoint.id.clone();
         if source == Source::Input {
             self.mark_prepared(&base.namespace, &id).await?;
@@ -171,6 +172,7 @@ impl Updater {
             namespace: base.namespace.clone(),
             parent_id: base.saved.as_ref().map(|s| s.checkpoint.id.clone()),
             checkpoint,
+            appended: saved.appended,
             metadata,
             new_versions,
         };

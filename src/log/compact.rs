@@ -7,13 +7,13 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use super::chain::SegmentInfo;
-use super::compacted_writer::CompactedWriter;
 use super::directory::new_salt;
 use super::frame::frame_bytes;
 use super::scan::SegmentScan;
 use super::sealed::{Sealed, SealedFrame};
 use super::segment::Segment;
 use super::segment_header::SegmentHeader;
+use super::segment_writer::SegmentWriter;
 use super::shared::Shared;
 use super::verdict::{CompactOptions, Compaction, Verdict};
 use super::{FrameAddress, LogError, MAX_FRAME_BYTES, SegmentId};
@@ -104,7 +104,7 @@ impl<T: Send + 'static> Shared<T> {
             salt: new_salt(),
             ..first.header
         };
-        let mut writer = CompactedWriter::create(&self.directory, header, run.end)?;
+        let mut writer = SegmentWriter::create(&self.directory, header)?;
         let mut counts = Counts::default();
         for (number, segment) in opened.iter().enumerate() {
             let scan = SegmentScan::new(Arc::clone(&segment.file), &segment.path)?;
@@ -143,7 +143,7 @@ impl<T: Send + 'static> Shared<T> {
                 }
             }
         }
-        let (_, bytes) = writer.seal()?;
+        let bytes = writer.seal(Some(run.end))?;
         if (options.pace)(counts.moved) == ControlFlow::Break(()) {
             return Ok(Compaction::Stopped);
         }
@@ -155,7 +155,7 @@ impl<T: Send + 'static> Shared<T> {
     fn publish(
         &self,
         run: &Run,
-        writer: CompactedWriter<'_>,
+        writer: SegmentWriter<'_>,
         bytes: u64,
         counts: &Counts,
     ) -> Result<Compaction, LogError> {

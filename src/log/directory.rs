@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::segment::Segment;
 use super::segment_header::{Kind, SEGMENT_HEADER_BYTES, SegmentHeader};
 use super::{LogError, Lsn, SegmentId};
-use crate::vfs::{OpenMode, Vfs, VfsFile, create_dirs};
+use crate::vfs::{LockError, OpenMode, Vfs, VfsFile, VfsLock, create_dirs};
 
 /// The directory of a database.
 #[derive(Debug, Clone)]
@@ -36,7 +36,7 @@ impl Directory {
         &self.log
     }
 
-    pub(super) fn lock_file(&self) -> PathBuf {
+    fn lock_file(&self) -> PathBuf {
         self.root.join("LOCK")
     }
 
@@ -52,6 +52,25 @@ impl Directory {
         let mut name = path.as_os_str().to_os_string();
         name.push(".tmp");
         name.into()
+    }
+
+    /// Locks the directory, and makes it before if it is missing.
+    pub(super) fn lock(&self) -> Result<Box<dyn VfsLock>, LogError> {
+        match self.lock_there() {
+            Err(LogError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
+                self.create(&self.root)?;
+                self.lock_there()
+            }
+            locked => locked,
+        }
+    }
+
+    fn lock_there(&self) -> Result<Box<dyn VfsLock>, LogError> {
+        let path = self.lock_file();
+        self.vfs.lock(&path).map_err(|error| match error {
+            LockError::Held { holder } => LogError::Locked { path, holder },
+            LockError::Io(error) => LogError::io("lock", &path, error),
+        })
     }
 
     /// Makes a directory and those above it, durably, if they are missing.

@@ -137,6 +137,14 @@ pub enum LogError {
         /// The LSN of the frame's first record.
         lsn: Lsn,
     },
+    /// A backup cannot be made there. Nothing has changed.
+    #[error("`{}` cannot take this backup: {reason}", path.display())]
+    NotABackup {
+        /// The directory.
+        path: PathBuf,
+        /// Why.
+        reason: &'static str,
+    },
     /// Segments cannot be compacted as asked. Nothing has changed.
     #[error("these segments cannot be compacted: {reason}")]
     NotCompactable {

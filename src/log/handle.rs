@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::io;
+use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -18,11 +18,13 @@ use super::resume::resume;
 use super::segment_table::SegmentTable;
 use super::shared::Shared;
 use super::state::{Active, State};
+use super::verify::Verify;
 use super::{
-    CommitSink, CompactOptions, Compaction, Durability, FrameAddress, LogError, LogOptions,
-    LogStats, Lsn, RecoveryReport, Replay, ReplayFrom, SegmentId, SegmentStats, Ticket, Verdict,
+    BackupReport, CommitSink, CompactOptions, Compaction, Durability, FrameAddress, LogError,
+    LogOptions, LogStats, Lsn, RecoveryReport, Replay, ReplayFrom, SegmentId, SegmentStats, Ticket,
+    Verdict, VerifyProgress, VerifyReport,
 };
-use crate::vfs::{LockError, Vfs, VfsLock};
+use crate::vfs::{Vfs, VfsLock};
 
 /// An open log. `T` is what is submitted with each frame for the [`CommitSink`].
 ///
@@ -58,13 +60,7 @@ impl<T: Send + 'static> Log<T> {
         sink: Arc<dyn CommitSink<T>>,
     ) -> Result<(Self, RecoveryReport), LogError> {
         let directory = Directory::new(vfs, dir);
-        let lock = match lock(&directory) {
-            Err(LogError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
-                directory.create(dir)?;
-                self::lock(&directory)?
-            }
-            locked => locked?,
-        };
+        let lock = directory.lock()?;
         let judged = recover(&directory, from, replay)?;
         let resumed = resume(&directory, options.segment_bytes, judged)?;
 
@@ -236,6 +232,42 @@ impl<T: Send + 'static> Log<T> {
         self.shared.compact(segments, options, keep)
     }
 
+    /// Makes a copy of the log in the directory `to`, which opens as a cleanly closed log with everything that was
+    /// acknowledged before the call. Neither readers nor writers wait for it.
+    ///
+    /// Sealed segments become hard links where the file system has them, and copies elsewhere. A
+    /// directory with an earlier backup of this log is brought up to date, unless it was opened for writing since;
+    /// what has not changed is left alone, and after a crash it is the old or the new backup or one
+    /// in between.
+    ///
+    /// # Errors
+    /// [`LogError::NotABackup`] if there is something else in the directory. [`LogError::Locked`] if it is open.
+    /// [`LogError::Poisoned`] if the log failed. [`LogError::Corrupt`] if the active segment is damaged.
+    /// [`LogError::Io`] and [`LogError::OutOfSpace`] from the file system.
+    pub fn backup(&self, to: &Path) -> Result<BackupReport, LogError> {
+        self.shared.backup(to)
+    }
+
+    /// Reads every frame that was acknowledged before the call, and the headers and the superblock, and checks all
+    /// checksums and the order of it all. Readers and writers go on meanwhile. `progress` may stop it.
+    ///
+    /// # Errors
+    /// [`LogError::Io`] from the file system. Damage is no error here, but in the report.
+    pub fn verify(
+        &self,
+        progress: &mut dyn FnMut(VerifyProgress) -> ControlFlow<()>,
+    ) -> Result<VerifyReport, LogError> {
+        let (end, bytes) = {
+            let state = self.shared.state.lock();
+            (Lsn::new(state.acked), state.bytes())
+        };
+        let table = &self.shared.segments;
+        let mut verify = Verify::new(&self.shared.directory, end, bytes, progress);
+        verify.segments(table, &|info| table.open(info))?;
+        verify.superblock()?;
+        Ok(verify.report)
+    }
+
     /// Writes and syncs everything, gives back the space prepared ahead and marks the log as
     /// closed, so that the next open knows its exact end.
     ///
@@ -290,12 +322,4 @@ impl<T: Send + 'static> Shared<T> {
         // `exclusive` stays set: nothing is ever written again.
         shut.inspect_err(|error| self.poison(error.clone()))
     }
-}
-
-fn lock(directory: &Directory) -> Result<Box<dyn VfsLock>, LogError> {
-    let path = directory.lock_file();
-    directory.vfs.lock(&path).map_err(|error| match error {
-        LockError::Held { holder } => LogError::Locked { path, holder },
-        LockError::Io(error) => LogError::io("lock", &path, error),
-    })
 }

@@ -6,12 +6,12 @@
 
 mod address;
 mod background;
+mod backup;
 mod batch;
 mod chain;
 mod checksum;
 mod commit;
 mod compact;
-mod compacted_writer;
 mod directory;
 mod durability;
 mod error;
@@ -23,6 +23,7 @@ mod lsn;
 mod options;
 mod parker;
 mod position;
+mod read_only;
 mod recovery;
 mod report;
 mod resume;
@@ -31,6 +32,7 @@ mod sealed;
 mod segment;
 mod segment_header;
 mod segment_table;
+mod segment_writer;
 mod shared;
 mod sink;
 mod space;
@@ -41,19 +43,23 @@ mod superblock;
 mod superblock_file;
 mod ticket;
 mod verdict;
+mod verify;
 
 pub use address::{FrameAddress, SegmentId};
+pub use backup::BackupReport;
 pub use durability::Durability;
 pub use error::{LogError, Replay, ReplayError};
 pub use handle::Log;
 pub use lsn::Lsn;
 pub use options::LogOptions;
 pub use position::{LogPosition, ReplayFrom};
+pub use read_only::ReadOnlyLog;
 pub use report::{RecoveryReport, TornTail};
 pub use sink::CommitSink;
 pub use stats::{LogStats, SegmentKind, SegmentStats};
 pub use ticket::Ticket;
 pub use verdict::{CompactOptions, Compaction, Verdict};
+pub use verify::{VerifyProgress, VerifyReport};
 
 /// The longest frame, header and padding included, in bytes.
 pub const MAX_FRAME_BYTES: u64 = 1 << 30;

@@ -55,6 +55,11 @@ impl SegmentScan {
         })
     }
 
+    fn measure(&self) -> Result<u64, LogError> {
+        let len = self.file.len();
+        len.map_err(|error| LogError::io("measure", &self.path, error))
+    }
+
     pub(super) fn len(&self) -> u64 {
         self.len
     }
@@ -79,9 +84,17 @@ impl SegmentScan {
             }
             self.held = 0..0;
             let window = self.window.get_mut(..in_memory).unwrap_or_default();
-            self.file
-                .read_exact_at(window, start)
-                .map_err(|error| LogError::io("read", &self.path, error))?;
+            if let Err(error) = self.file.read_exact_at(window, start) {
+                let eof = error.kind() == io::ErrorKind::UnexpectedEof;
+                let error = LogError::io("read", &self.path, error);
+                // Whoever writes to it may have trimmed it meanwhile.
+                let len = self.measure()?;
+                if !eof || len >= self.len {
+                    return Err(error);
+                }
+                self.len = len;
+                return self.bytes(range);
+            }
             self.held = start..start + length;
         }
         let from = self.in_memory(start - self.held.start)?;

@@ -1,6 +1,7 @@
 //! [`SegmentTable`]: the log's segments for reading, with a bounded number of them open.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::ops::Bound;
 use std::sync::Arc;
 
 use parking_lot::RwLock;
@@ -9,7 +10,7 @@ use super::chain::SegmentInfo;
 use super::directory::Directory;
 use super::segment::Segment;
 use super::segment_header::Kind;
-use super::{FrameAddress, LogError, SegmentId};
+use super::{FrameAddress, LogError, Lsn, SegmentId};
 use crate::vfs::OpenMode;
 
 /// How many sealed segments are held open at most.
@@ -86,6 +87,15 @@ impl SegmentTable {
         self.table.read().infos.values().copied().collect()
     }
 
+    /// The segment that covers the record `lsn`, and the base of the one behind it.
+    pub(super) fn covering(&self, lsn: Lsn) -> Option<(SegmentInfo, Option<u64>)> {
+        let table = self.table.read();
+        let (id, info) = table.infos.range(..=SegmentId::new(lsn)).next_back()?;
+        let behind = (Bound::Excluded(*id), Bound::Unbounded);
+        let next = table.infos.range(behind).next();
+        Some((*info, next.map(|(next, _)| next.base().get())))
+    }
+
     /// Adds the segment that is the newest from now on. The one that was it has `sealed_bytes`.
     pub(super) fn begin(&self, segment: Arc<Segment>, sealed_bytes: u64) {
         let mut table = self.table.write();
@@ -102,21 +112,43 @@ impl SegmentTable {
     /// The segment that `at` is in, or has come to be in.
     pub(super) fn segment_of(&self, at: FrameAddress) -> Result<Arc<Segment>, LogError> {
         loop {
-            let table = self.table.read();
-            let Some(info) = table.holding(at) else {
-                let lsns = at.lsn.get()..at.end().get();
-                let path = self.directory.segment(at.segment);
-                let reason = "the log has no such segment";
-                return Err(LogError::corrupt(&path, at.offset, lsns, reason));
-            };
-            if let Some(segment) = table.opened(info.id()) {
+            let info = self.info_of(at)?;
+            if let Some(segment) = self.opened(&info) {
                 return Ok(segment);
             }
-            drop(table);
             if let Some(segment) = self.open(&info)? {
                 return Ok(segment);
             }
         }
+    }
+
+    /// What is known of the segment that `at` is in, or has come to be in.
+    pub(super) fn info_of(&self, at: FrameAddress) -> Result<SegmentInfo, LogError> {
+        self.table.read().holding(at).ok_or_else(|| {
+            let lsns = at.lsn.get()..at.end().get();
+            let path = self.directory.segment(at.segment);
+            LogError::corrupt(&path, at.offset, lsns, "the log has no such segment")
+        })
+    }
+
+    /// A segment, if it is open.
+    pub(super) fn opened(&self, info: &SegmentInfo) -> Option<Arc<Segment>> {
+        let segment = self.table.read().opened(info.id())?;
+        (segment.header == info.header).then_some(segment)
+    }
+
+    /// Keeps a segment open for a while that somebody else has opened.
+    pub(super) fn keep_open(&self, segment: Arc<Segment>) {
+        self.table.write().insert(segment);
+    }
+
+    /// Takes over what another process has made of the segments.
+    pub(super) fn refresh(&self, infos: Vec<SegmentInfo>) {
+        let infos = infos.into_iter().map(|info| (info.id(), info)).collect();
+        *self.table.write() = Table {
+            infos,
+            ..Table::default()
+        };
     }
 
     /// Opens a segment; none if another one has replaced it meanwhile.

@@ -6,6 +6,7 @@ mod compaction;
 mod damage;
 mod failure;
 mod faults;
+mod operations;
 mod position;
 mod recovery;
 mod stopping;

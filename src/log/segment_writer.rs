@@ -1,4 +1,4 @@
-//! [`CompactedWriter`]: a compacted segment while it is being written.
+//! [`SegmentWriter`]: a segment that is written as a whole, by a compaction or into a backup.
 
 use std::io;
 use std::path::PathBuf;
@@ -16,12 +16,11 @@ const BUFFER: usize = 256 * 1024;
 /// After this much the file is synced, so that no single sync has much to do and holds up those of commits.
 const SYNC_EVERY: u64 = 4 * 1024 * 1024;
 
-/// A compacted segment while it is being written, under a temporary name that goes with it unless it is
+/// A segment while it is being written, under a temporary name that goes with it unless it is
 /// [finished](Self::finish).
-pub(super) struct CompactedWriter<'a> {
+pub(super) struct SegmentWriter<'a> {
     directory: &'a Directory,
     header: SegmentHeader,
-    end: u64,
     path: PathBuf,
     file: Arc<dyn VfsFile>,
     buffer: Vec<u8>,
@@ -32,12 +31,11 @@ pub(super) struct CompactedWriter<'a> {
     finished: bool,
 }
 
-impl<'a> CompactedWriter<'a> {
-    /// A segment with the header's base, salt and predecessor that covers the records up to `end`.
+impl<'a> SegmentWriter<'a> {
+    /// A segment with the header's base, salt and predecessor.
     pub(super) fn create(
         directory: &'a Directory,
         header: SegmentHeader,
-        end: u64,
     ) -> Result<Self, LogError> {
         let path = Directory::temporary(&directory.segment(header.id()));
         let file = directory
@@ -47,7 +45,6 @@ impl<'a> CompactedWriter<'a> {
         Ok(Self {
             directory,
             header,
-            end,
             path,
             file,
             buffer: Vec::with_capacity(BUFFER),
@@ -90,27 +87,27 @@ impl<'a> CompactedWriter<'a> {
         Ok(())
     }
 
-    /// Writes what is missing and makes the file durable under its temporary name. Gives its header and
-    /// its length.
-    pub(super) fn seal(&mut self) -> Result<(SegmentHeader, u64), LogError> {
+    /// Writes what is missing and makes the file durable under its temporary name. It is a compacted
+    /// segment if there is an LSN that it is compacted to, which is its end. Gives its length.
+    pub(super) fn seal(&mut self, compacted_to: Option<u64>) -> Result<u64, LogError> {
         let sealed = (|| {
             self.flush()?;
             let at = self.written;
-            self.header.kind = Kind::Compacted {
-                end: self.end,
-                footer: at,
-            };
-            let footer = self.footer.encode(self.header.salt, self.header.base);
-            self.file.write_all_at(&footer, at)?;
+            let mut footer = Vec::new();
+            self.header.kind = Kind::Ordinary;
+            if let Some(end) = compacted_to {
+                self.header.kind = Kind::Compacted { end, footer: at };
+                footer = self.footer.encode(self.header.salt, self.header.base);
+                self.file.write_all_at(&footer, at)?;
+            }
             self.file.write_all_at(&self.header.encode(), 0)?;
             self.file.sync_all()?;
             Ok(at + footer.len() as u64)
         })();
-        let bytes = sealed.map_err(|error| LogError::space("write", &self.path, error))?;
-        Ok((self.header, bytes))
+        sealed.map_err(|error| LogError::space("write", &self.path, error))
     }
 
-    /// Gives the sealed file the name of the run's first segment, durably, and gives the segment. The error
+    /// Gives the sealed file its name, durably, replacing what had it, and gives the segment. The error
     /// is of the step that makes the name durable: both files are whole then, and either may be found after a
     /// crash.
     pub(super) fn finish(mut self) -> Result<(Segment, Result<(), LogError>), LogError> {
@@ -126,7 +123,7 @@ impl<'a> CompactedWriter<'a> {
     }
 }
 
-impl Drop for CompactedWriter<'_> {
+impl Drop for SegmentWriter<'_> {
     fn drop(&mut self) {
         if !self.finished {
             // If it stays, it takes only space until the next open.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::io;
+use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -18,10 +18,13 @@ use super::resume::resume;
 use super::segment_table::SegmentTable;
 use super::shared::Shared;
 use super::state::{Active, State};
+use super::verify::Verify;
 use super::{
-    CommitSink, Durability, FrameAddress, LogError, LogOptions, Lsn, RecoveryReport, Replay, Ticket,
+    BackupReport, CommitSink, CompactOptions, Compaction, Durability, FrameAddress, LogError,
+    LogOptions, LogStats, Lsn, RecoveryReport, Replay, ReplayFrom, SegmentId, SegmentStats, Ticket,
+    Verdict, VerifyProgress, VerifyReport,
 };
-use crate::vfs::{LockError, Vfs, VfsLock};
+use crate::vfs::{Vfs, VfsLock};
 
 /// An open log. `T` is what is submitted with each frame for the [`CommitSink`].
 ///
@@ -35,25 +38,16 @@ pub struct Log<T: Send + 'static> {
     lock: Option<Box<dyn VfsLock>>,
 }
 
-/// What a log consists of, and what it has done since it was opened.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct LogStats {
-    /// The length of all its frames and segment headers in bytes. More is taken on disk while the
-    /// log is open: the space prepared ahead.
-    pub bytes: u64,
-    /// How many segments it has.
-    pub segments: u64,
-    /// How many frames were committed since it was opened.
-    pub commits: u64,
-    /// How many times it was synced for commits since it was opened.
-    pub syncs: u64,
-}
-
 impl<T: Send + 'static> Log<T> {
-    /// Opens the log in the directory `dir`, or makes one, directory included. Every frame in it is
-    /// given to `replay` first, in LSN order; then `sink` is told of each new one.
+    /// Opens the log in the directory `dir`, or makes one, directory included. Every frame in it `from`
+    /// there on is given to `replay` first, in LSN order; then `sink` is told of each new one.
+    ///
+    /// What is not replayed is not read either, except for the headers of segments, and frames that the
+    /// log cannot otherwise know to be whole: those of the newest segment, if the position is not known
+    /// to have been durable.
     ///
     /// # Errors
+    /// [`LogError::NoSuchPosition`] if the log cannot be replayed from there. Nothing was replayed then.
     /// [`LogError::Locked`] if it is open already. [`LogError::Corrupt`] and its siblings if
     /// something that was durable is damaged or missing, or if `replay` fails; nothing on the
     /// medium has changed then. [`LogError::Io`] and [`LogError::OutOfSpace`] from the file system.
@@ -61,18 +55,13 @@ impl<T: Send + 'static> Log<T> {
         vfs: Arc<dyn Vfs>,
         dir: &Path,
         options: LogOptions,
+        from: ReplayFrom,
         replay: &mut Replay<'_>,
         sink: Arc<dyn CommitSink<T>>,
     ) -> Result<(Self, RecoveryReport), LogError> {
         let directory = Directory::new(vfs, dir);
-        let lock = match lock(&directory) {
-            Err(LogError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
-                directory.create(dir)?;
-                self::lock(&directory)?
-            }
-            locked => locked?,
-        };
-        let judged = recover(&directory, replay)?;
+        let lock = directory.lock()?;
+        let judged = recover(&directory, from, replay)?;
         let resumed = resume(&directory, options.segment_bytes, judged)?;
 
         let segment = Arc::new(resumed.active);
@@ -82,16 +71,18 @@ impl<T: Send + 'static> Log<T> {
             resumed.prepared,
             options.segment_bytes,
         );
+        let sealed_bytes = resumed.sealed.iter().map(|info| info.bytes).sum();
+        let segment_count = resumed.sealed.len() as u64 + 1;
+        let last_bytes = resumed.sealed.last().map_or(0, |info| info.bytes);
         let segments = SegmentTable::new(directory.clone(), resumed.sealed);
-        let segment_count = segments.len() + 1;
-        segments.insert(segment);
+        segments.begin(segment, last_bytes);
         let next_lsn = resumed.next_lsn;
         let state = State {
             next_lsn,
             acked: next_lsn,
             durable: next_lsn,
             watermark: resumed.superblock.current().watermark,
-            sealed_bytes: resumed.sealed_bytes,
+            sealed_bytes,
             active,
             pending: Batch::default(),
             spare: Batch::default(),
@@ -121,6 +112,8 @@ impl<T: Send + 'static> Log<T> {
                 superblock: Mutex::new(resumed.superblock),
                 acked: AtomicU64::new(next_lsn),
                 failed: AtomicBool::new(false),
+                compacting: Mutex::new(()),
+                publishing: Mutex::new(()),
                 state: Mutex::new(state),
                 changed: Condvar::new(),
                 committer: Condvar::new(),
@@ -157,9 +150,10 @@ impl<T: Send + 'static> Log<T> {
     }
 
     /// The payload of a frame that was replayed or that the sink was told of. Its checksums are
-    /// verified each time.
+    /// verified each time. If the frame's segment was compacted, it is found by its LSN.
     ///
     /// # Errors
+    /// [`LogError::Dropped`] if a compaction has dropped it.
     /// [`LogError::Corrupt`] if the frame is damaged, or is not at this place.
     /// [`LogError::Poisoned`] if the log failed before the frame was known to be durable.
     /// [`LogError::Io`] from the file system.
@@ -204,6 +198,74 @@ impl<T: Send + 'static> Log<T> {
             commits: state.commits,
             syncs: state.syncs,
         }
+    }
+
+    /// The segments in order: what each covers, and how long it is.
+    pub fn segments(&self) -> Vec<SegmentStats> {
+        let state = self.shared.state.lock();
+        let infos = self.shared.segments.infos();
+        // One that is just being begun is left out.
+        let active = state.active.segment.id;
+        let mut segments = SegmentStats::of(&infos, Lsn::new(state.next_lsn), state.active.offset);
+        segments.retain(|segment| segment.id <= active);
+        segments
+    }
+
+    /// Puts one segment in the place of adjacent sealed ones, with those of their frames that are to be kept.
+    /// `keep` is asked for each frame, in LSN order. The LSNs stay, and so do the addresses: [`read`](Self::read)
+    /// finds the frames where they are then.
+    ///
+    /// Neither readers nor writers wait for it, and it may be run in a thread of its own; a second one
+    /// waits for the first. One segment alone may be compacted, and compacted ones again.
+    ///
+    /// # Errors
+    /// [`LogError::NotCompactable`] if the segments are not adjacent, or the active one is among them.
+    /// [`LogError::Corrupt`] if one is damaged, [`LogError::OutOfSpace`] and [`LogError::Io`] from the file system,
+    /// [`LogError::InvalidFrame`] if a replaced payload cannot be a frame: the log is as it was before, or, if
+    /// only the last steps failed, compacted, and goes on.
+    pub fn compact(
+        &self,
+        segments: &[SegmentId],
+        options: CompactOptions<'_>,
+        keep: &mut dyn FnMut(FrameAddress, &[u8]) -> Verdict,
+    ) -> Result<Compaction, LogError> {
+        self.shared.compact(segments, options, keep)
+    }
+
+    /// Makes a copy of the log in the directory `to`, which opens as a cleanly closed log with everything that was
+    /// acknowledged before the call. Neither readers nor writers wait for it.
+    ///
+    /// Sealed segments become hard links where the file system has them, and copies elsewhere. A
+    /// directory with an earlier backup of this log is brought up to date, unless it was opened for writing since;
+    /// what has not changed is left alone, and after a crash it is the old or the new backup or one
+    /// in between.
+    ///
+    /// # Errors
+    /// [`LogError::NotABackup`] if there is something else in the directory. [`LogError::Locked`] if it is open.
+    /// [`LogError::Poisoned`] if the log failed. [`LogError::Corrupt`] if the active segment is damaged.
+    /// [`LogError::Io`] and [`LogError::OutOfSpace`] from the file system.
+    pub fn backup(&self, to: &Path) -> Result<BackupReport, LogError> {
+        self.shared.backup(to)
+    }
+
+    /// Reads every frame that was acknowledged before the call, and the headers and the superblock, and checks all
+    /// checksums and the order of it all. Readers and writers go on meanwhile. `progress` may stop it.
+    ///
+    /// # Errors
+    /// [`LogError::Io`] from the file system. Damage is no error here, but in the report.
+    pub fn verify(
+        &self,
+        progress: &mut dyn FnMut(VerifyProgress) -> ControlFlow<()>,
+    ) -> Result<VerifyReport, LogError> {
+        let (end, bytes) = {
+            let state = self.shared.state.lock();
+            (Lsn::new(state.acked), state.bytes())
+        };
+        let table = &self.shared.segments;
+        let mut verify = Verify::new(&self.shared.directory, end, bytes, progress);
+        verify.segments(table, &|info| table.open(info))?;
+        verify.superblock()?;
+        Ok(verify.report)
     }
 
     /// Writes and syncs everything, gives back the space prepared ahead and marks the log as
@@ -260,12 +322,4 @@ impl<T: Send + 'static> Shared<T> {
         // `exclusive` stays set: nothing is ever written again.
         shut.inspect_err(|error| self.poison(error.clone()))
     }
-}
-
-fn lock(directory: &Directory) -> Result<Box<dyn VfsLock>, LogError> {
-    let path = directory.lock_file();
-    directory.vfs.lock(&path).map_err(|error| match error {
-        LockError::Held { holder } => LogError::Locked { path, holder },
-        LockError::Io(error) => LogError::io("lock", &path, error),
-    })
 }

@@ -34,6 +34,14 @@ impl SuperblockFile {
             newest_segment: 0,
             clean: false,
         };
+        Self::write_new(directory, &superblock)
+    }
+
+    /// Makes a superblock, or replaces the one that is there.
+    pub(super) fn write_new(
+        directory: &Directory,
+        superblock: &Superblock,
+    ) -> Result<(), LogError> {
         let path = directory.superblock();
         let temporary = Directory::temporary(&path);
         let vfs = &directory.vfs;
@@ -49,6 +57,16 @@ impl SuperblockFile {
         made.map_err(|error| LogError::io("create", &path, error))
     }
 
+    /// Reads the superblock while somebody else may be writing to it. Gives with it the slot that is
+    /// damaged, or is just being written.
+    pub(super) fn read(directory: &Directory) -> Result<(Superblock, Option<u8>), LogError> {
+        let path = directory.superblock();
+        let file = directory.vfs.open(&path, OpenMode::Read);
+        let file = file.map_err(|error| LogError::io("open", &path, error))?;
+        let slots = Self::of(file, path)?;
+        Ok((slots.current, slots.damaged))
+    }
+
     /// Opens the superblock; none if there is no such file.
     pub(super) fn open(directory: &Directory) -> Result<Option<Self>, LogError> {
         let path = directory.superblock();
@@ -59,6 +77,10 @@ impl SuperblockFile {
         };
         file.sync_all()
             .map_err(|error| LogError::io("sync", &path, error))?;
+        Self::of(file, path).map(Some)
+    }
+
+    fn of(file: Arc<dyn VfsFile>, path: PathBuf) -> Result<Self, LogError> {
         let mut slots = Vec::with_capacity(2);
         for index in 0..2 {
             let mut slot = [0; SLOT_BYTES];
@@ -69,14 +91,18 @@ impl SuperblockFile {
                 }
                 Err(error) => return Err(LogError::io("read", &path, error)),
             };
-            if let Err(BadSlot::Newer(version)) = read {
-                return Err(LogError::NewerFormat {
-                    path,
-                    offset: index * SLOT_BYTES as u64,
-                    what: format!("a superblock of version {version}"),
-                });
+            match read {
+                Err(BadSlot::Newer(version)) => {
+                    return Err(LogError::NewerFormat {
+                        path,
+                        offset: index * SLOT_BYTES as u64,
+                        what: format!("a superblock of version {version}"),
+                    });
+                }
+                Err(BadSlot::Older(version)) => return Err(LogError::OldFormat { path, version }),
+                Err(BadSlot::Damaged) => slots.push(None),
+                Ok(slot) => slots.push(Some(slot)),
             }
-            slots.push(read.ok());
         }
         let damaged = |reason: &str| LogError::SuperblockDamaged {
             path: path.clone(),
@@ -97,13 +123,13 @@ impl SuperblockFile {
             [None, Some(second)] => (*second, 1, Some(0)),
             _ => return Err(damaged("both of its slots fail their checksum")),
         };
-        Ok(Some(Self {
+        Ok(Self {
             file,
             path,
             current,
             trusted,
             damaged,
-        }))
+        })
     }
 
     pub(super) fn current(&self) -> &Superblock {

@@ -61,6 +61,16 @@ pub trait Vfs: Debug + Send + Sync + 'static {
     /// Whatever the file system says.
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
 
+    /// Gives a file one more name. Durable after [`sync_dir`](Self::sync_dir). A file system that cannot do
+    /// that need not say more than this.
+    ///
+    /// # Errors
+    /// `Unsupported`; `AlreadyExists` if the name is taken; whatever else the file system says.
+    fn hard_link(&self, file: &Path, name: &Path) -> io::Result<()> {
+        let _ = (file, name);
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
     /// Removes a file's name. Durable after [`sync_dir`](Self::sync_dir).
     ///
     /// # Errors

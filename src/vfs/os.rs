@@ -56,6 +56,10 @@ impl Vfs for OsFs {
         fs::rename(from, to)
     }
 
+    fn hard_link(&self, file: &Path, name: &Path) -> io::Result<()> {
+        fs::hard_link(file, name)
+    }
+
     fn remove(&self, path: &Path) -> io::Result<()> {
         fs::remove_file(path)
     }

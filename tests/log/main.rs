@@ -2,8 +2,12 @@
 #![cfg(test)]
 
 mod commit;
+mod compaction;
 mod damage;
 mod failure;
 mod faults;
+mod operations;
+mod position;
 mod recovery;
+mod stopping;
 mod support;

@@ -1,0 +1,236 @@
+//! [`ReadOnlyLog`]: a log that is looked at while another process may be writing to it.
+
+use std::io;
+use std::ops::ControlFlow;
+use std::path::Path;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::chain::{SegmentInfo, header_of, read_chain};
+use super::directory::Directory;
+use super::scan::{Expected, Found, SegmentScan};
+use super::sealed::Sealed;
+use super::segment::Segment;
+use super::segment_header::{Kind, SEGMENT_HEADER_BYTES};
+use super::segment_table::SegmentTable;
+use super::superblock::Superblock;
+use super::superblock_file::SuperblockFile;
+use super::verify::Verify;
+use super::{FrameAddress, LogError, Lsn, Replay, SegmentStats, VerifyProgress, VerifyReport};
+use crate::vfs::{OpenMode, Vfs};
+
+/// How often something is looked at again that another process seems to be changing.
+const ATTEMPTS: u32 = 50;
+const PAUSE: std::time::Duration = std::time::Duration::from_millis(2);
+
+/// A log as it was at one moment, without its lock. Nothing is written; another process may write to the log and
+/// compact it meanwhile.
+///
+/// What it has seen may not be durable yet, and a crash may still take it.
+#[derive(Debug)]
+pub struct ReadOnlyLog {
+    directory: Directory,
+    superblock: Superblock,
+    table: SegmentTable,
+    end: Lsn,
+    end_offset: u64,
+}
+
+impl ReadOnlyLog {
+    /// Opens the log in the directory `dir` and gives every frame in it to `replay`, in LSN order. It ends
+    /// before the first frame that is not whole.
+    ///
+    /// # Errors
+    /// [`LogError::Corrupt`] and its siblings if something that was durable is damaged or missing, or if `replay`
+    /// fails; [`LogError::Io`] from the file system, also if there is no log.
+    pub fn open(vfs: Arc<dyn Vfs>, dir: &Path, replay: &mut Replay<'_>) -> Result<Self, LogError> {
+        let directory = Directory::new(vfs, dir);
+        let superblock = again(|| SuperblockFile::read(&directory))?.0;
+        let chain = again(|| read_chain(&directory, &superblock))?;
+        let mut log = Self {
+            table: SegmentTable::new(directory.clone(), chain.segments),
+            directory,
+            superblock,
+            end: Lsn::FIRST,
+            end_offset: SEGMENT_HEADER_BYTES,
+        };
+        while let Some((info, next)) = log.table.covering(log.end) {
+            let Some(segment) = log.open_segment(&info)? else {
+                continue;
+            };
+            match (info.header.kind, next) {
+                (Kind::Compacted { end, .. }, _) | (_, Some(end)) => {
+                    log.replay_sealed(&segment, end, replay)?;
+                    // Even the newest one may have been compacted since its name was read.
+                    if next.is_none() {
+                        break;
+                    }
+                }
+                (Kind::Ordinary, None) => {
+                    log.replay_newest(&segment, replay)?;
+                    break;
+                }
+            }
+        }
+        Ok(log)
+    }
+
+    /// The LSN after the last record that was there.
+    pub fn end(&self) -> Lsn {
+        self.end
+    }
+
+    /// The payload of a frame that was replayed, as [`Log::read`](super::Log::read).
+    ///
+    /// # Errors
+    /// [`LogError::Dropped`] if a compaction has dropped it. [`LogError::Corrupt`] if it is damaged.
+    /// [`LogError::Io`] from the file system.
+    pub fn read(&self, at: FrameAddress) -> Result<Bytes, LogError> {
+        loop {
+            let info = self.table.info_of(at)?;
+            if let Some(segment) = self.open_segment(&info)? {
+                return segment.read(at);
+            }
+        }
+    }
+
+    /// The segments in order, as [`Log::segments`](super::Log::segments).
+    pub fn segments(&self) -> Vec<SegmentStats> {
+        SegmentStats::of(&self.table.infos(), self.end, self.end_offset)
+    }
+
+    /// Reads everything again, as [`Log::verify`](super::Log::verify).
+    ///
+    /// # Errors
+    /// [`LogError::Io`] from the file system. Damage is no error here, but in the report.
+    pub fn verify(
+        &self,
+        progress: &mut dyn FnMut(VerifyProgress) -> ControlFlow<()>,
+    ) -> Result<VerifyReport, LogError> {
+        let bytes = self.segments().iter().map(|segment| segment.bytes).sum();
+        let mut verify = Verify::new(&self.directory, self.end, bytes, progress);
+        verify.segments(&self.table, &|info| self.open_segment(info))?;
+        verify.superblock()?;
+        Ok(verify.report)
+    }
+
+    /// Opens a segment; none if another process has replaced it, and then the table knows what is there now.
+    fn open_segment(&self, info: &SegmentInfo) -> Result<Option<Arc<Segment>>, LogError> {
+        if let Some(segment) = self.table.opened(info) {
+            return Ok(Some(segment));
+        }
+        let path = self.directory.segment(info.id());
+        let io = |error| LogError::io("open", &path, error);
+        match self.directory.vfs.open(&path, OpenMode::Read) {
+            Ok(file) => {
+                let bytes = file.len().and_then(|len| header_of(file.as_ref(), len));
+                if bytes.map_err(io)? == info.header.encode() {
+                    let segment = Arc::new(Segment::new(info.header, path, file));
+                    self.table.keep_open(Arc::clone(&segment));
+                    return Ok(Some(segment));
+                }
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(io(error)),
+        }
+        let chain = again(|| read_chain(&self.directory, &self.superblock))?;
+        let mut now = chain.segments;
+        if now.iter().any(|now| now.header == info.header) {
+            return Err(io(io::ErrorKind::NotFound.into()));
+        }
+        // What came behind the newest one is not a part of what was opened.
+        let newest = self.table.infos().last().map(SegmentInfo::id);
+        now.retain(|now| Some(now.id()) <= newest);
+        self.table.refresh(now);
+        Ok(None)
+    }
+
+    fn replay_sealed(
+        &mut self,
+        segment: &Segment,
+        end: u64,
+        replay: &mut Replay<'_>,
+    ) -> Result<(), LogError> {
+        let scan = SegmentScan::new(Arc::clone(&segment.file), &segment.path)?;
+        let mut sealed = Sealed::new(scan, segment.header, end)?;
+        if self.end > segment.id.base() {
+            // It was put in the place of segments of which some were replayed.
+            let Kind::Compacted { footer, .. } = segment.header.kind else {
+                return Ok(());
+            };
+            let first = segment.first_from(self.end.get())?;
+            sealed.start_at(first.map_or(footer, |at| at.offset), self.end.get());
+        }
+        while let Some(frame) = sealed.next()? {
+            replayed(replay, frame.address, frame.payload, segment)?;
+        }
+        self.end = Lsn::new(end);
+        Ok(())
+    }
+
+    fn replay_newest(
+        &mut self,
+        segment: &Segment,
+        replay: &mut Replay<'_>,
+    ) -> Result<(), LogError> {
+        let mut scan = SegmentScan::new(Arc::clone(&segment.file), &segment.path)?;
+        let mut offset = SEGMENT_HEADER_BYTES;
+        let mut lsn = segment.id.base().get();
+        let reason = loop {
+            match scan.frame(offset, Expected::Exactly(lsn), segment.salt())? {
+                Found::Frame(header, payload) => {
+                    let at = header.address(segment.id, offset);
+                    replayed(replay, at, scan.bytes(payload)?, segment)?;
+                    lsn = header.end();
+                    offset += header.frame_bytes();
+                }
+                Found::Bad(reason) => break reason,
+                Found::End => break "the file ends here",
+            }
+        };
+        // Of later frames nothing can be told: they may have been written since.
+        let watermark = self.superblock.watermark;
+        if lsn < watermark {
+            let reason = format!("{reason}, but the record was durable");
+            return Err(LogError::corrupt(
+                &segment.path,
+                offset,
+                lsn..watermark,
+                reason,
+            ));
+        }
+        (self.end, self.end_offset) = (Lsn::new(lsn), offset);
+        Ok(())
+    }
+}
+
+fn replayed(
+    replay: &mut Replay<'_>,
+    at: FrameAddress,
+    payload: &[u8],
+    segment: &Segment,
+) -> Result<(), LogError> {
+    replay(at, payload).map_err(|error| LogError::Replay {
+        segment: segment.path.clone(),
+        offset: at.offset,
+        lsn: at.lsn,
+        source: error.into(),
+    })
+}
+
+/// Looks again for a while if what is there does not fit together: another process may be changing it.
+fn again<R>(look: impl Fn() -> Result<R, LogError>) -> Result<R, LogError> {
+    let mut attempt = 0;
+    loop {
+        match look() {
+            Err(
+                LogError::Corrupt { .. } | LogError::SuperblockDamaged { .. } | LogError::Io { .. },
+            ) if attempt < ATTEMPTS => {
+                attempt += 1;
+                std::thread::sleep(PAUSE);
+            }
+            looked => return looked,
+        }
+    }
+}

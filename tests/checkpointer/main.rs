@@ -50,7 +50,7 @@ on_every_backend! {
         a_fork_inherits_from_its_parent_and_not_from_its_sibling
         a_channel_that_its_parent_does_not_have_resolves_to_the_newest_value_of_its_version
         a_value_that_nothing_resolves_is_taken_from_the_put
-        a_given_value_does_not_replace_an_unchanged_one
+        a_given_value_does_not_replace_an_inherited_one
         a_changed_channel_without_a_value_is_cleared
         a_list_that_grew_is_that_of_the_parent_and_what_was_appended
         a_list_that_the_parent_does_not_have_cannot_grow

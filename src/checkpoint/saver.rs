@@ -18,7 +18,7 @@ use crate::checkpoint::{
     CheckpointError, CheckpointIds, CheckpointStream, CheckpointTuple, Checkpointer, ListQuery,
     PutCheckpoint, PutWrites,
 };
-use crate::codec::{CheckpointPut, Record, ThreadDeleted};
+use crate::codec::{CheckpointPut, Record, Stored, ThreadDeleted};
 use crate::commit::Helping;
 use crate::db::{Db, DbError, Durability, Index, Place, Reader, Submitted};
 use crate::index::{Found, Refused};
@@ -61,7 +61,8 @@ impl DbSaver {
         records: Vec<Record<Encoded>>,
         what: impl Fn() -> String,
     ) -> Commit<CheckpointError> {
-        match self.db.submit(records, self.durability, what) {
+        let records = records.into_iter().map(|record| record.map(Stored::Whole));
+        match self.db.submit(records.collect(), self.durability, what) {
             Ok(submitted) => Commit::helping(Saving { submitted }),
             Err(error) => Commit::ready(Err(error.into())),
         }

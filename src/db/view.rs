@@ -4,7 +4,7 @@ use std::sync::{Arc, OnceLock};
 
 use parking_lot::{RwLock, RwLockReadGuard};
 
-use crate::codec::{self, CodecError, Record};
+use crate::codec::{self, CodecError, Numbered, Record};
 use crate::db::place::{Place, RecordPlace};
 use crate::index::{Checkpoints, Items, Refused};
 use crate::log::{CommitSink, FrameAddress};
@@ -25,7 +25,7 @@ pub(crate) struct Index {
 /// What goes through the log with a frame, to be applied when it is committed.
 #[derive(Debug)]
 pub(crate) struct Note {
-    pub(crate) records: Vec<Record<u32>>,
+    pub(crate) records: Vec<Record<Numbered>>,
     /// Set if the index did not take one of the records.
     pub(crate) refused: Arc<OnceLock<Refused>>,
 }
@@ -38,7 +38,7 @@ impl View {
 
     /// Applies a frame of the log that is being opened.
     pub(crate) fn replay(&self, frame: FrameAddress, payload: &[u8]) -> Result<(), CodecError> {
-        let records = codec::decode(payload)?;
+        let records = codec::decode(payload, |record| record.numbered())?;
         let found = u32::try_from(records.len()).unwrap_or(u32::MAX);
         if found != frame.records {
             return Err(CodecError::WrongCount {
@@ -46,7 +46,6 @@ impl View {
                 found,
             });
         }
-        let records = records.into_iter().map(Record::numbered).collect();
         // What was refused when it was written is refused again.
         let _ = self.index.write().apply_all(frame, records);
         Ok(())
@@ -66,7 +65,11 @@ impl CommitSink<Note> for View {
 
 impl Index {
     /// Applies the records of a frame up to the first that is refused.
-    fn apply_all(&mut self, frame: FrameAddress, records: Vec<Record<u32>>) -> Result<(), Refused> {
+    fn apply_all(
+        &mut self,
+        frame: FrameAddress,
+        records: Vec<Record<Numbered>>,
+    ) -> Result<(), Refused> {
         (0..)
             .zip(records)
             .try_for_each(|(number, record)| self.apply(frame, number, record))
@@ -76,12 +79,12 @@ impl Index {
         &mut self,
         frame: FrameAddress,
         number: u32,
-        record: Record<u32>,
+        record: Record<Numbered>,
     ) -> Result<(), Refused> {
         let place = Arc::new(RecordPlace { frame, number });
         let record = record.map(|value| Place {
             record: Arc::clone(&place),
-            value,
+            value: value.number,
         });
         match record {
             Record::CheckpointPut(put) => return self.checkpoints.put(put),

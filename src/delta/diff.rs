@@ -11,8 +11,10 @@ use super::{DELTA_OVERHEAD, Op, SOURCE_OVERHEAD, encoded_len, used_sources, wide
 const MIN_COPY: usize = 12;
 /// A shorter copy from a source is not worth the reading of the source.
 const MIN_SOURCE: usize = 64;
+/// A delta must save at least one byte in so many, or the longer way to the value is not worth it.
+const MIN_GAIN: usize = 8;
 
-/// The operations that make `new` of `base` and of parts of `sources`, if they take less than `new` does.
+/// The operations that make `new` of `base` and of parts of `sources`, if they take less than `new` does by an eighth.
 ///
 /// What both have in common is found at about the speed of memory if it is in the same order in both; values that have
 /// nothing in common are given up after a sample.
@@ -33,7 +35,7 @@ pub fn diff(base: &[u8], new: &Bytes, sources: &[&[u8]]) -> Option<Vec<Op>> {
     literal(&mut ops, new, done..new.len(), sources);
     let used = wide(used_sources(&mut ops.clone()).len());
     let takes = encoded_len(&ops) + DELTA_OVERHEAD + used * SOURCE_OVERHEAD;
-    (takes < wide(new.len())).then_some(ops)
+    (takes < wide(new.len() - new.len() / MIN_GAIN)).then_some(ops)
 }
 
 /// What `new` has of `base`: where in `new`, where in `base`, how long.

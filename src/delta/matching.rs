@@ -7,8 +7,10 @@ const SMALL_STEP: usize = 16;
 const KEY: usize = 16;
 /// Shorter common parts are chance, or cost as much as they save.
 const MIN_MATCH: usize = 24;
-/// Longer ones are no text that occurs again and again.
-const LONG_MATCH: usize = 1024;
+/// Longer ones are no text that occurs again and again, as the names of fields do.
+const LONG_MATCH: usize = 256;
+/// Such a text earns no longer look.
+const NO_CREDIT: usize = 64;
 /// How far ahead a common part is first looked for; if there is none, further, by this factor.
 const WINDOW: usize = 512;
 const WIDER: usize = 8;
@@ -73,7 +75,7 @@ pub(super) fn matches(old: &[u8], new: &[u8], credit: usize) -> Vec<Match> {
         });
         in_new += at + len;
         in_old += from + len;
-        budget += len;
+        budget += len.saturating_sub(NO_CREDIT);
     }
 }
 
@@ -81,34 +83,46 @@ pub(super) fn matches(old: &[u8], new: &[u8], credit: usize) -> Vec<Match> {
 fn next_match(old: &[u8], new: &[u8], budget: &mut usize) -> Option<Match> {
     let longest = old.len().max(new.len());
     let mut width = WINDOW;
-    loop {
-        let looked_at = width.min(new.len());
-        if old.len() < KEY || new.len() < KEY || looked_at > *budget {
-            return None;
-        }
-        *budget -= looked_at;
-        if let Some(found) = first_match(old, new, width) {
-            return Some(found);
+    while old.len() >= KEY && new.len() >= KEY && width.min(new.len()) <= *budget {
+        if let Some(found) = first_match(old, new, width, MIN_MATCH, budget) {
+            // If an element is gone, its fields' names are found in the next one's place, and again and again. What
+            // is really the next part is longer, and not far.
+            let wider = width * WIDER;
+            let longer = (found.len < LONG_MATCH && wider <= *budget)
+                .then(|| first_match(old, new, wider, LONG_MATCH, budget));
+            return longer.flatten().or(Some(found));
         }
         if width >= longest {
             return None;
         }
         width *= WIDER;
     }
+    None
 }
 
-/// The first part of `new` that is in `old`, both looked at up to `width`.
+/// The first part of `new` of at least this length that is in `old`, both looked at up to `width`.
 ///
-/// A text that occurs in `old` again and again, as the names of fields do, may be met first at an occurrence that happens
+/// A text that occurs in `old` again and again may be met first at an occurrence that happens
 /// to lie at a multiple of [`KEY`]. All of them are met within so many bytes, and the first one loses least.
-fn first_match(old: &[u8], new: &[u8], width: usize) -> Option<Match> {
+fn first_match(
+    old: &[u8],
+    new: &[u8],
+    width: usize,
+    min_len: usize,
+    budget: &mut usize,
+) -> Option<Match> {
     let keys = Keys::new(old.get(..width).unwrap_or(old));
     let window = new.get(..width).unwrap_or(new);
     let mut candidates = window.windows(KEY).enumerate().filter_map(|(at, key)| {
         let from = keys.get(key)?;
-        Some((at, extended(old, new, at, from)?))
+        let found = extended(old, new, at, from);
+        (found.len >= min_len).then_some((at, found))
     });
-    let (first_at, first) = candidates.next()?;
+    let Some((first_at, first)) = candidates.next() else {
+        *budget = budget.saturating_sub(window.len());
+        return None;
+    };
+    *budget = budget.saturating_sub(first_at + width / KEY);
     if first.len >= LONG_MATCH {
         return Some(first);
     }
@@ -117,33 +131,31 @@ fn first_match(old: &[u8], new: &[u8], width: usize) -> Option<Match> {
     Some(best.filter(|best| best.from < first.from).unwrap_or(first))
 }
 
-/// The part that `new` has in common with `old` around these two bytes, if it is long enough.
-fn extended(old: &[u8], new: &[u8], at: usize, from: usize) -> Option<Match> {
-    let (old_before, old_after) = old.split_at_checked(from)?;
-    let (new_before, new_after) = new.split_at_checked(at)?;
-    let after = common_prefix(old_after, new_after);
-    if after < KEY {
-        return None;
-    }
+/// The part that `new` has in common with `old` around these two bytes.
+fn extended(old: &[u8], new: &[u8], at: usize, from: usize) -> Match {
+    let (old_before, old_after) = old.split_at_checked(from).unwrap_or_default();
+    let (new_before, new_after) = new.split_at_checked(at).unwrap_or_default();
     let before = common_suffix(old_before, new_before);
-    (before + after >= MIN_MATCH).then(|| Match {
+    Match {
         at: at - before,
         from: from - before,
-        len: before + after,
-    })
+        len: before + common_prefix(old_after, new_after),
+    }
 }
 
 /// Where the keys of a byte string are, one for every [`KEY`] bytes; the first of equal ones.
-struct Keys {
+struct Keys<'o> {
+    bytes: &'o [u8],
     /// Position in keys plus 1; 0 is none.
     slots: Vec<u32>,
     shift: u32,
 }
 
-impl Keys {
-    fn new(bytes: &[u8]) -> Self {
-        let bits = (bytes.len() / KEY * 2).max(2).next_power_of_two().ilog2();
+impl<'o> Keys<'o> {
+    fn new(bytes: &'o [u8]) -> Self {
+        let bits = (bytes.len() / KEY * 4).max(2).next_power_of_two().ilog2();
         let mut keys = Self {
+            bytes,
             slots: vec![0; 1 << bits],
             shift: u64::BITS - bits,
         };
@@ -158,10 +170,12 @@ impl Keys {
         keys
     }
 
-    /// Where `key` may be.
+    /// Where `key` is.
     fn get(&self, key: &[u8]) -> Option<usize> {
         let number = self.slots.get(self.slot(key))?.checked_sub(1)?;
-        Some(usize::try_from(number).ok()? * KEY)
+        let at = usize::try_from(number).ok()? * KEY;
+        let there = self.bytes.get(at..)?.first_chunk::<KEY>()?;
+        (key.first_chunk() == Some(there)).then_some(at)
     }
 
     fn slot(&self, key: &[u8]) -> usize {

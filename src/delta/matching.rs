@@ -14,8 +14,10 @@ const NO_CREDIT: usize = 64;
 /// How far ahead a common part is first looked for; if there is none, further, by this factor.
 const WINDOW: usize = 512;
 const WIDER: usize = 8;
-/// Unrelated values are given up after one byte in so many, so that trying costs little against storing them.
+/// Unrelated values are given up after one byte in so many, and after so many bytes, so that trying costs little
+/// against storing them.
 const SAMPLE: usize = 16;
+const MAX_SAMPLE: usize = 16 << 10;
 
 /// A part that two byte strings have in common.
 #[derive(Clone, Copy, Debug)]
@@ -58,7 +60,7 @@ pub(super) fn common_suffix(a: &[u8], b: &[u8]) -> usize {
 /// Parts of `new` that are in `old` in the same order. `credit` is how many bytes may be looked at besides a
 /// sample: values that have much in common elsewhere are worth a longer look.
 pub(super) fn matches(old: &[u8], new: &[u8], credit: usize) -> Vec<Match> {
-    let mut budget = credit + new.len() / SAMPLE + WINDOW;
+    let mut budget = credit + MAX_SAMPLE.min(new.len() / SAMPLE) + WINDOW;
     let (mut in_old, mut in_new) = (0, 0);
     let mut found = Vec::new();
     loop {
@@ -113,10 +115,15 @@ fn first_match(
 ) -> Option<Match> {
     let keys = Keys::new(old.get(..width).unwrap_or(old));
     let window = new.get(..width).unwrap_or(new);
+    let mut known_to = 0;
     let mut candidates = window.windows(KEY).enumerate().filter_map(|(at, key)| {
-        let from = keys.get(key)?;
+        let from = keys.get(key).filter(|_| at >= known_to)?;
         let found = extended(old, new, at, from);
-        (found.len >= min_len).then_some((at, found))
+        if found.len < min_len {
+            known_to = found.at + found.len;
+            return None;
+        }
+        Some((at, found))
     });
     let Some((first_at, first)) = candidates.next() else {
         *budget = budget.saturating_sub(window.len());

@@ -13,6 +13,8 @@ pub mod checkpoint;
 mod codec;
 mod commit;
 pub mod db;
+#[doc(hidden)]
+pub mod delta;
 mod encoded;
 pub mod graph;
 mod index;

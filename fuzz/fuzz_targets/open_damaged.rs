@@ -43,7 +43,10 @@ fn check(db: &Db) {
         let saved = block_on(saver.get(&format!("t{n}"), "", None));
         match saved {
             Ok(saved) => {
-                let value = &saved.expect("a checkpoint is missing").checkpoint.channel_values["c"];
+                let value = &saved
+                    .expect("a checkpoint is missing")
+                    .checkpoint
+                    .channel_values["c"];
                 assert_eq!(value, &value_of(n));
             }
             // Damage that only a read meets is an error of the read.

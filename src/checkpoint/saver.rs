@@ -22,7 +22,7 @@ use crate::checkpoint::{
     CheckpointError, CheckpointIds, CheckpointStream, CheckpointTuple, Checkpointer, ListQuery,
     Prune, PruneReport, PruneRule, PutCheckpoint, PutWrites, Tag, ThreadInfo, ThreadQuery,
 };
-use crate::codec::{CheckpointPut, Record, TagRemoved, ThreadCopied, ThreadDeleted};
+use crate::codec::{CheckpointPut, Record, Stored, TagRemoved, ThreadCopied, ThreadDeleted};
 use crate::commit::Helping;
 use crate::db::{Db, DbError, Durability, Place, Reader, Submitted};
 use crate::index::{Found, Refused, TablesError};
@@ -65,7 +65,8 @@ impl DbSaver {
         records: Vec<Record<Encoded>>,
         what: impl Fn() -> String,
     ) -> Commit<CheckpointError> {
-        match self.db.submit(records, self.durability, what) {
+        let records = records.into_iter().map(|record| record.map(Stored::Whole));
+        match self.db.submit(records.collect(), self.durability, what) {
             Ok(submitted) => Commit::helping(Saving { submitted }),
             Err(error) => Commit::ready(Err(error.into())),
         }

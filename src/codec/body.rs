@@ -8,9 +8,9 @@ use crate::codec::record::{
     Changed, CheckpointPut, CheckpointsPruned, ItemDeleted, ItemPut, Record, TagRemoved, TagSet,
     TaskWrite, ThreadCopied, ThreadDeleted, WritesPut,
 };
+use crate::codec::value::{Found, Stored, put_value, put_whole, some_value, value, whole};
 use crate::codec::wire::{
-    AsBlob, Blob, expect, form, list, map, option, put_length, put_map, put_value, put_version,
-    some_value, string, value, version,
+    Blob, expect, form, list, map, option, put_length, put_map, put_version, string, version,
 };
 
 /// The kinds of records. Missing numbers are reserved; docs/format.md says for what.
@@ -45,9 +45,9 @@ pub(super) fn kind_of<V>(record: &Record<V>) -> u8 {
 }
 
 /// A record's body, to be encoded.
-pub(super) struct Body<'r, V>(pub(super) &'r Record<V>);
+pub(super) struct Body<'r>(pub(super) &'r Record<Stored>);
 
-impl<V: AsBlob> Encode for Body<'_, V> {
+impl Encode for Body<'_> {
     fn encode<E: Encoder>(&self, to: &mut E) -> Result<(), EncodeError> {
         match self.0 {
             Record::CheckpointPut(put) => put_checkpoint(to, put),
@@ -94,7 +94,7 @@ impl<V: AsBlob> Encode for Body<'_, V> {
 pub(super) fn body<'p, D: BorrowDecoder<'p>>(
     kind: u8,
     from: &mut D,
-) -> Result<Option<Record<Blob<'p>>>, DecodeError> {
+) -> Result<Option<Record<Found<'p>>>, DecodeError> {
     Ok(Some(match kind {
         kind::CHECKPOINT_PUT => Record::CheckpointPut(checkpoint(from)?),
         kind::WRITES_PUT => Record::WritesPut(writes(from)?),
@@ -146,10 +146,7 @@ pub(super) fn body<'p, D: BorrowDecoder<'p>>(
     }))
 }
 
-fn put_checkpoint<E: Encoder, V: AsBlob>(
-    to: &mut E,
-    put: &CheckpointPut<V>,
-) -> Result<(), EncodeError> {
+fn put_checkpoint<E: Encoder>(to: &mut E, put: &CheckpointPut<Stored>) -> Result<(), EncodeError> {
     put.thread.encode(to)?;
     put.namespace.encode(to)?;
     put.id.encode(to)?;
@@ -160,7 +157,7 @@ fn put_checkpoint<E: Encoder, V: AsBlob>(
         tag: METADATA_TAG,
         bytes: &put.metadata,
     };
-    put_value(to, Some(&metadata))?;
+    put_whole(to, metadata)?;
     put_map(to, &put.ancestors, |to, id| id.encode(to))?;
     form::MAP_WHOLE.encode(to)?;
     put_map(to, &put.versions, put_version)?;
@@ -181,7 +178,7 @@ fn put_checkpoint<E: Encoder, V: AsBlob>(
 
 fn checkpoint<'p, D: BorrowDecoder<'p>>(
     from: &mut D,
-) -> Result<CheckpointPut<Blob<'p>>, DecodeError> {
+) -> Result<CheckpointPut<Found<'p>>, DecodeError> {
     // The fields of a struct expression are evaluated in the order in which they are written.
     Ok(CheckpointPut {
         thread: string(from)?,
@@ -193,7 +190,7 @@ fn checkpoint<'p, D: BorrowDecoder<'p>>(
             string(from)?
         },
         metadata: {
-            let Blob { tag, bytes } = some_value(from)?;
+            let Blob { tag, bytes } = whole(from)?;
             if tag != METADATA_TAG {
                 let reason = format!("metadata is tagged `{tag}` instead of `{METADATA_TAG}`");
                 return Err(DecodeError::OtherString(reason));
@@ -222,7 +219,7 @@ fn checkpoint<'p, D: BorrowDecoder<'p>>(
     })
 }
 
-fn put_writes<E: Encoder, V: AsBlob>(to: &mut E, put: &WritesPut<V>) -> Result<(), EncodeError> {
+fn put_writes<E: Encoder>(to: &mut E, put: &WritesPut<Stored>) -> Result<(), EncodeError> {
     put.thread.encode(to)?;
     put.namespace.encode(to)?;
     put.checkpoint_id.encode(to)?;
@@ -237,7 +234,7 @@ fn put_writes<E: Encoder, V: AsBlob>(to: &mut E, put: &WritesPut<V>) -> Result<(
     Ok(())
 }
 
-fn writes<'p, D: BorrowDecoder<'p>>(from: &mut D) -> Result<WritesPut<Blob<'p>>, DecodeError> {
+fn writes<'p, D: BorrowDecoder<'p>>(from: &mut D) -> Result<WritesPut<Found<'p>>, DecodeError> {
     Ok(WritesPut {
         thread: string(from)?,
         namespace: string(from)?,

@@ -1,21 +1,30 @@
 //! The codec: between records and the bytes of a frame's payload.
 //!
 //! A payload is a sequence of records, each preceded by its length, kind and flags. This is the only
-//! module that knows bincode; it must never know what a record means or where its frame is.
+//! module that knows bincode and LZ4; it must never know what a record means or where its frame is. Places of other
+//! values are numbers to it.
 
 mod body;
+mod compression;
 mod error;
 mod payload;
+mod place;
 mod record;
 #[cfg(test)]
 mod tests;
+mod value;
 mod wire;
 
+pub(crate) use compression::Compression;
 pub(crate) use error::CodecError;
 pub(crate) use payload::{decode, decode_one, encode};
+#[cfg(test)]
+pub(crate) use place::FramePlace;
+pub(crate) use place::Place;
 pub(crate) use record::{
     Changed, CheckpointPut, CheckpointsPruned, ItemDeleted, ItemPut, Record, Removed, TagRemoved,
     TagSet, TaskWrite, ThreadCopied, ThreadDeleted, WritesPut,
 };
 #[cfg(test)]
-use wire::Blob;
+pub(crate) use value::Alias;
+pub(crate) use value::{Delta, Numbered, Stored, Value};

@@ -1,19 +1,28 @@
 //! A frame's payload: records, each preceded by its length (u32, little endian), kind and flags.
 
+use std::borrow::Cow;
+
 use bincode::de::read::{Reader, SliceReader};
 use bincode::de::{Decoder, DecoderImpl};
+use bytes::Bytes;
 
-use crate::Encoded;
 use crate::codec::CodecError;
 use crate::codec::body::{Body, body, kind_of};
+use crate::codec::compression::{Compression, compressed, expanded};
 use crate::codec::record::Record;
-use crate::codec::wire::{Blob, config};
+use crate::codec::value::{Found, Stored};
+use crate::codec::wire::config;
 
 /// Length, kind and flags.
 const HEADER: usize = 6;
+/// The flag of a record whose body is compressed.
+const COMPRESSED: u8 = 1;
 
 /// The payload of a frame with `records`.
-pub(crate) fn encode(records: &[Record<Encoded>]) -> Result<Vec<u8>, CodecError> {
+pub(crate) fn encode(
+    records: &[Record<Stored>],
+    compression: Compression,
+) -> Result<Vec<u8>, CodecError> {
     let mut payload = Vec::new();
     for record in records {
         let mut header = [0; HEADER];
@@ -24,10 +33,18 @@ pub(crate) fn encode(records: &[Record<Encoded>]) -> Result<Vec<u8>, CodecError>
                 reason: e.to_string(),
             }
         })?;
+        let mut flags = 0;
+        let body = payload.get(start + HEADER..).unwrap_or_default();
+        let smaller = (compression == Compression::Lz4).then(|| compressed(body));
+        if let Some(smaller) = smaller.flatten() {
+            flags = COMPRESSED;
+            payload.truncate(start + HEADER);
+            payload.extend_from_slice(&smaller);
+        }
         let bytes = payload.len() - start - HEADER;
         let length = u32::try_from(bytes).map_err(|_| CodecError::TooLong { bytes })?;
         let [a, b, c, d] = length.to_le_bytes();
-        header = [a, b, c, d, kind_of(record), 0];
+        header = [a, b, c, d, kind_of(record), flags];
         if let Some(at) = payload.get_mut(start..start + HEADER) {
             at.copy_from_slice(&header);
         }
@@ -35,23 +52,32 @@ pub(crate) fn encode(records: &[Record<Encoded>]) -> Result<Vec<u8>, CodecError>
     Ok(payload)
 }
 
-/// The records of a payload.
-pub(crate) fn decode(payload: &[u8]) -> Result<Vec<Record<Blob<'_>>>, CodecError> {
+/// What `with` makes of the records of a payload.
+pub(crate) fn decode<T>(
+    payload: &[u8],
+    mut with: impl FnMut(Record<Found<'_>>) -> T,
+) -> Result<Vec<T>, CodecError> {
     let mut rest = Rest { payload, at: 0 };
     let mut records = Vec::new();
     while let Some(raw) = rest.next()? {
-        records.push(raw.decode()?);
+        let body = raw.body()?;
+        records.push(with(raw.decode(&body)?));
     }
     Ok(records)
 }
 
-/// The record with number `record` (from 0) of a payload. Those before it are not looked into.
-pub(crate) fn decode_one(payload: &[u8], record: u32) -> Result<Record<Blob<'_>>, CodecError> {
+/// The record with number `record` (from 0) of a payload. Those before it are not looked into. Its values keep
+/// the payload.
+pub(crate) fn decode_one(payload: &Bytes, record: u32) -> Result<Record<Stored>, CodecError> {
     let mut rest = Rest { payload, at: 0 };
     let mut of = 0;
     while let Some(raw) = rest.next()? {
         if of == record {
-            return raw.decode();
+            let body = match raw.body()? {
+                Cow::Borrowed(body) => payload.slice_ref(body),
+                Cow::Owned(body) => body.into(),
+            };
+            return Ok(raw.decode(&body)?.map(|value| value.keep(&body)));
         }
         of += 1;
     }
@@ -65,10 +91,12 @@ struct Rest<'p> {
 }
 
 /// A record that was not decoded yet.
+#[derive(Clone, Copy)]
 struct Raw<'p> {
     at: usize,
     kind: u8,
-    body: &'p [u8],
+    is_compressed: bool,
+    bytes: &'p [u8],
 }
 
 impl<'p> Rest<'p> {
@@ -82,32 +110,49 @@ impl<'p> Rest<'p> {
         let Some((&[a, b, c, d, kind, flags], rest)) = rest.split_first_chunk::<HEADER>() else {
             return Err(truncated);
         };
-        if flags != 0 {
+        if flags & !COMPRESSED != 0 {
             return Err(CodecError::Unknown { at, kind, flags });
         }
         let length = usize::try_from(u32::from_le_bytes([a, b, c, d]));
-        let body = length.ok().and_then(|length| rest.get(..length));
-        let body = body.ok_or(truncated)?;
-        self.at = at + HEADER + body.len();
-        Ok(Some(Raw { at, kind, body }))
+        let bytes = length.ok().and_then(|length| rest.get(..length));
+        let bytes = bytes.ok_or(truncated)?;
+        self.at = at + HEADER + bytes.len();
+        Ok(Some(Raw {
+            at,
+            kind,
+            is_compressed: flags == COMPRESSED,
+            bytes,
+        }))
     }
 }
 
 impl<'p> Raw<'p> {
-    fn decode(self) -> Result<Record<Blob<'p>>, CodecError> {
-        let Self {
-            at,
-            kind,
-            body: bytes,
-        } = self;
-        let malformed = |reason: String| CodecError::Malformed { at, kind, reason };
+    fn body(&self) -> Result<Cow<'p, [u8]>, CodecError> {
+        if self.is_compressed {
+            let body = expanded(self.bytes).map_err(|reason| self.malformed(reason))?;
+            Ok(Cow::Owned(body))
+        } else {
+            Ok(Cow::Borrowed(self.bytes))
+        }
+    }
+
+    fn decode<'b>(&self, bytes: &'b [u8]) -> Result<Record<Found<'b>>, CodecError> {
+        let Self { at, kind, .. } = *self;
         let mut decoder = DecoderImpl::new(SliceReader::new(bytes), config(), ());
         let record = body(kind, &mut decoder)
-            .map_err(|e| malformed(e.to_string()))?
+            .map_err(|e| self.malformed(e.to_string()))?
             .ok_or(CodecError::Unknown { at, kind, flags: 0 })?;
         if decoder.reader().peek_read(1).is_some() {
-            return Err(malformed("there are bytes left after its end".into()));
+            return Err(self.malformed("there are bytes left after its end".into()));
         }
         Ok(record)
+    }
+
+    fn malformed(&self, reason: String) -> CodecError {
+        CodecError::Malformed {
+            at: self.at,
+            kind: self.kind,
+            reason,
+        }
     }
 }

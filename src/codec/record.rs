@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::codec::wire::AsBlob;
+use crate::codec::value::{AsBlob, Numbered, Value};
 use crate::version::ChannelVersion;
 
 /// One thing that happened. `V` stands for the user's values: the values themselves, or handles by
@@ -209,20 +209,22 @@ impl<V> Record<V> {
         u64::try_from(bytes).unwrap_or(u64::MAX)
     }
 
-    /// The record with each value replaced by its number within the record.
-    pub(crate) fn numbered(self) -> Record<u32> {
-        let mut next = 0_u32;
-        self.map(|_| {
-            let number = next;
-            next = next.saturating_add(1);
-            number
-        })
-    }
-
     /// The values, by their number within the record.
     pub(crate) fn into_values(self) -> Vec<V> {
         let mut values = Vec::new();
         let _ = self.map(|value| values.push(value));
         values
+    }
+}
+
+impl<W: AsBlob, L> Record<Value<W, L>> {
+    /// The record with each value replaced by its number within the record, and what else the index is told of it.
+    pub(crate) fn numbered(self) -> Record<Numbered> {
+        let mut next = 0_u32;
+        self.map(|value| {
+            let number = next;
+            next = next.saturating_add(1);
+            value.numbered(number)
+        })
     }
 }

@@ -4,8 +4,11 @@ use proptest::collection::{btree_map, vec};
 use proptest::option;
 use proptest::prelude::*;
 
+use bytes::Bytes;
+
 use super::*;
 use crate::Encoded;
+use crate::delta::{MAX_LENGTH, MAX_LINKS, Op, Weight, encoded_len, total_len};
 use crate::version::ChannelVersion;
 
 fn text() -> impl Strategy<Value = String> {
@@ -19,16 +22,82 @@ fn version() -> impl Strategy<Value = ChannelVersion> {
     ]
 }
 
-fn value() -> impl Strategy<Value = Encoded> {
+fn whole() -> impl Strategy<Value = Stored> {
     let tag = prop_oneof![Just("json".to_owned()), Just("null".to_owned()), text()];
-    (tag, vec(any::<u8>(), 0..300)).prop_map(|(tag, bytes)| Encoded::new(&tag, bytes))
+    (tag, vec(any::<u8>(), 0..300))
+        .prop_map(|(tag, bytes)| Stored::Whole(Encoded::new(&tag, bytes)))
+}
+
+fn place() -> impl Strategy<Value = Place> {
+    let frame = (1..u64::MAX, any::<u64>(), any::<u64>(), any::<[u32; 2]>());
+    let frame = frame.prop_map(
+        |(lsn, segment, offset, [payload_len, records])| FramePlace {
+            lsn,
+            segment: 1 + segment % lsn,
+            offset,
+            payload_len,
+            records,
+        },
+    );
+    (option::of(frame), any::<u32>(), 0_u32..400).prop_map(|(frame, record, value)| Place {
+        frame,
+        record,
+        value,
+    })
+}
+
+fn op() -> impl Strategy<Value = Op> {
+    let len = 0..MAX_LENGTH / 8;
+    prop_oneof![
+        vec(any::<u8>(), 0..300).prop_map(|bytes| Op::Literal(bytes.into())),
+        (any::<u64>(), len.clone()).prop_map(|(offset, len)| Op::CopyBase { offset, len }),
+        (any::<u32>(), any::<u64>(), len).prop_map(|(source, offset, len)| Op::CopySource {
+            source,
+            offset,
+            len
+        }),
+    ]
+}
+
+fn delta() -> impl Strategy<Value = Stored> {
+    let weight = (1..=MAX_LINKS, any::<u64>());
+    let parts = (place(), weight, vec(place(), 0..3), vec(op(), 0..6));
+    parts.prop_map(|(base, (links, cost), sources, ops)| {
+        let weight = Weight {
+            length: total_len(&ops),
+            links,
+            cost,
+        };
+        Stored::Delta(Delta {
+            base,
+            weight,
+            sources,
+            ops,
+        })
+    })
+}
+
+fn alias() -> impl Strategy<Value = Stored> {
+    let parts = (place(), 0..=MAX_LENGTH, 0..=MAX_LINKS, any::<u64>());
+    parts.prop_map(|(of, length, links, cost)| {
+        let weight = Weight {
+            length,
+            links,
+            cost,
+        };
+        Stored::Alias(Alias { of, weight })
+    })
+}
+
+fn value() -> impl Strategy<Value = Stored> {
+    prop_oneof![whole(), delta(), alias()]
 }
 
 fn versions() -> impl Strategy<Value = BTreeMap<String, ChannelVersion>> {
     btree_map(text(), version(), 0..4)
 }
 
-fn checkpoint() -> impl Strategy<Value = CheckpointPut<Encoded>> {
+fn checkpoint() -> impl Strategy<Value = CheckpointPut<Stored>> {
     let names = (text(), text(), text(), option::of(text()), text());
     let changed = (text(), version(), option::of(value()));
     let changed = changed.prop_map(|(channel, version, value)| Changed {
@@ -69,7 +138,7 @@ fn checkpoint() -> impl Strategy<Value = CheckpointPut<Encoded>> {
         )
 }
 
-fn writes() -> impl Strategy<Value = WritesPut<Encoded>> {
+fn writes() -> impl Strategy<Value = WritesPut<Stored>> {
     let write = (any::<i32>(), text(), value());
     let write = write.prop_map(|(index, channel, value)| TaskWrite {
         index,
@@ -90,7 +159,7 @@ fn writes() -> impl Strategy<Value = WritesPut<Encoded>> {
     })
 }
 
-fn record() -> impl Strategy<Value = Record<Encoded>> {
+fn record() -> impl Strategy<Value = Record<Stored>> {
     let item = (vec(text(), 0..4), text(), value(), any::<u64>());
     let deleted = (vec(text(), 0..4), text());
     let removed = option::of(vec((text(), text()), 0..3));
@@ -134,13 +203,64 @@ fn record() -> impl Strategy<Value = Record<Encoded>> {
     ]
 }
 
-fn owned(record: Record<Blob<'_>>) -> Record<Encoded> {
-    record.map(|blob| Encoded::new(blob.tag, blob.bytes.to_vec()))
+/// All records of a payload, which its index is told the same of.
+fn decoded(payload: &[u8]) -> Result<Vec<Record<Stored>>, CodecError> {
+    let numbered = decode(payload, |record| record.numbered())?;
+    let payload = Bytes::copy_from_slice(payload);
+    let each = (0..).zip(numbered).map(|(number, numbered)| {
+        let record = decode_one(&payload, number)?;
+        assert_eq!(decode_one(&payload, number)?.numbered(), numbered);
+        Ok(record)
+    });
+    each.collect()
+}
+
+fn encoded(records: &[Record<Stored>]) -> Vec<u8> {
+    encode(records, Compression::None).unwrap()
+}
+
+fn framed(kind: u8, flags: u8, body: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(body.len()).unwrap().to_le_bytes();
+    [&length, [kind, flags].as_slice(), body].concat()
+}
+
+fn delta_on_an_older_frame() -> Stored {
+    let frame = FramePlace {
+        lsn: 1_000,
+        segment: 700,
+        offset: 4_096,
+        payload_len: 300,
+        records: 2,
+    };
+    let place = |frame, value| Place {
+        frame,
+        record: 1,
+        value,
+    };
+    Stored::Delta(Delta {
+        base: place(Some(frame), 0),
+        weight: Weight {
+            length: 63,
+            links: 2,
+            cost: 700,
+        },
+        sources: vec![place(None, 3)],
+        ops: vec![
+            Op::CopyBase { offset: 0, len: 21 },
+            Op::Literal(Bytes::from_static(b",")),
+            Op::CopySource {
+                source: 0,
+                offset: 1,
+                len: 40,
+            },
+            Op::Literal(Bytes::from_static(b"]")),
+        ],
+    })
 }
 
 /// A record of every kind.
-fn one_of_each() -> Vec<Record<Encoded>> {
-    let value = || Encoded::new("json", "[1]");
+fn one_of_each() -> Vec<Record<Stored>> {
+    let value = || Stored::Whole(Encoded::new("json", "[1]"));
     let version = || ChannelVersion::Int(300);
     let versions = || BTreeMap::from([("c".to_owned(), version())]);
     vec![
@@ -160,7 +280,21 @@ fn one_of_each() -> Vec<Record<Encoded>> {
                 version: version(),
                 value: Some(value()),
             }],
-            unchanged: [("d".into(), value())].into(),
+            unchanged: [
+                ("d".into(), delta_on_an_older_frame()),
+                (
+                    "e".into(),
+                    Stored::Alias(Alias {
+                        of: Place {
+                            frame: None,
+                            record: 0,
+                            value: 1,
+                        },
+                        weight: Weight::whole(3),
+                    }),
+                ),
+            ]
+            .into(),
             standalone: true,
         }),
         Record::WritesPut(WritesPut {
@@ -220,16 +354,13 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
-    fn what_is_encoded_is_decoded(records in vec(record(), 0..5)) {
-        let payload = encode(&records).unwrap();
-        let decoded: Vec<_> = decode(&payload).unwrap().into_iter().map(owned).collect();
-        prop_assert_eq!(&decoded, &records);
-        for (number, record) in (0_u32..).zip(&records) {
-            prop_assert_eq!(&owned(decode_one(&payload, number).unwrap()), record);
-        }
+    fn what_is_encoded_is_decoded(records in vec(record(), 0..5), is_compressed: bool) {
+        let compression = if is_compressed { Compression::Lz4 } else { Compression::None };
+        let payload = encode(&records, compression).unwrap();
+        prop_assert_eq!(&decoded(&payload).unwrap(), &records);
         let beyond = u32::try_from(records.len()).unwrap();
         let is_no_such_record = matches!(
-            decode_one(&payload, beyond),
+            decode_one(&payload.into(), beyond),
             Err(CodecError::NoSuchRecord { .. })
         );
         prop_assert!(is_no_such_record);
@@ -237,26 +368,38 @@ proptest! {
 
     #[test]
     fn any_bytes_are_decoded_or_refused(bytes in vec(any::<u8>(), 0..200)) {
-        let _ = decode(&bytes);
+        let _ = decoded(&bytes);
     }
 
     #[test]
-    fn any_body_is_decoded_or_refused(kind in 0_u8..13, body in vec(any::<u8>(), 0..200)) {
-        let mut payload = u32::try_from(body.len()).unwrap().to_le_bytes().to_vec();
-        payload.extend([kind, 0]);
-        payload.extend(body);
-        let _ = decode(&payload);
+    fn any_body_is_decoded_or_refused(
+        kind in 0_u8..13, flags in 0_u8..2, body in vec(any::<u8>(), 0..200),
+    ) {
+        let _ = decoded(&framed(kind, flags, &body));
+    }
+
+    #[test]
+    fn operations_take_what_the_choice_of_a_delta_counts(ops in vec(op(), 0..6)) {
+        let item = |ops: Vec<Op>| {
+            let base = Place { frame: None, record: 0, value: 0 };
+            let weight = Weight { length: total_len(&ops).min(9), links: 1, cost: 0 };
+            let value = Stored::Delta(Delta { base, weight, sources: Vec::new(), ops });
+            let put = ItemPut { namespace: Vec::new(), key: String::new(), value, at: 0 };
+            u64::try_from(encoded(&[Record::ItemPut(put)]).len()).unwrap()
+        };
+        let expected = encoded_len(&ops) - encoded_len::<Bytes>(&[]);
+        prop_assert_eq!(item(ops) - item(Vec::new()), expected);
     }
 }
 
 #[test]
 fn every_changed_byte_is_decoded_or_refused() {
-    let payload = encode(&one_of_each()).unwrap();
+    let payload = encoded(&one_of_each());
     for at in 0..payload.len() {
         for byte in 0..=u8::MAX {
             let mut damaged = payload.clone();
             damaged[at] = byte;
-            let _ = decode(&damaged);
+            let _ = decoded(&damaged);
         }
     }
 }
@@ -264,22 +407,22 @@ fn every_changed_byte_is_decoded_or_refused() {
 #[test]
 fn a_claimed_length_allocates_nothing() {
     // 2^62 of everything, at every place where a length may stand.
-    let payload = encode(&one_of_each()).unwrap();
+    let payload = encoded(&one_of_each());
     for at in 6..payload.len() {
         let mut damaged = payload.clone();
         damaged.splice(at..=at, [253, 0, 0, 0, 0, 0, 0, 0, 0x40]);
         let length = u32::try_from(damaged.len() - 6).unwrap();
         damaged[..4].copy_from_slice(&length.to_le_bytes());
-        let _ = decode(&damaged);
+        let _ = decoded(&damaged);
     }
 }
 
 #[test]
 fn a_cut_payload_is_refused() {
     for record in one_of_each() {
-        let payload = encode(&[record]).unwrap();
+        let payload = encoded(&[record]);
         for length in 1..payload.len() {
-            assert!(decode(&payload[..length]).is_err());
+            assert!(decoded(&payload[..length]).is_err());
         }
     }
 }
@@ -287,20 +430,20 @@ fn a_cut_payload_is_refused() {
 #[test]
 fn bytes_after_the_end_of_a_record_are_refused() {
     for record in one_of_each() {
-        let mut payload = encode(&[record]).unwrap();
+        let mut payload = encoded(&[record]);
         payload.push(0);
         payload[0] += 1;
-        let refused = decode(&payload).unwrap_err().to_string();
+        let refused = decoded(&payload).unwrap_err().to_string();
         assert!(refused.contains("left after its end"), "{refused}");
     }
 }
 
 #[test]
 fn records_of_unknown_kinds_or_with_flags_are_refused() {
-    for (kind, flags) in [(0, 0), (8, 0), (99, 0), (2, 1)] {
+    for (kind, flags) in [(0, 0), (8, 0), (99, 0), (2, 2)] {
         let payload = [0, 0, 0, 0, kind, flags];
         assert_eq!(
-            decode(&payload),
+            decoded(&payload),
             Err(CodecError::Unknown { at: 0, kind, flags })
         );
     }
@@ -318,13 +461,122 @@ fn the_bytes_are_those_of_the_specification() {
         writes: vec![TaskWrite {
             index: -3,
             channel: "c".into(),
-            value: Encoded::new("json", vec![b'7'; 300]),
+            value: Stored::Whole(Encoded::new("json", vec![b'7'; 300])),
         }],
     });
-    let payload = encode(&[record]).unwrap();
+    let payload = encoded(&[record]);
     let (head, tail) = payload.split_at(payload.len() - 300);
     let body = b"\x01t\x00\x011\x01a\x01p\x01\x05\x01c\x01\x04json\xfb\x2c\x01";
     assert_eq!(head[..6], [0x42, 0x01, 0, 0, 3, 0]);
     assert_eq!(&head[6..], body);
     assert_eq!(tail, [b'7'; 300]);
+}
+
+/// The second example of docs/format.md.
+#[test]
+fn the_bytes_of_a_delta_are_those_of_the_specification() {
+    let put = ItemPut {
+        namespace: Vec::new(),
+        key: "k".into(),
+        value: delta_on_an_older_frame(),
+        at: 0,
+    };
+    let payload = encoded(&[Record::ItemPut(put)]);
+    let place = b"\xfb\xe8\x03\xfb\x2c\x01\xfb\x00\x10\xfb\x2c\x01\x02\x01\x00";
+    let weight = b"\x3f\x02\xfb\xbc\x02";
+    let sources = b"\x01\x00\x01\x03";
+    let ops = b"\x04\x01\x00\x15\x00\x01,\x02\x00\x01\x28\x00\x01]";
+    let value = [place.as_slice(), weight, sources, ops].concat();
+    assert_eq!(
+        payload,
+        framed(4, 0, &[b"\x00\x01k\x00\x02", &value[..]].concat())
+    );
+}
+
+#[test]
+fn a_delta_that_contradicts_itself_is_refused() {
+    let Stored::Delta(good) = delta_on_an_older_frame() else {
+        panic!("it is a delta");
+    };
+    let with = |change: &dyn Fn(&mut Delta<Bytes>)| {
+        let mut delta = good.clone();
+        change(&mut delta);
+        let put = ItemPut {
+            namespace: Vec::new(),
+            key: String::new(),
+            value: Stored::Delta(delta),
+            at: 0,
+        };
+        decoded(&encoded(&[Record::ItemPut(put)]))
+    };
+    assert!(with(&|_| ()).is_ok());
+    assert!(with(&|d| d.weight.length += 1).is_err());
+    assert!(with(&|d| d.weight.links = 0).is_err());
+    assert!(with(&|d| d.weight.links = MAX_LINKS + 1).is_err());
+    let too_long = |d: &mut Delta<Bytes>| {
+        d.weight.length = MAX_LENGTH + 1;
+        let len = MAX_LENGTH + 1;
+        d.ops = vec![Op::CopyBase { offset: 0, len }];
+    };
+    assert!(with(&too_long).is_err());
+}
+
+#[test]
+fn a_body_is_compressed_only_if_that_makes_it_shorter_by_enough() {
+    let flags = |bytes: Vec<u8>| {
+        let put = ItemPut {
+            namespace: Vec::new(),
+            key: "k".into(),
+            value: Stored::Whole(Encoded::new("json", bytes)),
+            at: 0,
+        };
+        let records = [Record::ItemPut(put)];
+        let payload = encode(&records, Compression::Lz4).unwrap();
+        assert_eq!(decoded(&payload).unwrap(), records);
+        assert!(payload.len() <= encoded(&records).len());
+        payload[5]
+    };
+    assert_eq!(flags(vec![b'7'; 300]), 0);
+    assert_eq!(flags(vec![b'7'; 600]), 1);
+    assert_eq!(flags(vec![b'7'; 3_000_000]), 1);
+    // Bytes without any pattern.
+    let mut state = 1_u32;
+    let noise = std::iter::repeat_with(|| {
+        state = state.wrapping_mul(747_796_405).wrapping_add(2_891_336_453);
+        (state >> 24) as u8
+    });
+    assert_eq!(flags(noise.take(3_000).collect()), 0);
+}
+
+#[test]
+fn a_compressed_body_that_claims_too_much_is_refused() {
+    let block = lz4_flex::block::compress(&[b'7'; 600]);
+    for length in [0, 1, 599, 601, 70_000, 1 << 30, u32::MAX] {
+        let body = [&length.to_le_bytes(), block.as_slice()].concat();
+        let refused = decoded(&framed(5, 1, &body));
+        assert!(
+            matches!(refused, Err(CodecError::Malformed { .. })),
+            "{length}"
+        );
+    }
+    assert!(decoded(&framed(5, 1, &[1, 0])).is_err());
+}
+
+#[test]
+fn every_changed_byte_of_a_compressed_body_is_decoded_or_refused() {
+    let put = ItemPut {
+        namespace: Vec::new(),
+        key: "k".into(),
+        value: Stored::Whole(Encoded::new("json", b"a body ".repeat(100))),
+        at: 0,
+    };
+    let payload = encode(&[Record::ItemPut(put)], Compression::Lz4).unwrap();
+    assert_eq!(payload[5], 1);
+    for at in 0..payload.len() {
+        for byte in 0..=u8::MAX {
+            let mut damaged = payload.clone();
+            damaged[at] = byte;
+            let _ = decoded(&damaged);
+        }
+    }
 }

@@ -11,7 +11,6 @@ use bincode::de::{BorrowDecode, BorrowDecoder, Decode};
 use bincode::enc::{Encode, Encoder};
 use bincode::error::{DecodeError, EncodeError};
 
-use crate::Encoded;
 use crate::version::ChannelVersion;
 
 /// Little endian, variable-length integers.
@@ -20,72 +19,26 @@ pub(super) fn config() -> impl Config {
     config
 }
 
-/// A value where it lies in a payload.
+/// A whole value where it lies in a record.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Blob<'p> {
     pub(crate) tag: &'p str,
     pub(crate) bytes: &'p [u8],
 }
 
-/// The forms of a value, of a map and of a timestamp. Missing numbers are reserved; docs/format.md says for what.
+/// The forms of a value, of an operation, of a map and of a timestamp. Missing numbers are reserved; docs/format.md says for what.
 pub(super) mod form {
     pub(in crate::codec) const VALUE_EMPTY: u8 = 0;
     pub(in crate::codec) const VALUE_WHOLE: u8 = 1;
+    pub(in crate::codec) const VALUE_DELTA: u8 = 2;
+    pub(in crate::codec) const VALUE_ALIAS: u8 = 3;
+    pub(in crate::codec) const OP_LITERAL: u8 = 0;
+    pub(in crate::codec) const OP_COPY_BASE: u8 = 1;
+    pub(in crate::codec) const OP_COPY_SOURCE: u8 = 2;
     pub(in crate::codec) const MAP_WHOLE: u8 = 0;
     pub(in crate::codec) const TIME_TEXT: u8 = 0;
     pub(in crate::codec) const VERSION_INT: u8 = 0;
     pub(in crate::codec) const VERSION_TEXT: u8 = 1;
-}
-
-/// A value that is written as bytes with a tag.
-pub(crate) trait AsBlob {
-    fn as_blob(&self) -> Blob<'_>;
-}
-
-impl AsBlob for Encoded {
-    fn as_blob(&self) -> Blob<'_> {
-        Blob {
-            tag: self.tag(),
-            bytes: self.bytes(),
-        }
-    }
-}
-
-impl AsBlob for Blob<'_> {
-    fn as_blob(&self) -> Blob<'_> {
-        *self
-    }
-}
-
-pub(super) fn put_value<E: Encoder>(
-    to: &mut E,
-    value: Option<&impl AsBlob>,
-) -> Result<(), EncodeError> {
-    let Some(value) = value else {
-        return form::VALUE_EMPTY.encode(to);
-    };
-    let Blob { tag, bytes } = value.as_blob();
-    form::VALUE_WHOLE.encode(to)?;
-    tag.encode(to)?;
-    bytes.encode(to)
-}
-
-pub(super) fn value<'p, D: BorrowDecoder<'p>>(
-    from: &mut D,
-) -> Result<Option<Blob<'p>>, DecodeError> {
-    match u8::decode(from)? {
-        form::VALUE_EMPTY => Ok(None),
-        form::VALUE_WHOLE => Ok(Some(Blob {
-            tag: BorrowDecode::borrow_decode(from)?,
-            bytes: BorrowDecode::borrow_decode(from)?,
-        })),
-        other => Err(unknown("form of a value", other)),
-    }
-}
-
-/// A value that must not be empty.
-pub(super) fn some_value<'p, D: BorrowDecoder<'p>>(from: &mut D) -> Result<Blob<'p>, DecodeError> {
-    value(from)?.ok_or_else(|| unknown("form of a value that must not be empty", form::VALUE_EMPTY))
 }
 
 pub(super) fn put_version<E: Encoder>(
@@ -182,6 +135,6 @@ pub(super) fn expect<'p, D: BorrowDecoder<'p>>(
     }
 }
 
-fn unknown(what: &str, tag: u8) -> DecodeError {
+pub(super) fn unknown(what: &str, tag: u8) -> DecodeError {
     DecodeError::OtherString(format!("unknown {what}: {tag}"))
 }

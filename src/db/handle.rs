@@ -5,13 +5,13 @@ use std::sync::{Arc, OnceLock};
 
 use parking_lot::RwLock;
 
-use crate::codec::{self, Record};
+use crate::Leases;
+use crate::codec::{self, Compression, Record, Stored};
 use crate::db::view::{DbTables, Note, View};
 use crate::db::{DbError, DbOptions, Durability, Place, Reader, RecoveryReport, Submitted};
 use crate::index::Snapshot;
 use crate::log::{Log, LogOptions, LogStats, ReplayFrom};
 use crate::vfs::Vfs;
-use crate::{Encoded, Leases};
 
 /// An open database: a directory that one handle and its clones have to themselves.
 ///
@@ -128,7 +128,7 @@ impl Db {
     /// none that follow it. `what` says in errors what they are about.
     pub(crate) fn submit(
         &self,
-        records: Vec<Record<Encoded>>,
+        records: Vec<Record<Stored>>,
         durability: Option<Durability>,
         what: impl Fn() -> String,
     ) -> Result<Submitted, DbError> {
@@ -137,7 +137,8 @@ impl Db {
             reason,
         };
         let count = u32::try_from(records.len()).map_err(|e| unwritable(e.to_string()))?;
-        let payload = codec::encode(&records).map_err(|e| unwritable(e.to_string()))?;
+        let payload =
+            codec::encode(&records, Compression::None).map_err(|e| unwritable(e.to_string()))?;
         let unapplied = Arc::new(OnceLock::new());
         let note = Note {
             records: records.into_iter().map(Record::numbered).collect(),

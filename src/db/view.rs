@@ -4,7 +4,7 @@ use std::sync::{Arc, OnceLock};
 
 use parking_lot::RwLock;
 
-use crate::codec::{self, CodecError, Record};
+use crate::codec::{self, CodecError, Numbered, Record};
 use crate::db::place::{Place, RecordPlace};
 use crate::index::{Index, Key, MemTables, Origin, Row, Snapshot, Unapplied};
 use crate::log::{CommitSink, FrameAddress};
@@ -24,7 +24,7 @@ pub(crate) type DbTables = MemTables<Key, Row<Place>>;
 /// What goes through the log with a frame, to be applied when it is committed.
 #[derive(Debug)]
 pub(crate) struct Note {
-    pub(crate) records: Vec<Record<u32>>,
+    pub(crate) records: Vec<Record<Numbered>>,
     /// Set if the index did not take one of the records.
     pub(crate) unapplied: Arc<OnceLock<Unapplied>>,
 }
@@ -37,7 +37,7 @@ impl View {
 
     /// Applies a frame of the log that is being opened.
     pub(crate) fn replay(&self, frame: FrameAddress, payload: &[u8]) -> Result<(), CodecError> {
-        let records = codec::decode(payload)?;
+        let records = codec::decode(payload, |record| record.numbered())?;
         let found = u32::try_from(records.len()).unwrap_or(u32::MAX);
         if found != frame.records {
             return Err(CodecError::WrongCount {
@@ -45,7 +45,6 @@ impl View {
                 found,
             });
         }
-        let records = records.into_iter().map(Record::numbered).collect();
         // What was refused when it was written is refused again.
         let _ = apply_all(&mut self.index.write(), frame, records);
         Ok(())
@@ -69,13 +68,13 @@ impl CommitSink<Note> for View {
 fn apply_all(
     index: &mut Index<Place, DbTables>,
     frame: FrameAddress,
-    records: Vec<Record<u32>>,
+    records: Vec<Record<Numbered>>,
 ) -> Result<(), Unapplied> {
     for (number, record) in (0..).zip(records) {
         let place = Arc::new(RecordPlace { frame, number });
         let record = record.map(|value| Place {
             record: Arc::clone(&place),
-            value,
+            value: value.number,
         });
         let origin = Origin {
             lsn: frame.lsn.plus(u64::from(number)).get(),

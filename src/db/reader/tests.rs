@@ -1,0 +1,184 @@
+use tempfile::TempDir;
+
+use super::*;
+use crate::codec::{Alias, FramePlace, ItemPut, Place as Named, Record};
+use crate::db::Durability;
+use crate::delta::{Op, Weight, diff, total_len};
+
+/// A database whose items are what the tests store.
+struct Values {
+    _dir: TempDir,
+    db: Db,
+}
+
+impl Values {
+    fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let db = Db::options()
+            .durability(Durability::Os)
+            .open(dir.path())
+            .unwrap();
+        Self { _dir: dir, db }
+    }
+
+    /// Commits values in one frame, each in a record of its own.
+    fn put(&self, values: Vec<(&str, Stored)>) {
+        let records = values.into_iter().map(|(key, value)| {
+            Record::ItemPut(ItemPut {
+                namespace: vec!["n".into()],
+                key: key.into(),
+                value,
+                at: 0,
+            })
+        });
+        let submitted = self.db.submit(records.collect(), None, String::new);
+        assert_eq!(submitted.unwrap().wait().unwrap(), None);
+    }
+
+    fn place(&self, key: &str) -> Place {
+        let found = self.db.snapshot().item(&["n".into()], key);
+        found.unwrap().unwrap().value.clone()
+    }
+
+    /// The place as another record names it.
+    fn named(&self, key: &str) -> Named {
+        let place = self.place(key);
+        let frame = place.record.frame;
+        Named {
+            frame: Some(FramePlace {
+                lsn: frame.lsn.get(),
+                segment: frame.segment.base().get(),
+                offset: frame.offset,
+                payload_len: frame.payload_len,
+                records: frame.records,
+            }),
+            record: place.record.number,
+            value: place.value,
+        }
+    }
+
+    fn read(&self, key: &str) -> Result<Encoded, DbError> {
+        let places = [self.place(key)];
+        Ok(self.db.reader().values(&places)?.remove(0))
+    }
+
+    #[track_caller]
+    fn assert_unreadable(&self, key: &str, why: &str) {
+        let lsn = {
+            let record = self.place(key).record;
+            record.frame.lsn.plus(u64::from(record.number))
+        };
+        let error = self.read(key).unwrap_err().to_string();
+        assert!(error.contains(&format!("record {lsn} ")), "{error}");
+        assert!(error.contains(why), "{error}");
+    }
+}
+
+fn whole(bytes: &[u8]) -> Stored {
+    Stored::Whole(Encoded::new("json", bytes.to_vec()))
+}
+
+fn delta(base: Named, sources: Vec<Named>, ops: Vec<Op>) -> Stored {
+    let weight = Weight {
+        length: total_len(&ops),
+        links: 1,
+        cost: 0,
+    };
+    Stored::Delta(Delta {
+        base,
+        weight,
+        sources,
+        ops,
+    })
+}
+
+fn copy(len: u64) -> Vec<Op> {
+    vec![Op::CopyBase { offset: 0, len }]
+}
+
+fn here(record: u32) -> Named {
+    Named {
+        frame: None,
+        record,
+        value: 0,
+    }
+}
+
+#[test]
+fn a_value_is_followed_through_deltas_aliases_and_sources() {
+    let values = Values::new();
+    let mut list = format!("[{}]", "0,".repeat(100)).into_bytes();
+    values.put(vec![("0", whole(&list))]);
+    for number in 1..40 {
+        let written = format!("\"message {number}{}\"", "-".repeat(number)).repeat(4);
+        list.splice(list.len() - 1..list.len() - 1, written.bytes());
+        let (key, base) = (number.to_string(), (number - 1).to_string());
+        let old = values.read(&base).unwrap();
+        let ops = diff(old.bytes(), &list.clone().into(), &[written.as_bytes()]);
+        let value = delta(values.named(&base), vec![here(0)], ops.unwrap());
+        if number % 3 == 0 {
+            let of = here(1);
+            let weight = Weight::whole(0);
+            let alias = Stored::Alias(Alias { of, weight });
+            values.put(vec![
+                ("w", whole(written.as_bytes())),
+                ("d", value),
+                (&key, alias),
+            ]);
+        } else {
+            values.put(vec![("w", whole(written.as_bytes())), (&key, value)]);
+        }
+        assert_eq!(
+            values.read(&key).unwrap(),
+            Encoded::new("json", list.clone())
+        );
+    }
+}
+
+#[test]
+fn a_value_that_names_itself_or_a_later_one_is_refused() {
+    let values = Values::new();
+    values.put(vec![("first", whole(b"[1]"))]);
+    values.put(vec![
+        ("own", delta(here(0), Vec::new(), copy(1))),
+        ("later", delta(here(2), Vec::new(), copy(1))),
+        ("last", whole(b"[1]")),
+        ("none", delta(here(9), Vec::new(), copy(1))),
+    ]);
+    for key in ["own", "later", "none"] {
+        values.assert_unreadable(key, "no older record");
+    }
+    let mut claimed = values.named("last");
+    claimed.frame = claimed.frame.map(|frame| FramePlace {
+        lsn: frame.lsn + 100,
+        ..frame
+    });
+    values.put(vec![("claimed", delta(claimed, Vec::new(), copy(1)))]);
+    values.assert_unreadable("claimed", "no older record");
+}
+
+#[test]
+fn a_delta_that_does_not_fit_is_refused() {
+    let values = Values::new();
+    values.put(vec![("base", whole(b"[1]"))]);
+    let base = values.named("base");
+    let no_value = Named { value: 7, ..base };
+    let from_source = vec![Op::CopySource {
+        source: 0,
+        offset: 0,
+        len: 1,
+    }];
+    values.put(vec![
+        ("long", delta(base, Vec::new(), copy(4))),
+        ("unknown", delta(base, Vec::new(), from_source.clone())),
+        ("delta", delta(base, Vec::new(), copy(1))),
+        ("of delta", delta(base, vec![here(2)], from_source)),
+        ("missing", delta(no_value, Vec::new(), copy(1))),
+    ]);
+    values.assert_unreadable("long", "copies 4 bytes at 0 of 3");
+    values.assert_unreadable("unknown", "from source 0 of 0");
+    values.assert_unreadable("of delta", "not stored whole");
+    let error = values.read("missing").unwrap_err().to_string();
+    assert!(error.contains("no value 7"), "{error}");
+    assert_eq!(values.read("delta").unwrap().bytes().as_ref(), b"[");
+}

@@ -1,6 +1,6 @@
 //! Deltas: a value as what it copies from an earlier one, and when that is worth it.
 //!
-//! [`diff`] finds what two values have in common, [`Rope`] puts a value together again, and [`Tip`]
+//! [`diff()`] finds what two values have in common, [`Rope`] puts a value together again, and [`Tip`]
 //! decides for each version of a value whether it is stored whole or as a delta, so that every version stays
 //! cheap to read. This module knows only bytes; it must never know what a value means or where it is
 //! stored.

@@ -65,7 +65,7 @@ impl Directory {
         }
     }
 
-    fn lock_there(&self) -> Result<Box<dyn VfsLock>, LogError> {
+    pub(super) fn lock_there(&self) -> Result<Box<dyn VfsLock>, LogError> {
         let path = self.lock_file();
         self.vfs.lock(&path).map_err(|error| match error {
             LockError::Held { holder } => LogError::Locked { path, holder },

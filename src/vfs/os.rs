@@ -94,10 +94,10 @@ impl Vfs for OsFs {
             Err(TryLockError::Error(error)) => return Err(error.into()),
         }
         // Only a courtesy to whoever finds the lock taken, so its failure does not matter.
+        // Never made empty: ext4 would write the file out when it is closed, which takes milliseconds.
         let _ = file
-            .set_len(0)
-            .and_then(|()| file.rewind())
-            .and_then(|()| writeln!(file, "{}", std::process::id()));
+            .rewind()
+            .and_then(|()| writeln!(file, "{:<10}", std::process::id()));
         Ok(Box::new(OsLock(file)))
     }
 }

@@ -9,5 +9,6 @@ mod faults;
 mod operations;
 mod position;
 mod recovery;
+mod salvage;
 mod stopping;
 mod support;

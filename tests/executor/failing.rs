@@ -222,3 +222,37 @@ async fn a_run_that_saves_at_its_end_does_not_keep_an_answer_that_was_used() {
     let out = graph.invoke(Command::resume("two"), &config).await.unwrap();
     assert_eq!(out["log"], json!(["one", "two"]));
 }
+
+/// In LangGraph whoever asks first takes it.
+#[tokio::test]
+async fn an_answer_is_for_the_question_that_was_asked_and_not_for_a_sooner_one() {
+    let failed = Arc::new(AtomicBool::new(false));
+    let graph = StateGraph::new()
+        .add_channel("log", Channel::append())
+        .add_node("asked", |_: State, runtime: Runtime| async move {
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+            Ok::<_, NodeError>(json!({"log": [["asked", runtime.interrupt("shown?")?]]}))
+        })
+        .add_node("late", move |_: State, runtime: Runtime| {
+            let first = !failed.swap(true, Ordering::SeqCst);
+            async move {
+                if first {
+                    tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+                    return Err(NodeError::msg("no luck"));
+                }
+                Ok(json!({"log": [["late", runtime.interrupt("new?")?]]}))
+            }
+        })
+        .add_edge(START, "asked")
+        .add_edge(START, "late")
+        .with_checkpointer(MemorySaver::new())
+        .compile()
+        .unwrap();
+    let config = Config::thread("t");
+    graph.invoke(json!({}), &config).await.unwrap_err();
+    let state = graph.get_state(&config).await.unwrap();
+    assert_eq!(state.interrupts[0].value, "shown?");
+    let out = graph.invoke(Command::resume("yes"), &config).await.unwrap();
+    assert_eq!(out["log"], json!([["asked", "yes"]]));
+    assert_eq!(out.interrupts[0].value, "new?");
+}

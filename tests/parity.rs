@@ -1,8 +1,9 @@
 //! Runs recorded scenarios and compares each result with what LangGraph answered.
 //!
-//! `STEPWELL_PARITY_DIR` names the directory of the scenarios, by default `tests/data/parity` and
-//! `tests/data/parity_more`; the `README.md` of the former describes them. Each is run in memory, in memory
-//! with lists handed over as what was appended to them, on a database, and on a database that is closed and reopened between all operations.
+//! `STEPWELL_PARITY_DIR` names the directory of the scenarios, by default `tests/data/parity`,
+//! `tests/data/parity_more` and `tests/data/parity_random`; the `README.md` of the first describes them.
+//! Each is run in memory, in memory with lists handed over as what was appended to them, on a database, and
+//! on a database that is closed and reopened between all operations.
 
 #[cfg(test)]
 #[path = "common/appending.rs"]
@@ -47,7 +48,11 @@ async fn scenarios_answer_as_langgraph_does_on_every_backend() {
     let named = std::env::var_os("STEPWELL_PARITY_DIR").map(PathBuf::from);
     let data = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/data");
     let directories = named.map_or_else(
-        || vec![data.join("parity"), data.join("parity_more")],
+        || {
+            ["parity", "parity_more", "parity_random"]
+                .map(|of| data.join(of))
+                .into()
+        },
         |named| vec![named],
     );
     let complete = directories.len() > 1;

@@ -45,13 +45,14 @@ use crate::graph::config::{Breakpoints, Config, DEFAULT_RECURSION_LIMIT, Durabil
 use crate::graph::error::GraphError;
 use crate::graph::input::{Input, RunOutput};
 use crate::graph::interrupt::Interrupt;
-use crate::graph::names::{INTERRUPT, NULL_TASK_ID, Name, has_task_ids};
+use crate::graph::names::{INTERRUPT, NULL_TASK_ID, Name, RESUME, has_task_ids};
 use crate::graph::node_error::{NodeError, Stop};
 use crate::graph::run::admission::Admission;
 use crate::graph::run::apply::{TaskWrites, apply_writes};
 use crate::graph::run::plan::Plan;
 use crate::graph::run::run_mark::RunMark;
 use crate::graph::run::save::Saver;
+use crate::graph::run::scratchpad::OpenAnswer;
 use crate::graph::run::step::run_tasks;
 use crate::graph::run::task::{Task, Write};
 use crate::graph::run::task_status::{Pending, read_statuses};
@@ -444,9 +445,13 @@ impl Run {
         if made_one {
             self.save_checkpoint();
         }
+        // An answer without an address is for one question. Who took it has it among its own.
+        let mut open_answers = self.tasks.iter().filter_map(|t| t.scratchpad.open_answer());
+        let is_used = open_answers.any(OpenAnswer::is_taken);
+        let used = |w: &Pending| is_used && w.task_id == NULL_TASK_ID && &*w.channel == RESUME;
         let mut by_task: BTreeMap<String, Vec<Write>> = BTreeMap::new();
         for write in &self.pending {
-            if self.wrote.contains(&write.task_id) {
+            if self.wrote.contains(&write.task_id) && !used(write) {
                 by_task
                     .entry(write.task_id.clone())
                     .or_default()

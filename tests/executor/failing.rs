@@ -6,10 +6,11 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use serde_json::json;
 use stepwell::checkpoint::MemorySaver;
 use stepwell::graph::{
-    Channel, Command, Config, END, ErrorKind, GraphError, HistoryQuery, Input, NodeError, Runtime,
-    START, State, StateGraph,
+    Channel, Command, Config, Durability, END, ErrorKind, GraphError, HistoryQuery, Input,
+    NodeError, Runtime, START, State, StateGraph,
 };
 
+/// In LangGraph, resuming skips the routing, and the graph ends (its issue 8834).
 #[tokio::test]
 async fn a_router_that_fails_does_not_end_the_graph() {
     let broken = Arc::new(AtomicBool::new(true));
@@ -166,4 +167,92 @@ async fn a_write_that_a_reducer_refuses_names_the_channel() {
     let error = graph.invoke(json!({}), &Config::new()).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::InvalidUpdate);
     assert!(error.to_string().contains("`total`"), "{error}");
+}
+
+/// LangGraph cannot read such a thread.
+#[tokio::test]
+async fn a_thread_whose_step_fails_on_a_conflict_can_be_read_and_mended() {
+    let graph = StateGraph::new()
+        .add_channel("x", Channel::last())
+        .add_node("a", |_: State| async { json!({"x": "a"}) })
+        .add_node("b", |_: State| async { json!({"x": "b"}) })
+        .add_edge(START, "a")
+        .add_edge(START, "b")
+        .with_checkpointer(MemorySaver::new())
+        .compile()
+        .unwrap();
+    let config = Config::thread("t");
+    for input in [Input::from(json!({"x": "in"})), Input::Continue] {
+        let error = graph.invoke(input, &config).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidUpdate);
+        let state = graph.get_state(&config).await.unwrap();
+        assert_eq!(state.values, json!({"x": "in"}));
+        assert_eq!(state.next, ["a", "b"]);
+        assert_eq!(state.tasks[1].result, Some(json!({"x": "b"})));
+    }
+    let mended = graph
+        .update_state(&config, json!({"x": "c"}), Some("a"))
+        .await;
+    graph
+        .invoke(Input::Continue, &mended.unwrap())
+        .await
+        .unwrap();
+    assert_eq!(graph.get_state(&config).await.unwrap().values["x"], "c");
+}
+
+/// What LangGraph does in this mode. In its others, the answer is used twice if the run is continued without one.
+#[tokio::test]
+async fn a_run_that_saves_at_its_end_does_not_keep_an_answer_that_was_used() {
+    let graph = StateGraph::new()
+        .add_channel("log", Channel::append())
+        .add_node("ask", |_: State, runtime: Runtime| async move {
+            let answers = [runtime.interrupt("1?")?, runtime.interrupt("2?")?];
+            Ok::<_, NodeError>(json!({"log": answers}))
+        })
+        .add_edge(START, "ask")
+        .with_checkpointer(MemorySaver::new())
+        .compile()
+        .unwrap();
+    let config = Config::thread("t").durability(Durability::Exit);
+    graph.invoke(json!({}), &config).await.unwrap();
+    let out = graph.invoke(Command::resume("one"), &config).await.unwrap();
+    assert_eq!(out.interrupts[0].value, "2?");
+    let out = graph.invoke(Input::Continue, &config).await.unwrap();
+    assert_eq!(out.interrupts[0].value, "2?");
+    let out = graph.invoke(Command::resume("two"), &config).await.unwrap();
+    assert_eq!(out["log"], json!(["one", "two"]));
+}
+
+/// In LangGraph whoever asks first takes it.
+#[tokio::test]
+async fn an_answer_is_for_the_question_that_was_asked_and_not_for_a_sooner_one() {
+    let failed = Arc::new(AtomicBool::new(false));
+    let graph = StateGraph::new()
+        .add_channel("log", Channel::append())
+        .add_node("asked", |_: State, runtime: Runtime| async move {
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+            Ok::<_, NodeError>(json!({"log": [["asked", runtime.interrupt("shown?")?]]}))
+        })
+        .add_node("late", move |_: State, runtime: Runtime| {
+            let first = !failed.swap(true, Ordering::SeqCst);
+            async move {
+                if first {
+                    tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+                    return Err(NodeError::msg("no luck"));
+                }
+                Ok(json!({"log": [["late", runtime.interrupt("new?")?]]}))
+            }
+        })
+        .add_edge(START, "asked")
+        .add_edge(START, "late")
+        .with_checkpointer(MemorySaver::new())
+        .compile()
+        .unwrap();
+    let config = Config::thread("t");
+    graph.invoke(json!({}), &config).await.unwrap_err();
+    let state = graph.get_state(&config).await.unwrap();
+    assert_eq!(state.interrupts[0].value, "shown?");
+    let out = graph.invoke(Command::resume("yes"), &config).await.unwrap();
+    assert_eq!(out["log"], json!([["asked", "yes"]]));
+    assert_eq!(out.interrupts[0].value, "new?");
 }

@@ -12,7 +12,8 @@ use stepwell::checkpoint::{
     PutCheckpoint, PutWrites,
 };
 use stepwell::graph::{
-    Channel, Config, Durability, ErrorKind, GraphError, Input, START, State, StateGraph,
+    Channel, Config, Durability, ErrorKind, GraphError, HistoryQuery, Input, START, State,
+    StateGraph,
 };
 
 /// Notes what is submitted, in order, and fails from some checkpoint on.
@@ -80,6 +81,7 @@ fn three_nodes(saver: Noting, ran: &Arc<Mutex<Vec<&'static str>>>) -> StateGraph
         .with_checkpointer(saver)
 }
 
+/// In LangGraph the checkpoint may be durable first, and a node that had finished runs again (its issue 8039).
 #[tokio::test]
 async fn the_writes_of_a_step_are_submitted_before_the_checkpoint_that_supersedes_them() {
     for durability in [Durability::Sync, Durability::Async] {
@@ -144,34 +146,53 @@ async fn a_checkpoint_that_cannot_be_saved_stops_the_run_at_that_step() {
     }
 }
 
+/// In LangGraph, lists and joins are saved late and show what came after (its issue 8748).
 #[tokio::test]
 async fn history_does_not_change_after_it_was_written() {
-    let graph = StateGraph::new()
-        .add_channel("all", Channel::topic(true))
-        .add_node("a", |_: State| async { json!({"all": "a"}) })
-        .add_node("b", |_: State| async { json!({"all": "b"}) })
-        .add_edge(START, "a")
-        .add_edge("a", "b")
-        .with_checkpointer(MemorySaver::new())
-        .compile()
-        .unwrap();
-    let config = Config::thread("t").durability(Durability::Async);
-    graph.invoke(json!({"all": "in"}), &config).await.unwrap();
-    let history = graph.get_state_history(&config, stepwell::graph::HistoryQuery::default());
-    let values: Vec<_> = history
-        .collect()
-        .await
-        .unwrap()
-        .into_iter()
-        .map(|s| s.values["all"].clone())
-        .collect();
-    assert_eq!(
-        values,
-        [
-            json!(["in", "a", "b"]),
-            json!(["in", "a"]),
-            json!(["in"]),
-            json!(null)
-        ]
-    );
+    let log =
+        |name: &'static str| move |_: State| async move { json!({"all": name, "log": [name]}) };
+    for durability in [Durability::Sync, Durability::Async] {
+        let graph = StateGraph::new()
+            .add_channel("all", Channel::topic(true))
+            .add_channel("log", Channel::append())
+            .add_node("a", log("a"))
+            .add_node("b", log("b"))
+            .add_node("c", log("c"))
+            .add_edge(START, "a")
+            .add_edge("a", "b")
+            .add_join(["a", "b"], "c")
+            .with_checkpointer(MemorySaver::new())
+            .compile()
+            .unwrap();
+        let config = Config::thread("t").durability(durability);
+        graph
+            .invoke(json!({"all": "in", "log": ["in"]}), &config)
+            .await
+            .unwrap();
+        let history = graph.get_state_history(&config, HistoryQuery::default());
+        let history = history.collect().await.unwrap();
+        let shown: Vec<_> = history
+            .iter()
+            .map(|s| (s.values["all"].clone(), &*s.next))
+            .collect();
+        let next = |node: &str| vec![node.to_owned()];
+        let expected = [
+            (json!(["in", "a", "b", "c"]), vec![]),
+            (json!(["in", "a", "b"]), next("c")),
+            (json!(["in", "a"]), next("b")),
+            (json!(["in"]), next("a")),
+            (json!(null), next("__start__")),
+        ];
+        let expected: Vec<_> = expected
+            .iter()
+            .map(|(all, next)| (all.clone(), &**next))
+            .collect();
+        assert_eq!(shown, expected, "{durability:?}");
+        assert!(
+            history
+                .iter()
+                .take(4)
+                .all(|s| s.values["log"] == s.values["all"])
+        );
+    }
 }

@@ -4,10 +4,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use futures::StreamExt;
+use serde_json::json;
 use stepwell::checkpoint::{Checkpointer, ListQuery, MemorySaver};
 use stepwell::graph::{
-    Command, Config, END, ErrorKind, GraphError, NodeResult, Runtime, START, State, StateGraph,
-    TypedGraph,
+    Channel, Command, Config, END, ErrorKind, GraphError, NodeResult, Runtime, START, Send, State,
+    StateGraph, TypedGraph,
 };
 
 /// Nothing that could be serialised.
@@ -89,6 +90,39 @@ async fn nothing_of_it_is_saved_or_kept_after_the_run() {
             );
         }
     }
+}
+
+#[tokio::test]
+async fn an_update_of_the_state_does_not_save_it_either() {
+    let saver = MemorySaver::new();
+    let graph = StateGraph::new()
+        .add_channel("secret", Channel::untracked())
+        .add_node("fan", |_: State| async {})
+        .add_node("work", |_: State| async {})
+        .add_edge(START, "fan")
+        .add_conditional_edges("fan", |_: State| {
+            Send::new("work", json!({"secret": "hush", "open": 1}))
+        })
+        .with_checkpointer(saver.clone())
+        .compile()
+        .unwrap();
+    let config = Config::thread("t");
+    graph.invoke(json!({}), &config).await.unwrap();
+    for node in ["__input__", "__start__", "fan"] {
+        let update = graph.update_state(&config, json!({"secret": "hush"}), Some(node));
+        update.await.unwrap();
+    }
+    let mut saved = saver.list(ListQuery::of("t", ""));
+    let mut texts = Vec::new();
+    while let Some(saved) = saved.next().await {
+        let saved = saved.unwrap();
+        let writes = saved.pending_writes.iter().map(|w| &w.value);
+        for value in saved.checkpoint.channel_values.values().chain(writes) {
+            texts.push(value.to_json().unwrap().to_string());
+        }
+    }
+    assert!(texts.iter().any(|text| text.contains("open")), "{texts:?}");
+    assert!(!texts.iter().any(|text| text.contains("hush")), "{texts:?}");
 }
 
 #[tokio::test]

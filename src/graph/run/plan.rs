@@ -1,6 +1,6 @@
 //! Planning: which tasks make up the next super-step.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -9,14 +9,29 @@ use crate::checkpoint::Checkpoint;
 use crate::graph::channels::Channels;
 use crate::graph::command::Send;
 use crate::graph::compiled::{CompiledNode, Inner};
-use crate::graph::names::{NS_END, NULL_TASK_ID, PUSH, RESUME, START, TASKS};
+use crate::graph::names::{INTERRUPT, NS_END, NULL_TASK_ID, PUSH, RESUME, START, TASKS};
 use crate::graph::run::call_site::keyed_namespace;
 use crate::graph::run::scratchpad::{OpenAnswer, Scratchpad};
 use crate::graph::run::task::{
     Task, TaskPath, handler_task_id, interrupt_id, node_namespace, pull_task_id, push_task_id,
 };
-use crate::graph::run::task_status::Pending;
+use crate::graph::run::task_status::{Pending, TaskStatus, read_statuses};
 use crate::graph::state::State;
+
+/// An answer that was given without saying to which question, here or further out.
+struct OpenAnswers<'a> {
+    answer: Option<&'a OpenAnswer>,
+    /// The tasks that wait for one.
+    askers: BTreeSet<String>,
+}
+
+impl OpenAnswers<'_> {
+    /// Whether `task` may take it. What somebody answered is the question that they saw, and not one that another task
+    /// happens to ask sooner this time.
+    fn are_for(&self, task: &str) -> bool {
+        self.askers.is_empty() || self.askers.contains(task)
+    }
+}
 
 /// What the tasks of a super-step follow from.
 pub(in crate::graph) struct Plan<'a> {
@@ -40,15 +55,31 @@ impl Plan<'_> {
             .iter()
             .find(|w| w.task_id == NULL_TASK_ID && &*w.channel == RESUME)
             .map(|w| OpenAnswer::new(w.value.clone()));
-        let mut tasks = self.sent(open_answer.as_ref());
+        let open_answer = OpenAnswers {
+            answer: open_answer.as_ref(),
+            askers: self.askers(),
+        };
+        let mut tasks = self.sent(&open_answer);
         if !self.checkpoint.channel_versions.is_empty() {
             let triggered = self.graph.nodes.iter().filter(|n| self.is_triggered(n));
-            tasks.extend(triggered.map(|node| self.pulled(node, open_answer.as_ref())));
+            tasks.extend(triggered.map(|node| self.pulled(node, &open_answer)));
         }
         tasks
     }
 
-    fn sent(&self, open_answer: Option<&OpenAnswer>) -> Vec<Task> {
+    /// The tasks whose questions wait for answers.
+    fn askers(&self) -> BTreeSet<String> {
+        if self.pending.iter().all(|w| &*w.channel != INTERRUPT) {
+            return BTreeSet::new();
+        }
+        // The handler of a failed task asks in its place.
+        let waits = |status: &TaskStatus| status.handled || !status.pending_interrupts().is_empty();
+        let statuses = read_statuses(self.pending).into_iter();
+        let waiting = statuses.filter(|(_, status)| waits(status));
+        waiting.map(|(task, _)| task.to_owned()).collect()
+    }
+
+    fn sent(&self, open_answer: &OpenAnswers<'_>) -> Vec<Task> {
         let packets = self.channels.get(TASKS).and_then(|c| c.get());
         let Some(Value::Array(packets)) = packets.map(|p| &**p) else {
             return Vec::new();
@@ -91,7 +122,7 @@ impl Plan<'_> {
         })
     }
 
-    fn pulled(&self, node: &CompiledNode, open_answer: Option<&OpenAnswer>) -> Task {
+    fn pulled(&self, node: &CompiledNode, open_answer: &OpenAnswers<'_>) -> Task {
         let namespace = node_namespace(self.namespace, &node.name);
         let id = pull_task_id(
             &self.checkpoint.id,
@@ -127,9 +158,12 @@ impl Plan<'_> {
             &failed.id,
         );
         let path = TaskPath::Handler(Box::new(failed.path.clone()));
-        let open_answer = failed.scratchpad.open_answer();
+        let open_answer = OpenAnswers {
+            answer: failed.scratchpad.open_answer(),
+            askers: BTreeSet::new(),
+        };
         let input = failed.input.clone();
-        within.task(id, handler, path, input, None, open_answer)
+        within.task(id, handler, path, input, None, &open_answer)
     }
 
     fn task(
@@ -139,7 +173,7 @@ impl Plan<'_> {
         path: TaskPath,
         input: State,
         key: Option<&str>,
-        open_answer: Option<&OpenAnswer>,
+        open_answer: &OpenAnswers<'_>,
     ) -> Task {
         let mut namespace = format!("{}{NS_END}{id}", node_namespace(self.namespace, &node.name));
         if let Some(Ok(keyed)) = key.map(|key| keyed_namespace(&namespace, key)) {
@@ -158,11 +192,12 @@ impl Plan<'_> {
             let next = answers.get(&interrupt_id(&namespace, given.len()));
             given.extend(next.cloned());
         }
+        let may_take = open_answer.are_for(&id);
         Task {
             scratchpad: Arc::new(Scratchpad::new(
                 given,
-                open_answer.cloned(),
-                self.parent.cloned(),
+                open_answer.answer.filter(|_| may_take).cloned(),
+                self.parent.filter(|_| may_take).cloned(),
             )),
             id,
             node: Arc::clone(&node.name),

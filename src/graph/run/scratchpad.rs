@@ -15,6 +15,10 @@ impl OpenAnswer {
     pub(in crate::graph) fn new(answer: Value) -> Self {
         Self(Arc::new(Mutex::new(Some(answer))))
     }
+
+    pub(in crate::graph) fn is_taken(&self) -> bool {
+        self.0.lock().is_none()
+    }
 }
 
 #[derive(Debug, Default)]

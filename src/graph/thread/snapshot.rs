@@ -221,7 +221,7 @@ impl Reader {
             .map(|w| (Arc::clone(&w.channel), w.value.clone()))
             .collect();
         if !null_writes.is_empty() {
-            let writes = vec![TaskWrites::from_input(null_writes)];
+            let writes = vec![TaskWrites::from_input(null_writes.clone())];
             apply_writes(graph, &mut checkpoint, &mut channels, writes)?;
         }
         let unstarted = TaskStatus::default();
@@ -238,8 +238,15 @@ impl Reader {
                 finished.push(TaskWrites::from(task));
             }
         }
-        if !finished.is_empty() {
-            apply_writes(graph, &mut checkpoint, &mut channels, finished)?;
+        if !finished.is_empty()
+            && let Err(error) = apply_writes(graph, &mut checkpoint, &mut channels, finished)
+        {
+            // The step fails as a whole, and its writes are not applied. Whoever is to mend it needs to see
+            // the state that it failed on.
+            tracing::debug!(%error, "the writes of a step that failed are not shown in its state");
+            channels = start_of_step(graph, &saved, null_writes)?;
+            next = shown.iter().map(|task| task.name.clone()).collect();
+        } else if shown.len() > next.len() {
             // What tasks passed on to the next step is not shown before that step, as in LangGraph.
             for (name, channel) in channels.iter_mut().filter(|(_, c)| c.is_fleeting()) {
                 let emptied = channel.update(Vec::new());
@@ -295,6 +302,19 @@ impl Reader {
         }
         .boxed()
     }
+}
+
+/// The channels at a checkpoint, with the writes of commands applied.
+fn start_of_step(
+    graph: &Inner,
+    saved: &CheckpointTuple,
+    null_writes: Vec<Write>,
+) -> Result<Channels, GraphError> {
+    let mut checkpoint = saved.checkpoint.clone();
+    let mut channels = Channels::restore(&graph.channels, &checkpoint)?;
+    let writes = vec![TaskWrites::from_input(null_writes)];
+    apply_writes(graph, &mut checkpoint, &mut channels, writes)?;
+    Ok(channels)
 }
 
 fn show_task(

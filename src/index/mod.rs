@@ -40,6 +40,8 @@ mod row_bytes;
 mod state;
 mod tables;
 mod tags;
+#[cfg(test)]
+mod tests;
 mod threads;
 mod writes;
 

@@ -19,7 +19,7 @@ pub struct ThreadQuery {
     pub filter: Map<String, Value>,
     /// In which order.
     pub order: ThreadOrder,
-    /// Only what comes after this thread in that order.
+    /// Only what comes after this thread in that order. By last update nothing comes after one that is not there.
     pub after: Option<String>,
     /// At most so many.
     pub limit: Option<usize>,
@@ -61,7 +61,10 @@ pub(crate) fn list_threads<H: Clone, T: Rows<Key, Row<H>>>(
     let limit = query.limit.unwrap_or(usize::MAX);
     let by_name = query.order == ThreadOrder::Name;
     let last = match &query.after {
-        Some(name) if !by_name => snapshot.thread(name)?.map(|thread| thread.life.lsn),
+        Some(name) if !by_name => match snapshot.thread(name)? {
+            Some(thread) => Some(thread.life.lsn),
+            None => return Ok(Vec::new()),
+        },
         _ => None,
     };
     let mut found = Vec::new();
@@ -80,7 +83,7 @@ pub(crate) fn list_threads<H: Clone, T: Rows<Key, Row<H>>>(
         }
     }
     if !by_name {
-        // No two threads were last changed by one record, but a copy's source stays as it was.
+        // No two threads were last changed by one record: a copy's source stays as it was.
         found.sort_by_key(|thread| Reverse(thread.life.lsn));
     }
     Ok(found.iter().take(limit).map(info).collect())

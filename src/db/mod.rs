@@ -8,6 +8,7 @@ mod error;
 mod handle;
 mod options;
 mod place;
+mod place_bytes;
 mod reader;
 mod submitted;
 mod view;

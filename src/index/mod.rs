@@ -40,9 +40,12 @@ mod row_bytes;
 mod state;
 mod tables;
 mod tags;
+#[cfg(test)]
+mod tests;
 mod threads;
 mod writes;
 
+pub(crate) use bytes::{byte, number, put_number};
 pub(crate) use entry::{Entry, Held};
 pub(crate) use items::ItemEntry;
 pub(crate) use key::Key;
@@ -51,6 +54,7 @@ pub(crate) use look_up::Found;
 pub(crate) use plan::{Candidate, Plan, Survivor};
 pub(crate) use refused::{Reason, Refused, Unapplied};
 pub(crate) use row::{Origin, Row};
+pub(crate) use row_bytes::HandleBytes;
 pub(crate) use state::{Index, Snapshot};
 pub(crate) use tables::{MemTables, Rows, Tables, TablesError};
 pub(crate) use threads::Thread;

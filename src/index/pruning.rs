@@ -36,8 +36,13 @@ pub(super) fn prune<H>(
         match ranges {
             None => pruning.whole(&namespace)?,
             Some(ranges) => {
+                let mut last: Option<String> = None;
                 for (from, to) in ranges {
-                    pruning.range(&namespace, from.into(), to.into())?;
+                    // No checkpoint may go twice.
+                    if from <= to && last.as_ref().is_none_or(|last| *last < from) {
+                        pruning.range(&namespace, from.into(), to.as_str().into())?;
+                        last = last.max(Some(to));
+                    }
                 }
             }
         }

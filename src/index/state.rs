@@ -40,6 +40,11 @@ impl<H, T> Index<H, T> {
             handles: PhantomData,
         }
     }
+
+    #[cfg(test)]
+    pub(super) fn tables(&self) -> &T {
+        &self.tables
+    }
 }
 
 impl<H: Clone, T: Tables<Key, Row<H>>> Index<H, T> {

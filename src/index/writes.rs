@@ -45,6 +45,12 @@ pub(super) fn put<H: Clone>(
         || Vec::with_capacity(new.writes.len()),
         |before| before.writes.to_vec(),
     );
+    if !own {
+        // Their record is accounted with the row that they were inherited from.
+        for write in &mut writes {
+            write.origin.bytes = 0;
+        }
+    }
     let task_path: Arc<str> = new.task_path.into();
     for write in new.writes {
         let place = writes.binary_search_by_key(&write.index, |write| write.index);

@@ -9,10 +9,12 @@
 
 #[path = "../common/backend.rs"]
 mod backend;
+mod copying;
 #[path = "../common/database.rs"]
 mod database;
 mod deletion;
 mod listing;
+mod pruning;
 mod putting;
 #[path = "../common/samples.rs"]
 mod samples;
@@ -92,5 +94,24 @@ on_every_backend! {
         late_checkpoints_with_ids_of_another_form_are_refused_by_their_missing_parent
         values_of_a_deleted_thread_resolve_nothing
         ids_of_a_clock_that_was_ahead_are_deleted_too
+    }
+    copying {
+        a_copy_has_the_whole_history
+        a_copy_and_its_source_go_on_independently
+        deleting_a_copy_or_its_source_leaves_the_other_whole
+        copies_of_copies_keep_what_they_have
+        what_cannot_be_copied_is_refused
+        a_copy_onto_a_deleted_thread_keeps_its_cutoff
+    }
+    pruning {
+        what_is_kept_keeps_its_values
+        pruning_a_copy_leaves_the_other_whole
+        a_checkpoint_that_needs_a_pruned_one_is_refused
+        what_is_old_goes_but_for_the_latest
+        runs_are_deleted_in_all_threads
+        what_finished_subgraphs_left_behind_goes
+        what_has_a_tag_is_not_pruned
+        a_copy_has_the_tags
+        threads_are_listed_by_update_and_by_name
     }
 }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use futures::StreamExt;
 use futures::executor::block_on;
 use stepwell::checkpoint::{
-    CheckpointError, CheckpointTuple, Checkpointer, ListQuery, MemorySaver, PutCheckpoint,
-    PutWrites,
+    CheckpointError, CheckpointTuple, Checkpointer, ListQuery, MemorySaver, Prune, PruneReport,
+    PutCheckpoint, PutWrites, Tag, ThreadInfo, ThreadQuery,
 };
 
 use crate::backend::Backend;
@@ -56,6 +56,43 @@ impl Saver {
 
     pub(crate) fn delete(&self, thread: &str) {
         self.open.delete_thread(thread).wait().unwrap();
+    }
+
+    pub(crate) fn copy(&self, source: &str, target: &str) {
+        self.try_copy(source, target).unwrap();
+    }
+
+    pub(crate) fn try_copy(&self, source: &str, target: &str) -> Result<(), CheckpointError> {
+        self.open.copy_thread(source, target).wait()
+    }
+
+    pub(crate) fn prune(&self, prune: Prune) -> PruneReport {
+        block_on(self.open.prune(prune)).unwrap()
+    }
+
+    pub(crate) fn prune_dry_run(&self, prune: Prune) -> PruneReport {
+        block_on(self.open.prune_dry_run(prune)).unwrap()
+    }
+
+    pub(crate) fn delete_for_runs(&self, runs: &[&str]) -> PruneReport {
+        let runs = runs.iter().map(ToString::to_string).collect();
+        block_on(self.open.delete_for_runs(runs)).unwrap()
+    }
+
+    pub(crate) fn tag(&self, tag: Tag) -> Result<(), CheckpointError> {
+        self.open.tag(tag).wait()
+    }
+
+    pub(crate) fn untag(&self, thread: &str, namespace: &str, name: &str) {
+        self.open.untag(thread, namespace, name).wait().unwrap();
+    }
+
+    pub(crate) fn tags(&self, thread: &str) -> Vec<Tag> {
+        block_on(self.open.tags(thread)).unwrap()
+    }
+
+    pub(crate) fn list_threads(&self, query: ThreadQuery) -> Vec<ThreadInfo> {
+        block_on(self.open.list_threads(query)).unwrap()
     }
 
     pub(crate) fn get(&self, thread: &str, namespace: &str, id: &str) -> Option<CheckpointTuple> {

@@ -9,9 +9,16 @@
 mod checkpoints;
 mod entry;
 mod items;
+#[cfg_attr(
+    not(test),
+    expect(dead_code, unused_imports, reason = "the database uses it next")
+)]
+mod layers;
 mod names;
 mod namespace;
 mod refused;
+#[cfg_attr(not(test), expect(dead_code, reason = "the database uses it next"))]
+mod tables;
 mod thread;
 
 pub(crate) use checkpoints::{Checkpoints, Found, Selection};

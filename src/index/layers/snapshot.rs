@@ -1,0 +1,79 @@
+//! [`Snapshot`]: all rows as they were at one moment.
+
+use std::ops::Bound;
+use std::sync::Arc;
+
+use imbl::OrdMap;
+
+use super::base::Base;
+use super::range::{Range, Source};
+use crate::index::tables::{Rows, TableKey, TableRow, TablesError};
+
+/// What changed, by key; `None` where a row was removed.
+pub(super) type Changes<K, R> = OrdMap<K, Option<R>>;
+
+/// All rows as they were at one moment. Nothing that is done later changes what it answers, but reading
+/// rows of the index file ends when the database is closed.
+#[derive(Debug, Clone)]
+pub(crate) struct Snapshot<K: TableKey, R: TableRow> {
+    /// The latest changes.
+    pub(super) young: Changes<K, R>,
+    /// Changes that are on their way to the file.
+    pub(super) old: Changes<K, R>,
+    /// What is in the file.
+    pub(super) base: Option<Arc<Base>>,
+}
+
+impl<K: TableKey, R: TableRow> Snapshot<K, R> {
+    /// The rows between two keys, from both ends.
+    pub(crate) fn range(
+        &self,
+        start: Bound<&K>,
+        end: Bound<&K>,
+    ) -> Result<Range<'_, K, R>, TablesError> {
+        if nothing_between(start, end) {
+            return Ok(Range::new([]));
+        }
+        let layers = [&self.young, &self.old];
+        let changes = layers
+            .into_iter()
+            .filter(|changes| !changes.is_empty())
+            .map(|changes| Source::Changes(changes.range::<_, K>((start, end))));
+        let base = self.base.as_ref().map(|base| base.range(start, end));
+        Ok(Range::new(changes.chain(
+            base.transpose()?.map(|range| Source::Base(Box::new(range))),
+        )))
+    }
+}
+
+impl<K: TableKey, R: TableRow> Rows<K, R> for Snapshot<K, R> {
+    fn get(&self, key: &K) -> Result<Option<R>, TablesError> {
+        if let Some(change) = self.young.get(key).or_else(|| self.old.get(key)) {
+            return Ok(change.clone());
+        }
+        match &self.base {
+            Some(base) => base.get(&key.encode()),
+            None => Ok(None),
+        }
+    }
+
+    fn next(&self, after: Bound<&K>, end: Bound<&K>) -> Result<Option<(K, R)>, TablesError> {
+        self.range(after, end)?.next().transpose()
+    }
+
+    fn previous(&self, start: Bound<&K>, before: Bound<&K>) -> Result<Option<(K, R)>, TablesError> {
+        self.range(start, before)?.next_back().transpose()
+    }
+}
+
+/// Whether a range is empty whatever the rows are. Maps differ in what they make of those.
+fn nothing_between<K: Ord>(start: Bound<&K>, end: Bound<&K>) -> bool {
+    match (start, end) {
+        (Bound::Included(start), Bound::Included(end)) => start > end,
+        (
+            Bound::Included(start) | Bound::Excluded(start),
+            Bound::Included(end) | Bound::Excluded(end),
+        ) => start >= end,
+        _ => false,
+    }
+}

@@ -1,0 +1,78 @@
+//! [`Rows`] and [`Tables`]: the ordered map that the index is kept in.
+//!
+//! Whoever reads or changes rows knows only these, so that one state machine serves rows in memory and rows
+//! in a file.
+
+use std::fmt::Debug;
+use std::ops::Bound;
+use std::path::PathBuf;
+
+/// An ordered map, for reading.
+pub(crate) trait Rows<K, R> {
+    /// The row at `key`.
+    fn get(&self, key: &K) -> Result<Option<R>, TablesError>;
+
+    /// The first row of the range from `after` to `end`.
+    fn next(&self, after: Bound<&K>, end: Bound<&K>) -> Result<Option<(K, R)>, TablesError>;
+
+    /// The last row of the range from `start` to `before`.
+    fn previous(&self, start: Bound<&K>, before: Bound<&K>) -> Result<Option<(K, R)>, TablesError>;
+}
+
+/// An ordered map.
+pub(crate) trait Tables<K, R>: Rows<K, R> {
+    /// Sets the row at `key`.
+    fn put(&mut self, key: K, row: R);
+
+    /// Removes the row at `key`, if there is one.
+    fn delete(&mut self, key: K);
+}
+
+/// The key of a row. Cloning it is cheap.
+pub(crate) trait TableKey: Ord + Clone + Debug + Send + Sync + 'static {
+    /// Bytes that sort as the keys do. Not empty.
+    fn encode(&self) -> Vec<u8>;
+
+    /// The key that was encoded as `bytes`.
+    fn decode(bytes: &[u8]) -> Result<Self, Undecodable>;
+
+    /// About how many bytes of memory it takes.
+    fn weight(&self) -> usize;
+}
+
+/// A row. Cloning it is cheap.
+pub(crate) trait TableRow: Clone + Debug + Send + Sync + 'static {
+    /// The row as bytes.
+    fn encode(&self) -> Vec<u8>;
+
+    /// The row that was encoded as `bytes`.
+    fn decode(bytes: &[u8]) -> Result<Self, Undecodable>;
+
+    /// About how many bytes of memory it takes.
+    fn weight(&self) -> usize;
+}
+
+/// Why bytes are no key or row.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct Undecodable(pub(crate) String);
+
+/// Why rows cannot be read or kept.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum TablesError {
+    /// The file is damaged, or the file system failed. The file was removed.
+    #[error(
+        "the index `{}` cannot be read: {reason}; reopen the database, which rebuilds it from the log",
+        path.display()
+    )]
+    Unreadable { path: PathBuf, reason: String },
+    /// The file was closed with the database.
+    #[error("the index `{}` is closed; open the database again", path.display())]
+    Closed { path: PathBuf },
+    /// Changes can no longer be moved to the file, and memory is bounded.
+    #[error(
+        "the index `{}` cannot be written: {reason}; free some space, or reopen the database",
+        path.display()
+    )]
+    Unwritable { path: PathBuf, reason: String },
+}

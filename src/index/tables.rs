@@ -42,11 +42,13 @@ pub(crate) trait TableKey: Ord + Clone + Debug + Send + Sync + 'static {
 
 /// A row. Cloning it is cheap.
 pub(crate) trait TableRow: Clone + Debug + Send + Sync + 'static {
+    type Key: TableKey;
+
     /// The row as bytes.
     fn encode(&self) -> Vec<u8>;
 
-    /// The row that was encoded as `bytes`.
-    fn decode(bytes: &[u8]) -> Result<Self, Undecodable>;
+    /// The row at `key` that was encoded as `bytes`.
+    fn decode(key: &Self::Key, bytes: &[u8]) -> Result<Self, Undecodable>;
 
     /// About how many bytes of memory it takes.
     fn weight(&self) -> usize;

@@ -23,9 +23,11 @@ impl Base {
         Self { rows, home }
     }
 
-    pub(super) fn get<R: TableRow>(&self, key: &[u8]) -> Result<Option<R>, TablesError> {
-        let found = self.home.contain(|| self.rows.get(key))?;
-        found.map(|value| self.home.row(value.value())).transpose()
+    pub(super) fn get<R: TableRow>(&self, key: &R::Key) -> Result<Option<R>, TablesError> {
+        let found = self.home.contain(|| self.rows.get(&*key.encode()))?;
+        found
+            .map(|value| self.home.row(key, value.value()))
+            .transpose()
     }
 
     pub(super) fn range<K: TableKey>(
@@ -69,8 +71,8 @@ pub(super) struct Raw {
 }
 
 impl Raw {
-    pub(super) fn row<R: TableRow>(&self) -> Result<R, TablesError> {
-        self.home.row(self.value.value())
+    pub(super) fn row<R: TableRow>(&self, key: &R::Key) -> Result<R, TablesError> {
+        self.home.row(key, self.value.value())
     }
 }
 

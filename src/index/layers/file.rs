@@ -94,9 +94,9 @@ impl IndexFile {
 
     /// Writes `changes` and how far they follow the log, in one transaction, and opens what is in the file
     /// then. The rows of earlier transactions can still be read, as long as this succeeds.
-    pub(super) fn write<K: TableKey, R: TableRow>(
+    pub(super) fn write<R: TableRow>(
         &mut self,
-        changes: &Changes<K, R>,
+        changes: &Changes<R>,
         watermark: Watermark,
     ) -> Result<Arc<Base>, TablesError> {
         let written = contain(|| self.try_write(changes, watermark));
@@ -168,9 +168,9 @@ impl IndexFile {
         Ok(Found { base, watermark })
     }
 
-    fn try_write<K: TableKey, R: TableRow>(
+    fn try_write<R: TableRow>(
         &mut self,
-        changes: &Changes<K, R>,
+        changes: &Changes<R>,
         watermark: Watermark,
     ) -> Result<Arc<Base>, Unusable> {
         let home = Arc::clone(&self.home);
@@ -220,9 +220,9 @@ impl Drop for IndexFile {
     }
 }
 
-fn commit<K: TableKey, R: TableRow>(
+fn commit<R: TableRow>(
     database: &Database,
-    changes: &Changes<K, R>,
+    changes: &Changes<R>,
     about: &[u8],
 ) -> Result<(), redb::Error> {
     let mut write = database.begin_write()?;

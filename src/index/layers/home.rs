@@ -22,8 +22,8 @@ pub(super) struct Home {
 }
 
 impl Home {
-    pub(super) fn row<R: TableRow>(&self, value: &[u8]) -> Result<R, TablesError> {
-        R::decode(value).map_err(|error| self.undecodable(&error))
+    pub(super) fn row<R: TableRow>(&self, key: &R::Key, value: &[u8]) -> Result<R, TablesError> {
+        R::decode(key, value).map_err(|error| self.undecodable(&error))
     }
 
     /// Calls redb to read. It panics on pages that contradict each other, which a file system that

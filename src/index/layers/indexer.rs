@@ -7,15 +7,14 @@ use std::thread::{Builder, JoinHandle};
 use super::file::IndexFile;
 use super::gate::{Gate, Stop, Work};
 use super::layered::Layered;
-use crate::index::tables::{TableKey, TableRow, TablesError};
+use crate::index::tables::{TableRow, TablesError};
 
 /// Who has the rows under a lock, and knows the log that they come from.
 pub(crate) trait Owner: Send + Sync + 'static {
-    type Key: TableKey;
     type Row: TableRow;
 
     /// Lends the rows.
-    fn with_rows<T>(&self, with: impl FnOnce(&mut Layered<Self::Key, Self::Row>) -> T) -> T;
+    fn with_rows<T>(&self, with: impl FnOnce(&mut Layered<Self::Row>) -> T) -> T;
 
     /// Makes everything durable that is applied. Whether it is: nothing is written after that fails.
     fn sync_log(&self) -> bool;

@@ -8,7 +8,7 @@ use super::base::Base;
 use super::file::Found;
 use super::gate::Gate;
 use super::range::Range;
-use super::snapshot::{Changes, Snapshot};
+use super::snapshot::{Changes, LayeredSnapshot};
 use super::watermark::Watermark;
 use crate::index::tables::{Rows, TableKey, TableRow, Tables, TablesError};
 
@@ -21,8 +21,8 @@ const ROW_OVERHEAD: usize = 32;
 /// [cut](Self::cut) off, which makes room for new ones above them; written, by someone else; and when
 /// they are durable [dropped](Self::settle), all at once.
 #[derive(Debug)]
-pub(crate) struct Layered<K: TableKey, R: TableRow> {
-    rows: Snapshot<K, R>,
+pub(crate) struct Layered<R: TableRow> {
+    rows: LayeredSnapshot<R>,
     young: Load,
     old: Load,
     /// Up to where in the log everything is applied.
@@ -42,17 +42,17 @@ struct Load {
 
 /// Changes to be moved to the file.
 #[derive(Debug)]
-pub(super) struct Cut<K: TableKey, R: TableRow> {
-    pub(super) changes: Changes<K, R>,
+pub(super) struct Cut<R: TableRow> {
+    pub(super) changes: Changes<R>,
     pub(super) watermark: Watermark,
 }
 
-impl<K: TableKey, R: TableRow> Layered<K, R> {
+impl<R: TableRow> Layered<R> {
     /// What was found in the file, and no changes yet.
     pub(crate) fn new(found: Option<Found>, gate: Arc<Gate>) -> Self {
         let applied = found.as_ref().map(|found| found.watermark);
         Self {
-            rows: Snapshot {
+            rows: LayeredSnapshot {
                 young: Changes::new(),
                 old: Changes::new(),
                 base: found.map(|found| found.base),
@@ -66,16 +66,16 @@ impl<K: TableKey, R: TableRow> Layered<K, R> {
     }
 
     /// All rows as they are now.
-    pub(crate) fn snapshot(&self) -> Snapshot<K, R> {
+    pub(crate) fn snapshot(&self) -> LayeredSnapshot<R> {
         self.rows.clone()
     }
 
-    /// As [`Snapshot::range`].
+    /// As [`LayeredSnapshot::range`].
     pub(crate) fn range(
         &self,
-        start: Bound<&K>,
-        end: Bound<&K>,
-    ) -> Result<Range<'_, K, R>, TablesError> {
+        start: Bound<&R::Key>,
+        end: Bound<&R::Key>,
+    ) -> Result<Range<'_, R>, TablesError> {
         self.rows.range(start, end)
     }
 
@@ -98,7 +98,7 @@ impl<K: TableKey, R: TableRow> Layered<K, R> {
     }
 
     /// What is to be moved to the file next; the same again until it is [settled](Self::settle).
-    pub(super) fn cut(&mut self) -> Option<Cut<K, R>> {
+    pub(super) fn cut(&mut self) -> Option<Cut<R>> {
         if self.cut.is_none() && !self.rows.young.is_empty() {
             self.cut = self.applied;
         }
@@ -116,7 +116,7 @@ impl<K: TableKey, R: TableRow> Layered<K, R> {
 
     /// Goes over to the file as it is now that what was cut off is in it. Gives back what need not be in
     /// memory any more.
-    pub(super) fn settle(&mut self, base: Arc<Base>) -> Changes<K, R> {
+    pub(super) fn settle(&mut self, base: Arc<Base>) -> Changes<R> {
         self.rows.base = Some(base);
         self.old = Load::default();
         self.cut = None;
@@ -129,7 +129,7 @@ impl<K: TableKey, R: TableRow> Layered<K, R> {
         self.rows.base = base;
     }
 
-    fn change(&mut self, key: K, row: Option<R>) {
+    fn change(&mut self, key: R::Key, row: Option<R>) {
         let of_key = key.weight() + ROW_OVERHEAD;
         let weight_of = |row: &Option<R>| row.as_ref().map_or(0, R::weight);
         self.young.weight += of_key + weight_of(&row);
@@ -144,26 +144,34 @@ impl<K: TableKey, R: TableRow> Layered<K, R> {
     }
 }
 
-impl<K: TableKey, R: TableRow> Rows<K, R> for Layered<K, R> {
-    fn get(&self, key: &K) -> Result<Option<R>, TablesError> {
+impl<R: TableRow> Rows<R::Key, R> for Layered<R> {
+    fn get(&self, key: &R::Key) -> Result<Option<R>, TablesError> {
         self.rows.get(key)
     }
 
-    fn next(&self, after: Bound<&K>, end: Bound<&K>) -> Result<Option<(K, R)>, TablesError> {
+    fn next(
+        &self,
+        after: Bound<&R::Key>,
+        end: Bound<&R::Key>,
+    ) -> Result<Option<(R::Key, R)>, TablesError> {
         self.rows.next(after, end)
     }
 
-    fn previous(&self, start: Bound<&K>, before: Bound<&K>) -> Result<Option<(K, R)>, TablesError> {
+    fn previous(
+        &self,
+        start: Bound<&R::Key>,
+        before: Bound<&R::Key>,
+    ) -> Result<Option<(R::Key, R)>, TablesError> {
         self.rows.previous(start, before)
     }
 }
 
-impl<K: TableKey, R: TableRow> Tables<K, R> for Layered<K, R> {
-    fn put(&mut self, key: K, row: R) {
+impl<R: TableRow> Tables<R::Key, R> for Layered<R> {
+    fn put(&mut self, key: R::Key, row: R) {
         self.change(key, Some(row));
     }
 
-    fn delete(&mut self, key: K) {
+    fn delete(&mut self, key: R::Key) {
         self.change(key, None);
     }
 }

@@ -25,6 +25,6 @@ pub(crate) use gate::{Gate, Stop};
 pub(crate) use indexer::{Indexer, Owner};
 pub(crate) use layered::Layered;
 pub(crate) use options::IndexOptions;
-pub(crate) use snapshot::Snapshot;
+pub(crate) use snapshot::LayeredSnapshot;
 pub(crate) use unusable::Unusable;
 pub(crate) use watermark::{Identity, Watermark};

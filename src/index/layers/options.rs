@@ -5,7 +5,7 @@
 pub(crate) struct IndexOptions {
     /// Pages of the file that are kept. Default: 64 MiB.
     pub(crate) cache_bytes: usize,
-    /// About how much the changes weigh that are moved to the file together. Default: 16 MiB.
+    /// About how much the changes weigh that are moved to the file together. Default: 32 MiB.
     pub(crate) flush_bytes: usize,
     /// About how much all changes in memory may weigh before commits wait; at least twice
     /// `flush_bytes`. Default: 64 MiB.
@@ -16,7 +16,7 @@ impl Default for IndexOptions {
     fn default() -> Self {
         Self {
             cache_bytes: 64 << 20,
-            flush_bytes: 16 << 20,
+            flush_bytes: 32 << 20,
             memory_bytes: 64 << 20,
         }
     }

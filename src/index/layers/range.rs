@@ -1,33 +1,34 @@
 //! [`Range`]: the rows of several layers, merged, from both ends.
 
 use imbl::ordmap::RangedIter;
+use imbl::shared_ptr::DefaultSharedPtr;
 
 use super::base::{BaseRange, Raw};
-use crate::index::tables::{TableKey, TableRow, TablesError};
+use crate::index::tables::{TableRow, TablesError};
 
 /// The rows of a range in the order of their keys; also from the end. After an error there is
 /// nothing more.
-pub(crate) struct Range<'s, K, R> {
+pub(crate) struct Range<'s, R: TableRow> {
     /// What is newer first.
-    layers: Vec<Ends<'s, K, R>>,
+    layers: Vec<Ends<'s, R>>,
 }
 
 /// Where a layer's rows come from.
-pub(super) enum Source<'s, K, R> {
-    Changes(RangedIter<'s, K, Option<R>, imbl::shared_ptr::DefaultSharedPtr>),
-    Base(Box<BaseRange<K>>),
+pub(super) enum Source<'s, R: TableRow> {
+    Changes(RangedIter<'s, R::Key, Option<R>, DefaultSharedPtr>),
+    Base(Box<BaseRange<R::Key>>),
 }
 
 /// A layer, and what was taken from its ends already.
-struct Ends<'s, K, R> {
-    source: Source<'s, K, R>,
-    first: Option<Head<'s, K, R>>,
-    last: Option<Head<'s, K, R>>,
+struct Ends<'s, R: TableRow> {
+    source: Source<'s, R>,
+    first: Option<Head<'s, R>>,
+    last: Option<Head<'s, R>>,
 }
 
-enum Head<'s, K, R> {
-    Change(&'s K, Option<&'s R>),
-    Row(K, Raw),
+enum Head<'s, R: TableRow> {
+    Change(&'s R::Key, Option<&'s R>),
+    Row(R::Key, Raw),
 }
 
 #[derive(Clone, Copy)]
@@ -36,9 +37,9 @@ enum End {
     Last,
 }
 
-impl<'s, K: TableKey, R: TableRow> Range<'s, K, R> {
+impl<'s, R: TableRow> Range<'s, R> {
     /// Merges `sources`, of which an earlier one hides the same keys of later ones.
-    pub(super) fn new(sources: impl IntoIterator<Item = Source<'s, K, R>>) -> Self {
+    pub(super) fn new(sources: impl IntoIterator<Item = Source<'s, R>>) -> Self {
         let layers = sources.into_iter().map(|source| Ends {
             source,
             first: None,
@@ -49,7 +50,7 @@ impl<'s, K: TableKey, R: TableRow> Range<'s, K, R> {
         }
     }
 
-    fn take(&mut self, end: End) -> Result<Option<(K, R)>, TablesError> {
+    fn take(&mut self, end: End) -> Result<Option<(R::Key, R)>, TablesError> {
         loop {
             for layer in &mut self.layers {
                 layer.look(end)?;
@@ -75,7 +76,7 @@ impl<'s, K: TableKey, R: TableRow> Range<'s, K, R> {
         }
     }
 
-    fn take_or_end(&mut self, end: End) -> Option<Result<(K, R), TablesError>> {
+    fn take_or_end(&mut self, end: End) -> Option<Result<(R::Key, R), TablesError>> {
         let taken = self.take(end);
         if taken.is_err() {
             self.layers.clear();
@@ -84,29 +85,29 @@ impl<'s, K: TableKey, R: TableRow> Range<'s, K, R> {
     }
 }
 
-impl<K: TableKey, R: TableRow> Iterator for Range<'_, K, R> {
-    type Item = Result<(K, R), TablesError>;
+impl<R: TableRow> Iterator for Range<'_, R> {
+    type Item = Result<(R::Key, R), TablesError>;
 
     fn next(&mut self) -> Option<Self::Item> {
         self.take_or_end(End::First)
     }
 }
 
-impl<K: TableKey, R: TableRow> DoubleEndedIterator for Range<'_, K, R> {
+impl<R: TableRow> DoubleEndedIterator for Range<'_, R> {
     fn next_back(&mut self) -> Option<Self::Item> {
         self.take_or_end(End::Last)
     }
 }
 
-impl<'s, K: TableKey, R> Ends<'s, K, R> {
-    fn head(&self, end: End) -> Option<&Head<'s, K, R>> {
+impl<'s, R: TableRow> Ends<'s, R> {
+    fn head(&self, end: End) -> Option<&Head<'s, R>> {
         match end {
             End::First => self.first.as_ref(),
             End::Last => self.last.as_ref(),
         }
     }
 
-    fn head_mut(&mut self, end: End) -> &mut Option<Head<'s, K, R>> {
+    fn head_mut(&mut self, end: End) -> &mut Option<Head<'s, R>> {
         match end {
             End::First => &mut self.first,
             End::Last => &mut self.last,
@@ -131,8 +132,8 @@ impl<'s, K: TableKey, R> Ends<'s, K, R> {
     }
 }
 
-impl<'s, K: TableKey, R> Source<'s, K, R> {
-    fn take(&mut self, end: End) -> Result<Option<Head<'s, K, R>>, TablesError> {
+impl<'s, R: TableRow> Source<'s, R> {
+    fn take(&mut self, end: End) -> Result<Option<Head<'s, R>>, TablesError> {
         match self {
             Self::Changes(changes) => {
                 let change = match end {
@@ -152,21 +153,19 @@ impl<'s, K: TableKey, R> Source<'s, K, R> {
     }
 }
 
-impl<K, R> Head<'_, K, R> {
-    fn key(&self) -> &K {
+impl<R: TableRow> Head<'_, R> {
+    fn key(&self) -> &R::Key {
         match self {
             Self::Change(key, _) => key,
             Self::Row(key, _) => key,
         }
     }
-}
 
-impl<K, R: TableRow> Head<'_, K, R> {
     /// The row, or `None` if it was deleted.
     fn row(self) -> Result<Option<R>, TablesError> {
         match self {
             Self::Change(_, row) => Ok(row.cloned()),
-            Self::Row(_, raw) => raw.row().map(Some),
+            Self::Row(key, raw) => raw.row(&key).map(Some),
         }
     }
 }

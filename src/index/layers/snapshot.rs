@@ -1,4 +1,4 @@
-//! [`Snapshot`]: all rows as they were at one moment.
+//! [`LayeredSnapshot`]: all rows as they were at one moment.
 
 use std::ops::Bound;
 use std::sync::Arc;
@@ -7,30 +7,30 @@ use imbl::OrdMap;
 
 use super::base::Base;
 use super::range::{Range, Source};
-use crate::index::tables::{Rows, TableKey, TableRow, TablesError};
+use crate::index::tables::{Rows, TableRow, TablesError};
 
 /// What changed, by key; `None` where a row was removed.
-pub(super) type Changes<K, R> = OrdMap<K, Option<R>>;
+pub(super) type Changes<R> = OrdMap<<R as TableRow>::Key, Option<R>>;
 
 /// All rows as they were at one moment. Nothing that is done later changes what it answers, but reading
 /// rows of the index file ends when the database is closed.
 #[derive(Debug, Clone)]
-pub(crate) struct Snapshot<K: TableKey, R: TableRow> {
+pub(crate) struct LayeredSnapshot<R: TableRow> {
     /// The latest changes.
-    pub(super) young: Changes<K, R>,
+    pub(super) young: Changes<R>,
     /// Changes that are on their way to the file.
-    pub(super) old: Changes<K, R>,
+    pub(super) old: Changes<R>,
     /// What is in the file.
     pub(super) base: Option<Arc<Base>>,
 }
 
-impl<K: TableKey, R: TableRow> Snapshot<K, R> {
+impl<R: TableRow> LayeredSnapshot<R> {
     /// The rows between two keys, from both ends.
     pub(crate) fn range(
         &self,
-        start: Bound<&K>,
-        end: Bound<&K>,
-    ) -> Result<Range<'_, K, R>, TablesError> {
+        start: Bound<&R::Key>,
+        end: Bound<&R::Key>,
+    ) -> Result<Range<'_, R>, TablesError> {
         if nothing_between(start, end) {
             return Ok(Range::new([]));
         }
@@ -38,7 +38,7 @@ impl<K: TableKey, R: TableRow> Snapshot<K, R> {
         let changes = layers
             .into_iter()
             .filter(|changes| !changes.is_empty())
-            .map(|changes| Source::Changes(changes.range::<_, K>((start, end))));
+            .map(|changes| Source::Changes(changes.range::<_, R::Key>((start, end))));
         let base = self.base.as_ref().map(|base| base.range(start, end));
         Ok(Range::new(changes.chain(
             base.transpose()?.map(|range| Source::Base(Box::new(range))),
@@ -46,22 +46,30 @@ impl<K: TableKey, R: TableRow> Snapshot<K, R> {
     }
 }
 
-impl<K: TableKey, R: TableRow> Rows<K, R> for Snapshot<K, R> {
-    fn get(&self, key: &K) -> Result<Option<R>, TablesError> {
+impl<R: TableRow> Rows<R::Key, R> for LayeredSnapshot<R> {
+    fn get(&self, key: &R::Key) -> Result<Option<R>, TablesError> {
         if let Some(change) = self.young.get(key).or_else(|| self.old.get(key)) {
             return Ok(change.clone());
         }
         match &self.base {
-            Some(base) => base.get(&key.encode()),
+            Some(base) => base.get(key),
             None => Ok(None),
         }
     }
 
-    fn next(&self, after: Bound<&K>, end: Bound<&K>) -> Result<Option<(K, R)>, TablesError> {
+    fn next(
+        &self,
+        after: Bound<&R::Key>,
+        end: Bound<&R::Key>,
+    ) -> Result<Option<(R::Key, R)>, TablesError> {
         self.range(after, end)?.next().transpose()
     }
 
-    fn previous(&self, start: Bound<&K>, before: Bound<&K>) -> Result<Option<(K, R)>, TablesError> {
+    fn previous(
+        &self,
+        start: Bound<&R::Key>,
+        before: Bound<&R::Key>,
+    ) -> Result<Option<(R::Key, R)>, TablesError> {
         self.range(start, before)?.next_back().transpose()
     }
 }

@@ -67,7 +67,7 @@ fn flipped_bytes_and_lost_pages_never_change_an_answer() {
         Outcome::Rebuilt => rebuilt += 1,
     };
     // The header densely, then through all pages.
-    for at in (0..512).step_by(3).chain((512..whole.len()).step_by(2053)) {
+    for at in (0..512).step_by(7).chain((512..whole.len()).step_by(4111)) {
         let mut bytes = whole.clone();
         bytes[at] ^= 1 << (at % 8);
         fs::write(&path, &bytes).unwrap();
@@ -86,5 +86,5 @@ fn flipped_bytes_and_lost_pages_never_change_an_answer() {
         count(outcome(dir.path(), &truth));
     }
     // Most of a small file is space that is not used yet.
-    assert!(right > 100 && rebuilt > 170 + 50, "{right} {rebuilt}");
+    assert!(right > 50 && rebuilt > 73 + 50, "{right} {rebuilt}");
 }

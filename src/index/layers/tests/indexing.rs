@@ -19,7 +19,6 @@ struct Database {
 }
 
 impl Owner for Database {
-    type Key = Name;
     type Row = Row;
 
     fn with_rows<T>(&self, with: impl FnOnce(&mut Rowset) -> T) -> T {

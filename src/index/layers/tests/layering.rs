@@ -51,7 +51,7 @@ fn between(model: &Model, ends: &Ends) -> Vec<(Name, Row)> {
         .collect()
 }
 
-fn check(rows: &Snapshot<Name, Row>, model: &Model, ends: &Ends, turns: &[bool]) {
+fn check(rows: &LayeredSnapshot<Row>, model: &Model, ends: &Ends, turns: &[bool]) {
     for number in 0..40 {
         assert_eq!(
             rows.get(&name(number)).unwrap(),

@@ -16,7 +16,7 @@ use crate::vfs::OsFs;
 
 /// A number and a name; sorted by the name first.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Name(pub(super) Arc<str>, pub(super) u32);
+pub(crate) struct Name(Arc<str>, u32);
 
 impl TableKey for Name {
     fn encode(&self) -> Vec<u8> {
@@ -37,11 +37,13 @@ impl TableKey for Name {
 }
 
 impl TableRow for Arc<str> {
+    type Key = Name;
+
     fn encode(&self) -> Vec<u8> {
         self.as_bytes().to_vec()
     }
 
-    fn decode(bytes: &[u8]) -> Result<Self, Undecodable> {
+    fn decode(_: &Name, bytes: &[u8]) -> Result<Self, Undecodable> {
         let text = std::str::from_utf8(bytes).map_err(|e| Undecodable(e.to_string()))?;
         Ok(text.into())
     }
@@ -52,7 +54,7 @@ impl TableRow for Arc<str> {
 }
 
 pub(super) type Row = Arc<str>;
-pub(super) type Rowset = Layered<Name, Row>;
+pub(super) type Rowset = Layered<Row>;
 
 pub(super) const IDENTITY: Identity = Identity {
     database: Uuid::from_u128(1),

@@ -1,6 +1,7 @@
 //! Rows of numbers and names, and databases of them.
 
 mod damage;
+mod faults;
 mod indexing;
 mod layering;
 mod opening;

@@ -8,7 +8,7 @@ use parking_lot::RwLock;
 use crate::codec::{self, Record};
 use crate::db::view::{Index, Note, View};
 use crate::db::{DbError, DbOptions, Durability, Reader, RecoveryReport, Submitted};
-use crate::log::{Log, LogOptions, LogStats};
+use crate::log::{Log, LogOptions, LogStats, ReplayFrom};
 use crate::vfs::Vfs;
 use crate::{Encoded, Leases};
 
@@ -71,6 +71,7 @@ impl Db {
             vfs,
             path,
             options,
+            ReplayFrom::Beginning,
             &mut |frame, payload| Ok(replay.replay(frame, payload)?),
             sink,
         )?;

@@ -7,6 +7,7 @@ use crc32fast::Hasher;
 pub(super) enum Role {
     Header = 1,
     Payload = 2,
+    Footer = 3,
 }
 
 /// The CRC-32 of the segment's salt, the frame's LSN, the role and all of `parts`.

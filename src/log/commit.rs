@@ -52,7 +52,7 @@ impl<T: Send + 'static> Shared<T> {
             offset: state.active.offset,
             payload_len,
         };
-        let (salt, durable) = (state.active.segment.salt, state.durable);
+        let (salt, durable) = (state.active.segment.salt(), state.durable);
         frame::encode(
             &mut state.pending.bytes,
             salt,

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use super::segment::Segment;
-use super::segment_header::{SEGMENT_HEADER_BYTES, SegmentHeader};
+use super::segment_header::{Kind, SEGMENT_HEADER_BYTES, SegmentHeader};
 use super::{LogError, Lsn, SegmentId};
 use crate::vfs::{OpenMode, Vfs, VfsFile, create_dirs};
 
@@ -74,6 +74,11 @@ impl Directory {
         Ok(segments)
     }
 
+    /// Whether there is a segment.
+    pub(super) fn has_log(&self) -> Result<bool, LogError> {
+        Ok(!self.segments()?.is_empty())
+    }
+
     /// Removes what an interrupted creation of a segment left.
     pub(super) fn remove_temporaries(&self) -> Result<(), LogError> {
         for name in self.log_names()? {
@@ -82,6 +87,16 @@ impl Directory {
                 self.remove_if_there(&path)
                     .map_err(|error| LogError::io("remove", &path, error))?;
             }
+        }
+        Ok(())
+    }
+
+    /// Removes segments that another one has replaced.
+    pub(super) fn remove_segments(&self, ids: &[SegmentId]) -> Result<(), LogError> {
+        for id in ids {
+            let path = self.segment(*id);
+            self.remove_if_there(&path)
+                .map_err(|error| LogError::io("remove", &path, error))?;
         }
         Ok(())
     }
@@ -110,7 +125,7 @@ impl Directory {
             .map_err(|error| LogError::io("sync", &self.log, error))
     }
 
-    /// Makes a segment that is zero-filled up to `prepared`, or replaces the one of its name. It
+    /// Makes a segment behind the one with the base `previous` that is zero-filled up to `prepared`, or replaces the one of its name. It
     /// is whole and durable under its name when this returns, and not there if this fails.
     ///
     /// A lack of room is [`LogError::OutOfSpace`]; nothing has changed then.
@@ -118,15 +133,17 @@ impl Directory {
         &self,
         database: Uuid,
         id: SegmentId,
+        previous: u64,
         prepared: u64,
     ) -> Result<Segment, LogError> {
         let path = self.segment(id);
         let temporary = Self::temporary(&path);
-        let (high, low) = Uuid::new_v4().as_u64_pair();
         let header = SegmentHeader {
             database,
             base: id.base().get(),
-            salt: high ^ low,
+            salt: new_salt(),
+            previous,
+            kind: Kind::Ordinary,
         };
         let file = self
             .write_temporary(&temporary, &header, prepared)
@@ -140,12 +157,7 @@ impl Directory {
                 LogError::space("create", &path, error)
             })?;
         self.sync_log()?;
-        Ok(Segment {
-            id,
-            salt: header.salt,
-            path,
-            file,
-        })
+        Ok(Segment::new(header, path, file))
     }
 
     fn write_temporary(
@@ -161,4 +173,10 @@ impl Directory {
         file.sync_all()?;
         Ok(file)
     }
+}
+
+/// A number that no other segment has.
+pub(super) fn new_salt() -> u64 {
+    let (high, low) = Uuid::new_v4().as_u64_pair();
+    high ^ low
 }

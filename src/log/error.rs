@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
-use super::{FrameAddress, Lsn};
+use super::{FrameAddress, LogPosition, Lsn};
 
 /// What is done with each frame that a log holds when it is opened, in LSN order.
 pub type Replay<'a> = dyn FnMut(FrameAddress, &[u8]) -> Result<(), ReplayError> + 'a;
@@ -105,6 +105,43 @@ pub enum LogError {
         offset: u64,
         /// What is unknown.
         what: String,
+    },
+    /// The data is of a format that is not read any more.
+    #[error(
+        "`{}` is of format version {version}, which was never released and cannot be read or \
+         converted; open it with the build that wrote it, or move the directory away and begin anew",
+        path.display()
+    )]
+    OldFormat {
+        /// The file.
+        path: PathBuf,
+        /// The version of its format.
+        version: u32,
+    },
+    /// The log cannot be replayed from the position that was asked for: it ends before, or no frame
+    /// begins there. Nothing was changed or replayed; open it from the beginning.
+    #[error(
+        "the log in `{}` has no frame boundary at record {}, segment {}, byte {}; replay it from the \
+         beginning",
+        log.display(), position.lsn, position.segment, position.offset
+    )]
+    NoSuchPosition {
+        /// The directory of the log.
+        log: PathBuf,
+        /// What was asked for.
+        position: LogPosition,
+    },
+    /// A frame is not there any more: a compaction was told to drop it.
+    #[error("record {lsn} was removed from the log by a compaction")]
+    Dropped {
+        /// The LSN of the frame's first record.
+        lsn: Lsn,
+    },
+    /// Segments cannot be compacted as asked. Nothing has changed.
+    #[error("these segments cannot be compacted: {reason}")]
+    NotCompactable {
+        /// Why.
+        reason: String,
     },
     /// The replay callback refused a frame that is whole. Nothing was changed on the medium.
     #[error(

@@ -2,6 +2,7 @@
 
 use super::checksum::{Role, seeded};
 use super::fields::Fields;
+use super::{FrameAddress, Lsn, SegmentId};
 
 pub(super) const HEADER_BYTES: usize = 40;
 pub(super) const ALIGNMENT: u64 = 8;
@@ -73,6 +74,17 @@ impl FrameHeader {
         frame_bytes(u64::from(self.payload_len))
     }
 
+    /// The address of the frame if it is there.
+    pub(super) fn address(&self, segment: SegmentId, offset: u64) -> FrameAddress {
+        FrameAddress {
+            lsn: Lsn::new(self.lsn),
+            records: self.records,
+            segment,
+            offset,
+            payload_len: self.payload_len,
+        }
+    }
+
     /// The LSN after the frame's last record.
     pub(super) fn end(&self) -> u64 {
         self.lsn.saturating_add(u64::from(self.records))
@@ -85,7 +97,7 @@ impl FrameHeader {
 }
 
 /// The length in bytes of a frame with this much payload, padding included.
-pub(super) fn frame_bytes(payload_len: u64) -> u64 {
+pub(super) const fn frame_bytes(payload_len: u64) -> u64 {
     HEADER_BYTES as u64 + payload_len.next_multiple_of(ALIGNMENT)
 }
 

@@ -19,7 +19,8 @@ use super::segment_table::SegmentTable;
 use super::shared::Shared;
 use super::state::{Active, State};
 use super::{
-    CommitSink, Durability, FrameAddress, LogError, LogOptions, Lsn, RecoveryReport, Replay, Ticket,
+    CommitSink, CompactOptions, Compaction, Durability, FrameAddress, LogError, LogOptions,
+    LogStats, Lsn, RecoveryReport, Replay, ReplayFrom, SegmentId, SegmentStats, Ticket, Verdict,
 };
 use crate::vfs::{LockError, Vfs, VfsLock};
 
@@ -35,25 +36,16 @@ pub struct Log<T: Send + 'static> {
     lock: Option<Box<dyn VfsLock>>,
 }
 
-/// What a log consists of, and what it has done since it was opened.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct LogStats {
-    /// The length of all its frames and segment headers in bytes. More is taken on disk while the
-    /// log is open: the space prepared ahead.
-    pub bytes: u64,
-    /// How many segments it has.
-    pub segments: u64,
-    /// How many frames were committed since it was opened.
-    pub commits: u64,
-    /// How many times it was synced for commits since it was opened.
-    pub syncs: u64,
-}
-
 impl<T: Send + 'static> Log<T> {
-    /// Opens the log in the directory `dir`, or makes one, directory included. Every frame in it is
-    /// given to `replay` first, in LSN order; then `sink` is told of each new one.
+    /// Opens the log in the directory `dir`, or makes one, directory included. Every frame in it `from`
+    /// there on is given to `replay` first, in LSN order; then `sink` is told of each new one.
+    ///
+    /// What is not replayed is not read either, except for the headers of segments, and frames that the
+    /// log cannot otherwise know to be whole: those of the newest segment, if the position is not known
+    /// to have been durable.
     ///
     /// # Errors
+    /// [`LogError::NoSuchPosition`] if the log cannot be replayed from there. Nothing was replayed then.
     /// [`LogError::Locked`] if it is open already. [`LogError::Corrupt`] and its siblings if
     /// something that was durable is damaged or missing, or if `replay` fails; nothing on the
     /// medium has changed then. [`LogError::Io`] and [`LogError::OutOfSpace`] from the file system.
@@ -61,6 +53,7 @@ impl<T: Send + 'static> Log<T> {
         vfs: Arc<dyn Vfs>,
         dir: &Path,
         options: LogOptions,
+        from: ReplayFrom,
         replay: &mut Replay<'_>,
         sink: Arc<dyn CommitSink<T>>,
     ) -> Result<(Self, RecoveryReport), LogError> {
@@ -72,7 +65,7 @@ impl<T: Send + 'static> Log<T> {
             }
             locked => locked?,
         };
-        let judged = recover(&directory, replay)?;
+        let judged = recover(&directory, from, replay)?;
         let resumed = resume(&directory, options.segment_bytes, judged)?;
 
         let segment = Arc::new(resumed.active);
@@ -82,16 +75,18 @@ impl<T: Send + 'static> Log<T> {
             resumed.prepared,
             options.segment_bytes,
         );
+        let sealed_bytes = resumed.sealed.iter().map(|info| info.bytes).sum();
+        let segment_count = resumed.sealed.len() as u64 + 1;
+        let last_bytes = resumed.sealed.last().map_or(0, |info| info.bytes);
         let segments = SegmentTable::new(directory.clone(), resumed.sealed);
-        let segment_count = segments.len() + 1;
-        segments.insert(segment);
+        segments.begin(segment, last_bytes);
         let next_lsn = resumed.next_lsn;
         let state = State {
             next_lsn,
             acked: next_lsn,
             durable: next_lsn,
             watermark: resumed.superblock.current().watermark,
-            sealed_bytes: resumed.sealed_bytes,
+            sealed_bytes,
             active,
             pending: Batch::default(),
             spare: Batch::default(),
@@ -121,6 +116,8 @@ impl<T: Send + 'static> Log<T> {
                 superblock: Mutex::new(resumed.superblock),
                 acked: AtomicU64::new(next_lsn),
                 failed: AtomicBool::new(false),
+                compacting: Mutex::new(()),
+                publishing: Mutex::new(()),
                 state: Mutex::new(state),
                 changed: Condvar::new(),
                 committer: Condvar::new(),
@@ -157,9 +154,10 @@ impl<T: Send + 'static> Log<T> {
     }
 
     /// The payload of a frame that was replayed or that the sink was told of. Its checksums are
-    /// verified each time.
+    /// verified each time. If the frame's segment was compacted, it is found by its LSN.
     ///
     /// # Errors
+    /// [`LogError::Dropped`] if a compaction has dropped it.
     /// [`LogError::Corrupt`] if the frame is damaged, or is not at this place.
     /// [`LogError::Poisoned`] if the log failed before the frame was known to be durable.
     /// [`LogError::Io`] from the file system.
@@ -204,6 +202,38 @@ impl<T: Send + 'static> Log<T> {
             commits: state.commits,
             syncs: state.syncs,
         }
+    }
+
+    /// The segments in order: what each covers, and how long it is.
+    pub fn segments(&self) -> Vec<SegmentStats> {
+        let state = self.shared.state.lock();
+        let infos = self.shared.segments.infos();
+        // One that is just being begun is left out.
+        let active = state.active.segment.id;
+        let mut segments = SegmentStats::of(&infos, Lsn::new(state.next_lsn), state.active.offset);
+        segments.retain(|segment| segment.id <= active);
+        segments
+    }
+
+    /// Puts one segment in the place of adjacent sealed ones, with those of their frames that are to be kept.
+    /// `keep` is asked for each frame, in LSN order. The LSNs stay, and so do the addresses: [`read`](Self::read)
+    /// finds the frames where they are then.
+    ///
+    /// Neither readers nor writers wait for it, and it may be run in a thread of its own; a second one
+    /// waits for the first. One segment alone may be compacted, and compacted ones again.
+    ///
+    /// # Errors
+    /// [`LogError::NotCompactable`] if the segments are not adjacent, or the active one is among them.
+    /// [`LogError::Corrupt`] if one is damaged, [`LogError::OutOfSpace`] and [`LogError::Io`] from the file system,
+    /// [`LogError::InvalidFrame`] if a replaced payload cannot be a frame: the log is as it was before, or, if
+    /// only the last steps failed, compacted, and goes on.
+    pub fn compact(
+        &self,
+        segments: &[SegmentId],
+        options: CompactOptions<'_>,
+        keep: &mut dyn FnMut(FrameAddress, &[u8]) -> Verdict,
+    ) -> Result<Compaction, LogError> {
+        self.shared.compact(segments, options, keep)
     }
 
     /// Writes and syncs everything, gives back the space prepared ahead and marks the log as

@@ -3,25 +3,28 @@
 //! The rule and why it is safe: `docs/format.md`. Nothing that is there is changed here; writing
 //! goes on in [`resume`](super::resume).
 
+use std::path::Path;
 use std::sync::Arc;
 
+use super::chain::{Chain, SegmentInfo, read_chain};
 use super::directory::Directory;
-use super::frame::FrameHeader;
+use super::frame::ALIGNMENT;
 use super::report::TornTail;
-use super::scan::{Found, SegmentScan};
+use super::scan::{Expected, Found, SegmentScan};
+use super::sealed::Sealed;
 use super::segment::Segment;
-use super::segment_header::{SEGMENT_HEADER_BYTES, SegmentHeader};
+use super::segment_header::SEGMENT_HEADER_BYTES;
+use super::start::Start;
 use super::superblock_file::SuperblockFile;
-use super::{FrameAddress, LogError, Lsn, Replay, SegmentId};
+use super::{FrameAddress, LogError, LogPosition, Lsn, Replay, ReplayFrom, SegmentId};
 use crate::vfs::OpenMode;
 
 /// A log that was read to its end and found whole.
 pub(super) struct Judged {
     pub(super) superblock: SuperblockFile,
-    /// The sealed segments and their salts.
-    pub(super) sealed: Vec<(SegmentId, u64)>,
-    /// The sealed segments' length.
-    pub(super) sealed_bytes: u64,
+    pub(super) sealed: Vec<SegmentInfo>,
+    /// Segments that a compacted one has replaced.
+    pub(super) leftovers: Vec<SegmentId>,
     /// The newest segment. There is none in a log whose creation was interrupted.
     pub(super) end: Option<LogEnd>,
     pub(super) next_lsn: u64,
@@ -43,14 +46,15 @@ struct Recovery<'a> {
     directory: &'a Directory,
     superblock: SuperblockFile,
     replay: &'a mut Replay<'a>,
+    from: ReplayFrom,
     next_lsn: u64,
     frames: u64,
-    bytes: u64,
 }
 
 /// Reads the log in `directory`, which is locked. If there is none, makes its superblock.
 pub(super) fn recover<'a>(
     directory: &'a Directory,
+    from: ReplayFrom,
     replay: &'a mut Replay<'a>,
 ) -> Result<Judged, LogError> {
     let root = directory.root();
@@ -86,108 +90,135 @@ pub(super) fn recover<'a>(
         directory,
         superblock,
         replay,
+        from,
         next_lsn: Lsn::FIRST.get(),
         frames: 0,
-        bytes: 0,
     }
     .run()
 }
 
 impl Recovery<'_> {
     fn run(mut self) -> Result<Judged, LogError> {
-        let segments = self.directory.segments()?;
-        if !segments.is_empty() {
+        if self.directory.has_log()? {
             self.directory.sync_log()?;
         }
-        self.require_chain(&segments)?;
-
-        let mut sealed = Vec::with_capacity(segments.len());
-        let mut end = None;
-        for (position, id) in segments.iter().enumerate() {
-            match segments.get(position + 1) {
-                Some(next) => sealed.push((*id, self.sealed(*id, next.base().get())?)),
-                None => end = Some(self.newest(*id)?),
+        let chain = read_chain(self.directory, self.superblock.current())?;
+        let start = Start::find(self.directory, &chain, self.from)?;
+        let Chain {
+            mut segments,
+            leftovers,
+        } = chain;
+        let newest = segments.pop();
+        for (number, info) in segments.iter().enumerate() {
+            let end = segments.get(number + 1).or(newest.as_ref());
+            let end = end.map_or(info.header.base, |next| next.header.base);
+            if number >= start.segment {
+                let at = (number == start.segment).then_some(start.position);
+                self.sealed(info, end, at.flatten())?;
+            } else if leftovers.iter().any(|(_, by)| *by == info.id()) {
+                // It is all there is left of them as soon as they are removed.
+                let mut sealed = self.open_sealed(info, end)?;
+                while sealed.next()?.is_some() {}
             }
         }
+        let end = match &newest {
+            Some(info) => {
+                let skipped = start.segment >= segments.len();
+                Some(self.newest(info, start.position.filter(|_| skipped))?)
+            }
+            None => None,
+        };
         Ok(Judged {
             superblock: self.superblock,
-            sealed,
-            sealed_bytes: self.bytes,
+            sealed: segments,
+            leftovers: leftovers.into_iter().map(|(id, _)| id).collect(),
             end,
             next_lsn: self.next_lsn,
             frames: self.frames,
         })
     }
 
-    /// The segments must begin with the first record and reach the newest one there ever was.
-    fn require_chain(&self, segments: &[SegmentId]) -> Result<(), LogError> {
-        let newest = self.superblock.current().newest_segment;
-        let missing = |base: u64, end: u64| {
-            let id = SegmentId::new(Lsn::new(base));
-            LogError::corrupt(
-                &self.directory.segment(id),
-                0,
-                base..end,
-                "the segment is missing",
-            )
-        };
-        match (segments.first(), segments.last()) {
-            (Some(first), _) if first.base() != Lsn::FIRST => {
-                Err(missing(Lsn::FIRST.get(), first.base().get()))
-            }
-            (_, Some(last)) if last.base().get() < newest => Err(missing(
-                newest,
-                self.superblock.current().watermark.max(newest + 1),
-            )),
-            (None, _) if newest != 0 => Err(missing(
-                Lsn::FIRST.get(),
-                self.superblock.current().watermark.max(2),
-            )),
-            _ => Ok(()),
-        }
+    fn open_sealed(&self, info: &SegmentInfo, end: u64) -> Result<Sealed, LogError> {
+        let path = self.directory.segment(info.id());
+        let file = self
+            .directory
+            .vfs
+            .open(&path, OpenMode::Read)
+            .map_err(|error| LogError::io("open", &path, error))?;
+        Sealed::new(SegmentScan::new(file, &path)?, info.header, end)
     }
 
-    /// Replays a segment that has a successor, which begins at `end`, and gives its salt.
-    fn sealed(&mut self, id: SegmentId, end: u64) -> Result<u64, LogError> {
-        let (segment, mut scan) = self.open(id, OpenMode::Read)?;
-        self.bytes += scan.len();
-        let mut offset = SEGMENT_HEADER_BYTES;
-        while self.next_lsn < end {
-            let reason = match scan.frame(offset, self.next_lsn, segment.salt)? {
-                Found::Frame(header, _) if header.end() > end => {
-                    "its frame overlaps the next segment"
-                }
-                Found::Frame(header, payload) => {
-                    self.replay(id, offset, &header, &mut scan, payload)?;
-                    offset += header.frame_bytes();
-                    continue;
-                }
-                Found::Bad(reason) => reason,
-                Found::End => "the file ends before the next segment begins",
-            };
-            return Err(LogError::corrupt(
-                scan.path(),
-                offset,
-                self.next_lsn..end,
-                reason,
-            ));
+    /// Replays a segment that has a successor, which begins at `end`, from a position on if there is
+    /// one.
+    fn sealed(
+        &mut self,
+        info: &SegmentInfo,
+        end: u64,
+        from: Option<LogPosition>,
+    ) -> Result<(), LogError> {
+        let mut sealed = self.open_sealed(info, end)?;
+        let path = sealed.path().to_path_buf();
+        if let Some(from) = from {
+            sealed.start_at(from.offset, from.lsn.get());
         }
-        Ok(segment.salt)
+        let mut first = from;
+        loop {
+            let frame = match sealed.next() {
+                Ok(Some(frame)) => frame,
+                Ok(None) => break,
+                Err(LogError::Corrupt { .. }) if first.is_some() => {
+                    // Damage, or no frame begins there: reading from the beginning will tell.
+                    return Err(self.no_such_position());
+                }
+                Err(error) => return Err(error),
+            };
+            first = None;
+            self.replay(frame.address, frame.payload, &path)?;
+        }
+        self.next_lsn = end;
+        Ok(())
     }
 
     /// Replays the segment that has no successor up to its torn tail, if it has one.
-    fn newest(&mut self, id: SegmentId) -> Result<LogEnd, LogError> {
-        let (segment, mut scan) = self.open(id, OpenMode::ReadWrite)?;
-        let watermark = self.superblock.current().watermark;
-        let mut offset = SEGMENT_HEADER_BYTES;
-        let mut unproven = None;
+    fn newest(
+        &mut self,
+        info: &SegmentInfo,
+        from: Option<LogPosition>,
+    ) -> Result<LogEnd, LogError> {
+        let id = info.id();
+        let (segment, mut scan) = self.open_newest(info)?;
+        let superblock = *self.superblock.current();
+        let watermark = superblock.watermark;
+        let (mut offset, mut unproven) = (SEGMENT_HEADER_BYTES, None);
+        self.next_lsn = info.header.base;
+        let mut silent = from;
+        if let Some(from) = from
+            && from.lsn.get() <= watermark
+            && self.is_boundary(&mut scan, from, segment.salt())?
+        {
+            // All in front of it was durable once, and need not be looked at.
+            (offset, self.next_lsn, silent) = (from.offset, from.lsn.get(), None);
+        }
         let reason = loop {
-            match scan.frame(offset, self.next_lsn, segment.salt)? {
+            if let Some(from) = silent
+                && self.next_lsn >= from.lsn.get()
+            {
+                if (self.next_lsn, offset) != (from.lsn.get(), from.offset) {
+                    return Err(self.no_such_position());
+                }
+                silent = None;
+            }
+            let expected = Expected::Exactly(self.next_lsn);
+            match scan.frame(offset, expected, segment.salt())? {
                 Found::Frame(header, payload) => {
                     if header.end() > watermark {
                         unproven.get_or_insert(offset);
                     }
-                    self.replay(id, offset, &header, &mut scan, payload)?;
+                    if silent.is_none() {
+                        let address = header.address(id, offset);
+                        self.replay(address, scan.bytes(payload)?, &segment.path)?;
+                    }
+                    self.next_lsn = header.end();
                     offset += header.frame_bytes();
                 }
                 Found::Bad(reason) => break reason,
@@ -195,7 +226,7 @@ impl Recovery<'_> {
             }
         };
         let lsn = self.next_lsn;
-        let durable = watermark.max(scan.durable_by_later_headers(offset, lsn, segment.salt)?);
+        let durable = watermark.max(scan.durable_by_later_headers(offset, lsn, segment.salt())?);
         if durable > lsn {
             return Err(LogError::corrupt(
                 scan.path(),
@@ -203,6 +234,9 @@ impl Recovery<'_> {
                 lsn..durable,
                 format!("{reason}, but the record was durable"),
             ));
+        }
+        if silent.is_some() {
+            return Err(self.no_such_position());
         }
         let content_end = scan.end_of_content(offset)?;
         Ok(LogEnd {
@@ -219,57 +253,55 @@ impl Recovery<'_> {
         })
     }
 
-    fn open(&self, id: SegmentId, mode: OpenMode) -> Result<(Segment, SegmentScan), LogError> {
-        let path = self.directory.segment(id);
+    /// Whether the newest segment surely has a frame boundary there: by a valid frame, or by its end
+    /// after a clean close.
+    fn is_boundary(
+        &self,
+        scan: &mut SegmentScan,
+        at: LogPosition,
+        salt: u64,
+    ) -> Result<bool, LogError> {
+        let superblock = self.superblock.current();
+        if at.offset < SEGMENT_HEADER_BYTES || !at.offset.is_multiple_of(ALIGNMENT) {
+            return Ok(false);
+        }
+        if superblock.clean && superblock.watermark == at.lsn.get() && scan.len() == at.offset {
+            return Ok(true);
+        }
+        let found = scan.frame(at.offset, Expected::Exactly(at.lsn.get()), salt)?;
+        Ok(matches!(found, Found::Frame(..)))
+    }
+
+    fn open_newest(&self, info: &SegmentInfo) -> Result<(Segment, SegmentScan), LogError> {
+        let path = self.directory.segment(info.id());
         let file = self
             .directory
             .vfs
-            .open(&path, mode)
+            .open(&path, OpenMode::ReadWrite)
             .map_err(|error| LogError::io("open", &path, error))?;
-        if mode == OpenMode::ReadWrite {
-            // What only the page cache holds must not be believed: it may vanish later.
-            file.sync_all()
-                .map_err(|error| LogError::io("sync", &path, error))?;
-        }
-        let mut scan = SegmentScan::new(Arc::clone(&file), &path)?;
-        let header = SegmentHeader::decode(
-            scan.bytes(0..SEGMENT_HEADER_BYTES)?,
-            &path,
-            id,
-            self.superblock.current().database,
-        )?;
-        let segment = Segment {
-            id,
-            salt: header.salt,
-            path,
-            file,
-        };
-        Ok((segment, scan))
+        // What only the page cache holds must not be believed: it may vanish later.
+        file.sync_all()
+            .map_err(|error| LogError::io("sync", &path, error))?;
+        let scan = SegmentScan::new(Arc::clone(&file), &path)?;
+        Ok((Segment::new(info.header, path, file), scan))
+    }
+
+    fn no_such_position(&self) -> LogError {
+        super::start::no_such_position(self.directory, self.from)
     }
 
     fn replay(
         &mut self,
-        id: SegmentId,
-        offset: u64,
-        header: &FrameHeader,
-        scan: &mut SegmentScan,
-        payload: std::ops::Range<u64>,
+        address: FrameAddress,
+        payload: &[u8],
+        path: &Path,
     ) -> Result<(), LogError> {
-        let address = FrameAddress {
-            lsn: Lsn::new(header.lsn),
-            records: header.records,
-            segment: id,
-            offset,
-            payload_len: header.payload_len,
-        };
-        let outcome = (self.replay)(address, scan.bytes(payload)?);
-        outcome.map_err(|error| LogError::Replay {
-            segment: scan.path().to_path_buf(),
-            offset,
+        (self.replay)(address, payload).map_err(|error| LogError::Replay {
+            segment: path.to_path_buf(),
+            offset: address.offset,
             lsn: address.lsn,
             source: error.into(),
         })?;
-        self.next_lsn = header.end();
         self.frames += 1;
         Ok(())
     }

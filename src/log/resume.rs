@@ -1,5 +1,6 @@
 //! Where writing goes on after the log was read: the first changes that an open makes.
 
+use super::chain::SegmentInfo;
 use super::directory::Directory;
 use super::recovery::Judged;
 use super::report::RecoveryReport;
@@ -13,9 +14,7 @@ use crate::vfs::VfsFile;
 /// A log that can be written to.
 pub(super) struct Resumed {
     pub(super) superblock: SuperblockFile,
-    /// The sealed segments and their salts.
-    pub(super) sealed: Vec<(SegmentId, u64)>,
-    pub(super) sealed_bytes: u64,
+    pub(super) sealed: Vec<SegmentInfo>,
     pub(super) active: Segment,
     /// Where the next frame goes in the active segment.
     pub(super) offset: u64,
@@ -41,6 +40,7 @@ pub(super) fn resume(
         damaged_superblock_slot: judged.superblock.damaged_slot(),
     };
     directory.remove_temporaries()?;
+    directory.remove_segments(&judged.leftovers)?;
     match judged.end.take() {
         Some(end)
             if known.clean && known.watermark == judged.next_lsn && end.offset == end.file_len =>
@@ -52,7 +52,6 @@ pub(super) fn resume(
             Ok(Resumed {
                 superblock: judged.superblock,
                 sealed: judged.sealed,
-                sealed_bytes: judged.sealed_bytes,
                 active: end.segment,
                 offset: end.offset,
                 prepared: end.offset,
@@ -77,7 +76,6 @@ fn in_new_segment(
     let Judged {
         mut superblock,
         mut sealed,
-        mut sealed_bytes,
         end,
         next_lsn,
         ..
@@ -89,15 +87,21 @@ fn in_new_segment(
     }
     // A segment without a frame that counts is replaced by the new one, which has its name.
     let end = end.filter(|end| end.segment.id != id);
+    let sealed_bytes = sealed.iter().map(|info| info.bytes).sum();
     let prepared = space::first_step(sealed_bytes, segment_bytes);
-    let active = directory.create_segment(superblock.current().database, id, prepared)?;
+    let previous = end.as_ref().map(|end| end.segment.header.base);
+    let previous = previous.or_else(|| sealed.last().map(|info| info.header.base));
+    let database = superblock.current().database;
+    let active = directory.create_segment(database, id, previous.unwrap_or(0), prepared)?;
     if let Some(end) = end {
         let file = &end.segment.file;
         file.set_len(end.offset)
             .and_then(|()| file.sync_all())
             .map_err(|error| LogError::io("trim", &end.segment.path, error))?;
-        sealed_bytes += end.offset;
-        sealed.push((end.segment.id, end.segment.salt));
+        sealed.push(SegmentInfo {
+            header: end.segment.header,
+            bytes: end.offset,
+        });
     }
     superblock.update(|superblock| {
         superblock.clean = false;
@@ -107,7 +111,6 @@ fn in_new_segment(
     Ok(Resumed {
         superblock,
         sealed,
-        sealed_bytes,
         active,
         offset: SEGMENT_HEADER_BYTES,
         prepared,

@@ -16,8 +16,10 @@ pub(super) struct SegmentScan {
     file: Arc<dyn VfsFile>,
     path: PathBuf,
     len: u64,
+    /// Never made shorter: to fill it with zeros costs as much as to check it.
     window: Vec<u8>,
-    window_start: u64,
+    /// Which part of the file the window holds, at its beginning.
+    held: Range<u64>,
 }
 
 /// What is at some place of a segment.
@@ -30,6 +32,15 @@ pub(super) enum Found {
     End,
 }
 
+/// Which frame belongs at a place.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Expected {
+    /// The one with this LSN.
+    Exactly(u64),
+    /// One with this LSN or a later one.
+    From(u64),
+}
+
 impl SegmentScan {
     pub(super) fn new(file: Arc<dyn VfsFile>, path: &Path) -> Result<Self, LogError> {
         let len = file
@@ -40,7 +51,7 @@ impl SegmentScan {
             path: path.to_path_buf(),
             len,
             window: Vec::new(),
-            window_start: 0,
+            held: 0..0,
         })
     }
 
@@ -52,27 +63,39 @@ impl SegmentScan {
         &self.path
     }
 
+    pub(super) fn file(&self) -> &dyn VfsFile {
+        self.file.as_ref()
+    }
+
     /// Those bytes of the range that the file has.
     pub(super) fn bytes(&mut self, range: Range<u64>) -> Result<&[u8], LogError> {
         let end = range.end.min(self.len);
         let start = range.start.min(end);
-        let window_end = self.window_start + self.window.len() as u64;
-        if start < self.window_start || end > window_end {
+        if start < self.held.start || end > self.held.end {
             let length = (end - start).max(CHUNK).min(self.len - start);
-            self.window.clear();
-            self.window.resize(self.in_memory(length)?, 0);
-            self.window_start = start;
+            let in_memory = self.in_memory(length)?;
+            if self.window.len() < in_memory {
+                self.window.resize(in_memory, 0);
+            }
+            self.held = 0..0;
+            let window = self.window.get_mut(..in_memory).unwrap_or_default();
             self.file
-                .read_exact_at(&mut self.window, start)
+                .read_exact_at(window, start)
                 .map_err(|error| LogError::io("read", &self.path, error))?;
+            self.held = start..start + length;
         }
-        let from = self.in_memory(start - self.window_start)?;
-        let to = self.in_memory(end - self.window_start)?;
+        let from = self.in_memory(start - self.held.start)?;
+        let to = self.in_memory(end - self.held.start)?;
         Ok(self.window.get(from..to).unwrap_or_default())
     }
 
-    /// What is at `offset`, where the frame with the LSN `lsn` belongs.
-    pub(super) fn frame(&mut self, offset: u64, lsn: u64, salt: u64) -> Result<Found, LogError> {
+    /// What is at `offset`, where the frame `expected` belongs.
+    pub(super) fn frame(
+        &mut self,
+        offset: u64,
+        expected: Expected,
+        salt: u64,
+    ) -> Result<Found, LogError> {
         if offset >= self.len {
             return Ok(Found::End);
         }
@@ -88,12 +111,20 @@ impl SegmentScan {
                 });
             }
         };
-        if header.lsn != lsn {
+        let in_place = match expected {
+            Expected::Exactly(lsn) => header.lsn == lsn,
+            Expected::From(lsn) => header.lsn >= lsn,
+        };
+        if !in_place {
             return Ok(Found::Bad("a frame of other records is at this place"));
         }
         let end = offset.saturating_add(header.frame_bytes());
         if end > self.len {
             return Ok(Found::Bad("the file ends before the frame does"));
+        }
+        if !self.held.contains(&(end - 1)) {
+            // Header and payload together, so that what is read again is less than one frame.
+            self.bytes(offset..end)?;
         }
         if !header.covers(self.bytes(body..end)?, salt) {
             return Ok(Found::Bad("the payload's checksum is wrong"));

@@ -7,12 +7,16 @@ use uuid::Uuid;
 use super::fields::Fields;
 use super::{LogError, SegmentId};
 
-pub(super) const SEGMENT_HEADER_BYTES: u64 = 64;
+pub(super) const SEGMENT_HEADER_BYTES: u64 = 96;
 
 const BYTES: usize = SEGMENT_HEADER_BYTES as usize;
 const MAGIC: [u8; 8] = *b"STEPWSEG";
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 const CHECKED_BYTES: usize = BYTES - 4;
+/// Where the checksum of a header of version 1 was.
+const CHECKED_BYTES_1: usize = 60;
+const KIND_ORDINARY: u32 = 1;
+const KIND_COMPACTED: u32 = 2;
 
 /// What every segment begins with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,10 +24,35 @@ pub(super) struct SegmentHeader {
     pub(super) database: Uuid,
     pub(super) base: u64,
     pub(super) salt: u64,
+    /// The base of the segment that was in front of it when it was made; 0 if there was none.
+    pub(super) previous: u64,
+    pub(super) kind: Kind,
+}
+
+/// What a segment holds of the records from its base to its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// All of them.
+    Ordinary,
+    /// Those that were kept.
+    Compacted {
+        /// The LSN after the last record that it covers.
+        end: u64,
+        /// Where its frames end and its footer begins.
+        footer: u64,
+    },
 }
 
 impl SegmentHeader {
+    pub(super) fn id(&self) -> SegmentId {
+        SegmentId::new(super::Lsn::new(self.base))
+    }
+
     pub(super) fn encode(&self) -> Vec<u8> {
+        let (kind, end, footer) = match self.kind {
+            Kind::Ordinary => (KIND_ORDINARY, 0, 0),
+            Kind::Compacted { end, footer } => (KIND_COMPACTED, end, footer),
+        };
         let mut bytes = Vec::with_capacity(BYTES);
         bytes.extend_from_slice(&MAGIC);
         bytes.extend_from_slice(&VERSION.to_le_bytes());
@@ -31,6 +60,10 @@ impl SegmentHeader {
         bytes.extend_from_slice(self.database.as_bytes());
         bytes.extend_from_slice(&self.base.to_le_bytes());
         bytes.extend_from_slice(&self.salt.to_le_bytes());
+        bytes.extend_from_slice(&self.previous.to_le_bytes());
+        bytes.extend_from_slice(&end.to_le_bytes());
+        bytes.extend_from_slice(&footer.to_le_bytes());
+        bytes.extend_from_slice(&kind.to_le_bytes());
         bytes.resize(CHECKED_BYTES, 0);
         bytes.extend_from_slice(&crc32fast::hash(&bytes).to_le_bytes());
         bytes
@@ -46,49 +79,107 @@ impl SegmentHeader {
         let base = id.base().get();
         let damaged =
             |reason: &str| LogError::corrupt(path, 0, base..base.saturating_add(1), reason);
-        let fields = || {
-            let mut fields = Fields::new(bytes);
-            let magic = fields.bytes()?;
-            let version = fields.u32()?;
-            let length = fields.u32()?;
-            let header = Self {
-                database: Uuid::from_bytes(fields.bytes()?),
-                base: fields.u64()?,
-                salt: fields.u64()?,
-            };
-            let reserved: [u8; 12] = fields.bytes()?;
-            Some((magic, version, length, header, reserved, fields.u32()?))
-        };
-        let (magic, version, length, header, reserved, crc) =
-            fields().ok_or_else(|| damaged("the segment header is cut off"))?;
-        if magic != MAGIC {
+        let fields = Stored::read(bytes).ok_or_else(|| damaged("the segment header is cut off"))?;
+        if fields.magic != MAGIC {
             return Err(damaged("the segment header has no magic number"));
         }
-        if crc32fast::hash(bytes.get(..CHECKED_BYTES).unwrap_or_default()) != crc {
+        if !fields.checked {
+            if fields.version == 1 && checked(bytes, CHECKED_BYTES_1) {
+                return Err(LogError::OldFormat {
+                    path: path.to_path_buf(),
+                    version: 1,
+                });
+            }
             return Err(damaged("the segment header's checksum is wrong"));
         }
-        if version != VERSION || length as usize != BYTES || reserved != [0; 12] {
-            return Err(LogError::NewerFormat {
-                path: path.to_path_buf(),
-                offset: 0,
-                what: format!("a segment header of version {version} and {length} bytes"),
-            });
+        let newer = |what| LogError::NewerFormat {
+            path: path.to_path_buf(),
+            offset: 0,
+            what,
+        };
+        let (version, length) = (fields.version, fields.length);
+        if version != VERSION || length as usize != BYTES || fields.reserved != [0; 16] {
+            let what = format!("a segment header of version {version} and {length} bytes");
+            return Err(newer(what));
         }
-        if header.database != database {
+        let kind = match (fields.kind, fields.end, fields.footer) {
+            (KIND_ORDINARY, 0, 0) => Kind::Ordinary,
+            (KIND_COMPACTED, end, footer) => Kind::Compacted { end, footer },
+            (kind, ..) => return Err(newer(format!("a segment of kind {kind}"))),
+        };
+        if fields.database != database {
             return Err(LogError::ForeignSegment {
                 segment: path.to_path_buf(),
-                found: header.database,
+                found: fields.database,
                 expected: database,
             });
         }
-        if header.base != base {
+        if fields.base != base {
             return Err(damaged(&format!(
                 "its header says that it begins at record {}",
-                header.base
+                fields.base
             )));
         }
-        Ok(header)
+        if let Kind::Compacted { end, footer } = kind
+            && (end <= base || footer < SEGMENT_HEADER_BYTES || footer % 8 != 0)
+        {
+            return Err(damaged("the segment header is impossible"));
+        }
+        Ok(Self {
+            database,
+            base,
+            salt: fields.salt,
+            previous: fields.previous,
+            kind,
+        })
     }
+}
+
+/// A header's fields, whatever they say.
+struct Stored {
+    magic: [u8; 8],
+    version: u32,
+    length: u32,
+    database: Uuid,
+    base: u64,
+    salt: u64,
+    previous: u64,
+    end: u64,
+    footer: u64,
+    kind: u32,
+    reserved: [u8; 16],
+    checked: bool,
+}
+
+impl Stored {
+    /// None if there are too few bytes even for the beginning.
+    fn read(bytes: &[u8]) -> Option<Self> {
+        // What an older header does not have is zero; its checksum is not where it would be.
+        let mut padded = [0; BYTES];
+        padded.get_mut(..bytes.len())?.copy_from_slice(bytes);
+        let mut fields = Fields::new(&padded);
+        Some(Self {
+            magic: fields.bytes()?,
+            version: fields.u32()?,
+            length: fields.u32()?,
+            database: Uuid::from_bytes(fields.bytes()?),
+            base: fields.u64()?,
+            salt: fields.u64()?,
+            previous: fields.u64()?,
+            end: fields.u64()?,
+            footer: fields.u64()?,
+            kind: fields.u32()?,
+            reserved: fields.bytes()?,
+            checked: bytes.len() == BYTES && checked(bytes, CHECKED_BYTES),
+        })
+    }
+}
+
+/// Whether the checksum at `at` is that of the bytes in front of it.
+fn checked(bytes: &[u8], at: usize) -> bool {
+    bytes.split_at_checked(at).is_some_and(|(covered, rest)| {
+        rest.first_chunk() == Some(&crc32fast::hash(covered).to_le_bytes())
+    })
 }
 
 #[cfg(test)]
@@ -101,6 +192,11 @@ mod tests {
             database: Uuid::from_u128(1),
             base: 2,
             salt: 3,
+            previous: 1,
+            kind: Kind::Compacted {
+                end: 5,
+                footer: 104,
+            },
         }
     }
 
@@ -112,11 +208,19 @@ mod tests {
     #[test]
     fn the_bytes_are_those_of_the_specification() {
         let bytes = header().encode();
-        assert_eq!(bytes.len(), 64);
-        assert_eq!(&bytes[..16], b"STEPWSEG\x01\0\0\0\x40\0\0\0");
+        assert_eq!(bytes.len(), 96);
+        assert_eq!(&bytes[..16], b"STEPWSEG\x02\0\0\0\x60\0\0\0");
         assert_eq!((bytes[31], bytes[32], bytes[40]), (1, 2, 3));
-        assert_eq!(bytes[48..60], [0; 12]);
+        assert_eq!((bytes[48], bytes[56], bytes[64], bytes[72]), (1, 5, 104, 2));
+        assert_eq!(bytes[76..92], [0; 16]);
         assert_eq!(decode(&bytes).unwrap(), header());
+        let ordinary = SegmentHeader {
+            kind: Kind::Ordinary,
+            ..header()
+        };
+        let bytes = ordinary.encode();
+        assert_eq!(bytes[56..76], [[0; 16].as_slice(), &[1, 0, 0, 0]].concat());
+        assert_eq!(decode(&bytes).unwrap(), ordinary);
     }
 
     #[test]
@@ -128,16 +232,35 @@ mod tests {
             assert!(matches!(decode(&damaged), Err(LogError::Corrupt { .. })));
         }
         for length in 0..bytes.len() {
-            assert!(decode(&bytes[..length]).is_err());
+            assert!(matches!(
+                decode(&bytes[..length]),
+                Err(LogError::Corrupt { .. })
+            ));
         }
     }
 
     #[test]
-    fn a_later_version_is_told_from_damage() {
-        let mut bytes = header().encode();
-        bytes[8] = 2;
-        let crc = crc32fast::hash(&bytes[..CHECKED_BYTES]);
-        bytes[CHECKED_BYTES..].copy_from_slice(&crc.to_le_bytes());
-        assert!(matches!(decode(&bytes), Err(LogError::NewerFormat { .. })));
+    fn a_later_version_kind_or_field_is_told_from_damage() {
+        for (at, value) in [(8, 3), (72, 3), (91, 1)] {
+            let mut bytes = header().encode();
+            bytes[at] = value;
+            let crc = crc32fast::hash(&bytes[..CHECKED_BYTES]);
+            bytes[CHECKED_BYTES..].copy_from_slice(&crc.to_le_bytes());
+            assert!(matches!(decode(&bytes), Err(LogError::NewerFormat { .. })));
+        }
+    }
+
+    #[test]
+    fn version_1_is_named() {
+        let mut bytes = b"STEPWSEG\x01\0\0\0\x40\0\0\0".to_vec();
+        bytes.resize(CHECKED_BYTES_1, 7);
+        bytes.extend_from_slice(&crc32fast::hash(&bytes).to_le_bytes());
+        for length in [64, 96] {
+            bytes.resize(length, 9);
+            assert!(matches!(
+                decode(&bytes),
+                Err(LogError::OldFormat { version: 1, .. })
+            ));
+        }
     }
 }

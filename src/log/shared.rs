@@ -19,6 +19,10 @@ pub(super) struct Shared<T> {
     pub(super) segments: SegmentTable,
     /// Never locked while the state is.
     pub(super) superblock: Mutex<SuperblockFile>,
+    /// Held by whoever compacts.
+    pub(super) compacting: Mutex<()>,
+    /// Held by whoever replaces or removes files of sealed segments, or needs them to stay.
+    pub(super) publishing: Mutex<()>,
     pub(super) state: Mutex<State<T>>,
     /// [`State::acked`], to be looked at without the lock.
     pub(super) acked: AtomicU64,

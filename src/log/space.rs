@@ -265,17 +265,21 @@ impl<T: Send + 'static> Shared<T> {
     }
 
     fn begin_segment(&self) -> Result<(), LogError> {
-        let (base, bytes) = {
+        let (base, bytes, sealed) = {
             let state = self.state.lock();
             if let Some(error) = state.poisoned() {
                 return Err(error);
             }
-            (state.next_lsn, state.bytes())
+            let sealed = (state.active.segment.id.base().get(), state.active.offset);
+            (state.next_lsn, state.bytes(), sealed)
         };
         let database = self.superblock.lock().current().database;
         let prepared = first_step(bytes, self.options.segment_bytes);
         let id = SegmentId::new(Lsn::new(base));
-        let segment = Arc::new(self.directory.create_segment(database, id, prepared)?);
+        let segment = Arc::new(
+            self.directory
+                .create_segment(database, id, sealed.0, prepared)?,
+        );
         let active = Active::new(
             Arc::clone(&segment),
             SEGMENT_HEADER_BYTES,
@@ -286,10 +290,11 @@ impl<T: Send + 'static> Shared<T> {
             superblock.watermark = superblock.watermark.max(base);
             superblock.newest_segment = base;
         })?;
-        self.segments.insert(segment);
+        self.segments.begin(segment, sealed.1);
         let mut state = self.state.lock();
         state.watermark = state.watermark.max(base);
-        state.sealed_bytes = bytes;
+        // A compaction may have made the sealed ones shorter meanwhile.
+        state.sealed_bytes += sealed.1;
         state.segments += 1;
         state.active = active;
         Ok(())

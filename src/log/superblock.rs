@@ -7,7 +7,7 @@ use super::fields::Fields;
 pub(super) const SLOT_BYTES: usize = 4096;
 
 const MAGIC: [u8; 8] = *b"STEPWELL";
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 const FLAG_CLEAN: u32 = 1;
 const CHECKED_BYTES: usize = SLOT_BYTES - 4;
 
@@ -29,6 +29,8 @@ pub(super) struct Superblock {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum BadSlot {
     Damaged,
+    /// Of a version that is not read any more.
+    Older(u32),
     Newer(u32),
 }
 
@@ -61,6 +63,9 @@ impl Superblock {
             return None;
         }
         let version = fields.u32()?;
+        if version < VERSION {
+            return Some(Err(BadSlot::Older(version)));
+        }
         let flags = fields.u32()?;
         let superblock = Self {
             database: Uuid::from_bytes(fields.bytes()?),
@@ -97,7 +102,7 @@ mod tests {
         let bytes = superblock().encode();
         assert_eq!(bytes.len(), SLOT_BYTES);
         assert_eq!(&bytes[..8], b"STEPWELL");
-        assert_eq!(bytes[8..16], [1, 0, 0, 0, 1, 0, 0, 0]);
+        assert_eq!(bytes[8..16], [2, 0, 0, 0, 1, 0, 0, 0]);
         assert_eq!(bytes[16..32], *superblock().database.as_bytes());
         assert_eq!((bytes[32], bytes[40], bytes[48]), (3, 4, 5));
         assert!(bytes[56..4092].iter().all(|byte| *byte == 0));
@@ -118,11 +123,20 @@ mod tests {
     fn a_later_version_flag_or_field_is_told_from_damage() {
         for at in [8, 13, 56] {
             let mut bytes = superblock().encode();
-            bytes[at] = 2;
+            bytes[at] = 3;
             let crc = crc32fast::hash(&bytes[..CHECKED_BYTES]);
             bytes[CHECKED_BYTES..].copy_from_slice(&crc.to_le_bytes());
             assert!(matches!(Superblock::decode(&bytes), Err(BadSlot::Newer(_))));
         }
+    }
+
+    #[test]
+    fn version_1_is_named() {
+        let mut bytes = superblock().encode();
+        bytes[8] = 1;
+        let crc = crc32fast::hash(&bytes[..CHECKED_BYTES]);
+        bytes[CHECKED_BYTES..].copy_from_slice(&crc.to_le_bytes());
+        assert_eq!(Superblock::decode(&bytes), Err(BadSlot::Older(1)));
     }
 
     #[test]

@@ -69,14 +69,18 @@ impl SuperblockFile {
                 }
                 Err(error) => return Err(LogError::io("read", &path, error)),
             };
-            if let Err(BadSlot::Newer(version)) = read {
-                return Err(LogError::NewerFormat {
-                    path,
-                    offset: index * SLOT_BYTES as u64,
-                    what: format!("a superblock of version {version}"),
-                });
+            match read {
+                Err(BadSlot::Newer(version)) => {
+                    return Err(LogError::NewerFormat {
+                        path,
+                        offset: index * SLOT_BYTES as u64,
+                        what: format!("a superblock of version {version}"),
+                    });
+                }
+                Err(BadSlot::Older(version)) => return Err(LogError::OldFormat { path, version }),
+                Err(BadSlot::Damaged) => slots.push(None),
+                Ok(slot) => slots.push(Some(slot)),
             }
-            slots.push(read.ok());
         }
         let damaged = |reason: &str| LogError::SuperblockDamaged {
             path: path.clone(),

@@ -7,7 +7,7 @@ use futures::executor::block_on;
 use serde_json::json;
 use stepwell::checkpoint::{CheckpointError, Checkpointer, ListQuery};
 use stepwell::db::{Db, DbError};
-use stepwell::log::{Log, LogError, LogOptions};
+use stepwell::log::{Log, LogError, LogOptions, ReplayFrom};
 use stepwell::store::{Search, Store, StoreError};
 use stepwell::vfs::OsFs;
 use tempfile::TempDir;
@@ -91,6 +91,7 @@ fn a_record_that_nobody_understands_is_named_and_nothing_is_opened() {
         Arc::new(OsFs),
         dir.path(),
         options,
+        ReplayFrom::Beginning,
         &mut |_, _| Ok(()),
         Arc::new(()),
     );
@@ -114,6 +115,7 @@ fn a_frame_with_another_number_of_records_than_it_says_is_refused() {
         Arc::new(OsFs),
         dir.path(),
         options,
+        ReplayFrom::Beginning,
         &mut |_, _| Ok(()),
         Arc::new(()),
     );

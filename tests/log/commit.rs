@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures::executor::block_on;
-use stepwell::log::{Durability, LogError, LogOptions, Lsn, MAX_FRAME_BYTES};
+use stepwell::log::{Durability, LogError, LogOptions, Lsn, MAX_FRAME_BYTES, ReplayFrom};
 use stepwell::vfs::OsFs;
 
 use crate::support::*;
@@ -323,6 +323,7 @@ fn a_failing_replay_fails_the_open_and_names_the_frame() {
         Arc::new(OsFs),
         dir.path(),
         LogOptions::default(),
+        ReplayFrom::Beginning,
         &mut |at, _| match at.lsn.get() {
             2 => Err("not a record".into()),
             _ => Ok(()),

@@ -157,13 +157,13 @@ fn an_acknowledged_last_frame_that_rots_after_a_quiet_second_is_found() {
     copy_dir(dir.path(), left.path());
     let segment = last_segment(left.path());
     let mut bytes = std::fs::read(&segment).unwrap();
-    bytes[64 + 45] ^= 1;
+    bytes[HEADER as usize + 45] ^= 1;
     overwrite(&segment, &bytes);
     let error = open(left.path(), LogOptions::default()).unwrap_err();
     let LogError::Corrupt { offset, lsns, .. } = error else {
         panic!("{error}");
     };
-    assert_eq!((offset, lsns), (64, Lsn::new(1)..Lsn::new(2)));
+    assert_eq!((offset, lsns), (HEADER, Lsn::new(1)..Lsn::new(2)));
 }
 
 #[test]
@@ -222,13 +222,13 @@ fn damage_that_happens_while_the_log_is_open_is_found_by_the_read() {
     let at = told.0.lock()[0];
     let path = last_segment(dir.path());
     let whole = std::fs::read(&path).unwrap();
-    for byte in 64..64 + 56 {
+    for byte in 96..96 + 56 {
         let mut bytes = whole.clone();
         bytes[byte] ^= 2;
         overwrite(&path, &bytes);
         let error = log.read(at).unwrap_err();
         assert!(
-            matches!(error, LogError::Corrupt { offset: 64, .. }),
+            matches!(error, LogError::Corrupt { offset: HEADER, .. }),
             "{error}"
         );
     }

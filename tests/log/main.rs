@@ -2,8 +2,11 @@
 #![cfg(test)]
 
 mod commit;
+mod compaction;
 mod damage;
 mod failure;
 mod faults;
+mod position;
 mod recovery;
+mod stopping;
 mod support;

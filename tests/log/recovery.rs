@@ -51,7 +51,7 @@ fn frame_end(at: &stepwell::log::FrameAddress) -> u64 {
 
 #[test]
 fn a_log_cut_anywhere_keeps_every_whole_frame_before_the_cut() {
-    let options = unsynced(700);
+    let options = unsynced(800);
     let (dir, frames) = killed(options, 25);
     let last = last_segment(dir.path());
     let in_last: Vec<_> = frames
@@ -61,7 +61,7 @@ fn a_log_cut_anywhere_keeps_every_whole_frame_before_the_cut() {
     assert!(in_last.len() >= 4 && frames.len() - in_last.len() >= 4);
     let (end, _) = in_last.last().unwrap();
     let before = all_files(dir.path());
-    for length in 64..=frame_end(end) {
+    for length in HEADER..=frame_end(end) {
         let work = scratch();
         copy_dir(dir.path(), work.path());
         truncate(&last_segment(work.path()), length);
@@ -77,7 +77,7 @@ fn a_log_cut_anywhere_keeps_every_whole_frame_before_the_cut() {
             .map(|(at, _)| frame_end(at))
             .filter(|end| *end <= length)
             .max()
-            .unwrap_or(64);
+            .unwrap_or(HEADER);
         match report.torn_tail {
             None => assert_eq!(cut, length),
             Some(torn) => {
@@ -142,11 +142,11 @@ fn a_segment_without_a_whole_frame_is_replaced() {
     let (dir, frames) = killed(options, 3);
     let segment = last_segment(dir.path());
     let mut bytes = std::fs::read(&segment).unwrap();
-    bytes[64] ^= 1;
+    bytes[HEADER as usize] ^= 1;
     std::fs::write(&segment, &bytes).unwrap();
     let (log, report, found) = open(dir.path(), options).unwrap();
     assert!(found.is_empty());
-    assert_eq!(report.torn_tail.unwrap().offset, 64);
+    assert_eq!(report.torn_tail.unwrap().offset, HEADER);
     assert_eq!(last_segment(dir.path()), segment);
     assert_eq!(commit(&log, &frames[0].1), 1);
     log.close().unwrap();

@@ -4,7 +4,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
-use stepwell::log::{CommitSink, FrameAddress, Log, LogError, LogOptions, RecoveryReport};
+use stepwell::log::{
+    CommitSink, FrameAddress, Log, LogError, LogOptions, RecoveryReport, ReplayFrom,
+};
 use stepwell::vfs::{OsFs, Vfs};
 
 /// A log whose notes are nothing.
@@ -12,6 +14,9 @@ pub(crate) type TestLog = Log<()>;
 
 /// The frames of a log, with the payload of each.
 pub(crate) type Frames = Vec<(FrameAddress, Vec<u8>)>;
+
+/// The length of a segment's header.
+pub(crate) const HEADER: u64 = 96;
 
 pub(crate) fn small_segments() -> LogOptions {
     LogOptions {
@@ -34,11 +39,22 @@ pub(crate) fn open_with(
     options: LogOptions,
     sink: Arc<dyn CommitSink<()>>,
 ) -> Result<(TestLog, RecoveryReport, Frames), LogError> {
+    open_from(vfs, dir, options, ReplayFrom::Beginning, sink)
+}
+
+pub(crate) fn open_from(
+    vfs: Arc<dyn Vfs>,
+    dir: &Path,
+    options: LogOptions,
+    from: ReplayFrom,
+    sink: Arc<dyn CommitSink<()>>,
+) -> Result<(TestLog, RecoveryReport, Frames), LogError> {
     let mut frames = Vec::new();
     let (log, report) = Log::open(
         vfs,
         dir,
         options,
+        from,
         &mut |at, payload| {
             frames.push((at, payload.to_vec()));
             Ok(())

@@ -1,0 +1,127 @@
+//! [`Chain`]: which segments make up a log, from their names and headers.
+//!
+//! Every segment names the one in front of it, so that a missing one is found without reading frames.
+
+use super::directory::Directory;
+use super::segment_header::{Kind, SEGMENT_HEADER_BYTES, SegmentHeader};
+use super::superblock::Superblock;
+use super::{LogError, Lsn, SegmentId};
+use crate::vfs::{OpenMode, VfsFile};
+
+/// What is known of a segment without reading its frames.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct SegmentInfo {
+    pub(super) header: SegmentHeader,
+    /// The length of its file, without space prepared ahead where that is known.
+    pub(super) bytes: u64,
+}
+
+impl SegmentInfo {
+    pub(super) fn id(&self) -> SegmentId {
+        self.header.id()
+    }
+}
+
+/// The segments that make up a log.
+#[derive(Debug, Default)]
+pub(super) struct Chain {
+    /// In order. The last one is the newest.
+    pub(super) segments: Vec<SegmentInfo>,
+    /// Segments whose records are in a compacted one that replaces them; each with that.
+    pub(super) leftovers: Vec<(SegmentId, SegmentId)>,
+}
+
+/// Reads the headers of the segments in `directory` and finds what is missing between them.
+pub(super) fn read_chain(
+    directory: &Directory,
+    superblock: &Superblock,
+) -> Result<Chain, LogError> {
+    let missing = |base: u64, end: u64| {
+        let path = directory.segment(SegmentId::new(Lsn::new(base)));
+        LogError::corrupt(&path, 0, base..end, "the segment is missing")
+    };
+    let mut chain = Chain::default();
+    for id in directory.segments()? {
+        let base = id.base().get();
+        let last = chain.segments.last().map(|info| info.header);
+        if let Some(last) = last
+            && let Kind::Compacted { end, .. } = last.kind
+            && base < end
+        {
+            chain.leftovers.push((id, last.id()));
+            continue;
+        }
+        let info = read_header(directory, id, superblock)?;
+        let previous = info.header.previous;
+        match last.map(|last| (last.base, last.kind)) {
+            None if base != Lsn::FIRST.get() => return Err(missing(Lsn::FIRST.get(), base)),
+            None if previous != 0 => return Err(misplaced(directory, id)),
+            Some((_, Kind::Compacted { end, .. })) if base > end => return Err(missing(end, base)),
+            Some((before, Kind::Compacted { .. })) if previous < before => {
+                return Err(misplaced(directory, id));
+            }
+            Some((before, Kind::Ordinary)) if previous > before => {
+                return Err(missing(previous, base));
+            }
+            Some((before, Kind::Ordinary)) if previous < before => {
+                return Err(misplaced(directory, id));
+            }
+            _ => chain.segments.push(info),
+        }
+    }
+    let newest = superblock.newest_segment;
+    let watermark = superblock.watermark;
+    match chain.segments.last().map(|info| info.header) {
+        None if newest != 0 => Err(missing(Lsn::FIRST.get(), watermark.max(2))),
+        Some(SegmentHeader {
+            kind: Kind::Compacted { end, .. },
+            ..
+        }) => Err(missing(newest.max(end), watermark.max(newest.max(end) + 1))),
+        Some(last) if last.base < newest => Err(missing(newest, watermark.max(newest + 1))),
+        _ => Ok(chain),
+    }
+}
+
+/// A segment that does not know the one in front of it.
+fn misplaced(directory: &Directory, id: SegmentId) -> LogError {
+    let base = id.base().get();
+    LogError::corrupt(
+        &directory.segment(id),
+        0,
+        base..base.saturating_add(1),
+        "it does not follow the segment in front of it",
+    )
+}
+
+fn read_header(
+    directory: &Directory,
+    id: SegmentId,
+    superblock: &Superblock,
+) -> Result<SegmentInfo, LogError> {
+    let path = directory.segment(id);
+    let file = directory
+        .vfs
+        .open(&path, OpenMode::Read)
+        .map_err(|error| LogError::io("open", &path, error))?;
+    let bytes = file
+        .len()
+        .map_err(|error| LogError::io("measure", &path, error))?;
+    let header = header_of(file.as_ref(), bytes)
+        .map_err(|error| LogError::io("read", &path, error))
+        .and_then(|header| SegmentHeader::decode(&header, &path, id, superblock.database))?;
+    if let Kind::Compacted { footer, end } = header.kind
+        && bytes <= footer
+    {
+        let reason = "the file ends before the segment's footer";
+        return Err(LogError::corrupt(&path, footer, header.base..end, reason));
+    }
+    Ok(SegmentInfo { header, bytes })
+}
+
+/// The bytes of a segment's header, or as many as there are.
+pub(super) fn header_of(file: &dyn VfsFile, len: u64) -> std::io::Result<Vec<u8>> {
+    let length = len.min(SEGMENT_HEADER_BYTES);
+    let mut bytes = vec![0; usize::try_from(length).unwrap_or_default()];
+    file.read_exact_at(&mut bytes, 0)?;
+    Ok(bytes)
+}

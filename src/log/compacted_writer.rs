@@ -1,0 +1,136 @@
+//! [`CompactedWriter`]: a compacted segment while it is being written.
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::LogError;
+use super::directory::Directory;
+use super::footer::Footer;
+use super::frame;
+use super::segment::Segment;
+use super::segment_header::{Kind, SEGMENT_HEADER_BYTES, SegmentHeader};
+use crate::vfs::{OpenMode, VfsFile};
+
+const BUFFER: usize = 256 * 1024;
+/// After this much the file is synced, so that no single sync has much to do and holds up those of commits.
+const SYNC_EVERY: u64 = 4 * 1024 * 1024;
+
+/// A compacted segment while it is being written, under a temporary name that goes with it unless it is
+/// [finished](Self::finish).
+pub(super) struct CompactedWriter<'a> {
+    directory: &'a Directory,
+    header: SegmentHeader,
+    end: u64,
+    path: PathBuf,
+    file: Arc<dyn VfsFile>,
+    buffer: Vec<u8>,
+    /// Where the buffer begins in the file.
+    written: u64,
+    synced: u64,
+    footer: Footer,
+    finished: bool,
+}
+
+impl<'a> CompactedWriter<'a> {
+    /// A segment with the header's base, salt and predecessor that covers the records up to `end`.
+    pub(super) fn create(
+        directory: &'a Directory,
+        header: SegmentHeader,
+        end: u64,
+    ) -> Result<Self, LogError> {
+        let path = Directory::temporary(&directory.segment(header.id()));
+        let file = directory
+            .remove_if_there(&path)
+            .and_then(|()| directory.vfs.open(&path, OpenMode::CreateNew))
+            .map_err(|error| LogError::space("create", &path, error))?;
+        Ok(Self {
+            directory,
+            header,
+            end,
+            path,
+            file,
+            buffer: Vec::with_capacity(BUFFER),
+            written: SEGMENT_HEADER_BYTES,
+            synced: 0,
+            footer: Footer::default(),
+            finished: false,
+        })
+    }
+
+    /// Adds a frame and gives its length in bytes.
+    pub(super) fn push(
+        &mut self,
+        lsn: u64,
+        synced_lsn: u64,
+        records: u32,
+        payload: &[u8],
+    ) -> Result<u64, LogError> {
+        let offset = self.written + self.buffer.len() as u64;
+        self.footer.push(lsn, offset);
+        let before = self.buffer.len();
+        let salt = self.header.salt;
+        frame::encode(&mut self.buffer, salt, lsn, synced_lsn, records, payload);
+        let length = (self.buffer.len() - before) as u64;
+        if self.buffer.len() >= BUFFER {
+            self.flush()
+                .map_err(|error| LogError::space("write", &self.path, error))?;
+        }
+        Ok(length)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.write_all_at(&self.buffer, self.written)?;
+        self.written += self.buffer.len() as u64;
+        self.buffer.clear();
+        if self.written - self.synced >= SYNC_EVERY {
+            self.file.sync_data()?;
+            self.synced = self.written;
+        }
+        Ok(())
+    }
+
+    /// Writes what is missing and makes the file durable under its temporary name. Gives its header and
+    /// its length.
+    pub(super) fn seal(&mut self) -> Result<(SegmentHeader, u64), LogError> {
+        let sealed = (|| {
+            self.flush()?;
+            let at = self.written;
+            self.header.kind = Kind::Compacted {
+                end: self.end,
+                footer: at,
+            };
+            let footer = self.footer.encode(self.header.salt, self.header.base);
+            self.file.write_all_at(&footer, at)?;
+            self.file.write_all_at(&self.header.encode(), 0)?;
+            self.file.sync_all()?;
+            Ok(at + footer.len() as u64)
+        })();
+        let bytes = sealed.map_err(|error| LogError::space("write", &self.path, error))?;
+        Ok((self.header, bytes))
+    }
+
+    /// Gives the sealed file the name of the run's first segment, durably, and gives the segment. The error
+    /// is of the step that makes the name durable: both files are whole then, and either may be found after a
+    /// crash.
+    pub(super) fn finish(mut self) -> Result<(Segment, Result<(), LogError>), LogError> {
+        let path = self.directory.segment(self.header.id());
+        self.directory
+            .vfs
+            .rename(&self.path, &path)
+            .map_err(|error| LogError::io("replace", &path, error))?;
+        self.finished = true;
+        let durable = self.directory.sync_log();
+        let segment = Segment::new(self.header, path, Arc::clone(&self.file));
+        Ok((segment, durable))
+    }
+}
+
+impl Drop for CompactedWriter<'_> {
+    fn drop(&mut self) {
+        if !self.finished {
+            // If it stays, it takes only space until the next open.
+            let _ = self.directory.vfs.remove(&self.path);
+        }
+    }
+}

@@ -1,0 +1,47 @@
+//! [`Verdict`], [`CompactOptions`], [`Compaction`]: what a compaction is told, and what it answers.
+
+use std::fmt;
+use std::ops::ControlFlow;
+
+/// What becomes of a frame.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// It stays as it is.
+    Keep,
+    /// It goes.
+    Drop,
+    /// It stays, with another payload of as many records and at least one byte.
+    Replace(Vec<u8>),
+}
+
+/// How a compaction is run.
+pub struct CompactOptions<'a> {
+    /// Called again and again with the number of bytes that were read and written since the last call, at
+    /// most about 512 KiB unless frames are longer. It may sleep, to leave the medium to others, and
+    /// may stop the compaction.
+    pub pace: &'a mut dyn FnMut(u64) -> ControlFlow<()>,
+}
+
+impl fmt::Debug for CompactOptions<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CompactOptions").finish_non_exhaustive()
+    }
+}
+
+/// How a compaction ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Compaction {
+    /// One segment has taken the place of the run.
+    Done {
+        /// The length of the run's files before, in bytes.
+        bytes_before: u64,
+        /// The length of the new file in bytes.
+        bytes_after: u64,
+        /// How many frames were kept, replaced ones included.
+        kept: u64,
+        /// How many frames were dropped.
+        dropped: u64,
+    },
+    /// It was asked to stop. Nothing has changed.
+    Stopped,
+}

@@ -14,3 +14,9 @@ pub(crate) fn from_micros(micros: u64) -> SystemTime {
         .checked_add(Duration::from_micros(micros))
         .unwrap_or(UNIX_EPOCH)
 }
+
+/// The microseconds since the Unix epoch of a time in RFC 3339; `None` if it is none, or before the epoch.
+pub(crate) fn parse_micros(text: &str) -> Option<u64> {
+    let time: jiff::Timestamp = text.parse().ok()?;
+    u64::try_from(time.as_microsecond()).ok()
+}

@@ -3,12 +3,15 @@
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
-use futures::StreamExt;
 use futures::future::BoxFuture;
 use futures::stream::BoxStream;
+use futures::{FutureExt, StreamExt};
 use serde_json::{Map, Value};
 
-use crate::checkpoint::{ChannelVersion, Checkpoint, CheckpointError, CheckpointTuple, Metadata};
+use crate::checkpoint::{
+    ChannelVersion, Checkpoint, CheckpointError, CheckpointTuple, Metadata, Prune, PruneReport,
+    PruneRule, ThreadInfo, ThreadQuery,
+};
 use crate::db::Db;
 use crate::{Commit, Encoded, ItemChange, Leases};
 
@@ -103,6 +106,87 @@ pub trait Checkpointer: Send + Sync + 'static {
     /// Deletes all checkpoints and writes of a thread, in all namespaces. An unknown thread is no
     /// error. What an old run of the thread writes afterwards does not bring it back.
     fn delete_thread(&self, thread: &str) -> Commit<CheckpointError>;
+
+    /// Gives the thread `target` the whole history of `source`. From then on the two live and die independently. Costs
+    /// the same whatever the history.
+    ///
+    /// Fails if `source` has no checkpoints, or `target` has some.
+    fn copy_thread(&self, source: &str, target: &str) -> Commit<CheckpointError> {
+        let _ = (source, target);
+        unsupported_commit("copy threads")
+    }
+
+    /// Removes checkpoints, thread by thread. A thread that is written to meanwhile is tried again a few times.
+    fn prune(&self, prune: Prune) -> BoxFuture<'_, Result<PruneReport, CheckpointError>> {
+        let _ = prune;
+        unsupported("prune threads")
+    }
+
+    /// What [`prune`](Self::prune) would remove now.
+    fn prune_dry_run(&self, prune: Prune) -> BoxFuture<'_, Result<PruneReport, CheckpointError>> {
+        let _ = prune;
+        unsupported("prune threads")
+    }
+
+    /// Removes the checkpoints of all threads that have one of `run_ids` as `run_id` in their metadata.
+    fn delete_for_runs(
+        &self,
+        run_ids: Vec<String>,
+    ) -> BoxFuture<'_, Result<PruneReport, CheckpointError>> {
+        self.prune(Prune {
+            thread: None,
+            rule: PruneRule::Runs(run_ids),
+        })
+    }
+
+    /// Gives a checkpoint a name, by which [`tags`](Self::tags) lists it, and which keeps it from being pruned. A name
+    /// that another checkpoint of the namespace has is taken from it.
+    fn tag(&self, tag: Tag) -> Commit<CheckpointError> {
+        let _ = tag;
+        unsupported_commit("tag checkpoints")
+    }
+
+    /// Takes a name from a checkpoint. One that is not there is no error.
+    fn untag(&self, thread: &str, namespace: &str, name: &str) -> Commit<CheckpointError> {
+        let _ = (thread, namespace, name);
+        unsupported_commit("tag checkpoints")
+    }
+
+    /// The tags of a thread, by namespace and name.
+    fn tags(&self, thread: &str) -> BoxFuture<'_, Result<Vec<Tag>, CheckpointError>> {
+        let _ = thread;
+        unsupported("tag checkpoints")
+    }
+
+    /// The threads that `query` selects.
+    fn list_threads(
+        &self,
+        query: ThreadQuery,
+    ) -> BoxFuture<'_, Result<Vec<ThreadInfo>, CheckpointError>> {
+        let _ = query;
+        unsupported("list threads")
+    }
+}
+
+fn unsupported_commit(what: &'static str) -> Commit<CheckpointError> {
+    Commit::ready(Err(CheckpointError::Unsupported { what }))
+}
+
+fn unsupported<'a, T: Send + 'a>(what: &'static str) -> BoxFuture<'a, Result<T, CheckpointError>> {
+    std::future::ready(Err(CheckpointError::Unsupported { what })).boxed()
+}
+
+/// A name of a checkpoint.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tag {
+    /// The thread.
+    pub thread: String,
+    /// The graph within the thread.
+    pub namespace: String,
+    /// The name; each names one checkpoint of a namespace.
+    pub name: String,
+    /// The checkpoint.
+    pub checkpoint_id: String,
 }
 
 /// Which checkpoints [`Checkpointer::list`] yields. The default is all of all threads.
@@ -212,5 +296,43 @@ impl<C: Checkpointer + ?Sized> Checkpointer for Arc<C> {
 
     fn delete_thread(&self, thread: &str) -> Commit<CheckpointError> {
         (**self).delete_thread(thread)
+    }
+
+    fn copy_thread(&self, source: &str, target: &str) -> Commit<CheckpointError> {
+        (**self).copy_thread(source, target)
+    }
+
+    fn prune(&self, prune: Prune) -> BoxFuture<'_, Result<PruneReport, CheckpointError>> {
+        (**self).prune(prune)
+    }
+
+    fn prune_dry_run(&self, prune: Prune) -> BoxFuture<'_, Result<PruneReport, CheckpointError>> {
+        (**self).prune_dry_run(prune)
+    }
+
+    fn delete_for_runs(
+        &self,
+        run_ids: Vec<String>,
+    ) -> BoxFuture<'_, Result<PruneReport, CheckpointError>> {
+        (**self).delete_for_runs(run_ids)
+    }
+
+    fn tag(&self, tag: Tag) -> Commit<CheckpointError> {
+        (**self).tag(tag)
+    }
+
+    fn untag(&self, thread: &str, namespace: &str, name: &str) -> Commit<CheckpointError> {
+        (**self).untag(thread, namespace, name)
+    }
+
+    fn tags(&self, thread: &str) -> BoxFuture<'_, Result<Vec<Tag>, CheckpointError>> {
+        (**self).tags(thread)
+    }
+
+    fn list_threads(
+        &self,
+        query: ThreadQuery,
+    ) -> BoxFuture<'_, Result<Vec<ThreadInfo>, CheckpointError>> {
+        (**self).list_threads(query)
     }
 }

@@ -3,23 +3,38 @@
 //! This module must never know where values are kept.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
 use crate::Encoded;
 use crate::checkpoint::{
     Checkpoint, CheckpointError, CheckpointTuple, ListQuery, Metadata, PendingWrite, PutCheckpoint,
-    PutWrites, Source, special_write_index,
+    PutWrites, Source, Tag, special_write_index,
 };
-use crate::codec::{Changed, CheckpointPut, TaskWrite, WritesPut};
-use crate::index::{Checkpoints, Entry, Found, Held, Refused, Selection};
+use crate::codec::{Changed, CheckpointPut, TagSet, TaskWrite, WritesPut};
+use crate::index::{
+    Entry, Found, Held, Key, List, Reason, Refused, Row, Rows, Selection, Snapshot, Survivor,
+    TablesError,
+};
 
 impl From<Refused> for CheckpointError {
     fn from(refused: Refused) -> Self {
-        Self::ThreadDeleted {
-            thread: refused.thread,
-            checkpoint: refused.checkpoint,
+        let thread = refused.thread;
+        match refused.reason {
+            Reason::Deleted { checkpoint } => Self::ThreadDeleted { thread, checkpoint },
+            Reason::Pruned { checkpoint } => Self::Pruned { thread, checkpoint },
+            Reason::Changed => Self::Changed { thread },
+            Reason::Empty => Self::NothingToCopy { thread },
+            Reason::Taken => Self::ThreadExists { thread },
+            Reason::Missing { checkpoint } => Self::NoSuchCheckpoint { thread, checkpoint },
         }
+    }
+}
+
+impl From<TablesError> for CheckpointError {
+    fn from(error: TablesError) -> Self {
+        Self::Db(error.into())
     }
 }
 
@@ -49,7 +64,83 @@ pub(crate) fn checkpoint_record(put: PutCheckpoint) -> CheckpointPut<Encoded> {
         updated: checkpoint.updated_channels,
         changed,
         unchanged,
+        standalone: false,
     }
+}
+
+/// The record by which a checkpoint is put again without need of its parent, with the `values` that it holds, in
+/// the order of its channels.
+pub(crate) fn standalone_record<H>(
+    thread: &str,
+    survivor: &Survivor<H>,
+    values: impl IntoIterator<Item = Encoded>,
+) -> CheckpointPut<Encoded> {
+    let entry = &survivor.entry;
+    let mut values = values.into_iter();
+    let changed = entry.channels().iter().filter_map(|channel| {
+        let value = match &channel.held {
+            Held::Value(_) => Some(values.next()?),
+            Held::Nothing => None,
+            Held::Unknown => return None,
+        };
+        Some(Changed {
+            channel: channel.name.to_string(),
+            version: channel.version.clone(),
+            value,
+        })
+    });
+    CheckpointPut {
+        thread: thread.to_owned(),
+        namespace: survivor.namespace.to_string(),
+        id: survivor.id.to_string(),
+        changed: changed.collect(),
+        parent_id: entry.parent_id.as_deref().map(str::to_owned),
+        ts: entry.ts.to_string(),
+        metadata: entry.metadata.clone(),
+        ancestors: (entry.ancestors.iter())
+            .map(|(namespace, id)| (namespace.to_string(), id.to_string()))
+            .collect(),
+        versions: entry.versions(),
+        seen: entry.seen(),
+        updated: entry.updated(),
+        unchanged: BTreeMap::new(),
+        standalone: true,
+    }
+}
+
+/// The tags of a thread in the form of the trait.
+pub(crate) fn tags_of<H: Clone, T: Rows<Key, Row<H>>>(
+    snapshot: &Snapshot<H, T>,
+    thread: &str,
+) -> Result<Vec<Tag>, CheckpointError> {
+    let tags = snapshot.tags(thread)?.into_iter();
+    Ok(tags
+        .map(|(namespace, name, id)| Tag {
+            thread: thread.to_owned(),
+            namespace: namespace.to_string(),
+            name: name.to_string(),
+            checkpoint_id: id.to_string(),
+        })
+        .collect())
+}
+
+/// The record of a new tag.
+pub(crate) fn tag_record(tag: Tag) -> TagSet {
+    TagSet {
+        thread: tag.thread,
+        namespace: tag.namespace,
+        tag: tag.name,
+        checkpoint_id: tag.checkpoint_id,
+    }
+}
+
+/// The handles of all values of an entry, in the order of its channels.
+pub(crate) fn held_values<H>(entry: &Entry<H>) -> impl Iterator<Item = &H> {
+    let channels = entry.channels().iter();
+    channels.filter_map(|channel| match &channel.held {
+        Held::Value(handle) => Some(handle),
+        Held::Nothing | Held::Unknown => None,
+    })
 }
 
 /// The record of a task's writes.
@@ -72,18 +163,68 @@ pub(crate) fn writes_record(put: PutWrites) -> WritesPut<Encoded> {
     }
 }
 
-/// The checkpoints that `query` selects, as they are now.
-pub(crate) fn select<H: Clone>(checkpoints: &Checkpoints<H>, query: &ListQuery) -> Vec<Found<H>> {
-    checkpoints.list(&Selection {
-        thread: query.thread.as_deref(),
-        namespace: query.namespace.as_deref(),
-        before: query.before.as_deref(),
-        limit: query.limit.unwrap_or(usize::MAX),
+/// The checkpoints that a query selects, looked up as they are asked for.
+pub(crate) struct Selected<H, T> {
+    list: List<H, T>,
+    filter: Map<String, Value>,
+    left: usize,
+}
+
+impl<H: Clone, T: Rows<Key, Row<H>>> Selected<H, T> {
+    pub(crate) fn new(snapshot: Snapshot<H, T>, query: ListQuery) -> Result<Self, TablesError> {
+        let list = snapshot.list(&Selection {
+            thread: query.thread.as_deref(),
+            namespace: query.namespace.as_deref(),
+            before: query.before.as_deref(),
+        })?;
+        Ok(Self {
+            list,
+            filter: query.filter,
+            left: query.limit.unwrap_or(usize::MAX),
+        })
+    }
+
+    fn advance(&mut self) -> Result<Option<Found<H>>, TablesError> {
+        let filter = &self.filter;
         // Unreadable metadata is selected, so that reading the checkpoint says what is wrong.
-        wanted: &|entry| {
-            query.filter.is_empty()
-                || metadata_of(entry).map_or(true, |metadata| metadata.matches(&query.filter))
-        },
+        self.list.next(|entry| {
+            filter.is_empty()
+                || metadata_of(entry).map_or(true, |metadata| metadata.matches(filter))
+        })
+    }
+}
+
+impl<H: Clone, T: Rows<Key, Row<H>>> Iterator for Selected<H, T> {
+    type Item = Result<Found<H>, TablesError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.left = self.left.checked_sub(1)?;
+        let next = self.advance().transpose();
+        if matches!(next, Some(Err(_))) {
+            self.left = 0;
+        }
+        next
+    }
+}
+
+/// The latest checkpoint in `namespace` of each thread that has one, looked up as they are asked for.
+pub(crate) fn latest_of_each<H: Clone, T: Rows<Key, Row<H>>>(
+    snapshot: Snapshot<H, T>,
+    namespace: String,
+) -> impl Iterator<Item = Result<Found<H>, TablesError>> {
+    let mut after: Option<Arc<str>> = None;
+    let mut failed = false;
+    std::iter::from_fn(move || {
+        if failed {
+            return None;
+        }
+        let next = snapshot.next_latest(&namespace, after.as_deref());
+        match &next {
+            Ok(Some(found)) => after = Some(Arc::clone(&found.thread)),
+            Ok(None) => {}
+            Err(_) => failed = true,
+        }
+        next.transpose()
     })
 }
 
@@ -135,12 +276,8 @@ pub(crate) fn metadata_of<H>(entry: &Entry<H>) -> Result<Metadata, serde_json::E
 
 /// The handles of all values of a checkpoint, in the order in which [`tuple()`] takes the values.
 pub(crate) fn handles<H>(found: &Found<H>) -> Vec<&H> {
-    let channels = found.entry.channels().iter();
-    let values = channels.filter_map(|channel| match &channel.held {
-        Held::Value(handle) => Some(handle),
-        Held::Nothing | Held::Unknown => None,
-    });
-    let writes = found.writes.iter().flat_map(|writes| writes.iter());
+    let values = held_values(&found.entry);
+    let writes = found.writes.iter().flat_map(|(_, writes)| &writes.writes);
     values.chain(writes.map(|write| &write.value)).collect()
 }
 
@@ -158,11 +295,12 @@ pub(crate) fn tuple<H>(
         .filter(|channel| matches!(channel.held, Held::Value(_)))
         .map_while(|channel| Some((channel.name.to_string(), values.next()?)))
         .collect();
-    let writes = found.writes.iter().flat_map(|writes| writes.iter());
+    let writes = found.writes.iter();
+    let writes = writes.flat_map(|(task, writes)| writes.writes.iter().map(move |w| (task, w)));
     let mut pending_writes: Vec<PendingWrite> = writes
-        .map_while(|write| {
+        .map_while(|(task, write)| {
             Some(PendingWrite {
-                task_id: write.task_id.to_string(),
+                task_id: task.to_string(),
                 task_path: write.task_path.to_string(),
                 index: write.index,
                 channel: write.channel.to_string(),

@@ -14,6 +14,49 @@ pub enum CheckpointError {
         /// The checkpoint that the write belongs to or follows.
         checkpoint: String,
     },
+    /// A checkpoint takes values from its parent, which was pruned meanwhile.
+    #[error(
+        "thread `{thread}`: checkpoint `{checkpoint}` was pruned before its successor was saved; go on from a \
+         checkpoint that is there"
+    )]
+    Pruned {
+        /// The thread.
+        thread: String,
+        /// The checkpoint that is gone.
+        checkpoint: String,
+    },
+    /// A thread was written to between the planning of a prune and its commit. Nothing was removed.
+    #[error("thread `{thread}` changed while it was to be pruned; prune it again")]
+    Changed {
+        /// The thread.
+        thread: String,
+    },
+    /// A thread without checkpoints was to be copied.
+    #[error("thread `{thread}` has no checkpoints to copy")]
+    NothingToCopy {
+        /// The source.
+        thread: String,
+    },
+    /// A thread was to be copied to one that has checkpoints.
+    #[error("thread `{thread}` has checkpoints already; copy to another name, or delete it first")]
+    ThreadExists {
+        /// The target.
+        thread: String,
+    },
+    /// A checkpoint that is not there was to be tagged.
+    #[error("thread `{thread}` has no checkpoint `{checkpoint}` in this namespace")]
+    NoSuchCheckpoint {
+        /// The thread.
+        thread: String,
+        /// The id that was named.
+        checkpoint: String,
+    },
+    /// This checkpointer cannot do what was asked of it.
+    #[error("this checkpointer cannot {what}; use `MemorySaver` or the checkpointer of a database")]
+    Unsupported {
+        /// What was asked.
+        what: &'static str,
+    },
     /// Changes of a store were to be committed with a checkpoint, and this checkpointer keeps no store.
     #[error(
         "thread `{thread}`: this checkpointer cannot commit items of a store with a checkpoint; \

@@ -7,14 +7,17 @@ use futures::{FutureExt, StreamExt, stream};
 use parking_lot::RwLock;
 
 use crate::checkpoint::convert::{
-    checkpoint_record, handles, metadata_of, select, tuple, writes_record,
+    Selected, checkpoint_record, handles, held_values, latest_of_each, metadata_of,
+    standalone_record, tag_record, tags_of, tuple, writes_record,
 };
+use crate::checkpoint::pruning::{dry_run, plan, threads};
+use crate::checkpoint::threads::list_threads;
 use crate::checkpoint::{
     CheckpointError, CheckpointIds, CheckpointStream, CheckpointTuple, Checkpointer, ListQuery,
-    PutCheckpoint, PutWrites,
+    Prune, PruneReport, PutCheckpoint, PutWrites, Tag, ThreadInfo, ThreadQuery,
 };
-use crate::codec::ThreadDeleted;
-use crate::index::{Checkpoints, Found};
+use crate::codec::{Record, TagRemoved, ThreadCopied, ThreadDeleted};
+use crate::index::{Found, Index, Key, MemTables, Origin, Row, Snapshot, TablesError, Unapplied};
 use crate::{Commit, Encoded, Leases};
 
 /// A [`Checkpointer`] that keeps everything in memory. Clones share what they keep.
@@ -23,15 +26,61 @@ use crate::{Commit, Encoded, Leases};
 /// does.
 #[derive(Clone, Debug, Default)]
 pub struct MemorySaver {
-    kept: Arc<RwLock<Checkpoints<Encoded>>>,
+    kept: Arc<RwLock<Kept>>,
     ids: Arc<CheckpointIds>,
     leases: Leases,
+}
+
+type Tables = MemTables<Key, Row<Encoded>>;
+
+#[derive(Debug, Default)]
+struct Kept {
+    index: Index<Encoded, Tables>,
+    /// How many records there were.
+    lsn: u64,
+}
+
+impl Kept {
+    fn apply(&mut self, record: Record<Encoded>) -> Result<(), CheckpointError> {
+        self.lsn += 1;
+        let origin = Origin {
+            lsn: self.lsn,
+            segment: 0,
+            bytes: record.bytes(),
+        };
+        self.index
+            .apply(record, origin)
+            .map_err(|unapplied| match unapplied {
+                Unapplied::Refused(refused) => refused.into(),
+                Unapplied::Tables(error) => error.into(),
+            })
+    }
 }
 
 impl MemorySaver {
     /// A saver that keeps nothing yet.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    fn snapshot(&self) -> Snapshot<Encoded, Tables> {
+        self.kept.read().index.snapshot()
+    }
+
+    fn apply(&self, record: Record<Encoded>) -> Commit<CheckpointError> {
+        Commit::ready(self.kept.write().apply(record))
+    }
+}
+
+fn read_all(
+    found: Result<
+        impl Iterator<Item = Result<Found<Encoded>, TablesError>> + Send + 'static,
+        TablesError,
+    >,
+) -> CheckpointStream {
+    match found {
+        Ok(found) => stream::iter(found).map(|found| read(&found?)).boxed(),
+        Err(error) => stream::iter([Err(error.into())]).boxed(),
     }
 }
 
@@ -43,20 +92,18 @@ impl Checkpointer for MemorySaver {
         id: Option<&'a str>,
     ) -> BoxFuture<'a, Result<Option<CheckpointTuple>, CheckpointError>> {
         async move {
-            let found = self.kept.read().get(thread, namespace, id);
+            let found = self.snapshot().get(thread, namespace, id)?;
             found.as_ref().map(read).transpose()
         }
         .boxed()
     }
 
     fn list(&self, query: ListQuery) -> CheckpointStream {
-        let found = select(&self.kept.read(), &query);
-        stream::iter(found).map(|found| read(&found)).boxed()
+        read_all(Selected::new(self.snapshot(), query))
     }
 
     fn list_latest(&self, namespace: &str) -> CheckpointStream {
-        let found = self.kept.read().latest(namespace);
-        stream::iter(found).map(|found| read(&found)).boxed()
+        read_all(Ok(latest_of_each(self.snapshot(), namespace.to_owned())))
     }
 
     fn leases(&self) -> Leases {
@@ -64,25 +111,84 @@ impl Checkpointer for MemorySaver {
     }
 
     fn put(&self, put: PutCheckpoint) -> Commit<CheckpointError> {
-        let outcome = self.kept.write().put(checkpoint_record(put));
-        Commit::ready(outcome.map_err(CheckpointError::from))
+        self.apply(Record::CheckpointPut(checkpoint_record(put)))
     }
 
     fn put_writes(&self, writes: PutWrites) -> Commit<CheckpointError> {
-        let outcome = self.kept.write().put_writes(writes_record(writes));
-        Commit::ready(outcome.map_err(CheckpointError::from))
+        self.apply(Record::WritesPut(writes_record(writes)))
     }
 
     fn delete_thread(&self, thread: &str) -> Commit<CheckpointError> {
-        self.leases.deleting(thread, || {
+        let outcome = self.leases.deleting(thread, || {
             let mut kept = self.kept.write();
-            let cutoff = self.ids.next(kept.greatest_id(thread), 0);
-            kept.delete_thread(ThreadDeleted {
+            let greatest = kept.index.snapshot().greatest_id(thread)?;
+            let cutoff = self.ids.next(greatest.as_deref(), 0);
+            kept.apply(Record::ThreadDeleted(ThreadDeleted {
                 thread: thread.to_owned(),
                 cutoff,
-            });
+            }))?;
+            // Nobody else removes what the thread has left behind.
+            while kept.index.reclaim(usize::MAX)? > 0 {}
+            Ok(())
         });
-        Commit::ready(Ok(()))
+        Commit::ready(outcome)
+    }
+
+    fn copy_thread(&self, source: &str, target: &str) -> Commit<CheckpointError> {
+        self.apply(Record::ThreadCopied(ThreadCopied {
+            source: source.to_owned(),
+            target: target.to_owned(),
+        }))
+    }
+
+    fn prune(&self, prune: Prune) -> BoxFuture<'_, Result<PruneReport, CheckpointError>> {
+        async move {
+            let mut kept = self.kept.write();
+            let snapshot = kept.index.snapshot();
+            let mut report = PruneReport::default();
+            for thread in threads(&snapshot, &prune)? {
+                let plan = plan(&snapshot, &thread, &prune.rule)?;
+                report.add(&plan);
+                let Some(record) = plan.record else {
+                    continue;
+                };
+                kept.apply(Record::CheckpointsPruned(record))?;
+                for survivor in plan.survivors {
+                    let values = held_values(&survivor.entry).cloned();
+                    let put = standalone_record(&thread.name, &survivor, values);
+                    kept.apply(Record::CheckpointPut(put))?;
+                }
+            }
+            Ok(report)
+        }
+        .boxed()
+    }
+
+    fn prune_dry_run(&self, prune: Prune) -> BoxFuture<'_, Result<PruneReport, CheckpointError>> {
+        async move { Ok(dry_run(&self.snapshot(), &prune)?) }.boxed()
+    }
+
+    fn tag(&self, tag: Tag) -> Commit<CheckpointError> {
+        self.apply(Record::TagSet(tag_record(tag)))
+    }
+
+    fn untag(&self, thread: &str, namespace: &str, name: &str) -> Commit<CheckpointError> {
+        self.apply(Record::TagRemoved(TagRemoved {
+            thread: thread.to_owned(),
+            namespace: namespace.to_owned(),
+            tag: name.to_owned(),
+        }))
+    }
+
+    fn tags(&self, thread: &str) -> BoxFuture<'_, Result<Vec<Tag>, CheckpointError>> {
+        std::future::ready(tags_of(&self.snapshot(), thread)).boxed()
+    }
+
+    fn list_threads(
+        &self,
+        query: ThreadQuery,
+    ) -> BoxFuture<'_, Result<Vec<ThreadInfo>, CheckpointError>> {
+        async move { Ok(list_threads(&self.snapshot(), &query)?) }.boxed()
     }
 }
 

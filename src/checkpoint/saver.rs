@@ -12,16 +12,19 @@ use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt, stream};
 
 use crate::checkpoint::convert::{
-    checkpoint_record, handles, metadata_of, select, tuple, writes_record,
+    Selected, checkpoint_record, handles, held_values, latest_of_each, metadata_of,
+    standalone_record, tag_record, tags_of, tuple, writes_record,
 };
+use crate::checkpoint::pruning::{dry_run, plan, threads};
+use crate::checkpoint::threads::list_threads;
 use crate::checkpoint::{
     CheckpointError, CheckpointIds, CheckpointStream, CheckpointTuple, Checkpointer, ListQuery,
-    PutCheckpoint, PutWrites,
+    Prune, PruneReport, PruneRule, PutCheckpoint, PutWrites, Tag, ThreadInfo, ThreadQuery,
 };
-use crate::codec::{CheckpointPut, Record, ThreadDeleted};
+use crate::codec::{CheckpointPut, Record, TagRemoved, ThreadCopied, ThreadDeleted};
 use crate::commit::Helping;
-use crate::db::{Db, DbError, Durability, Index, Place, Reader, Submitted};
-use crate::index::{Found, Refused};
+use crate::db::{Db, DbError, Durability, Place, Reader, Submitted};
+use crate::index::{Found, Refused, TablesError};
 use crate::item_change::ItemChange;
 use crate::{Commit, Encoded, Leases};
 
@@ -67,31 +70,44 @@ impl DbSaver {
         }
     }
 
-    /// Drops the unchanged values that the index finds without this record.
-    fn leave_out_what_is_known(&self, put: &mut CheckpointPut<Encoded>) {
-        let CheckpointPut {
-            thread,
-            namespace,
-            versions,
-            unchanged,
-            ..
-        } = put;
-        // Without a parent nothing vouches that what is known now still is when the record is
-        // applied: the thread may be deleted in between.
+    /// Drops the unchanged values that the parent has.
+    fn leave_out_what_is_known(
+        &self,
+        put: &mut CheckpointPut<Encoded>,
+    ) -> Result<(), CheckpointError> {
         let Some(parent) = put.parent_id.as_deref() else {
-            return;
+            return Ok(());
         };
-        if unchanged.is_empty() {
-            return;
+        if put.unchanged.is_empty() {
+            return Ok(());
         }
-        self.db.look_up(|index| {
-            unchanged.retain(|channel, _| {
-                versions.get(channel).is_some_and(|version| {
-                    let checkpoints = &index.checkpoints;
-                    !checkpoints.resolves(thread, namespace, parent, channel, version)
-                })
+        let parent = (self.db.snapshot()).entry(&put.thread, &put.namespace, parent)?;
+        if let Some(parent) = parent {
+            let versions = &put.versions;
+            put.unchanged.retain(|channel, _| {
+                (versions.get(channel))
+                    .is_some_and(|version| parent.known(channel, version).is_none())
             });
-        });
+        }
+        Ok(())
+    }
+
+    /// Reads what was found as it is asked for.
+    fn stream(
+        &self,
+        found: Result<
+            impl Iterator<Item = Result<Found<Place>, TablesError>> + Send + 'static,
+            TablesError,
+        >,
+    ) -> CheckpointStream {
+        let found = match found {
+            Ok(found) => found,
+            Err(error) => return stream::iter([Err(error.into())]).boxed(),
+        };
+        let mut reader = self.db.reader();
+        stream::iter(found)
+            .map(move |found| read(&mut reader, &found?))
+            .boxed()
     }
 }
 
@@ -103,8 +119,7 @@ impl Checkpointer for DbSaver {
         id: Option<&'a str>,
     ) -> BoxFuture<'a, Result<Option<CheckpointTuple>, CheckpointError>> {
         async move {
-            let look_up = |index: &Index| index.checkpoints.get(thread, namespace, id);
-            let found = self.db.look_up(look_up);
+            let found = self.db.snapshot().get(thread, namespace, id)?;
             let mut reader = self.db.reader();
             found.map(|found| read(&mut reader, &found)).transpose()
         }
@@ -112,19 +127,11 @@ impl Checkpointer for DbSaver {
     }
 
     fn list(&self, query: ListQuery) -> CheckpointStream {
-        let found = self.db.look_up(|index| select(&index.checkpoints, &query));
-        let mut reader = self.db.reader();
-        stream::iter(found)
-            .map(move |found| read(&mut reader, &found))
-            .boxed()
+        self.stream(Selected::new(self.db.snapshot(), query))
     }
 
     fn list_latest(&self, namespace: &str) -> CheckpointStream {
-        let found = self.db.look_up(|index| index.checkpoints.latest(namespace));
-        let mut reader = self.db.reader();
-        stream::iter(found)
-            .map(move |found| read(&mut reader, &found))
-            .boxed()
+        self.stream(Ok(latest_of_each(self.db.snapshot(), namespace.to_owned())))
     }
 
     fn leases(&self) -> Leases {
@@ -145,7 +152,9 @@ impl Checkpointer for DbSaver {
             put.checkpoint.id, put.thread
         );
         let mut record = checkpoint_record(put);
-        self.leave_out_what_is_known(&mut record);
+        if let Err(error) = self.leave_out_what_is_known(&mut record) {
+            return Commit::ready(Err(error));
+        }
         let records = std::iter::once(Record::CheckpointPut(record))
             .chain(items.into_iter().map(ItemChange::into_record))
             .collect();
@@ -167,18 +176,114 @@ impl Checkpointer for DbSaver {
     }
 
     fn delete_thread(&self, thread: &str) -> Commit<CheckpointError> {
-        let cutoff = self
-            .db
-            .look_up(|index| self.ids.next(index.checkpoints.greatest_id(thread), 0));
+        let greatest = match self.db.snapshot().greatest_id(thread) {
+            Ok(greatest) => greatest,
+            Err(error) => return Commit::ready(Err(error.into())),
+        };
         let deleted = ThreadDeleted {
             thread: thread.to_owned(),
-            cutoff,
+            cutoff: self.ids.next(greatest.as_deref(), 0),
         };
         self.db.leases().deleting(thread, || {
             self.submit(vec![Record::ThreadDeleted(deleted)], || {
                 format!("the deletion of thread `{thread}`")
             })
         })
+    }
+
+    fn copy_thread(&self, source: &str, target: &str) -> Commit<CheckpointError> {
+        let copied = ThreadCopied {
+            source: source.to_owned(),
+            target: target.to_owned(),
+        };
+        self.submit(vec![Record::ThreadCopied(copied)], || {
+            format!("the copy of thread `{source}` to `{target}`")
+        })
+    }
+
+    fn prune(&self, prune: Prune) -> BoxFuture<'_, Result<PruneReport, CheckpointError>> {
+        async move {
+            let mut report = PruneReport::default();
+            for thread in threads(&self.db.snapshot(), &prune)? {
+                self.prune_thread(&thread.name, &prune.rule, &mut report)
+                    .await?;
+            }
+            Ok(report)
+        }
+        .boxed()
+    }
+
+    fn prune_dry_run(&self, prune: Prune) -> BoxFuture<'_, Result<PruneReport, CheckpointError>> {
+        async move { Ok(dry_run(&self.db.snapshot(), &prune)?) }.boxed()
+    }
+
+    fn tag(&self, tag: Tag) -> Commit<CheckpointError> {
+        let what = format!("tag `{}` of thread `{}`", tag.name, tag.thread);
+        self.submit(vec![Record::TagSet(tag_record(tag))], || what.clone())
+    }
+
+    fn untag(&self, thread: &str, namespace: &str, name: &str) -> Commit<CheckpointError> {
+        let removed = TagRemoved {
+            thread: thread.to_owned(),
+            namespace: namespace.to_owned(),
+            tag: name.to_owned(),
+        };
+        self.submit(vec![Record::TagRemoved(removed)], || {
+            format!("the removal of tag `{name}` of thread `{thread}`")
+        })
+    }
+
+    fn tags(&self, thread: &str) -> BoxFuture<'_, Result<Vec<Tag>, CheckpointError>> {
+        std::future::ready(tags_of(&self.db.snapshot(), thread)).boxed()
+    }
+
+    fn list_threads(
+        &self,
+        query: ThreadQuery,
+    ) -> BoxFuture<'_, Result<Vec<ThreadInfo>, CheckpointError>> {
+        async move { Ok(list_threads(&self.db.snapshot(), &query)?) }.boxed()
+    }
+}
+
+/// How often a thread is pruned again that was written to meanwhile.
+const PRUNED_AGAIN: usize = 8;
+
+impl DbSaver {
+    async fn prune_thread(
+        &self,
+        name: &str,
+        rule: &PruneRule,
+        report: &mut PruneReport,
+    ) -> Result<(), CheckpointError> {
+        let mut attempts = 0;
+        loop {
+            let snapshot = self.db.snapshot();
+            let Some(thread) = snapshot.thread(name)? else {
+                return Ok(());
+            };
+            let mut plan = plan(&snapshot, &thread, rule)?;
+            let Some(record) = plan.record.take() else {
+                return Ok(());
+            };
+            let mut records = vec![Record::CheckpointsPruned(record)];
+            let mut reader = self.db.reader();
+            for survivor in &plan.survivors {
+                let values = reader.values(held_values(&survivor.entry))?;
+                let put = standalone_record(name, survivor, values);
+                records.push(Record::CheckpointPut(put));
+            }
+            let what = || format!("the pruning of thread `{name}`");
+            match self.submit(records, what).await {
+                Err(CheckpointError::Changed { .. }) if attempts < PRUNED_AGAIN => attempts += 1,
+                outcome => {
+                    outcome?;
+                    report.threads += 1;
+                    report.checkpoints += plan.checkpoints;
+                    report.bytes = report.bytes.saturating_add(plan.bytes);
+                    return Ok(());
+                }
+            }
+        }
     }
 }
 

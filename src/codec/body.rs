@@ -5,20 +5,25 @@ use bincode::enc::{Encode, Encoder};
 use bincode::error::{DecodeError, EncodeError};
 
 use crate::codec::record::{
-    Changed, CheckpointPut, ItemDeleted, ItemPut, Record, TaskWrite, ThreadDeleted, WritesPut,
+    Changed, CheckpointPut, CheckpointsPruned, ItemDeleted, ItemPut, Record, TagRemoved, TagSet,
+    TaskWrite, ThreadCopied, ThreadDeleted, WritesPut,
 };
 use crate::codec::wire::{
     AsBlob, Blob, expect, form, list, map, option, put_length, put_map, put_value, put_version,
     some_value, string, value, version,
 };
 
-/// The kinds of records. 1 is reserved for the creation of a branch; docs/format.md lists more.
+/// The kinds of records. Missing numbers are reserved; docs/format.md says for what.
 mod kind {
+    pub(super) const THREAD_COPIED: u8 = 1;
     pub(super) const CHECKPOINT_PUT: u8 = 2;
     pub(super) const WRITES_PUT: u8 = 3;
     pub(super) const ITEM_PUT: u8 = 4;
     pub(super) const ITEM_DELETED: u8 = 5;
     pub(super) const THREAD_DELETED: u8 = 6;
+    pub(super) const CHECKPOINTS_PRUNED: u8 = 7;
+    pub(super) const TAG_SET: u8 = 10;
+    pub(super) const TAG_REMOVED: u8 = 11;
 }
 
 /// The tag of metadata; another serializer's would have another.
@@ -32,6 +37,10 @@ pub(super) fn kind_of<V>(record: &Record<V>) -> u8 {
         Record::ItemPut(_) => kind::ITEM_PUT,
         Record::ItemDeleted(_) => kind::ITEM_DELETED,
         Record::ThreadDeleted(_) => kind::THREAD_DELETED,
+        Record::ThreadCopied(_) => kind::THREAD_COPIED,
+        Record::CheckpointsPruned(_) => kind::CHECKPOINTS_PRUNED,
+        Record::TagSet(_) => kind::TAG_SET,
+        Record::TagRemoved(_) => kind::TAG_REMOVED,
     }
 }
 
@@ -56,6 +65,26 @@ impl<V: AsBlob> Encode for Body<'_, V> {
             Record::ThreadDeleted(deleted) => {
                 deleted.thread.encode(to)?;
                 deleted.cutoff.encode(to)
+            }
+            Record::ThreadCopied(copied) => {
+                copied.source.encode(to)?;
+                copied.target.encode(to)
+            }
+            Record::CheckpointsPruned(pruned) => {
+                pruned.thread.encode(to)?;
+                pruned.as_of.encode(to)?;
+                put_map(to, &pruned.namespaces, |to, removed| removed.encode(to))
+            }
+            Record::TagSet(set) => {
+                set.thread.encode(to)?;
+                set.namespace.encode(to)?;
+                set.tag.encode(to)?;
+                set.checkpoint_id.encode(to)
+            }
+            Record::TagRemoved(removed) => {
+                removed.thread.encode(to)?;
+                removed.namespace.encode(to)?;
+                removed.tag.encode(to)
             }
         }
     }
@@ -88,6 +117,30 @@ pub(super) fn body<'p, D: BorrowDecoder<'p>>(
         kind::THREAD_DELETED => Record::ThreadDeleted(ThreadDeleted {
             thread: string(from)?,
             cutoff: string(from)?,
+        }),
+        kind::THREAD_COPIED => Record::ThreadCopied(ThreadCopied {
+            source: string(from)?,
+            target: string(from)?,
+        }),
+        kind::CHECKPOINTS_PRUNED => Record::CheckpointsPruned(CheckpointsPruned {
+            thread: string(from)?,
+            as_of: u64::decode(from)?,
+            namespaces: map(from, |from| {
+                option(from, |from| {
+                    list(from, |from| Ok((string(from)?, string(from)?)))
+                })
+            })?,
+        }),
+        kind::TAG_SET => Record::TagSet(TagSet {
+            thread: string(from)?,
+            namespace: string(from)?,
+            tag: string(from)?,
+            checkpoint_id: string(from)?,
+        }),
+        kind::TAG_REMOVED => Record::TagRemoved(TagRemoved {
+            thread: string(from)?,
+            namespace: string(from)?,
+            tag: string(from)?,
         }),
         _ => return Ok(None),
     }))
@@ -122,7 +175,8 @@ fn put_checkpoint<E: Encoder, V: AsBlob>(
         put_version(to, &changed.version)?;
         put_value(to, changed.value.as_ref())?;
     }
-    put_map(to, &put.unchanged, |to, value| put_value(to, Some(value)))
+    put_map(to, &put.unchanged, |to, value| put_value(to, Some(value)))?;
+    put.standalone.encode(to)
 }
 
 fn checkpoint<'p, D: BorrowDecoder<'p>>(
@@ -164,6 +218,7 @@ fn checkpoint<'p, D: BorrowDecoder<'p>>(
             })
         })?,
         unchanged: map(from, some_value)?,
+        standalone: bool::decode(from)?,
     })
 }
 

@@ -14,7 +14,8 @@ mod wire;
 pub(crate) use error::CodecError;
 pub(crate) use payload::{decode, decode_one, encode};
 pub(crate) use record::{
-    Changed, CheckpointPut, ItemDeleted, ItemPut, Record, TaskWrite, ThreadDeleted, WritesPut,
+    Changed, CheckpointPut, CheckpointsPruned, ItemDeleted, ItemPut, Record, Removed, TagRemoved,
+    TagSet, TaskWrite, ThreadCopied, ThreadDeleted, WritesPut,
 };
 #[cfg(test)]
 use wire::Blob;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::codec::wire::AsBlob;
 use crate::version::ChannelVersion;
 
 /// One thing that happened. `V` stands for the user's values: the values themselves, or handles by
@@ -13,6 +14,10 @@ pub(crate) enum Record<V> {
     ItemPut(ItemPut<V>),
     ItemDeleted(ItemDeleted),
     ThreadDeleted(ThreadDeleted),
+    ThreadCopied(ThreadCopied),
+    CheckpointsPruned(CheckpointsPruned),
+    TagSet(TagSet),
+    TagRemoved(TagRemoved),
 }
 
 /// A checkpoint was put.
@@ -34,6 +39,8 @@ pub(crate) struct CheckpointPut<V> {
     pub(crate) changed: Vec<Changed<V>>,
     /// Values of channels that did not change, for those that nothing else resolves.
     pub(crate) unchanged: BTreeMap<String, V>,
+    /// Whether it needs nothing of its parent: all its channels are in `changed`.
+    pub(crate) standalone: bool,
 }
 
 /// A channel that changed.
@@ -89,6 +96,42 @@ pub(crate) struct ThreadDeleted {
     pub(crate) cutoff: String,
 }
 
+/// A thread was copied: its history is the target's as well from now on.
+#[derive(Debug, PartialEq)]
+pub(crate) struct ThreadCopied {
+    pub(crate) source: String,
+    pub(crate) target: String,
+}
+
+/// Checkpoints of a thread were removed.
+#[derive(Debug, PartialEq)]
+pub(crate) struct CheckpointsPruned {
+    pub(crate) thread: String,
+    /// The LSN of the thread's last change when this was planned.
+    pub(crate) as_of: u64,
+    pub(crate) namespaces: BTreeMap<String, Removed>,
+}
+
+/// What goes of a namespace: the first and the last id of each range, or `None` for all of it.
+pub(crate) type Removed = Option<Vec<(String, String)>>;
+
+/// A name was given to a checkpoint.
+#[derive(Debug, PartialEq)]
+pub(crate) struct TagSet {
+    pub(crate) thread: String,
+    pub(crate) namespace: String,
+    pub(crate) tag: String,
+    pub(crate) checkpoint_id: String,
+}
+
+/// A name of a checkpoint was taken back.
+#[derive(Debug, PartialEq)]
+pub(crate) struct TagRemoved {
+    pub(crate) thread: String,
+    pub(crate) namespace: String,
+    pub(crate) tag: String,
+}
+
 impl<V> Record<V> {
     /// The same record with each value replaced, in the order of the values in the encoded record.
     pub(crate) fn map<W>(self, mut with: impl FnMut(V) -> W) -> Record<W> {
@@ -114,6 +157,7 @@ impl<V> Record<V> {
                 unchanged: (put.unchanged.into_iter())
                     .map(|(channel, value)| (channel, with(value)))
                     .collect(),
+                standalone: put.standalone,
             }),
             Self::WritesPut(put) => Record::WritesPut(WritesPut {
                 thread: put.thread,
@@ -137,7 +181,32 @@ impl<V> Record<V> {
             }),
             Self::ItemDeleted(deleted) => Record::ItemDeleted(deleted),
             Self::ThreadDeleted(deleted) => Record::ThreadDeleted(deleted),
+            Self::ThreadCopied(copied) => Record::ThreadCopied(copied),
+            Self::CheckpointsPruned(pruned) => Record::CheckpointsPruned(pruned),
+            Self::TagSet(set) => Record::TagSet(set),
+            Self::TagRemoved(removed) => Record::TagRemoved(removed),
         }
+    }
+
+    /// About how many bytes its values take.
+    pub(crate) fn bytes(&self) -> u64
+    where
+        V: AsBlob,
+    {
+        let size = |value: &V| value.as_blob().bytes.len();
+        let bytes = match self {
+            Self::CheckpointPut(put) => {
+                let changed = put
+                    .changed
+                    .iter()
+                    .filter_map(|changed| changed.value.as_ref());
+                changed.chain(put.unchanged.values()).map(size).sum()
+            }
+            Self::WritesPut(put) => put.writes.iter().map(|write| size(&write.value)).sum(),
+            Self::ItemPut(put) => size(&put.value),
+            _ => 0,
+        };
+        u64::try_from(bytes).unwrap_or(u64::MAX)
     }
 
     /// The record with each value replaced by its number within the record.

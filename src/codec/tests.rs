@@ -44,10 +44,11 @@ fn checkpoint() -> impl Strategy<Value = CheckpointPut<Encoded>> {
         btree_map(text(), versions(), 0..3),
         option::of(vec(text(), 0..3)),
         vec(changed, 0..3),
-        btree_map(text(), value(), 0..3),
+        (btree_map(text(), value(), 0..3), any::<bool>()),
     )
         .prop_map(
-            |(names, metadata, ancestors, versions, seen, updated, changed, unchanged)| {
+            |(names, metadata, ancestors, versions, seen, updated, changed, rest)| {
+                let (unchanged, standalone) = rest;
                 let (thread, namespace, id, parent_id, ts) = names;
                 CheckpointPut {
                     thread,
@@ -62,6 +63,7 @@ fn checkpoint() -> impl Strategy<Value = CheckpointPut<Encoded>> {
                     updated,
                     changed,
                     unchanged,
+                    standalone,
                 }
             },
         )
@@ -91,6 +93,8 @@ fn writes() -> impl Strategy<Value = WritesPut<Encoded>> {
 fn record() -> impl Strategy<Value = Record<Encoded>> {
     let item = (vec(text(), 0..4), text(), value(), any::<u64>());
     let deleted = (vec(text(), 0..4), text());
+    let removed = option::of(vec((text(), text()), 0..3));
+    let pruned = (text(), any::<u64>(), btree_map(text(), removed, 0..3));
     prop_oneof![
         checkpoint().prop_map(Record::CheckpointPut),
         writes().prop_map(Record::WritesPut),
@@ -103,6 +107,30 @@ fn record() -> impl Strategy<Value = Record<Encoded>> {
         deleted.prop_map(|(namespace, key)| Record::ItemDeleted(ItemDeleted { namespace, key })),
         (text(), text())
             .prop_map(|(thread, cutoff)| Record::ThreadDeleted(ThreadDeleted { thread, cutoff })),
+        (text(), text())
+            .prop_map(|(source, target)| Record::ThreadCopied(ThreadCopied { source, target })),
+        pruned.prop_map(|(thread, as_of, namespaces)| {
+            Record::CheckpointsPruned(CheckpointsPruned {
+                thread,
+                as_of,
+                namespaces,
+            })
+        }),
+        (text(), text(), text(), text()).prop_map(|(thread, namespace, tag, checkpoint_id)| {
+            Record::TagSet(TagSet {
+                thread,
+                namespace,
+                tag,
+                checkpoint_id,
+            })
+        }),
+        (text(), text(), text()).prop_map(|(thread, namespace, tag)| {
+            Record::TagRemoved(TagRemoved {
+                thread,
+                namespace,
+                tag,
+            })
+        }),
     ]
 }
 
@@ -133,6 +161,7 @@ fn one_of_each() -> Vec<Record<Encoded>> {
                 value: Some(value()),
             }],
             unchanged: [("d".into(), value())].into(),
+            standalone: true,
         }),
         Record::WritesPut(WritesPut {
             thread: "t".into(),
@@ -159,6 +188,30 @@ fn one_of_each() -> Vec<Record<Encoded>> {
         Record::ThreadDeleted(ThreadDeleted {
             thread: "t".into(),
             cutoff: "9".into(),
+        }),
+        Record::ThreadCopied(ThreadCopied {
+            source: "t".into(),
+            target: "u".into(),
+        }),
+        Record::CheckpointsPruned(CheckpointsPruned {
+            thread: "t".into(),
+            as_of: 300,
+            namespaces: [
+                (String::new(), Some(vec![("1".into(), "2".into())])),
+                ("n".into(), None),
+            ]
+            .into(),
+        }),
+        Record::TagSet(TagSet {
+            thread: "t".into(),
+            namespace: String::new(),
+            tag: "good".into(),
+            checkpoint_id: "2".into(),
+        }),
+        Record::TagRemoved(TagRemoved {
+            thread: "t".into(),
+            namespace: String::new(),
+            tag: "good".into(),
         }),
     ]
 }
@@ -188,7 +241,7 @@ proptest! {
     }
 
     #[test]
-    fn any_body_is_decoded_or_refused(kind in 0_u8..9, body in vec(any::<u8>(), 0..200)) {
+    fn any_body_is_decoded_or_refused(kind in 0_u8..13, body in vec(any::<u8>(), 0..200)) {
         let mut payload = u32::try_from(body.len()).unwrap().to_le_bytes().to_vec();
         payload.extend([kind, 0]);
         payload.extend(body);
@@ -244,7 +297,7 @@ fn bytes_after_the_end_of_a_record_are_refused() {
 
 #[test]
 fn records_of_unknown_kinds_or_with_flags_are_refused() {
-    for (kind, flags) in [(0, 0), (1, 0), (99, 0), (2, 1)] {
+    for (kind, flags) in [(0, 0), (8, 0), (99, 0), (2, 1)] {
         let payload = [0, 0, 0, 0, kind, flags];
         assert_eq!(
             decode(&payload),

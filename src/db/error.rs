@@ -1,5 +1,6 @@
 //! Why the database refused or failed.
 
+use crate::index::TablesError;
 use crate::log::{FrameAddress, LogError};
 
 /// Why the database refused or failed.
@@ -40,12 +41,26 @@ pub enum DbError {
         /// What is wrong with it.
         reason: String,
     },
+    /// The index cannot be read.
+    #[error("{reason}; close the database and open it again")]
+    Index {
+        /// What is wrong with it.
+        reason: String,
+    },
     /// [`Db::close`](crate::db::Db::close) was called.
     #[error("the database at `{path}` was closed; open it again to use it")]
     Closed {
         /// Its directory.
         path: String,
     },
+}
+
+impl From<TablesError> for DbError {
+    fn from(error: TablesError) -> Self {
+        Self::Index {
+            reason: error.to_string(),
+        }
+    }
 }
 
 impl DbError {

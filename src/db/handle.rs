@@ -6,8 +6,9 @@ use std::sync::{Arc, OnceLock};
 use parking_lot::RwLock;
 
 use crate::codec::{self, Record};
-use crate::db::view::{Index, Note, View};
-use crate::db::{DbError, DbOptions, Durability, Reader, RecoveryReport, Submitted};
+use crate::db::view::{DbTables, Note, View};
+use crate::db::{DbError, DbOptions, Durability, Place, Reader, RecoveryReport, Submitted};
+use crate::index::Snapshot;
 use crate::log::{Log, LogOptions, LogStats, ReplayFrom};
 use crate::vfs::Vfs;
 use crate::{Encoded, Leases};
@@ -137,13 +138,13 @@ impl Db {
         };
         let count = u32::try_from(records.len()).map_err(|e| unwritable(e.to_string()))?;
         let payload = codec::encode(&records).map_err(|e| unwritable(e.to_string()))?;
-        let refused = Arc::new(OnceLock::new());
+        let unapplied = Arc::new(OnceLock::new());
         let note = Note {
             records: records.into_iter().map(Record::numbered).collect(),
-            refused: Arc::clone(&refused),
+            unapplied: Arc::clone(&unapplied),
         };
         let ticket = self.with_log(|log| Ok(log.submit(count, &payload, note, durability)?))?;
-        Ok(Submitted::new(ticket, refused))
+        Ok(Submitted::new(ticket, unapplied))
     }
 
     /// Which of the database's threads are being run.
@@ -156,9 +157,9 @@ impl Db {
         Arc::ptr_eq(&self.inner, &other.inner)
     }
 
-    /// Looks something up in the index. Commits wait meanwhile.
-    pub(crate) fn look_up<T>(&self, look: impl FnOnce(&Index) -> T) -> T {
-        look(&self.inner.view.read())
+    /// The index as it is now.
+    pub(crate) fn snapshot(&self) -> Snapshot<Place, DbTables> {
+        self.inner.view.snapshot()
     }
 
     /// A reader of values.

@@ -19,4 +19,3 @@ pub use options::DbOptions;
 pub(crate) use place::Place;
 pub(crate) use reader::Reader;
 pub(crate) use submitted::Submitted;
-pub(crate) use view::Index;

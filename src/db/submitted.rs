@@ -7,7 +7,7 @@ use std::task::{Context, Poll, ready};
 
 use crate::db::DbError;
 use crate::db::view::Note;
-use crate::index::Refused;
+use crate::index::{Refused, Unapplied};
 use crate::log::Ticket;
 
 /// A record on its way into the log. It gets there whether or not anyone waits.
@@ -16,18 +16,19 @@ use crate::log::Ticket;
 #[derive(Debug)]
 pub(crate) struct Submitted {
     ticket: Ticket<Note>,
-    refused: Arc<OnceLock<Refused>>,
+    unapplied: Arc<OnceLock<Unapplied>>,
 }
 
 impl Submitted {
-    pub(super) fn new(ticket: Ticket<Note>, refused: Arc<OnceLock<Refused>>) -> Self {
-        Self { ticket, refused }
+    pub(super) fn new(ticket: Ticket<Note>, unapplied: Arc<OnceLock<Unapplied>>) -> Self {
+        Self { ticket, unapplied }
     }
 
     /// Blocks until the record is acknowledged, and may lead the commit of all who wait.
     pub(crate) fn wait(self) -> Result<Option<Refused>, DbError> {
-        self.ticket.wait()?;
-        Ok(self.refused.get().cloned())
+        let Self { ticket, unapplied } = self;
+        ticket.wait()?;
+        outcome(&unapplied)
     }
 }
 
@@ -36,6 +37,14 @@ impl Future for Submitted {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         ready!(Pin::new(&mut self.ticket).poll(cx))?;
-        Poll::Ready(Ok(self.refused.get().cloned()))
+        Poll::Ready(outcome(&self.unapplied))
+    }
+}
+
+fn outcome(unapplied: &OnceLock<Unapplied>) -> Result<Option<Refused>, DbError> {
+    match unapplied.get() {
+        None => Ok(None),
+        Some(Unapplied::Refused(refused)) => Ok(Some(refused.clone())),
+        Some(Unapplied::Tables(error)) => Err(error.clone().into()),
     }
 }

@@ -2,38 +2,37 @@
 
 use std::sync::{Arc, OnceLock};
 
-use parking_lot::{RwLock, RwLockReadGuard};
+use parking_lot::RwLock;
 
 use crate::codec::{self, CodecError, Record};
 use crate::db::place::{Place, RecordPlace};
-use crate::index::{Checkpoints, Items, Refused};
+use crate::index::{Index, Key, MemTables, Origin, Row, Snapshot, Unapplied};
 use crate::log::{CommitSink, FrameAddress};
 
 /// The index of a database. The log tells it of every commit, in order, before the committer.
 #[derive(Debug, Default)]
 pub(crate) struct View {
-    index: RwLock<Index>,
+    index: RwLock<Index<Place, DbTables>>,
 }
 
-/// Both memories.
-#[derive(Debug, Default)]
-pub(crate) struct Index {
-    pub(crate) checkpoints: Checkpoints<Place>,
-    pub(crate) items: Items<Place>,
-}
+/// How many rows that nobody needs are removed after a commit.
+const RECLAIMED_AT_ONCE: usize = 64;
+
+/// Where the rows of a database's index are.
+pub(crate) type DbTables = MemTables<Key, Row<Place>>;
 
 /// What goes through the log with a frame, to be applied when it is committed.
 #[derive(Debug)]
 pub(crate) struct Note {
     pub(crate) records: Vec<Record<u32>>,
     /// Set if the index did not take one of the records.
-    pub(crate) refused: Arc<OnceLock<Refused>>,
+    pub(crate) unapplied: Arc<OnceLock<Unapplied>>,
 }
 
 impl View {
-    /// The index as it is now. Commits wait while this is held.
-    pub(crate) fn read(&self) -> RwLockReadGuard<'_, Index> {
-        self.index.read()
+    /// The index as it is now.
+    pub(crate) fn snapshot(&self) -> Snapshot<Place, DbTables> {
+        self.index.read().snapshot()
     }
 
     /// Applies a frame of the log that is being opened.
@@ -48,7 +47,7 @@ impl View {
         }
         let records = records.into_iter().map(Record::numbered).collect();
         // What was refused when it was written is refused again.
-        let _ = self.index.write().apply_all(frame, records);
+        let _ = apply_all(&mut self.index.write(), frame, records);
         Ok(())
     }
 }
@@ -57,39 +56,33 @@ impl CommitSink<Note> for View {
     fn committed(&self, frames: &mut dyn Iterator<Item = (FrameAddress, Note)>) {
         let mut index = self.index.write();
         for (frame, note) in frames {
-            if let Err(refused) = index.apply_all(frame, note.records) {
-                let _ = note.refused.set(refused);
+            if let Err(unapplied) = apply_all(&mut index, frame, note.records) {
+                let _ = note.unapplied.set(unapplied);
             }
         }
+        // What cannot be read now is removed another time.
+        let _ = index.reclaim(RECLAIMED_AT_ONCE);
     }
 }
 
-impl Index {
-    /// Applies the records of a frame up to the first that is refused.
-    fn apply_all(&mut self, frame: FrameAddress, records: Vec<Record<u32>>) -> Result<(), Refused> {
-        (0..)
-            .zip(records)
-            .try_for_each(|(number, record)| self.apply(frame, number, record))
-    }
-
-    fn apply(
-        &mut self,
-        frame: FrameAddress,
-        number: u32,
-        record: Record<u32>,
-    ) -> Result<(), Refused> {
+/// Applies the records of a frame up to the first that is not taken.
+fn apply_all(
+    index: &mut Index<Place, DbTables>,
+    frame: FrameAddress,
+    records: Vec<Record<u32>>,
+) -> Result<(), Unapplied> {
+    for (number, record) in (0..).zip(records) {
         let place = Arc::new(RecordPlace { frame, number });
         let record = record.map(|value| Place {
             record: Arc::clone(&place),
             value,
         });
-        match record {
-            Record::CheckpointPut(put) => return self.checkpoints.put(put),
-            Record::WritesPut(put) => return self.checkpoints.put_writes(put),
-            Record::ThreadDeleted(deleted) => self.checkpoints.delete_thread(deleted),
-            Record::ItemPut(put) => self.items.put(put),
-            Record::ItemDeleted(deleted) => self.items.delete(&deleted),
-        }
-        Ok(())
+        let origin = Origin {
+            lsn: frame.lsn.plus(u64::from(number)).get(),
+            segment: frame.segment.base().get(),
+            bytes: u64::from(frame.payload_len) / u64::from(frame.records.max(1)),
+        };
+        index.apply(record, origin)?;
     }
+    Ok(())
 }

@@ -1,216 +1,253 @@
-//! [`Checkpoints`]: the checkpoints of all threads.
+//! A checkpoint is put.
 
-use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap};
-use std::ops::Bound;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::codec::{CheckpointPut, ThreadDeleted, WritesPut};
-use crate::index::Refused;
-use crate::index::entry::Entry;
+use crate::codec::CheckpointPut;
+use crate::index::chain::{Chain, Shown};
+use crate::index::changes::Changes;
+use crate::index::entry::{Channel, share_seen};
+use crate::index::id::{made_at, precedes};
 use crate::index::names::Names;
-use crate::index::namespace::{Namespace, Writes};
-use crate::index::thread::Thread;
+use crate::index::row::{Life, Origin, ThreadRow};
+use crate::index::{Entry, Held, Key, Reason, Row, Rows, TablesError, Unapplied, threads};
 use crate::version::ChannelVersion;
 
-/// Short-term memory as the log tells it.
-#[derive(Debug)]
-pub(crate) struct Checkpoints<H> {
-    threads: BTreeMap<Arc<str>, Thread<H>>,
-    names: Names,
-}
-
-/// A checkpoint as it was when it was looked up.
-#[derive(Debug)]
-pub(crate) struct Found<H> {
-    pub(crate) thread: Arc<str>,
-    pub(crate) namespace: Arc<str>,
-    pub(crate) id: Arc<str>,
-    pub(crate) entry: Arc<Entry<H>>,
-    pub(crate) writes: Option<Arc<Writes<H>>>,
-}
-
-/// Which checkpoints to find.
-pub(crate) struct Selection<'q, H> {
-    pub(crate) thread: Option<&'q str>,
-    pub(crate) namespace: Option<&'q str>,
-    /// Only smaller ids.
-    pub(crate) before: Option<&'q str>,
-    pub(crate) limit: usize,
-    /// Whether an entry is wanted.
-    pub(crate) wanted: &'q dyn Fn(&Entry<H>) -> bool,
-}
-
-impl<H> Default for Checkpoints<H> {
-    fn default() -> Self {
-        Self {
-            threads: BTreeMap::new(),
-            names: Names::default(),
+pub(super) fn put<H: Clone>(
+    tables: &impl Rows<Key, Row<H>>,
+    names: &mut Names,
+    new: CheckpointPut<H>,
+    origin: Origin,
+) -> Result<Changes<H>, Unapplied> {
+    let thread_key = Key::Thread(new.thread.as_str().into());
+    let thread = threads::row(tables, &thread_key)?;
+    let mut life = thread.life.clone().unwrap_or_else(|| Life::begun(origin));
+    let chain = Chain::of(tables, &life)?;
+    let place = Place {
+        namespace: new.namespace.as_str().into(),
+        parent_id: new.parent_id.as_deref().map(Arc::from),
+        chain,
+    };
+    let parent = match &place.parent_id {
+        Some(id) => place.chain.checkpoint(tables, &place.namespace, id)?,
+        None => None,
+    };
+    if let (Some(cutoff), false) = (&thread.cutoff, new.standalone) {
+        let lost = lost_base(tables, &place, parent.is_none(), &new, cutoff)?;
+        if let Some(checkpoint) = lost {
+            return Err(Unapplied::refused(
+                &new.thread,
+                Reason::Deleted { checkpoint },
+            ));
         }
     }
+
+    let id: Arc<str> = new.id.as_str().into();
+    let key = Key::Checkpoint(
+        place.chain.own(),
+        Arc::clone(&place.namespace),
+        Arc::clone(&id),
+    );
+    let made_at = made_at(&id);
+    let is_greatest = made_at.is_some() && life.greatest.as_ref() < Some(&id);
+    let replaced = if is_greatest {
+        None
+    } else {
+        place.chain.get(tables, &key)?
+    };
+
+    let ts_micros = made_at.or_else(|| crate::time::parse_micros(&new.ts));
+    let entry = resolve(tables, names, new, origin, &place, parent.as_deref(), &life)?;
+    let mut changes = Changes::default();
+    changes.put(key, Row::Checkpoint(Some(Arc::new(entry))));
+
+    life.changed(origin);
+    match &replaced {
+        Some(Shown { row, own: true, .. }) => life.died(row.origins(), &mut changes),
+        Some(_) => {}
+        None => life.checkpoints = life.checkpoints.saturating_add(1),
+    }
+    if is_greatest {
+        life.greatest = Some(id);
+    }
+    if let Some(at) = ts_micros {
+        life.updated_at = life.updated_at.max(at);
+    }
+    if life.created_at == 0 {
+        life.created_at = life.updated_at;
+    }
+    changes.put(thread_key, thread.with(life));
+    Ok(changes)
 }
 
-impl<H: Clone> Checkpoints<H> {
-    pub(crate) fn put(&mut self, new: CheckpointPut<H>) -> Result<(), Refused> {
-        let thread = thread_of(&mut self.threads, &new.thread);
-        thread.put(new, &mut self.names)
-    }
+/// Where a checkpoint is put.
+struct Place {
+    chain: Chain,
+    namespace: Arc<str>,
+    parent_id: Option<Arc<str>>,
+}
 
-    pub(crate) fn put_writes(&mut self, new: WritesPut<H>) -> Result<(), Refused> {
-        let thread = thread_of(&mut self.threads, &new.thread);
-        thread.put_writes(new, &mut self.names)
-    }
-
-    pub(crate) fn delete_thread(&mut self, old: ThreadDeleted) {
-        thread_of(&mut self.threads, &old.thread).delete(old.cutoff);
-    }
-
-    /// The checkpoint `id`, or the latest.
-    pub(crate) fn get(&self, thread: &str, namespace: &str, id: Option<&str>) -> Option<Found<H>> {
-        let (thread, namespaces) = self.threads.get_key_value(thread)?;
-        let (name, namespace) = namespaces.namespaces.get_key_value(namespace)?;
-        let (id, entry) = match id {
-            Some(id) => namespace.checkpoints.get_key_value(id)?,
-            None => namespace.checkpoints.last_key_value()?,
+/// The entry of a checkpoint: what each of its channels holds.
+fn resolve<H: Clone>(
+    tables: &impl Rows<Key, Row<H>>,
+    names: &mut Names,
+    new: CheckpointPut<H>,
+    origin: Origin,
+    place: &Place,
+    parent: Option<&Entry<H>>,
+    life: &Life,
+) -> Result<Entry<H>, Unapplied> {
+    let mut changed: BTreeMap<String, (ChannelVersion, Held<H>)> = (new.changed.into_iter())
+        .map(|changed| {
+            let held = changed.value.map_or(Held::Nothing, Held::Value);
+            (changed.channel, (changed.version, held))
+        })
+        .collect();
+    let mut unchanged = new.unchanged;
+    let mut unresolved = Vec::new();
+    let mut channels = Vec::with_capacity(new.versions.len());
+    for (channel, version) in new.versions {
+        let before = parent.and_then(|parent| parent.channel(&channel));
+        let same = before.filter(|before| before.version == version);
+        let held = match (changed.remove(&channel), same.map(|same| &same.held)) {
+            (Some((to, held)), _) if to == version => held,
+            (_, Some(held @ (Held::Value(_) | Held::Nothing))) => held.clone(),
+            (_, unknown) => match unchanged.remove(&channel) {
+                Some(value) => Held::Value(value),
+                None => {
+                    if unknown.is_none() {
+                        unresolved.push(channels.len());
+                    }
+                    Held::Unknown
+                }
+            },
         };
-        Some(found(thread, name, namespace, id, entry))
-    }
-
-    /// The selected checkpoints of all threads and namespaces, greatest id first.
-    pub(crate) fn list(&self, selection: &Selection<'_, H>) -> Vec<Found<H>> {
-        let before = selection.before.map_or(Bound::Unbounded, Bound::Excluded);
-        let mut sources: Vec<_> = self
-            .threads_named(selection.thread)
-            .flat_map(|(thread, state)| {
-                namespaces_named(state, selection.namespace).map(move |(name, namespace)| {
-                    let newest_first = namespace
-                        .checkpoints
-                        .range::<str, _>((Bound::Unbounded, before))
-                        .rev()
-                        .filter(|(_, entry)| (selection.wanted)(entry));
-                    (thread, name, namespace, newest_first)
-                })
-            })
-            .collect();
-        let mut heads = BinaryHeap::new();
-        for (at, (_, _, _, newest_first)) in sources.iter_mut().enumerate() {
-            heads.extend(newest_first.next().map(|(id, e)| Head(id, Reverse(at), e)));
-        }
-        let mut list = Vec::new();
-        while list.len() < selection.limit {
-            let Some(Head(id, Reverse(at), entry)) = heads.pop() else {
-                break;
-            };
-            let Some((thread, name, namespace, newest_first)) = sources.get_mut(at) else {
-                break;
-            };
-            list.push(found(thread, name, namespace, id, entry));
-            heads.extend(newest_first.next().map(|(id, e)| Head(id, Reverse(at), e)));
-        }
-        list
-    }
-
-    /// The latest checkpoint of each thread that has one in `namespace`.
-    pub(crate) fn latest(&self, namespace: &str) -> Vec<Found<H>> {
-        let latest = self.threads.iter().filter_map(|(thread, state)| {
-            let (name, namespace) = state.namespaces.get_key_value(namespace)?;
-            let (id, entry) = namespace.checkpoints.last_key_value()?;
-            Some(found(thread, name, namespace, id, entry))
+        let name = before.map_or_else(|| names.share(&channel), |before| Arc::clone(&before.name));
+        channels.push(Channel {
+            name,
+            version,
+            held,
         });
-        latest.collect()
+    }
+    let mut scanned = false;
+    if !unresolved.is_empty() && !new.standalone {
+        if let (Some(id), None) = (&place.parent_id, parent)
+            && Some(id) <= life.pruned.as_ref()
+        {
+            let checkpoint = id.to_string();
+            return Err(Unapplied::refused(
+                &new.thread,
+                Reason::Pruned { checkpoint },
+            ));
+        }
+        scanned = scan(tables, place, &mut channels, &unresolved)?;
+    }
+    Ok(Entry {
+        origin,
+        scanned,
+        parent_id: new.parent_id.map(String::into_boxed_str),
+        ts: new.ts.into_boxed_str(),
+        metadata: new.metadata,
+        ancestors: (new.ancestors.into_iter())
+            .map(|(namespace, id)| (namespace.into_boxed_str(), id.into_boxed_str()))
+            .collect(),
+        channels: channels.into_boxed_slice(),
+        seen: share_seen(new.seen, parent, names),
+        updated: (new.updated)
+            .map(|updated| updated.iter().map(|name| names.share(name)).collect()),
+    })
+}
+
+/// Takes what is not resolved from the checkpoint that was put last among those of the namespace that know it.
+fn scan<H: Clone>(
+    tables: &impl Rows<Key, Row<H>>,
+    place: &Place,
+    channels: &mut [Channel<H>],
+    unresolved: &[usize],
+) -> Result<bool, TablesError> {
+    let mut newest = vec![0; unresolved.len()];
+    let mut before = None;
+    while let Some((id, entry)) = (place.chain).newest(tables, &place.namespace, before.as_ref())? {
+        for (at, newest) in unresolved.iter().zip(&mut newest) {
+            if let Some(channel) = channels.get_mut(*at)
+                && entry.origin.lsn > *newest
+                && let Some(held) = entry.known(&channel.name, &channel.version)
+            {
+                channel.held = held.clone();
+                *newest = entry.origin.lsn;
+            }
+        }
+        before = Some(id);
+    }
+    Ok(newest.iter().any(|lsn| *lsn > 0))
+}
+
+/// The checkpoint that `new` builds on, if that went with the thread's deletion.
+fn lost_base<H>(
+    tables: &impl Rows<Key, Row<H>>,
+    place: &Place,
+    no_parent: bool,
+    new: &CheckpointPut<H>,
+    cutoff: &str,
+) -> Result<Option<String>, TablesError> {
+    // Ids of another form cannot be compared with the cutoff, so every missing parent is taken for
+    // a deleted one: to build on it would give a checkpoint without its inherited values.
+    if let Some(id) = &new.parent_id
+        && no_parent
+        && precedes(id, cutoff).unwrap_or(true)
+    {
+        return Ok(Some(id.clone()));
+    }
+    // The first checkpoint of a subgraph has no parent, but belongs to the run of its ancestors.
+    for (namespace, id) in &new.ancestors {
+        if precedes(id, cutoff).unwrap_or(false) {
+            let (namespace, id) = (namespace.as_str().into(), id.as_str().into());
+            if place.chain.checkpoint(tables, &namespace, &id)?.is_none() {
+                return Ok(Some(id.to_string()));
+            }
+        }
+    }
+    Ok(None)
+}
+
+impl Life {
+    /// A thread whose first record this is.
+    pub(super) fn begun(origin: Origin) -> Self {
+        Self::new(branches_of(origin).0)
     }
 
-    fn threads_named(&self, thread: Option<&str>) -> impl Iterator<Item = (&Arc<str>, &Thread<H>)> {
-        let range = thread.map_or((Bound::Unbounded, Bound::Unbounded), |thread| {
-            (Bound::Included(thread), Bound::Included(thread))
-        });
-        self.threads.range::<str, _>(range)
+    /// A record was put into its branch.
+    pub(super) fn changed(&mut self, origin: Origin) {
+        self.own = true;
+        self.lsn = origin.lsn;
+        self.bytes = self.bytes.saturating_add(origin.bytes);
     }
 
-    /// Whether a checkpoint that is put with `parent_id` would find the unchanged `channel` without
-    /// bringing its value.
-    pub(crate) fn resolves(
-        &self,
-        thread: &str,
-        namespace: &str,
-        parent_id: &str,
-        channel: &str,
-        version: &ChannelVersion,
-    ) -> bool {
-        self.threads
-            .get(thread)
-            .and_then(|thread| thread.namespaces.get(namespace))
-            .is_some_and(|namespace| namespace.resolves(parent_id, channel, version))
-    }
-
-    /// The greatest checkpoint id of a thread, in whichever namespace.
-    pub(crate) fn greatest_id(&self, thread: &str) -> Option<&str> {
-        let namespaces = &self.threads.get(thread)?.namespaces;
-        let greatest = namespaces
-            .values()
-            .filter_map(|namespace| namespace.checkpoints.last_key_value());
-        greatest.map(|(id, _)| id.as_ref()).max()
+    /// Records of its branch can be looked up no more.
+    pub(super) fn died<H>(
+        &mut self,
+        records: impl IntoIterator<Item = Origin>,
+        changes: &mut Changes<H>,
+    ) {
+        for record in records {
+            self.bytes = self.bytes.saturating_sub(record.bytes);
+            changes.died([record]);
+        }
     }
 }
 
-/// The next checkpoint of a source, which is known by its place among the sources.
-struct Head<'i, H>(&'i Arc<str>, Reverse<usize>, &'i Arc<Entry<H>>);
-
-impl<H> Head<'_, H> {
-    fn key(&self) -> (&str, Reverse<usize>) {
-        (self.0, self.1)
-    }
+/// The branches that a record may begin.
+pub(super) fn branches_of(origin: Origin) -> (u64, u64) {
+    let first = origin.lsn.saturating_mul(2);
+    (first, first.saturating_add(1))
 }
 
-impl<H> PartialEq for Head<'_, H> {
-    fn eq(&self, other: &Self) -> bool {
-        self.key() == other.key()
-    }
-}
-
-impl<H> Eq for Head<'_, H> {}
-
-impl<H> PartialOrd for Head<'_, H> {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl<H> Ord for Head<'_, H> {
-    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        self.key().cmp(&other.key())
-    }
-}
-
-fn namespaces_named<'t, H>(
-    thread: &'t Thread<H>,
-    namespace: Option<&str>,
-) -> impl Iterator<Item = (&'t Arc<str>, &'t Namespace<H>)> {
-    let range = namespace.map_or((Bound::Unbounded, Bound::Unbounded), |namespace| {
-        (Bound::Included(namespace), Bound::Included(namespace))
-    });
-    thread.namespaces.range::<str, _>(range)
-}
-
-fn thread_of<'t, H>(
-    threads: &'t mut BTreeMap<Arc<str>, Thread<H>>,
-    thread: &str,
-) -> &'t mut Thread<H> {
-    threads.entry(thread.into()).or_default()
-}
-
-fn found<H>(
-    thread: &Arc<str>,
-    name: &Arc<str>,
-    namespace: &Namespace<H>,
-    id: &Arc<str>,
-    entry: &Arc<Entry<H>>,
-) -> Found<H> {
-    Found {
-        thread: Arc::clone(thread),
-        namespace: Arc::clone(name),
-        id: Arc::clone(id),
-        entry: Arc::clone(entry),
-        writes: namespace.writes.get(id).map(Arc::clone),
+impl ThreadRow {
+    /// The row of the same thread with another life.
+    pub(super) fn with<H>(&self, life: Life) -> Row<H> {
+        Row::Thread(Arc::new(Self {
+            cutoff: self.cutoff.clone(),
+            life: Some(life),
+        }))
     }
 }

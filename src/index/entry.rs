@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::index::Origin;
 use crate::index::names::{Name, Names};
 use crate::version::ChannelVersion;
 
@@ -10,21 +11,24 @@ use crate::version::ChannelVersion;
 pub(crate) type Versions = Box<[(Name, ChannelVersion)]>;
 
 /// One checkpoint. Sorted slices instead of maps: there is one of these for every checkpoint.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub(crate) struct Entry<H> {
+    pub(crate) origin: Origin,
+    /// Whether a channel's value was looked for in other checkpoints than its parent.
+    pub(crate) scanned: bool,
     pub(crate) parent_id: Option<Box<str>>,
     pub(crate) ts: Box<str>,
     pub(crate) metadata: Box<[u8]>,
     pub(crate) ancestors: Box<[(Box<str>, Box<str>)]>,
     /// Sorted by name.
-    channels: Box<[Channel<H>]>,
+    pub(super) channels: Box<[Channel<H>]>,
     /// By node, sorted; nodes that did not run since the parent share its slices.
-    seen: Box<[(Name, Arc<Versions>)]>,
+    pub(super) seen: Box<[(Name, Arc<Versions>)]>,
     pub(crate) updated: Option<Box<[Name]>>,
 }
 
 /// A channel of a checkpoint.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub(crate) struct Channel<H> {
     pub(crate) name: Name,
     pub(crate) version: ChannelVersion,
@@ -32,7 +36,7 @@ pub(crate) struct Channel<H> {
 }
 
 /// What a channel holds at a version.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Held<H> {
     Value(H),
     /// Nothing: it was cleared.
@@ -49,12 +53,22 @@ impl<H> Entry<H> {
 
     /// What `channel` holds, if it is at `version` here.
     pub(crate) fn held(&self, channel: &str, version: &ChannelVersion) -> Option<&Held<H>> {
+        let found = self.channel(channel)?;
+        (found.version == *version).then_some(&found.held)
+    }
+
+    /// What `channel` holds, if that is known and it is at `version` here.
+    pub(crate) fn known(&self, channel: &str, version: &ChannelVersion) -> Option<&Held<H>> {
+        self.held(channel, version)
+            .filter(|held| !matches!(held, Held::Unknown))
+    }
+
+    pub(super) fn channel(&self, name: &str) -> Option<&Channel<H>> {
         let at = self
             .channels
-            .binary_search_by(|c| c.name.as_ref().cmp(channel))
+            .binary_search_by(|c| c.name.as_ref().cmp(name))
             .ok()?;
-        let found = self.channels.get(at)?;
-        (found.version == *version).then_some(&found.held)
+        self.channels.get(at)
     }
 
     /// The version of every channel.
@@ -85,62 +99,38 @@ impl<H> Entry<H> {
         Some(updated.iter().map(ToString::to_string).collect())
     }
 
-    fn seen_by(&self, node: &str) -> Option<&Arc<Versions>> {
+    fn seen_by(&self, node: &str) -> Option<&(Name, Arc<Versions>)> {
         let at = self
             .seen
             .binary_search_by(|(name, _)| name.as_ref().cmp(node))
             .ok()?;
-        self.seen.get(at).map(|(_, versions)| versions)
+        self.seen.get(at)
     }
 }
 
-/// The parts of an entry that are known before its channels are resolved.
-pub(crate) struct Header {
-    pub(crate) parent_id: Option<String>,
-    pub(crate) ts: String,
-    pub(crate) metadata: Box<[u8]>,
-    pub(crate) ancestors: BTreeMap<String, String>,
-    pub(crate) seen: BTreeMap<String, BTreeMap<String, ChannelVersion>>,
-    pub(crate) updated: Option<Vec<String>>,
-}
-
-impl<H> Entry<H> {
-    /// An entry with `channels`, which must be sorted by name.
-    pub(crate) fn new(
-        header: Header,
-        channels: Vec<Channel<H>>,
-        parent: Option<&Entry<H>>,
-        names: &mut Names,
-    ) -> Self {
-        let seen = header
-            .seen
-            .into_iter()
-            .map(|(node, versions)| {
-                let versions: Versions = versions
-                    .into_iter()
-                    .map(|(channel, version)| (names.share(&channel), version))
-                    .collect();
-                let shared = parent
-                    .and_then(|parent| parent.seen_by(&node))
-                    .filter(|before| ***before == versions)
-                    .map_or_else(|| Arc::new(versions), Arc::clone);
-                (names.share(&node), shared)
-            })
-            .collect();
-        Self {
-            parent_id: header.parent_id.map(String::into_boxed_str),
-            ts: header.ts.into_boxed_str(),
-            metadata: header.metadata,
-            ancestors: header
-                .ancestors
-                .into_iter()
-                .map(|(ns, id)| (ns.into_boxed_str(), id.into_boxed_str()))
-                .collect(),
-            channels: channels.into_boxed_slice(),
-            seen,
-            updated: header
-                .updated
-                .map(|updated| updated.iter().map(|name| names.share(name)).collect()),
+/// `seen` in the form that entries have.
+pub(super) fn share_seen<H>(
+    seen: BTreeMap<String, BTreeMap<String, ChannelVersion>>,
+    parent: Option<&Entry<H>>,
+    names: &mut Names,
+) -> Box<[(Name, Arc<Versions>)]> {
+    let shared = seen.into_iter().map(|(node, versions)| {
+        let before = parent.and_then(|parent| parent.seen_by(&node));
+        let same = before.filter(|(_, before)| {
+            before.len() == versions.len()
+                && before
+                    .iter()
+                    .zip(&versions)
+                    .all(|((name, version), (n, v))| name.as_ref() == n && version == v)
+        });
+        if let Some((node, versions)) = same {
+            return (Name::clone(node), Arc::clone(versions));
         }
-    }
+        let versions: Versions = versions
+            .into_iter()
+            .map(|(channel, version)| (names.share(&channel), version))
+            .collect();
+        (names.share(&node), Arc::new(versions))
+    });
+    shared.collect()
 }

@@ -1,27 +1,57 @@
-//! The index: what the log says, in memory, by thread and by namespace.
+//! The index: what the log says, by thread and by namespace.
 //!
-//! It is fed with [records](crate::codec::Record) in the order of the log, and the same records always make the same index,
-//! whether they come from a writer or from replaying the log. It is generic over the handle `H` by which
-//! a value is found again: the value itself for savers in memory, its place in the log for the database.
+//! One state machine over an ordered map of [rows](Row). It is fed with [records](crate::codec::Record) in the order
+//! of the log, and the same records always make the same rows, whether they come from a writer or from replaying
+//! the log. It is generic over the map, and over the handle `H` by which a value is found again: the value itself for
+//! savers in memory, its place in the log for the database.
+//!
+//! A record is applied in two steps: what it changes is worked out, which can fail, and then changed, which
+//! cannot. So it is never half applied.
 //!
 //! This module must never know how records are encoded, or read a value.
 
+mod bytes;
+mod chain;
+mod changes;
 mod checkpoints;
+mod copying;
+mod deletion;
 mod entry;
+mod id;
 mod items;
+#[cfg_attr(not(test), expect(dead_code, reason = "the database uses it next"))]
+mod key;
 #[cfg_attr(
     not(test),
     expect(dead_code, unused_imports, reason = "the database uses it next")
 )]
 mod layers;
+mod list;
+mod look_up;
+mod mem_tables;
 mod names;
-mod namespace;
+mod plan;
+mod pruning;
+mod reclaim;
 mod refused;
+mod row;
 #[cfg_attr(not(test), expect(dead_code, reason = "the database uses it next"))]
+mod row_bytes;
+mod state;
 mod tables;
-mod thread;
+mod tags;
+mod threads;
+mod writes;
 
-pub(crate) use checkpoints::{Checkpoints, Found, Selection};
 pub(crate) use entry::{Entry, Held};
-pub(crate) use items::{ItemEntry, Items};
-pub(crate) use refused::Refused;
+pub(crate) use items::ItemEntry;
+pub(crate) use key::Key;
+pub(crate) use list::{List, Selection};
+pub(crate) use look_up::Found;
+pub(crate) use mem_tables::MemTables;
+pub(crate) use plan::{Candidate, Plan, Survivor};
+pub(crate) use refused::{Reason, Refused, Unapplied};
+pub(crate) use row::{Origin, Row};
+pub(crate) use state::{Index, Snapshot};
+pub(crate) use tables::{Rows, Tables, TablesError};
+pub(crate) use threads::Thread;

@@ -28,6 +28,20 @@ pub(crate) trait Tables<K, R>: Rows<K, R> {
     fn delete(&mut self, key: K);
 }
 
+impl<K, R, T: Rows<K, R>> Rows<K, R> for &T {
+    fn get(&self, key: &K) -> Result<Option<R>, TablesError> {
+        (**self).get(key)
+    }
+
+    fn next(&self, after: Bound<&K>, end: Bound<&K>) -> Result<Option<(K, R)>, TablesError> {
+        (**self).next(after, end)
+    }
+
+    fn previous(&self, start: Bound<&K>, before: Bound<&K>) -> Result<Option<(K, R)>, TablesError> {
+        (**self).previous(start, before)
+    }
+}
+
 /// The key of a row. Cloning it is cheap.
 pub(crate) trait TableKey: Ord + Clone + Debug + Send + Sync + 'static {
     /// Bytes that sort as the keys do. Not empty.
@@ -63,18 +77,15 @@ pub(crate) struct Undecodable(pub(crate) String);
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum TablesError {
     /// The file is damaged, or the file system failed. The file was removed.
-    #[error(
-        "the index `{}` cannot be read: {reason}; reopen the database, which rebuilds it from the log",
-        path.display()
-    )]
+    #[error("the index `{}` cannot be read: {reason}", path.display())]
     Unreadable { path: PathBuf, reason: String },
+    /// The rows contradict each other.
+    #[error("the index cannot be read: {0}")]
+    Contradictory(&'static str),
     /// The file was closed with the database.
-    #[error("the index `{}` is closed; open the database again", path.display())]
+    #[error("the index `{}` is closed", path.display())]
     Closed { path: PathBuf },
     /// Changes can no longer be moved to the file, and memory is bounded.
-    #[error(
-        "the index `{}` cannot be written: {reason}; free some space, or reopen the database",
-        path.display()
-    )]
+    #[error("the index `{}` cannot be written: {reason}; free some space", path.display())]
     Unwritable { path: PathBuf, reason: String },
 }

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::Encoded;
 use crate::codec::Record;
-use crate::db::{Db, DbError, Durability, Index, Place, Reader};
+use crate::db::{Db, DbError, Durability, Place, Reader};
 use crate::index::ItemEntry;
 use crate::item_change::ItemChange;
 use crate::store::{Item, ListNamespaces, Search, Store, StoreError, namespace};
@@ -79,7 +79,11 @@ impl Store for DbStore {
     ) -> BoxFuture<'a, Result<Option<Item>, StoreError>> {
         async move {
             let namespace = namespace::owned(namespace);
-            let found = self.db.look_up(|index| index.items.get(&namespace, key));
+            let found = self
+                .db
+                .snapshot()
+                .item(&namespace, key)
+                .map_err(DbError::from)?;
             let mut reader = self.db.reader();
             found.map(|entry| read(&mut reader, &entry)).transpose()
         }
@@ -105,7 +109,8 @@ impl Store for DbStore {
 
     fn search(&self, search: Search) -> BoxFuture<'_, Result<Vec<Item>, StoreError>> {
         async move {
-            let found = self.db.look_up(|index| index.items.below(&search.prefix));
+            let found = self.db.snapshot().items_below(&search.prefix);
+            let found = found.map_err(DbError::from)?;
             let mut reader = self.db.reader();
             let mut to_skip = search.offset;
             let mut items = Vec::new();
@@ -137,8 +142,12 @@ impl Store for DbStore {
         query: ListNamespaces,
     ) -> BoxFuture<'_, Result<Vec<Vec<String>>, StoreError>> {
         async move {
-            let select = |index: &Index| namespace::select(index.items.namespaces(), &query);
-            Ok(self.db.look_up(select))
+            let all = self
+                .db
+                .snapshot()
+                .item_namespaces()
+                .map_err(DbError::from)?;
+            Ok(namespace::select(all.iter().map(AsRef::as_ref), &query))
         }
         .boxed()
     }

@@ -8,8 +8,9 @@ use futures::future::BoxFuture;
 use parking_lot::RwLock;
 use serde_json::Value;
 
-use crate::codec::{ItemDeleted, ItemPut};
-use crate::index::{ItemEntry, Items};
+use crate::codec::{ItemDeleted, ItemPut, Record};
+use crate::db::DbError;
+use crate::index::{Index, ItemEntry, Key, MemTables, Origin, Row, Snapshot, Unapplied};
 use crate::store::{Item, ListNamespaces, Search, Store, StoreError, namespace};
 use crate::time;
 
@@ -19,13 +20,41 @@ use crate::time;
 /// does.
 #[derive(Clone, Debug, Default)]
 pub struct MemoryStore {
-    kept: Arc<RwLock<Items<Value>>>,
+    kept: Arc<RwLock<Kept>>,
+}
+
+type Tables = MemTables<Key, Row<Value>>;
+
+#[derive(Debug, Default)]
+struct Kept {
+    index: Index<Value, Tables>,
+    /// How many records there were.
+    lsn: u64,
 }
 
 impl MemoryStore {
     /// A store that keeps nothing yet.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    fn snapshot(&self) -> Snapshot<Value, Tables> {
+        self.kept.read().index.snapshot()
+    }
+
+    fn apply(&self, record: Record<Value>) -> Result<(), StoreError> {
+        let mut kept = self.kept.write();
+        kept.lsn += 1;
+        let origin = Origin {
+            lsn: kept.lsn,
+            segment: 0,
+            bytes: 0,
+        };
+        match kept.index.apply(record, origin) {
+            Err(Unapplied::Tables(error)) => Err(DbError::from(error).into()),
+            // Nothing refuses an item.
+            Ok(()) | Err(Unapplied::Refused(_)) => Ok(()),
+        }
     }
 }
 
@@ -38,14 +67,12 @@ impl Store for MemoryStore {
     ) -> BoxFuture<'a, Result<(), StoreError>> {
         async move {
             let namespace = namespace::checked(namespace)?;
-            let mut kept = self.kept.write();
-            kept.put(ItemPut {
+            self.apply(Record::ItemPut(ItemPut {
                 namespace,
                 key: key.to_owned(),
                 value,
                 at: time::to_micros(SystemTime::now()),
-            });
-            Ok(())
+            }))
         }
         .boxed()
     }
@@ -56,7 +83,8 @@ impl Store for MemoryStore {
         key: &'a str,
     ) -> BoxFuture<'a, Result<Option<Item>, StoreError>> {
         async move {
-            let found = self.kept.read().get(&namespace::owned(namespace), key);
+            let found = self.snapshot().item(&namespace::owned(namespace), key);
+            let found = found.map_err(DbError::from)?;
             Ok(found.map(|entry| item(&entry)))
         }
         .boxed()
@@ -68,18 +96,18 @@ impl Store for MemoryStore {
         key: &'a str,
     ) -> BoxFuture<'a, Result<(), StoreError>> {
         async move {
-            self.kept.write().delete(&ItemDeleted {
+            self.apply(Record::ItemDeleted(ItemDeleted {
                 namespace: namespace::owned(namespace),
                 key: key.to_owned(),
-            });
-            Ok(())
+            }))
         }
         .boxed()
     }
 
     fn search(&self, search: Search) -> BoxFuture<'_, Result<Vec<Item>, StoreError>> {
         async move {
-            let found = self.kept.read().below(&search.prefix);
+            let found = self.snapshot().items_below(&search.prefix);
+            let found = found.map_err(DbError::from)?;
             let matching = found
                 .iter()
                 .filter(|entry| search.filter.matches(&entry.value));
@@ -93,7 +121,11 @@ impl Store for MemoryStore {
         &self,
         query: ListNamespaces,
     ) -> BoxFuture<'_, Result<Vec<Vec<String>>, StoreError>> {
-        async move { Ok(namespace::select(self.kept.read().namespaces(), &query)) }.boxed()
+        async move {
+            let all = self.snapshot().item_namespaces().map_err(DbError::from)?;
+            Ok(namespace::select(all.iter().map(AsRef::as_ref), &query))
+        }
+        .boxed()
     }
 }
 

@@ -50,7 +50,7 @@ on_every_backend! {
         a_fork_inherits_from_its_parent_and_not_from_its_sibling
         a_channel_that_its_parent_does_not_have_resolves_to_the_newest_value_of_its_version
         a_value_that_nothing_resolves_is_taken_from_the_put
-        a_given_value_does_not_replace_an_unchanged_one
+        a_given_value_does_not_replace_an_inherited_one
         a_changed_channel_without_a_value_is_cleared
         a_cleared_channel_stays_cleared_in_the_next_checkpoint
         a_version_that_nothing_resolves_has_no_value

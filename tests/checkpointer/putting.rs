@@ -190,15 +190,15 @@ pub(crate) fn a_value_that_nothing_resolves_is_taken_from_the_put(saver: &mut Sa
     assert_eq!(get("4"), json!({"a": "given", "c": "third"}));
 }
 
-pub(crate) fn a_given_value_does_not_replace_an_unchanged_one(saver: &mut Saver) {
+pub(crate) fn a_given_value_does_not_replace_an_inherited_one(saver: &mut Saver) {
     saver.put(checkpoint("1", None).changed("a", 1, json!("kept")));
     saver.put(checkpoint("2", Some("1")).carried("a", 1, json!("ignored")));
-    saver.put(checkpoint("3", None).carried("a", 1, json!("ignored")));
+    saver.put(checkpoint("3", None).carried("a", 1, json!("given")));
     saver.reopen();
-    for id in ["1", "2", "3"] {
+    for (id, value) in [("1", "kept"), ("2", "kept"), ("3", "given")] {
         assert_eq!(
             values(&saver.get("t", "", id).unwrap()),
-            json!({"a": "kept"})
+            json!({"a": value})
         );
     }
 }
@@ -229,16 +229,16 @@ pub(crate) fn a_version_that_nothing_resolves_has_no_value(saver: &mut Saver) {
     saver.put(checkpoint("2", Some("1")).unchanged("a", 7));
     saver.put(checkpoint("3", Some("2")).carried("a", 7, json!("at last")));
     saver.put(checkpoint("4", Some("2")).unchanged("a", 7));
+    saver.put(checkpoint("5", None).unchanged("a", 7));
     saver.reopen();
-    assert_eq!(values(&saver.get("t", "", "2").unwrap()), json!({}));
-    assert_eq!(
-        values(&saver.get("t", "", "3").unwrap()),
-        json!({"a": "at last"})
-    );
-    assert_eq!(
-        values(&saver.get("t", "", "4").unwrap()),
-        json!({"a": "at last"})
-    );
+    for (id, expected) in [
+        ("2", json!({})),
+        ("3", json!({"a": "at last"})),
+        ("4", json!({})),
+        ("5", json!({"a": "at last"})),
+    ] {
+        assert_eq!(values(&saver.get("t", "", id).unwrap()), expected);
+    }
 }
 
 pub(crate) fn a_second_put_of_an_id_replaces_it_and_keeps_its_writes(saver: &mut Saver) {

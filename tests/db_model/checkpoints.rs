@@ -8,11 +8,12 @@ use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 use serde_json::json;
-use stepwell::Encoded;
 use stepwell::checkpoint::{
     ChannelVersion, Checkpoint, CheckpointError, CheckpointIds, CheckpointTuple, Checkpointer,
-    ListQuery, MemorySaver, Metadata, PutCheckpoint, PutWrites, Source,
+    ListQuery, MemorySaver, Metadata, Prune, PruneRule, PutCheckpoint, PutWrites, Source, Tag,
+    ThreadQuery,
 };
+use stepwell::{Commit, Encoded};
 
 use crate::database::{Database, Reopening};
 use crate::model::{Model, Refused};
@@ -22,6 +23,10 @@ enum Op {
     Put(Put),
     Writes(Writes),
     Delete(u8),
+    Copy(u8, u8),
+    Prune(u8, usize),
+    Tag(u8, u8, u8, Id),
+    Untag(u8, u8, u8),
     Reopen(Reopening),
 }
 
@@ -81,7 +86,7 @@ fn put() -> impl Strategy<Value = Put> {
     ];
     let channels = vec((0_u8..2, 0_u64..3, handover), 0..4);
     let root = option::weighted(0.2, id());
-    (0_u8..2, 0_u8..2, id(), option::of(id()), root, channels).prop_map(
+    (0_u8..3, 0_u8..2, id(), option::of(id()), root, channels).prop_map(
         |(thread, namespace, id, parent, root, channels)| Put {
             thread,
             namespace,
@@ -94,13 +99,17 @@ fn put() -> impl Strategy<Value = Put> {
 }
 
 fn op() -> impl Strategy<Value = Op> {
-    let writes = (0_u8..2, 0_u8..2, id(), 0_u8..2, 0_u8..2, vec(0_u8..4, 0..3));
+    let writes = (0_u8..3, 0_u8..2, id(), 0_u8..2, 0_u8..2, vec(0_u8..4, 0..3));
     prop_oneof![
         8 => put().prop_map(Op::Put),
         4 => writes.prop_map(|(thread, namespace, checkpoint, task, path, channels)| {
             Op::Writes(Writes { thread, namespace, checkpoint, task, path, channels })
         }),
-        1 => (0_u8..2).prop_map(Op::Delete),
+        1 => (0_u8..3).prop_map(Op::Delete),
+        2 => (0_u8..3, 0_u8..3).prop_map(|(source, target)| Op::Copy(source, target)),
+        2 => (0_u8..3, 0_usize..3).prop_map(|(thread, n)| Op::Prune(thread, n)),
+        1 => (0_u8..3, 0_u8..2, 0_u8..2, id()).prop_map(|(t, ns, n, id)| Op::Tag(t, ns, n, id)),
+        1 => (0_u8..3, 0_u8..2, 0_u8..2).prop_map(|(t, ns, n)| Op::Untag(t, ns, n)),
         1 => Just(Op::Reopen(Reopening::Clean)),
         1 => Just(Op::Reopen(Reopening::Unclean)),
     ]
@@ -157,6 +166,39 @@ impl Trio {
                 self.memory.delete_thread(&thread).wait().unwrap();
                 let saver = self.database.db().checkpointer();
                 saver.delete_thread(&thread).wait().unwrap();
+            }
+            Op::Copy(source, target) => {
+                let (source, target) = (source.to_string(), target.to_string());
+                let expected = self.model.copy(&source, &target);
+                self.both(&expected, |saver| saver.copy_thread(&source, &target));
+            }
+            Op::Prune(thread, n) => {
+                let prune = Prune {
+                    thread: Some(thread.to_string()),
+                    rule: PruneRule::KeepLast(*n),
+                };
+                let expected = self.model.keep_last(&thread.to_string(), *n);
+                for saver in self.savers() {
+                    let planned = block_on(saver.prune_dry_run(prune.clone())).unwrap();
+                    let report = block_on(saver.prune(prune.clone())).unwrap();
+                    assert_eq!((report.checkpoints, report), (expected, planned));
+                }
+            }
+            Op::Tag(thread, namespace, name, id) => {
+                let tag = Tag {
+                    thread: thread.to_string(),
+                    namespace: namespace.to_string(),
+                    name: name.to_string(),
+                    checkpoint_id: self.id(id),
+                };
+                let (thread, id) = (&tag.thread, &tag.checkpoint_id);
+                let expected = self.model.tag(thread, &tag.namespace, &tag.name, id);
+                self.both(&expected, |saver| saver.tag(tag.clone()));
+            }
+            Op::Untag(thread, namespace, name) => {
+                let [thread, namespace, name] = [thread, namespace, name].map(u8::to_string);
+                self.model.untag(&thread, &namespace, &name);
+                self.both(&Ok(()), |saver| saver.untag(&thread, &namespace, &name));
             }
             Op::Reopen(how) => {
                 self.compare();
@@ -230,10 +272,44 @@ impl Trio {
         assert_eq!(outcome(saver.put_writes(put).wait()), expected);
     }
 
+    fn savers(&self) -> [Box<dyn Checkpointer>; 2] {
+        [
+            Box::new(self.memory.clone()),
+            Box::new(self.database.db().checkpointer()),
+        ]
+    }
+
+    fn both(
+        &self,
+        expected: &Result<(), Refused>,
+        submit: impl Fn(&dyn Checkpointer) -> Commit<CheckpointError>,
+    ) {
+        for saver in self.savers() {
+            assert_eq!(&outcome(submit(saver.as_ref()).wait()), expected);
+        }
+    }
+
     fn compare(&self) {
         let expected = self.model.list();
-        compare(&self.memory, &expected);
-        compare(&self.database.db().checkpointer(), &expected);
+        for saver in self.savers() {
+            compare(saver.as_ref(), &expected);
+            for thread in ["0", "1", "2"] {
+                let tags = block_on(saver.tags(thread)).unwrap();
+                let tags: Vec<_> = (tags.into_iter())
+                    .map(|tag| (tag.namespace, tag.name, tag.checkpoint_id))
+                    .collect();
+                assert_eq!(tags, self.model.tags(thread));
+            }
+            let threads = block_on(saver.list_threads(ThreadQuery::default())).unwrap();
+            let mut counts: BTreeMap<String, u64> = BTreeMap::new();
+            for found in &expected {
+                *counts.entry(found.thread.clone()).or_default() += 1;
+            }
+            let counted = threads
+                .into_iter()
+                .map(|info| (info.thread, info.checkpoints));
+            assert_eq!(counted.collect::<BTreeMap<_, _>>(), counts);
+        }
     }
 }
 
@@ -242,7 +318,7 @@ fn compare(saver: &dyn Checkpointer, expected: &[CheckpointTuple]) {
         block_on(saver.list(query).map(Result::unwrap).collect())
     };
     assert_eq!(list(ListQuery::default()), expected);
-    for thread in ["0", "1"] {
+    for thread in ["0", "1", "2"] {
         for namespace in ["0", "1"] {
             let mut here = expected.to_vec();
             here.retain(|found| found.thread == thread && found.namespace == namespace);
@@ -266,7 +342,13 @@ fn compare(saver: &dyn Checkpointer, expected: &[CheckpointTuple]) {
 
 fn outcome(outcome: Result<(), CheckpointError>) -> Result<(), Refused> {
     match outcome {
-        Err(CheckpointError::ThreadDeleted { .. }) => Err(Refused),
+        Err(
+            CheckpointError::ThreadDeleted { .. }
+            | CheckpointError::Pruned { .. }
+            | CheckpointError::NothingToCopy { .. }
+            | CheckpointError::ThreadExists { .. }
+            | CheckpointError::NoSuchCheckpoint { .. },
+        ) => Err(Refused),
         other => {
             other.unwrap();
             Ok(())

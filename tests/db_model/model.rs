@@ -15,17 +15,28 @@ type Held = Option<Option<Encoded>>;
 pub(crate) struct Model {
     /// All checkpoints that are there, in the order in which they were put.
     checkpoints: Vec<Kept>,
-    /// Every value that was put, in order: thread, namespace, channel, version, value.
-    values: Vec<(String, String, String, ChannelVersion, Option<Encoded>)>,
     /// Thread, namespace, checkpoint, write.
     writes: Vec<(String, String, String, PendingWrite)>,
     /// Deleted threads, and the version 6 ids that were made before.
     deleted: BTreeMap<String, BTreeSet<String>>,
+    /// The greatest id that was pruned from each thread.
+    pruned: BTreeMap<String, String>,
+    /// Thread, namespace and name: the id.
+    tags: BTreeMap<(String, String, String), String>,
 }
 
+#[derive(Clone)]
 struct Kept {
     put: PutCheckpoint,
     held: BTreeMap<String, Held>,
+}
+
+impl Kept {
+    /// What a channel holds, if it is at this version.
+    fn holds(&self, channel: &str, version: &ChannelVersion) -> Option<&Held> {
+        let at = self.put.checkpoint.channel_versions.get(channel)?;
+        self.held.get(channel).filter(|_| at == version)
+    }
 }
 
 /// The operation was refused: it belongs to a deleted checkpoint.
@@ -52,10 +63,6 @@ impl Model {
                 return Err(Refused);
             }
         }
-        for (channel, version) in &put.new_versions {
-            let value = put.checkpoint.channel_values.get(channel).cloned();
-            self.value_put(&put, channel, version, value);
-        }
         let mut held = BTreeMap::new();
         for (channel, version) in &put.checkpoint.channel_versions {
             let given = put.checkpoint.channel_values.get(channel).cloned();
@@ -65,22 +72,24 @@ impl Model {
             }
             let parent = put.parent_id.as_deref();
             let parent = parent.and_then(|id| self.find(&thread, &namespace, id));
-            let inherited = parent
-                .filter(|p| p.put.checkpoint.channel_versions.get(channel) == Some(version))
-                .and_then(|parent| parent.held.get(channel).cloned().flatten());
-            let newest = || {
-                let of = (&thread, &namespace, channel, version);
-                let newest = self.values.iter().rev();
-                let mut newest = newest.filter(|(t, n, c, v, _)| (t, n, c, v) == of);
-                newest.next().map(|(.., value)| value.clone())
+            let inherited = parent.and_then(|parent| parent.holds(channel, version));
+            let resolved = match (inherited, given) {
+                (Some(Some(known)), _) => Some(known.clone()),
+                (_, Some(given)) => Some(Some(given)),
+                (Some(None), None) => None,
+                // What is missing may have gone with its parent.
+                (None, None)
+                    if parent.is_none()
+                        && put.parent_id.as_ref() <= self.pruned.get(&thread)
+                        && put.parent_id.is_some() =>
+                {
+                    return Err(Refused);
+                }
+                // The last one that was put and knows it.
+                (None, None) => (self.checkpoints.iter().rev())
+                    .filter(|kept| (&kept.put.thread, &kept.put.namespace) == (&thread, &namespace))
+                    .find_map(|kept| kept.holds(channel, version)?.clone()),
             };
-            let mut resolved = inherited.or_else(newest);
-            if resolved.is_none()
-                && let Some(given) = given
-            {
-                self.value_put(&put, channel, version, Some(given.clone()));
-                resolved = Some(Some(given));
-            }
             held.insert(channel.clone(), resolved);
         }
         self.checkpoints.retain(|kept| {
@@ -137,10 +146,124 @@ impl Model {
     /// `made` are the version 6 ids that there are.
     pub(crate) fn delete(&mut self, thread: &str, made: impl IntoIterator<Item = String>) {
         self.checkpoints.retain(|kept| kept.put.thread != thread);
-        self.values.retain(|value| value.0 != thread);
         self.writes.retain(|write| write.0 != thread);
+        self.tags.retain(|(of, ..), _| of != thread);
+        self.pruned.remove(thread);
         self.deleted
             .insert(thread.into(), made.into_iter().collect());
+    }
+
+    /// The target has what the source has, from now on on its own.
+    pub(crate) fn copy(&mut self, source: &str, target: &str) -> Result<(), Refused> {
+        let has = |thread: &str| {
+            self.checkpoints
+                .iter()
+                .any(|kept| kept.put.thread == thread)
+        };
+        if !has(source) || has(target) {
+            return Err(Refused);
+        }
+        // What was put to a thread without checkpoints does not mix with what is copied.
+        self.writes.retain(|write| write.0 != target);
+        self.tags.retain(|(of, ..), _| of != target);
+        self.pruned.remove(target);
+        let mut copies: Vec<Kept> = self.checkpoints.clone();
+        copies.retain(|kept| kept.put.thread == source);
+        copies
+            .iter_mut()
+            .for_each(|kept| kept.put.thread = target.into());
+        self.checkpoints.extend(copies);
+        let mut writes = self.writes.clone();
+        writes.retain(|write| write.0 == source);
+        writes.iter_mut().for_each(|write| write.0 = target.into());
+        self.writes.extend(writes);
+        let tags: Vec<_> = (self.tags.iter())
+            .filter(|((of, ..), _)| of == source)
+            .map(|((_, ns, name), id)| ((target.to_owned(), ns.clone(), name.clone()), id.clone()))
+            .collect();
+        self.tags.extend(tags);
+        if let Some(pruned) = self.pruned.get(source).cloned() {
+            self.pruned.insert(target.into(), pruned);
+        }
+        Ok(())
+    }
+
+    /// Removes all but the latest `n` of each namespace, and what is tagged. Tells how many went.
+    pub(crate) fn keep_last(&mut self, thread: &str, n: usize) -> u64 {
+        let mut gone = Vec::new();
+        for namespace in ["0", "1"] {
+            let of = |kept: &&Kept| kept.put.thread == thread && kept.put.namespace == namespace;
+            let mut ids: Vec<_> = self.checkpoints.iter().filter(of).collect();
+            ids.sort_by(|a, b| b.put.checkpoint.id.cmp(&a.put.checkpoint.id));
+            for kept in ids.into_iter().skip(n) {
+                let id = &kept.put.checkpoint.id;
+                if !self.is_tagged(thread, namespace, id) {
+                    gone.push((namespace, id.clone()));
+                }
+            }
+        }
+        let is_gone = |kept: &Kept| {
+            let put = &kept.put;
+            put.thread == thread
+                && (gone.iter()).any(|(ns, id)| *ns == put.namespace && *id == put.checkpoint.id)
+        };
+        self.writes.retain(|(of, ns, id, _)| {
+            of != thread || !gone.iter().any(|(n, gone)| n == ns && gone == id)
+        });
+        // Those whose parent went are put again.
+        let is_orphan = |kept: &Kept| {
+            let put = &kept.put;
+            let parent = put.parent_id.as_ref();
+            put.thread == thread
+                && (gone.iter()).any(|(ns, id)| *ns == put.namespace && Some(id) == parent)
+        };
+        self.checkpoints.retain(|kept| !is_gone(kept));
+        let (mut again, others): (Vec<_>, Vec<_>) =
+            self.checkpoints.drain(..).partition(|kept| is_orphan(kept));
+        again.sort_by(|a, b| {
+            let key = |kept: &Kept| (kept.put.namespace.clone(), kept.put.checkpoint.id.clone());
+            key(a).cmp(&key(b))
+        });
+        self.checkpoints = others;
+        self.checkpoints.extend(again);
+        for (_, id) in &gone {
+            let greatest = self.pruned.entry(thread.to_owned()).or_default();
+            if id > greatest {
+                greatest.clone_from(id);
+            }
+        }
+        gone.len().try_into().unwrap()
+    }
+
+    pub(crate) fn tag(
+        &mut self,
+        thread: &str,
+        namespace: &str,
+        name: &str,
+        id: &str,
+    ) -> Result<(), Refused> {
+        self.find(thread, namespace, id).ok_or(Refused)?;
+        let key = (thread.to_owned(), namespace.to_owned(), name.to_owned());
+        self.tags.insert(key, id.to_owned());
+        Ok(())
+    }
+
+    pub(crate) fn untag(&mut self, thread: &str, namespace: &str, name: &str) {
+        let key = (thread.to_owned(), namespace.to_owned(), name.to_owned());
+        self.tags.remove(&key);
+    }
+
+    /// The tags of a thread: namespace, name, id.
+    pub(crate) fn tags(&self, thread: &str) -> Vec<(String, String, String)> {
+        (self.tags.iter())
+            .filter(|((of, ..), _)| of == thread)
+            .map(|((_, ns, name), id)| (ns.clone(), name.clone(), id.clone()))
+            .collect()
+    }
+
+    fn is_tagged(&self, thread: &str, namespace: &str, id: &str) -> bool {
+        (self.tags.iter())
+            .any(|((t, n, _), of)| (t.as_str(), n.as_str(), of.as_str()) == (thread, namespace, id))
     }
 
     /// All checkpoints, newest first.
@@ -163,22 +286,6 @@ impl Model {
                 && kept.put.namespace == namespace
                 && kept.put.checkpoint.id == id
         })
-    }
-
-    fn value_put(
-        &mut self,
-        put: &PutCheckpoint,
-        channel: &str,
-        version: &ChannelVersion,
-        value: Option<Encoded>,
-    ) {
-        self.values.push((
-            put.thread.clone(),
-            put.namespace.clone(),
-            channel.to_owned(),
-            version.clone(),
-            value,
-        ));
     }
 
     fn tuple(&self, kept: &Kept) -> CheckpointTuple {

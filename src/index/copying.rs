@@ -1,0 +1,62 @@
+//! A thread is copied.
+
+use crate::codec::ThreadCopied;
+use crate::index::changes::Changes;
+use crate::index::checkpoints::branches_of;
+use crate::index::deletion::unlink;
+use crate::index::row::{FrozenRow, Life, Origin, wrong};
+use crate::index::{Key, Reason, Row, Rows, Unapplied, threads};
+
+/// Freezes the source's branch and begins one for each of the two threads, whose ancestor it is.
+pub(super) fn copy<H>(
+    tables: &impl Rows<Key, Row<H>>,
+    copied: &ThreadCopied,
+    origin: Origin,
+) -> Result<Changes<H>, Unapplied> {
+    let source_key = Key::Thread(copied.source.as_str().into());
+    let target_key = Key::Thread(copied.target.as_str().into());
+    let source = threads::row(tables, &source_key)?;
+    let target = threads::row(tables, &target_key)?;
+    let Some(mut life) = (source.life.clone()).filter(|life| life.checkpoints > 0) else {
+        return Err(Unapplied::refused(&copied.source, Reason::Empty));
+    };
+    let mut changes = Changes::default();
+    if let Some(before) = &target.life {
+        if before.checkpoints > 0 {
+            return Err(Unapplied::refused(&copied.target, Reason::Taken));
+        }
+        unlink(tables, before, &mut changes)?;
+    }
+    let (first, second) = branches_of(origin);
+    let ancestor = match life.ancestor {
+        // Nothing is its own: there is nothing to freeze.
+        Some(ancestor) if !life.own => {
+            let key = Key::Frozen(ancestor);
+            let row = tables.get(&key)?.ok_or_else(wrong)?.frozen()?;
+            let heirs = row.heirs.saturating_add(1);
+            changes.put(key, Row::Frozen(FrozenRow { heirs, ..row }));
+            ancestor
+        }
+        ancestor => {
+            let frozen = FrozenRow { ancestor, heirs: 2 };
+            changes.put(Key::Frozen(life.branch), Row::Frozen(frozen));
+            life.branch
+        }
+    };
+    let copy = Life {
+        branch: second,
+        ancestor: Some(ancestor),
+        own: false,
+        bytes: origin.bytes,
+        lsn: origin.lsn,
+        ..life.clone()
+    };
+    if life.own {
+        life.branch = first;
+        life.ancestor = Some(ancestor);
+        life.own = false;
+    }
+    changes.put(source_key, source.with(life));
+    changes.put(target_key, target.with(copy));
+    Ok(changes)
+}

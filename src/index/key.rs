@@ -1,0 +1,247 @@
+//! [`Key`]: what a row of the index is about, and its bytes.
+//!
+//! The bytes have the order of the keys: a kind, numbers with the high byte first, and texts in which a NUL is
+//! `00 ff` and whose end is `00 00`.
+
+use std::sync::Arc;
+
+/// A set of checkpoints, writes and tags that belong together: those that a thread has put between two copies.
+/// It is made of the LSN of the record that began it.
+pub(crate) type Branch = u64;
+
+/// What a row is about. Keys are ordered by kind, then by their parts.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Key {
+    /// A thread, by name.
+    Thread(Arc<str>),
+    /// A branch that others have inherited.
+    Frozen(Branch),
+    /// A branch that nobody needs; its rows are to be removed.
+    Dropped(Branch),
+    /// Namespace and id.
+    Checkpoint(Branch, Arc<str>, Arc<str>),
+    /// Namespace, checkpoint id and task.
+    Writes(Branch, Arc<str>, Arc<str>, Arc<str>),
+    /// Namespace and tag.
+    Tag(Branch, Arc<str>, Arc<str>),
+    /// Namespace and key.
+    Item(Arc<[String]>, Arc<str>),
+    /// A segment of the log, by its base.
+    Segment(u64),
+}
+
+mod kind {
+    pub(super) const THREAD: u8 = 1;
+    pub(super) const FROZEN: u8 = 2;
+    pub(super) const DROPPED: u8 = 3;
+    pub(super) const CHECKPOINT: u8 = 4;
+    pub(super) const WRITES: u8 = 5;
+    pub(super) const TAG: u8 = 6;
+    pub(super) const ITEM: u8 = 7;
+    pub(super) const SEGMENT: u8 = 8;
+}
+
+/// Stand before a label, and behind the last one.
+const LABEL: u8 = 1;
+const NO_LABEL: u8 = 0;
+
+impl Key {
+    /// The same key in another branch, if it is in one.
+    pub(crate) fn in_branch(&self, branch: Branch) -> Self {
+        let mut key = self.clone();
+        match &mut key {
+            Self::Checkpoint(of, ..) | Self::Writes(of, ..) | Self::Tag(of, ..) => *of = branch,
+            Self::Thread(_)
+            | Self::Frozen(_)
+            | Self::Dropped(_)
+            | Self::Item(..)
+            | Self::Segment(_) => {}
+        }
+        key
+    }
+
+    /// The branch that it is in, if it is in one.
+    pub(crate) fn branch(&self) -> Option<Branch> {
+        match self {
+            Self::Checkpoint(of, ..) | Self::Writes(of, ..) | Self::Tag(of, ..) => Some(*of),
+            _ => None,
+        }
+    }
+
+    /// The key as bytes.
+    pub(crate) fn encode(&self) -> Vec<u8> {
+        let mut to = Vec::with_capacity(96);
+        match self {
+            Self::Thread(name) => {
+                to.push(kind::THREAD);
+                put_text(&mut to, name);
+            }
+            Self::Frozen(branch) => put_number(&mut to, kind::FROZEN, *branch),
+            Self::Dropped(branch) => put_number(&mut to, kind::DROPPED, *branch),
+            Self::Checkpoint(branch, namespace, id) => {
+                put_number(&mut to, kind::CHECKPOINT, *branch);
+                put_text(&mut to, namespace);
+                put_text(&mut to, id);
+            }
+            Self::Writes(branch, namespace, checkpoint, task) => {
+                put_number(&mut to, kind::WRITES, *branch);
+                put_text(&mut to, namespace);
+                put_text(&mut to, checkpoint);
+                put_text(&mut to, task);
+            }
+            Self::Tag(branch, namespace, tag) => {
+                put_number(&mut to, kind::TAG, *branch);
+                put_text(&mut to, namespace);
+                put_text(&mut to, tag);
+            }
+            Self::Item(namespace, key) => {
+                to.push(kind::ITEM);
+                for label in namespace.iter() {
+                    to.push(LABEL);
+                    put_text(&mut to, label);
+                }
+                to.push(NO_LABEL);
+                put_text(&mut to, key);
+            }
+            Self::Segment(base) => put_number(&mut to, kind::SEGMENT, *base),
+        }
+        to
+    }
+
+    /// The key that was encoded as `bytes`; `None` if none was.
+    pub(crate) fn decode(bytes: &[u8]) -> Option<Self> {
+        let mut from = bytes;
+        let (&kind, rest) = from.split_first()?;
+        from = rest;
+        let key = match kind {
+            kind::THREAD => Self::Thread(text(&mut from)?.into()),
+            kind::FROZEN => Self::Frozen(number(&mut from)?),
+            kind::DROPPED => Self::Dropped(number(&mut from)?),
+            kind::CHECKPOINT => {
+                let branch = number(&mut from)?;
+                let namespace = text(&mut from)?;
+                Self::Checkpoint(branch, namespace.into(), text(&mut from)?.into())
+            }
+            kind::WRITES => {
+                let branch = number(&mut from)?;
+                let namespace = text(&mut from)?.into();
+                let checkpoint = text(&mut from)?.into();
+                Self::Writes(branch, namespace, checkpoint, text(&mut from)?.into())
+            }
+            kind::TAG => {
+                let branch = number(&mut from)?;
+                let namespace = text(&mut from)?;
+                Self::Tag(branch, namespace.into(), text(&mut from)?.into())
+            }
+            kind::ITEM => {
+                let mut labels = Vec::new();
+                loop {
+                    let (&sign, rest) = from.split_first()?;
+                    from = rest;
+                    match sign {
+                        LABEL => labels.push(text(&mut from)?),
+                        NO_LABEL => break,
+                        _ => return None,
+                    }
+                }
+                Self::Item(labels.into(), text(&mut from)?.into())
+            }
+            kind::SEGMENT => Self::Segment(number(&mut from)?),
+            _ => return None,
+        };
+        from.is_empty().then_some(key)
+    }
+}
+
+fn put_number(to: &mut Vec<u8>, kind: u8, number: u64) {
+    to.push(kind);
+    to.extend(number.to_be_bytes());
+}
+
+fn put_text(to: &mut Vec<u8>, text: &str) {
+    let mut parts = text.as_bytes().split(|byte| *byte == 0);
+    to.extend(parts.next().unwrap_or_default());
+    for part in parts {
+        to.extend([0, 0xff]);
+        to.extend(part);
+    }
+    to.extend([0, 0]);
+}
+
+fn number(from: &mut &[u8]) -> Option<u64> {
+    let (bytes, rest) = from.split_first_chunk()?;
+    *from = rest;
+    Some(u64::from_be_bytes(*bytes))
+}
+
+fn text(from: &mut &[u8]) -> Option<String> {
+    let mut bytes = Vec::new();
+    loop {
+        let end = from.iter().position(|byte| *byte == 0)?;
+        let (part, rest) = from.split_at_checked(end)?;
+        bytes.extend(part);
+        match rest {
+            [0, 0, rest @ ..] => {
+                *from = rest;
+                return String::from_utf8(bytes).ok();
+            }
+            [0, 0xff, rest @ ..] => {
+                bytes.push(0);
+                *from = rest;
+            }
+            _ => return None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn text() -> impl Strategy<Value = Arc<str>> {
+        "[\0\x01a\u{ff}\u{10ffff}]{0,4}".prop_map(Arc::from)
+    }
+
+    fn key() -> impl Strategy<Value = Key> {
+        let number = || prop_oneof![0_u64..3, any::<u64>()];
+        let label = "[\0a]{0,2}";
+        prop_oneof![
+            text().prop_map(Key::Thread),
+            number().prop_map(Key::Frozen),
+            number().prop_map(Key::Dropped),
+            (number(), text(), text()).prop_map(|(b, n, i)| Key::Checkpoint(b, n, i)),
+            (number(), text(), text(), text()).prop_map(|(b, n, c, t)| Key::Writes(b, n, c, t)),
+            (number(), text(), text()).prop_map(|(b, n, t)| Key::Tag(b, n, t)),
+            (vec(label, 0..4), text()).prop_map(|(n, k)| Key::Item(n.into(), k)),
+            number().prop_map(Key::Segment),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn bytes_have_the_order_of_their_keys(a in key(), b in key()) {
+            prop_assert_eq!(a.encode().cmp(&b.encode()), a.cmp(&b));
+        }
+
+        #[test]
+        fn what_is_encoded_is_decoded(key in key()) {
+            let bytes = key.encode();
+            prop_assert_eq!(Key::decode(&bytes), Some(key));
+            for length in 0..bytes.len() {
+                prop_assert_eq!(Key::decode(&bytes[..length]), None);
+            }
+        }
+
+        #[test]
+        fn any_bytes_are_a_key_or_none(kind in 0_u8..10, bytes in vec(prop_oneof![Just(0), Just(255), any::<u8>()], 0..40)) {
+            let mut all = vec![kind];
+            all.extend(bytes);
+            if let Some(key) = Key::decode(&all) {
+                prop_assert_eq!(key.encode(), all);
+            }
+        }
+    }
+}

@@ -1,0 +1,59 @@
+//! Removing the rows that nobody needs.
+
+use std::ops::Bound;
+use std::sync::Arc;
+
+use crate::index::changes::Changes;
+use crate::index::deletion::release;
+use crate::index::row::wrong;
+use crate::index::{Key, Row, Rows, TablesError};
+
+/// Removes up to about `limit` rows of the first branch that was dropped.
+pub(super) fn reclaim<H>(
+    tables: &impl Rows<Key, Row<H>>,
+    limit: usize,
+) -> Result<Changes<H>, TablesError> {
+    let mut changes = Changes::default();
+    let first = tables.next(
+        Bound::Included(&Key::Dropped(0)),
+        Bound::Included(&Key::Dropped(u64::MAX)),
+    )?;
+    if let Some((key, row)) = first {
+        let (Key::Dropped(branch), Row::Dropped(ancestor)) = (&key, row) else {
+            return Err(wrong());
+        };
+        let none = Arc::<str>::default;
+        let next = branch.saturating_add(1);
+        let tables_of = [
+            (
+                Key::Checkpoint(*branch, none(), none()),
+                Key::Checkpoint(next, none(), none()),
+            ),
+            (
+                Key::Writes(*branch, none(), none(), none()),
+                Key::Writes(next, none(), none(), none()),
+            ),
+            (
+                Key::Tag(*branch, none(), none()),
+                Key::Tag(next, none(), none()),
+            ),
+        ];
+        for (from, end) in tables_of {
+            let mut from = Bound::Included(from);
+            while changes.len() < limit
+                && let Some((key, row)) = tables.next(from.as_ref(), Bound::Excluded(&end))?
+            {
+                changes.died(row.origins());
+                changes.set(key.clone(), None);
+                from = Bound::Excluded(key);
+            }
+        }
+        if changes.len() < limit {
+            changes.set(key, None);
+            if let Some(ancestor) = ancestor {
+                release(tables, ancestor, &mut changes)?;
+            }
+        }
+    }
+    Ok(changes)
+}

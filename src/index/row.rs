@@ -1,0 +1,182 @@
+//! [`Row`]: what the index knows of one thing.
+
+use std::sync::Arc;
+
+use crate::index::key::Branch;
+use crate::index::{Entry, ItemEntry, TablesError};
+
+/// What the index knows of one thing. Rows of branches may be `None`: what an older branch has is gone in this one.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Row<H> {
+    Thread(Arc<ThreadRow>),
+    Frozen(FrozenRow),
+    /// The branch that the dropped one has inherited.
+    Dropped(Option<Branch>),
+    Checkpoint(Option<Arc<Entry<H>>>),
+    Writes(Option<Arc<TaskWrites<H>>>),
+    /// The id of the checkpoint.
+    Tag(Option<Arc<str>>),
+    Item(Arc<ItemEntry<H>>),
+    /// How many bytes of the segment's records nobody can look up any more.
+    Segment(u64),
+}
+
+/// A thread that has, or had, something.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct ThreadRow {
+    /// The cutoff of the last deletion.
+    pub(crate) cutoff: Option<Arc<str>>,
+    /// `None`: nothing was put since.
+    pub(crate) life: Option<Life>,
+}
+
+/// What a thread is since its first record or its last deletion.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Life {
+    pub(crate) branch: Branch,
+    /// The branch that this one has inherited.
+    pub(crate) ancestor: Option<Branch>,
+    /// Whether anything was put into the branch.
+    pub(crate) own: bool,
+    /// Microseconds since the Unix epoch; of the first checkpoint that was put.
+    pub(crate) created_at: u64,
+    /// Microseconds since the Unix epoch; of the newest checkpoint that was put.
+    pub(crate) updated_at: u64,
+    pub(crate) checkpoints: u64,
+    /// Of the live records of this branch.
+    pub(crate) bytes: u64,
+    /// The LSN of the last record that changed the thread.
+    pub(crate) lsn: u64,
+    /// The greatest version 6 id of all checkpoints that were put.
+    pub(crate) greatest: Option<Arc<str>>,
+    /// The greatest id of all checkpoints that were pruned.
+    pub(crate) pruned: Option<Arc<str>>,
+}
+
+impl Life {
+    pub(super) fn new(branch: Branch) -> Self {
+        Self {
+            branch,
+            ancestor: None,
+            own: false,
+            created_at: 0,
+            updated_at: 0,
+            checkpoints: 0,
+            bytes: 0,
+            lsn: 0,
+            greatest: None,
+            pruned: None,
+        }
+    }
+}
+
+/// A branch that others have inherited. Nothing is put into it any more.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct FrozenRow {
+    pub(crate) ancestor: Option<Branch>,
+    /// How many branches have inherited it.
+    pub(crate) heirs: u64,
+}
+
+/// The record that something came with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Origin {
+    pub(crate) lsn: u64,
+    /// The base of the segment that the record is in; 0 if there are no segments.
+    pub(crate) segment: u64,
+    /// How much of the segment goes when the record does.
+    pub(crate) bytes: u64,
+}
+
+/// What a task has written to a checkpoint, sorted by index.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct TaskWrites<H> {
+    pub(crate) writes: Box<[Write<H>]>,
+}
+
+/// A pending write.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Write<H> {
+    pub(crate) index: i32,
+    pub(crate) task_path: Arc<str>,
+    pub(crate) channel: Arc<str>,
+    pub(crate) value: H,
+    pub(crate) origin: Origin,
+}
+
+impl<H> Row<H> {
+    /// Whether it only hides what an older branch has.
+    pub(super) fn hides(&self) -> bool {
+        matches!(
+            self,
+            Self::Checkpoint(None) | Self::Writes(None) | Self::Tag(None)
+        )
+    }
+
+    /// The records that it came with.
+    pub(super) fn origins(&self) -> Vec<Origin> {
+        match self {
+            Self::Checkpoint(Some(entry)) => vec![entry.origin],
+            Self::Writes(Some(writes)) => writes.origins(),
+            Self::Item(item) => vec![item.origin],
+            _ => Vec::new(),
+        }
+    }
+
+    pub(super) fn thread(self) -> Result<Arc<ThreadRow>, TablesError> {
+        match self {
+            Self::Thread(row) => Ok(row),
+            _ => Err(wrong()),
+        }
+    }
+
+    pub(super) fn frozen(self) -> Result<FrozenRow, TablesError> {
+        match self {
+            Self::Frozen(row) => Ok(row),
+            _ => Err(wrong()),
+        }
+    }
+
+    pub(super) fn checkpoint(self) -> Result<Option<Arc<Entry<H>>>, TablesError> {
+        match self {
+            Self::Checkpoint(row) => Ok(row),
+            _ => Err(wrong()),
+        }
+    }
+
+    pub(super) fn writes(self) -> Result<Option<Arc<TaskWrites<H>>>, TablesError> {
+        match self {
+            Self::Writes(row) => Ok(row),
+            _ => Err(wrong()),
+        }
+    }
+
+    pub(super) fn tag(self) -> Result<Option<Arc<str>>, TablesError> {
+        match self {
+            Self::Tag(row) => Ok(row),
+            _ => Err(wrong()),
+        }
+    }
+
+    pub(super) fn item(self) -> Result<Arc<ItemEntry<H>>, TablesError> {
+        match self {
+            Self::Item(row) => Ok(row),
+            _ => Err(wrong()),
+        }
+    }
+}
+
+impl<H> TaskWrites<H> {
+    /// The records that the writes came with, each once.
+    pub(super) fn origins(&self) -> Vec<Origin> {
+        let mut origins: Vec<_> = self.writes.iter().map(|write| write.origin).collect();
+        origins.sort_unstable_by_key(|origin| origin.lsn);
+        origins.dedup();
+        origins
+    }
+}
+
+/// A row is not what its key says: its map is damaged.
+pub(super) fn wrong() -> TablesError {
+    TablesError::Contradictory("a row is of another kind than its key")
+}

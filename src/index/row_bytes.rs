@@ -1,0 +1,456 @@
+//! Rows as bytes, for maps that keep them on disk.
+//!
+//! A row's kind is its key's. The bytes last no longer than the version of stepwell that wrote them: they can be
+//! made again from the log.
+
+use std::sync::Arc;
+
+use crate::index::bytes::{
+    byte, bytes, list, number, option, put_bytes, put_length, put_number, put_option, text,
+};
+use crate::index::entry::{Channel, Versions};
+use crate::index::names::{Name, Names};
+use crate::index::row::{FrozenRow, Life, Origin, TaskWrites, ThreadRow, Write};
+use crate::index::{Entry, Held, ItemEntry, Key, Row};
+use crate::version::ChannelVersion;
+
+/// How handles are written. It may remember the last one of a row, which the next one often resembles.
+pub(crate) trait HandleBytes<H> {
+    fn put(&mut self, to: &mut Vec<u8>, handle: &H);
+
+    fn take(&mut self, from: &mut &[u8]) -> Option<H>;
+}
+
+/// The bytes of a row.
+pub(crate) fn encode<H>(row: &Row<H>, handles: &mut impl HandleBytes<H>) -> Vec<u8> {
+    let mut to = Vec::with_capacity(256);
+    match row {
+        Row::Thread(row) => put_thread(&mut to, row),
+        Row::Frozen(row) => {
+            put_option(&mut to, row.ancestor, put_number);
+            put_number(&mut to, row.heirs);
+        }
+        Row::Dropped(ancestor) => put_option(&mut to, *ancestor, put_number),
+        Row::Checkpoint(entry) => put_option(&mut to, entry.as_deref(), |to, entry| {
+            put_entry(to, entry, handles);
+        }),
+        Row::Writes(writes) => put_option(&mut to, writes.as_deref(), |to, writes| {
+            put_length(to, writes.writes.len());
+            for write in &writes.writes {
+                put_number(to, u64::from(write.index.cast_unsigned()));
+                put_text(to, &write.task_path);
+                put_text(to, &write.channel);
+                put_origin(to, write.origin);
+                handles.put(to, &write.value);
+            }
+        }),
+        Row::Tag(id) => put_option(&mut to, id.as_deref(), put_text),
+        Row::Item(item) => {
+            put_number(&mut to, item.created_at);
+            put_number(&mut to, item.updated_at);
+            put_number(&mut to, item.place);
+            put_origin(&mut to, item.origin);
+            handles.put(&mut to, &item.value);
+        }
+        Row::Segment(dead) => put_number(&mut to, *dead),
+    }
+    to
+}
+
+/// The row of `key` that was encoded as `from`; `None` if none was.
+pub(crate) fn decode<H>(
+    key: &Key,
+    mut from: &[u8],
+    names: &mut Names,
+    handles: &mut impl HandleBytes<H>,
+) -> Option<Row<H>> {
+    let from = &mut from;
+    let row = match key {
+        Key::Thread(_) => Row::Thread(Arc::new(thread(from)?)),
+        Key::Frozen(_) => Row::Frozen(FrozenRow {
+            ancestor: option(from, number)?,
+            heirs: number(from)?,
+        }),
+        Key::Dropped(_) => Row::Dropped(option(from, number)?),
+        Key::Checkpoint(..) => {
+            let entry = option(from, |from| entry(from, names, handles))?;
+            Row::Checkpoint(entry.map(Arc::new))
+        }
+        Key::Writes(..) => {
+            let writes = option(from, |from| {
+                list(from, |from| {
+                    Some(Write {
+                        index: u32::try_from(number(from)?).ok()?.cast_signed(),
+                        task_path: text(from)?.into(),
+                        channel: names.share(text(from)?),
+                        origin: origin(from)?,
+                        value: handles.take(from)?,
+                    })
+                })
+            })?;
+            Row::Writes(writes.map(|writes| {
+                let writes = writes.into_boxed_slice();
+                Arc::new(TaskWrites { writes })
+            }))
+        }
+        Key::Tag(..) => Row::Tag(option(from, shared)?),
+        Key::Item(namespace, key) => Row::Item(Arc::new(ItemEntry {
+            namespace: Arc::clone(namespace),
+            key: Arc::clone(key),
+            created_at: number(from)?,
+            updated_at: number(from)?,
+            place: number(from)?,
+            origin: origin(from)?,
+            value: handles.take(from)?,
+        })),
+        Key::Segment(_) => Row::Segment(number(from)?),
+    };
+    from.is_empty().then_some(row)
+}
+
+fn put_text(to: &mut Vec<u8>, text: &str) {
+    put_bytes(to, text.as_bytes());
+}
+
+fn shared(from: &mut &[u8]) -> Option<Arc<str>> {
+    text(from).map(Arc::from)
+}
+
+fn boxed(from: &mut &[u8]) -> Option<Box<str>> {
+    text(from).map(Box::from)
+}
+
+fn put_origin(to: &mut Vec<u8>, origin: Origin) {
+    put_number(to, origin.lsn);
+    put_number(to, origin.segment);
+    put_number(to, origin.bytes);
+}
+
+fn origin(from: &mut &[u8]) -> Option<Origin> {
+    Some(Origin {
+        lsn: number(from)?,
+        segment: number(from)?,
+        bytes: number(from)?,
+    })
+}
+
+fn put_thread(to: &mut Vec<u8>, row: &ThreadRow) {
+    put_option(to, row.cutoff.as_deref(), put_text);
+    put_option(to, row.life.as_ref(), |to, life| {
+        put_number(to, life.branch);
+        put_option(to, life.ancestor, put_number);
+        to.push(u8::from(life.own));
+        for part in [
+            life.created_at,
+            life.updated_at,
+            life.checkpoints,
+            life.bytes,
+            life.lsn,
+        ] {
+            put_number(to, part);
+        }
+        put_option(to, life.greatest.as_deref(), put_text);
+        put_option(to, life.pruned.as_deref(), put_text);
+    });
+}
+
+fn thread(from: &mut &[u8]) -> Option<ThreadRow> {
+    Some(ThreadRow {
+        cutoff: option(from, shared)?,
+        life: option(from, |from| {
+            Some(Life {
+                branch: number(from)?,
+                ancestor: option(from, number)?,
+                own: flag(from)?,
+                created_at: number(from)?,
+                updated_at: number(from)?,
+                checkpoints: number(from)?,
+                bytes: number(from)?,
+                lsn: number(from)?,
+                greatest: option(from, shared)?,
+                pruned: option(from, shared)?,
+            })
+        })?,
+    })
+}
+
+fn flag(from: &mut &[u8]) -> Option<bool> {
+    match byte(from)? {
+        0 => Some(false),
+        1 => Some(true),
+        _ => None,
+    }
+}
+
+fn put_version(to: &mut Vec<u8>, version: &ChannelVersion) {
+    match version {
+        ChannelVersion::Int(count) => {
+            to.push(0);
+            put_number(to, *count);
+        }
+        ChannelVersion::Text(text) => {
+            to.push(1);
+            put_text(to, text);
+        }
+    }
+}
+
+fn version(from: &mut &[u8]) -> Option<ChannelVersion> {
+    match byte(from)? {
+        0 => number(from).map(ChannelVersion::Int),
+        1 => text(from).map(|text| ChannelVersion::Text(text.to_owned())),
+        _ => None,
+    }
+}
+
+fn put_entry<H>(to: &mut Vec<u8>, entry: &Entry<H>, handles: &mut impl HandleBytes<H>) {
+    put_origin(to, entry.origin);
+    to.push(u8::from(entry.scanned));
+    put_option(to, entry.parent_id.as_deref(), put_text);
+    put_text(to, &entry.ts);
+    put_bytes(to, &entry.metadata);
+    put_length(to, entry.ancestors.len());
+    for (namespace, id) in &entry.ancestors {
+        put_text(to, namespace);
+        put_text(to, id);
+    }
+    put_length(to, entry.channels.len());
+    for channel in &entry.channels {
+        put_text(to, &channel.name);
+        put_version(to, &channel.version);
+        match &channel.held {
+            Held::Unknown => to.push(0),
+            Held::Nothing => to.push(1),
+            Held::Value(handle) => {
+                to.push(2);
+                handles.put(to, handle);
+            }
+        }
+    }
+    put_length(to, entry.seen.len());
+    for (node, versions) in &entry.seen {
+        put_text(to, node);
+        put_length(to, versions.len());
+        for (channel, version) in versions.iter() {
+            put_text(to, channel);
+            put_version(to, version);
+        }
+    }
+    put_option(to, entry.updated.as_deref(), |to, updated| {
+        put_length(to, updated.len());
+        for name in updated {
+            put_text(to, name);
+        }
+    });
+}
+
+fn entry<H>(
+    from: &mut &[u8],
+    names: &mut Names,
+    handles: &mut impl HandleBytes<H>,
+) -> Option<Entry<H>> {
+    Some(Entry {
+        origin: origin(from)?,
+        scanned: flag(from)?,
+        parent_id: option(from, boxed)?,
+        ts: boxed(from)?,
+        metadata: bytes(from)?.into(),
+        ancestors: list(from, |from| Some((boxed(from)?, boxed(from)?)))?.into(),
+        channels: list(from, |from| {
+            Some(Channel {
+                name: names.share(text(from)?),
+                version: version(from)?,
+                held: match byte(from)? {
+                    0 => Held::Unknown,
+                    1 => Held::Nothing,
+                    2 => Held::Value(handles.take(from)?),
+                    _ => return None,
+                },
+            })
+        })?
+        .into(),
+        seen: list(from, |from| {
+            let node = names.share(text(from)?);
+            let versions = list(from, |from| {
+                let name = names.share(text(from)?);
+                Some((name, version(from)?))
+            })?;
+            Some((node, Arc::new(Versions::from(versions))))
+        })?
+        .into(),
+        updated: option(from, |from| {
+            let updated: Vec<Name> = list(from, |from| Some(names.share(text(from)?)))?;
+            Some(updated.into())
+        })?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::collection::vec;
+    use proptest::option;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    struct Numbers;
+
+    impl HandleBytes<u64> for Numbers {
+        fn put(&mut self, to: &mut Vec<u8>, handle: &u64) {
+            put_number(to, *handle);
+        }
+
+        fn take(&mut self, from: &mut &[u8]) -> Option<u64> {
+            number(from)
+        }
+    }
+
+    fn shared() -> impl Strategy<Value = Arc<str>> {
+        "[a\0é]{0,3}".prop_map(Arc::from)
+    }
+
+    fn boxed() -> impl Strategy<Value = Box<str>> {
+        "[a\0é]{0,3}".prop_map(Box::from)
+    }
+
+    fn origins() -> impl Strategy<Value = Origin> {
+        any::<(u64, u64, u64)>().prop_map(|(lsn, segment, bytes)| Origin {
+            lsn,
+            segment,
+            bytes,
+        })
+    }
+
+    fn versions() -> impl Strategy<Value = ChannelVersion> {
+        prop_oneof![
+            any::<u64>().prop_map(ChannelVersion::Int),
+            "[a-z]{0,3}".prop_map(ChannelVersion::Text),
+        ]
+    }
+
+    fn entries() -> impl Strategy<Value = Entry<u64>> {
+        let held = prop_oneof![
+            any::<u64>().prop_map(Held::Value),
+            Just(Held::Nothing),
+            Just(Held::Unknown)
+        ];
+        let channel = (shared(), versions(), held).prop_map(|(name, version, held)| Channel {
+            name,
+            version,
+            held,
+        });
+        let seen = vec((shared(), versions()), 0..3).prop_map(|v| Arc::new(Versions::from(v)));
+        (
+            (origins(), any::<bool>(), option::of(boxed()), boxed()),
+            vec(any::<u8>(), 0..9),
+            vec((boxed(), boxed()), 0..3),
+            vec(channel, 0..4),
+            vec((shared(), seen), 0..3),
+            option::of(vec(shared(), 0..3)),
+        )
+            .prop_map(|(head, metadata, ancestors, channels, seen, updated)| {
+                let (origin, scanned, parent_id, ts) = head;
+                Entry {
+                    origin,
+                    scanned,
+                    parent_id,
+                    ts,
+                    metadata: metadata.into(),
+                    ancestors: ancestors.into(),
+                    channels: channels.into(),
+                    seen: seen.into(),
+                    updated: updated.map(Into::into),
+                }
+            })
+    }
+
+    fn threads() -> impl Strategy<Value = ThreadRow> {
+        let life = (
+            any::<(u64, Option<u64>, bool)>(),
+            any::<(u64, u64, u64, u64, u64)>(),
+            option::of(shared()),
+            option::of(shared()),
+        );
+        let life = life.prop_map(|(branch, numbers, greatest, pruned)| Life {
+            branch: branch.0,
+            ancestor: branch.1,
+            own: branch.2,
+            created_at: numbers.0,
+            updated_at: numbers.1,
+            checkpoints: numbers.2,
+            bytes: numbers.3,
+            lsn: numbers.4,
+            greatest,
+            pruned,
+        });
+        (option::of(shared()), option::of(life))
+            .prop_map(|(cutoff, life)| ThreadRow { cutoff, life })
+    }
+
+    fn rows() -> impl Strategy<Value = (Key, Row<u64>)> {
+        let none = Arc::<str>::default;
+        let write = (any::<i32>(), shared(), shared(), any::<u64>(), origins());
+        let write = write.prop_map(|(index, task_path, channel, value, origin)| Write {
+            index,
+            task_path,
+            channel,
+            value,
+            origin,
+        });
+        let writes = vec(write, 0..4).prop_map(|writes| {
+            Arc::new(TaskWrites {
+                writes: writes.into(),
+            })
+        });
+        let item = (any::<(u64, u64, u64, u64)>(), origins());
+        prop_oneof![
+            threads().prop_map(move |row| (Key::Thread(none()), Row::Thread(Arc::new(row)))),
+            any::<(Option<u64>, u64)>().prop_map(|(ancestor, heirs)| {
+                (Key::Frozen(1), Row::Frozen(FrozenRow { ancestor, heirs }))
+            }),
+            any::<Option<u64>>().prop_map(|row| (Key::Dropped(1), Row::Dropped(row))),
+            option::of(entries().prop_map(Arc::new))
+                .prop_map(move |row| (Key::Checkpoint(1, none(), none()), Row::Checkpoint(row))),
+            option::of(writes)
+                .prop_map(move |row| (Key::Writes(1, none(), none(), none()), Row::Writes(row))),
+            option::of(shared()).prop_map(move |row| (Key::Tag(1, none(), none()), Row::Tag(row))),
+            item.prop_map(|((value, created_at, updated_at, place), origin)| {
+                let namespace: Arc<[String]> = vec!["a".to_owned()].into();
+                let item = ItemEntry {
+                    namespace: Arc::clone(&namespace),
+                    key: "k".into(),
+                    value,
+                    created_at,
+                    updated_at,
+                    place,
+                    origin,
+                };
+                (Key::Item(namespace, "k".into()), Row::Item(Arc::new(item)))
+            }),
+            any::<u64>().prop_map(|dead| (Key::Segment(1), Row::Segment(dead))),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_encoded_is_decoded((key, row) in rows()) {
+            let bytes = encode(&row, &mut Numbers);
+            let mut names = Names::default();
+            prop_assert_eq!(decode(&key, &bytes, &mut names, &mut Numbers), Some(row));
+            for length in 0..bytes.len() {
+                let cut = decode(&key, &bytes[..length], &mut names, &mut Numbers);
+                prop_assert_eq!(cut, None);
+            }
+        }
+
+        #[test]
+        fn any_bytes_are_a_row_or_none((key, row) in rows(), at in any::<usize>(), to in any::<u8>()) {
+            let mut bytes = encode(&row, &mut Numbers);
+            if !bytes.is_empty() {
+                let at = at % bytes.len();
+                bytes[at] = to;
+            }
+            let _ = decode(&key, &bytes, &mut Names::default(), &mut Numbers);
+        }
+    }
+}

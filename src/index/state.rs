@@ -1,0 +1,91 @@
+//! [`Index`]: the state machine that records are applied to.
+
+use std::marker::PhantomData;
+
+use crate::codec::Record;
+use crate::index::changes::Changes;
+use crate::index::names::Names;
+use crate::index::reclaim::reclaim;
+use crate::index::{
+    Key, Origin, Row, Rows, Tables, TablesError, Unapplied, checkpoints, copying, deletion, items,
+    pruning, tags, writes,
+};
+
+/// Both memories, as the log tells them. `T` is where its rows are.
+#[derive(Debug)]
+pub(crate) struct Index<H, T> {
+    tables: T,
+    names: Names,
+    handles: PhantomData<fn() -> H>,
+}
+
+/// The rows of an index, to be read.
+#[derive(Debug)]
+pub(crate) struct Snapshot<H, T> {
+    tables: T,
+    handles: PhantomData<fn() -> H>,
+}
+
+impl<H, T: Default> Default for Index<H, T> {
+    fn default() -> Self {
+        Self::new(T::default())
+    }
+}
+
+impl<H, T> Index<H, T> {
+    pub(crate) fn new(tables: T) -> Self {
+        Self {
+            tables,
+            names: Names::default(),
+            handles: PhantomData,
+        }
+    }
+}
+
+impl<H: Clone, T: Tables<Key, Row<H>>> Index<H, T> {
+    /// Applies a record, or changes nothing.
+    pub(crate) fn apply(&mut self, record: Record<H>, origin: Origin) -> Result<(), Unapplied> {
+        let (tables, names) = (&self.tables, &mut self.names);
+        let changes: Changes<H> = match record {
+            Record::CheckpointPut(put) => checkpoints::put(tables, names, put, origin)?,
+            Record::WritesPut(put) => writes::put(tables, names, put, origin)?,
+            Record::ItemPut(put) => items::put(tables, put, origin)?,
+            Record::ItemDeleted(deleted) => items::delete(tables, deleted)?,
+            Record::ThreadDeleted(deleted) => deletion::delete(tables, &deleted)?,
+            Record::ThreadCopied(copied) => copying::copy(tables, &copied, origin)?,
+            Record::CheckpointsPruned(pruned) => pruning::prune(tables, pruned, origin)?,
+            Record::TagSet(set) => tags::set(tables, set, origin)?,
+            Record::TagRemoved(removed) => tags::remove(tables, &removed, origin)?,
+        };
+        changes.account(&self.tables)?.make(&mut self.tables);
+        Ok(())
+    }
+
+    /// Removes up to about `limit` rows that belong to no thread any more, and tells how many; 0 if there are none.
+    pub(crate) fn reclaim(&mut self, limit: usize) -> Result<usize, TablesError> {
+        let changes = reclaim(&self.tables, limit)?;
+        let rows = changes.len();
+        changes.account(&self.tables)?.make(&mut self.tables);
+        Ok(rows)
+    }
+}
+
+impl<H, T: Rows<Key, Row<H>> + Clone> Index<H, T> {
+    /// The rows as they are now.
+    pub(crate) fn snapshot(&self) -> Snapshot<H, T> {
+        Snapshot::new(self.tables.clone())
+    }
+}
+
+impl<H, T> Snapshot<H, T> {
+    pub(crate) fn new(tables: T) -> Self {
+        Self {
+            tables,
+            handles: PhantomData,
+        }
+    }
+
+    pub(super) fn tables(&self) -> &T {
+        &self.tables
+    }
+}

@@ -1,0 +1,107 @@
+//! Writes of a task are put.
+
+use std::ops::Bound;
+use std::sync::Arc;
+
+use crate::codec::WritesPut;
+use crate::index::chain::{Chain, Shown, after};
+use crate::index::changes::Changes;
+use crate::index::id::precedes;
+use crate::index::names::Names;
+use crate::index::row::{Life, Origin, TaskWrites, Write, wrong};
+use crate::index::{Key, Reason, Row, Rows, TablesError, Unapplied, threads};
+
+pub(super) fn put<H: Clone>(
+    tables: &impl Rows<Key, Row<H>>,
+    names: &mut Names,
+    new: WritesPut<H>,
+    origin: Origin,
+) -> Result<Changes<H>, Unapplied> {
+    let thread_key = Key::Thread(new.thread.as_str().into());
+    let thread = threads::row(tables, &thread_key)?;
+    let mut life = thread.life.clone().unwrap_or_else(|| Life::begun(origin));
+    let chain = Chain::of(tables, &life)?;
+    let namespace: Arc<str> = new.namespace.into();
+    let checkpoint: Arc<str> = new.checkpoint_id.into();
+    let before_deletion = (thread.cutoff.as_deref())
+        .is_some_and(|cutoff| precedes(&checkpoint, cutoff).unwrap_or(false));
+    if before_deletion && chain.checkpoint(tables, &namespace, &checkpoint)?.is_none() {
+        let checkpoint = checkpoint.to_string();
+        let reason = Reason::Deleted { checkpoint };
+        return Err(Unapplied::refused(&new.thread, reason));
+    }
+
+    let mut changes = Changes::default();
+    if new.writes.is_empty() {
+        changes.died([origin]);
+        return Ok(changes);
+    }
+    let key = Key::Writes(chain.own(), namespace, checkpoint, new.task_id.into());
+    let (before, own) = match chain.get(tables, &key)? {
+        Some(Shown { row, own, .. }) => (row.writes()?, own),
+        None => (None, false),
+    };
+    let mut writes: Vec<Write<H>> = before.as_ref().map_or_else(
+        || Vec::with_capacity(new.writes.len()),
+        |before| before.writes.to_vec(),
+    );
+    let task_path: Arc<str> = new.task_path.into();
+    for write in new.writes {
+        let place = writes.binary_search_by_key(&write.index, |write| write.index);
+        if place.is_ok() && write.index >= 0 {
+            continue;
+        }
+        let write = Write {
+            index: write.index,
+            task_path: Arc::clone(&task_path),
+            channel: names.share(&write.channel),
+            value: write.value,
+            origin,
+        };
+        match place {
+            Ok(at) => writes.splice(at..=at, [write]).for_each(drop),
+            Err(at) => writes.insert(at, write),
+        }
+    }
+    let writes = TaskWrites {
+        writes: writes.into_boxed_slice(),
+    };
+    let alive = writes.origins();
+    life.changed(origin);
+    let mut maybe_dead = match (&before, own) {
+        (Some(before), true) => before.origins(),
+        _ => Vec::new(),
+    };
+    maybe_dead.push(origin);
+    maybe_dead.retain(|record| !alive.contains(record));
+    life.died(maybe_dead, &mut changes);
+    changes.put(key, Row::Writes(Some(Arc::new(writes))));
+    changes.put(thread_key, thread.with(life));
+    Ok(changes)
+}
+
+/// A checkpoint's pending writes by task.
+pub(crate) type ByTask<H> = Vec<(Arc<str>, Arc<TaskWrites<H>>)>;
+
+/// The pending writes of a checkpoint, by task id.
+pub(super) fn of<H>(
+    tables: &impl Rows<Key, Row<H>>,
+    chain: &Chain,
+    namespace: &Arc<str>,
+    checkpoint: &Arc<str>,
+) -> Result<ByTask<H>, TablesError> {
+    let own = chain.own();
+    let of =
+        |checkpoint: Arc<str>| Key::Writes(own, Arc::clone(namespace), checkpoint, Arc::default());
+    let mut from = Bound::Included(of(Arc::clone(checkpoint)));
+    let end = of(after(checkpoint));
+    let mut found = Vec::new();
+    while let Some(shown) = chain.next(tables, from.as_ref(), Bound::Excluded(&end))? {
+        let (Key::Writes(.., task), Row::Writes(Some(writes))) = (&shown.key, shown.row) else {
+            return Err(wrong());
+        };
+        found.push((Arc::clone(task), writes));
+        from = Bound::Excluded(shown.key);
+    }
+    Ok(found)
+}

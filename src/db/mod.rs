@@ -6,9 +6,11 @@
 
 mod error;
 mod handle;
+mod indexed;
 mod options;
 mod place;
 mod reader;
+mod rows;
 mod submitted;
 mod view;
 

@@ -70,6 +70,18 @@ impl<H: Clone, T: Tables<Key, Row<H>>> Index<H, T> {
     }
 }
 
+impl<H, T> Index<H, T> {
+    /// Where its rows are.
+    pub(crate) fn tables(&self) -> &T {
+        &self.tables
+    }
+
+    /// Where its rows are.
+    pub(crate) fn tables_mut(&mut self) -> &mut T {
+        &mut self.tables
+    }
+}
+
 impl<H, T: Rows<Key, Row<H>> + Clone> Index<H, T> {
     /// The rows as they are now.
     pub(crate) fn snapshot(&self) -> Snapshot<H, T> {

@@ -7,7 +7,6 @@ use std::sync::Arc;
 use super::base::Base;
 use super::file::Found;
 use super::gate::Gate;
-use super::range::Range;
 use super::snapshot::{Changes, LayeredSnapshot};
 use super::watermark::Watermark;
 use crate::index::tables::{Rows, TableKey, TableRow, Tables, TablesError};
@@ -56,6 +55,7 @@ impl<R: TableRow> Layered<R> {
                 young: Changes::new(),
                 old: Changes::new(),
                 base: found.map(|found| found.base),
+                abandoned: None,
             },
             young: Load::default(),
             old: Load::default(),
@@ -70,20 +70,22 @@ impl<R: TableRow> Layered<R> {
         self.rows.clone()
     }
 
-    /// As [`LayeredSnapshot::range`].
-    pub(crate) fn range(
-        &self,
-        start: Bound<&R::Key>,
-        end: Bound<&R::Key>,
-    ) -> Result<Range<'_, R>, TablesError> {
-        self.rows.range(start, end)
-    }
-
     /// Takes note that everything below `applied` is applied. The last frame was `log_bytes` long.
     pub(crate) fn advance(&mut self, applied: Watermark, log_bytes: u64) {
         self.applied = Some(applied);
         self.young.log_bytes += log_bytes;
         self.tell();
+    }
+
+    /// Answers nothing any more, because a change could not be made. Nothing more gets into the file, so that the
+    /// next open makes it.
+    pub(crate) fn abandon(&mut self, error: TablesError) {
+        self.rows.abandoned.get_or_insert(error);
+    }
+
+    /// Why nothing is answered any more, if it is so.
+    pub(crate) fn abandoned(&self) -> Option<&TablesError> {
+        self.rows.abandoned.as_ref()
     }
 
     /// How many bytes of the log are not in the file: what the next open would replay.
@@ -99,6 +101,9 @@ impl<R: TableRow> Layered<R> {
 
     /// What is to be moved to the file next; the same again until it is [settled](Self::settle).
     pub(super) fn cut(&mut self) -> Option<Cut<R>> {
+        if self.rows.abandoned.is_some() {
+            return None;
+        }
         if self.cut.is_none() && !self.rows.young.is_empty() {
             self.cut = self.applied;
         }

@@ -26,5 +26,6 @@ pub(crate) use indexer::{Indexer, Owner};
 pub(crate) use layered::Layered;
 pub(crate) use options::IndexOptions;
 pub(crate) use snapshot::LayeredSnapshot;
+#[cfg(test)]
 pub(crate) use unusable::Unusable;
 pub(crate) use watermark::{Identity, Watermark};

@@ -22,15 +22,22 @@ pub(crate) struct LayeredSnapshot<R: TableRow> {
     pub(super) old: Changes<R>,
     /// What is in the file.
     pub(super) base: Option<Arc<Base>>,
+    /// Why nothing is answered any more.
+    pub(super) abandoned: Option<TablesError>,
 }
 
 impl<R: TableRow> LayeredSnapshot<R> {
+    fn check(&self) -> Result<(), TablesError> {
+        self.abandoned.clone().map_or(Ok(()), Err)
+    }
+
     /// The rows between two keys, from both ends.
     pub(crate) fn range(
         &self,
         start: Bound<&R::Key>,
         end: Bound<&R::Key>,
     ) -> Result<Range<'_, R>, TablesError> {
+        self.check()?;
         if nothing_between(start, end) {
             return Ok(Range::new([]));
         }
@@ -48,6 +55,7 @@ impl<R: TableRow> LayeredSnapshot<R> {
 
 impl<R: TableRow> Rows<R::Key, R> for LayeredSnapshot<R> {
     fn get(&self, key: &R::Key) -> Result<Option<R>, TablesError> {
+        self.check()?;
         if let Some(change) = self.young.get(key).or_else(|| self.old.get(key)) {
             return Ok(change.clone());
         }

@@ -19,7 +19,9 @@ fn read_all(rows: &Rowset) -> Result<Vec<(Name, Row)>, crate::index::tables::Tab
     for number in (0..COUNT).step_by(611) {
         assert_eq!(rows.get(&name(number))?, Some(row(number)));
     }
-    rows.range(Bound::Unbounded, Bound::Unbounded)?.collect()
+    let rows = rows.snapshot();
+    let all = rows.range(Bound::Unbounded, Bound::Unbounded)?;
+    all.collect()
 }
 
 fn outcome(dir: &Path, truth: &[(Name, Row)]) -> Outcome {

@@ -1,16 +1,21 @@
 //! [`Db`]: the handle of an open database.
 
+use std::mem;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
-use parking_lot::RwLock;
+use parking_lot::{Mutex, RwLock};
 
 use crate::Leases;
 use crate::codec::{self, Compression, Record, Stored};
-use crate::db::view::{DbTables, Note, View};
-use crate::db::{DbError, DbOptions, Durability, Place, Reader, RecoveryReport, Submitted};
-use crate::index::Snapshot;
-use crate::log::{Log, LogOptions, LogStats, ReplayFrom};
+use crate::db::indexed::{Indexed, LogState};
+use crate::db::view::{DbSnapshot, Note, View};
+use crate::db::{DbError, DbOptions, Durability, Reader, RecoveryReport, Submitted};
+use crate::index::{Gate, Identity, IndexFile, IndexOptions, Indexer, Stop, Watermark};
+use crate::log::{
+    CommitSink, LockedLog, Log, LogError, LogOptions, LogPosition, LogStats, Lsn, ReplayFrom,
+    SegmentId,
+};
 use crate::vfs::Vfs;
 
 /// An open database: a directory that one handle and its clones have to themselves.
@@ -39,11 +44,50 @@ pub struct Db {
 #[derive(Debug)]
 struct Inner {
     path: PathBuf,
-    /// `None` once it was closed.
-    log: RwLock<Option<Log<Note>>>,
-    view: Arc<View>,
+    /// Ends before the log does. `None` once it was closed.
+    indexer: Mutex<Option<Indexer>>,
+    indexed: Arc<Indexed>,
+    /// Why what was in the index file was not used.
+    rebuilt: Option<String>,
     recovery: RecoveryReport,
     leases: Leases,
+}
+
+/// The version of the index's keys and rows.
+const INDEX_SCHEMA: u32 = 1;
+
+/// An end with more of the log than this not in the index file fills the file first.
+const REPLAYED_MAX: u64 = 4 << 20;
+
+/// Why a database was not opened.
+struct NotOpened {
+    error: DbError,
+    /// What was wrong with the index file, if it was to blame.
+    unusable: Option<String>,
+}
+
+impl<E: Into<DbError>> From<E> for NotOpened {
+    fn from(error: E) -> Self {
+        Self {
+            error: error.into(),
+            unusable: None,
+        }
+    }
+}
+
+fn position(watermark: Watermark) -> LogPosition {
+    LogPosition {
+        lsn: Lsn::new(watermark.lsn),
+        segment: SegmentId::new(Lsn::new(watermark.segment)),
+        offset: watermark.offset,
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        // The thread has a share in the log.
+        drop(self.indexer.get_mut().take());
+    }
 }
 
 impl Db {
@@ -64,23 +108,83 @@ impl Db {
         vfs: Arc<dyn Vfs>,
         path: &Path,
         options: LogOptions,
+        index: IndexOptions,
     ) -> Result<Self, DbError> {
-        let view = Arc::new(View::default());
-        let replay = Arc::clone(&view);
-        let sink = Arc::clone(&view);
-        let (log, recovery) = Log::open(
-            vfs,
-            path,
+        match Self::open_once(&vfs, path, options, index, None) {
+            Err(NotOpened {
+                unusable: Some(why),
+                ..
+            }) => Self::open_once(&vfs, path, options, index, Some(why)),
+            opened => opened,
+        }
+        .map_err(|failed| failed.error)
+    }
+
+    /// Opens the database, without what is in its index file if there is a reason not to use it.
+    fn open_once(
+        vfs: &Arc<dyn Vfs>,
+        path: &Path,
+        options: LogOptions,
+        index: IndexOptions,
+        unusable: Option<String>,
+    ) -> Result<Self, NotOpened> {
+        let locked = LockedLog::lock(Arc::clone(vfs), path)?;
+        let identity = Identity {
+            database: locked.database(),
+            schema: INDEX_SCHEMA,
+        };
+        let open_file = || IndexFile::open(Arc::clone(vfs), path, identity, index.cache_bytes);
+        let (mut file, mut found) = open_file()?;
+        if unusable.is_some() {
+            drop(found);
+            file.discard()?;
+            (file, found) = open_file()?;
+        }
+        let (found, rebuilt) = match found {
+            Ok(found) => (found, unusable),
+            Err(why) => (None, Some(why.to_string())),
+        };
+        let from = found.as_ref().map_or(ReplayFrom::Beginning, |found| {
+            ReplayFrom::Position(position(found.watermark))
+        });
+        let gate = Arc::new(Gate::new(index));
+        let indexed = Arc::new(Indexed {
+            view: Arc::new(View::new(found, &gate)),
+            log: RwLock::new(LogState::Opening),
+        });
+        let indexer =
+            Indexer::start(file, Arc::clone(&indexed), gate).map_err(|error| DbError::Index {
+                reason: format!("its thread cannot be started: {error}"),
+            })?;
+        let view = &indexed.view;
+        let opened = locked.open(
             options,
-            ReplayFrom::Beginning,
-            &mut |frame, payload| Ok(replay.replay(frame, payload)?),
-            sink,
-        )?;
+            from,
+            &mut |frame, payload| Ok(view.replay(frame, payload)?),
+            Arc::clone(view) as Arc<dyn CommitSink<Note>>,
+        );
+        let (log, recovery) = opened.map_err(|error| {
+            let unusable = match (&error, from) {
+                (LogError::NoSuchPosition { .. }, ReplayFrom::Position(_)) => {
+                    Some("it is ahead of the log".to_owned())
+                }
+                (_, ReplayFrom::Position(_)) => {
+                    view.with_rows(|rows| rows.abandoned().map(ToString::to_string))
+                }
+                _ => None,
+            };
+            NotOpened {
+                error: error.into(),
+                unusable,
+            }
+        })?;
+        *indexed.log.write() = LogState::Open(log);
         Ok(Self {
             inner: Arc::new(Inner {
                 path: path.to_path_buf(),
-                log: RwLock::new(Some(log)),
-                view,
+                indexer: Mutex::new(Some(indexer)),
+                indexed,
+                rebuilt,
                 recovery,
                 leases: Leases::new(),
             }),
@@ -90,6 +194,11 @@ impl Db {
     /// What opening the database found, and what it cut off.
     pub fn recovery(&self) -> &RecoveryReport {
         &self.inner.recovery
+    }
+
+    /// Why the index had to be made again from the log, if it had.
+    pub fn index_rebuilt(&self) -> Option<&str> {
+        self.inner.rebuilt.as_deref()
     }
 
     /// The directory that the database is in.
@@ -120,8 +229,27 @@ impl Db {
     /// # Errors
     /// [`DbError::Log`] if writing failed, now or before: the next open recovers what was acknowledged.
     pub fn close(self) -> Result<(), DbError> {
-        let log = self.inner.log.write().take();
-        log.map_or(Ok(()), |log| Ok(log.close()?))
+        let indexed = &self.inner.indexed;
+        let state = mem::replace(&mut *indexed.log.write(), LogState::Closing);
+        let closed = match state {
+            LogState::Open(log) => log.close(),
+            state => {
+                *indexed.log.write() = state;
+                return Ok(());
+            }
+        };
+        let durable = closed.is_ok();
+        *indexed.log.write() = LogState::Closed { durable };
+        let indexer = self.inner.indexer.lock().take();
+        if let Some(indexer) = indexer {
+            let tail = indexed.view.with_rows(|rows| rows.tail_bytes());
+            indexer.stop(if durable && tail > REPLAYED_MAX {
+                Stop::Flushed
+            } else {
+                Stop::Now
+            });
+        }
+        Ok(closed?)
     }
 
     /// Submits records as one frame: all of them count, or none. If the index does not take one, it takes
@@ -144,6 +272,7 @@ impl Db {
             records: records.into_iter().map(Record::numbered).collect(),
             unapplied: Arc::clone(&unapplied),
         };
+        self.inner.indexed.view.wait_for_room()?;
         let ticket = self.with_log(|log| Ok(log.submit(count, &payload, note, durability)?))?;
         Ok(Submitted::new(ticket, unapplied))
     }
@@ -159,8 +288,8 @@ impl Db {
     }
 
     /// The index as it is now.
-    pub(crate) fn snapshot(&self) -> Snapshot<Place, DbTables> {
-        self.inner.view.snapshot()
+    pub(crate) fn snapshot(&self) -> DbSnapshot {
+        self.inner.indexed.view.snapshot()
     }
 
     /// A reader of values.
@@ -172,9 +301,9 @@ impl Db {
         &self,
         with: impl FnOnce(&Log<Note>) -> Result<T, DbError>,
     ) -> Result<T, DbError> {
-        match &*self.inner.log.read() {
-            Some(log) => with(log),
-            None => Err(DbError::Closed {
+        match &*self.inner.indexed.log.read() {
+            LogState::Open(log) => with(log),
+            _ => Err(DbError::Closed {
                 path: self.inner.path.display().to_string(),
             }),
         }

@@ -6,10 +6,12 @@
 
 mod error;
 mod handle;
+mod indexed;
 mod options;
 mod place;
 mod place_bytes;
 mod reader;
+mod rows;
 mod submitted;
 mod view;
 

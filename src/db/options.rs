@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::db::{Db, DbError, Durability};
+use crate::index::IndexOptions;
 use crate::log::LogOptions;
 use crate::vfs::{OsFs, Vfs};
 
@@ -22,6 +23,7 @@ use crate::vfs::{OsFs, Vfs};
 #[must_use = "options do nothing until a database is opened with them"]
 pub struct DbOptions {
     log: LogOptions,
+    index: IndexOptions,
     vfs: Arc<dyn Vfs>,
 }
 
@@ -29,6 +31,7 @@ impl Default for DbOptions {
     fn default() -> Self {
         Self {
             log: LogOptions::default(),
+            index: IndexOptions::default(),
             vfs: Arc::new(OsFs),
         }
     }
@@ -47,6 +50,20 @@ impl DbOptions {
         self
     }
 
+    /// How many bytes of the index file are kept in memory; 64 MiB by default.
+    pub fn index_cache_bytes(mut self, bytes: usize) -> Self {
+        self.index.cache_bytes = bytes;
+        self
+    }
+
+    /// About how many bytes of memory the part of the index may take that is not in its file yet; 64 MiB by
+    /// default. Half of it is moved there at a time. Commits wait while it is full.
+    pub fn index_memory_bytes(mut self, bytes: usize) -> Self {
+        self.index.memory_bytes = bytes;
+        self.index.flush_bytes = bytes / 2;
+        self
+    }
+
     /// The file system that the database is on; the operating system's by default.
     pub fn vfs(mut self, vfs: Arc<dyn Vfs>) -> Self {
         self.vfs = vfs;
@@ -59,6 +76,6 @@ impl DbOptions {
     /// [`DbError::Log`]: the database is open already, something that was durable is damaged, a record is not
     /// understood, or the file system failed. Nothing was changed then, except by the last.
     pub fn open(self, path: impl AsRef<Path>) -> Result<Db, DbError> {
-        Db::open_with(self.vfs, path.as_ref(), self.log)
+        Db::open_with(self.vfs, path.as_ref(), self.log, self.index)
     }
 }

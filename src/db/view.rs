@@ -6,20 +6,27 @@ use parking_lot::RwLock;
 
 use crate::codec::{self, CodecError, Numbered, Record};
 use crate::db::place::{Place, RecordPlace};
-use crate::index::{Index, Key, MemTables, Origin, Row, Snapshot, Unapplied};
-use crate::log::{CommitSink, FrameAddress};
+use crate::index::{
+    FoundFile, Gate, Index, Layered, LayeredSnapshot, Origin, Row, Snapshot, TablesError,
+    Unapplied, Watermark,
+};
+use crate::log::{CommitSink, FrameAddress, LogPosition};
 
 /// The index of a database. The log tells it of every commit, in order, before the committer.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct View {
     index: RwLock<Index<Place, DbTables>>,
+    gate: Arc<Gate>,
 }
 
 /// How many rows that nobody needs are removed after a commit.
 const RECLAIMED_AT_ONCE: usize = 64;
 
 /// Where the rows of a database's index are.
-pub(crate) type DbTables = MemTables<Key, Row<Place>>;
+pub(crate) type DbTables = Layered<Row<Place>>;
+
+/// The index of a database as it was.
+pub(crate) type DbSnapshot = Snapshot<Place, LayeredSnapshot<Row<Place>>>;
 
 /// What goes through the log with a frame, to be applied when it is committed.
 #[derive(Debug)]
@@ -29,25 +36,56 @@ pub(crate) struct Note {
     pub(crate) unapplied: Arc<OnceLock<Unapplied>>,
 }
 
+/// Why a frame of the log that is being opened was not applied.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ReplayFailed {
+    #[error(transparent)]
+    Codec(#[from] CodecError),
+    #[error(transparent)]
+    Tables(#[from] TablesError),
+}
+
 impl View {
+    /// What was found in the index file, and nothing of the log.
+    pub(crate) fn new(found: Option<FoundFile>, gate: &Arc<Gate>) -> Self {
+        let tables = Layered::new(found, Arc::clone(gate));
+        Self {
+            index: RwLock::new(Index::new(tables)),
+            gate: Arc::clone(gate),
+        }
+    }
+
     /// The index as it is now.
-    pub(crate) fn snapshot(&self) -> Snapshot<Place, DbTables> {
-        self.index.read().snapshot()
+    pub(crate) fn snapshot(&self) -> DbSnapshot {
+        Snapshot::new(self.index.read().tables().snapshot())
+    }
+
+    /// Lends the rows.
+    pub(crate) fn with_rows<T>(&self, with: impl FnOnce(&mut DbTables) -> T) -> T {
+        with(self.index.write().tables_mut())
+    }
+
+    /// Blocks while too much of the index is only in memory.
+    pub(crate) fn wait_for_room(&self) -> Result<(), TablesError> {
+        self.gate.wait_for_room()
     }
 
     /// Applies a frame of the log that is being opened.
-    pub(crate) fn replay(&self, frame: FrameAddress, payload: &[u8]) -> Result<(), CodecError> {
+    pub(crate) fn replay(&self, frame: FrameAddress, payload: &[u8]) -> Result<(), ReplayFailed> {
+        self.wait_for_room()?;
         let records = codec::decode(payload, |record| record.numbered())?;
         let found = u32::try_from(records.len()).unwrap_or(u32::MAX);
         if found != frame.records {
-            return Err(CodecError::WrongCount {
+            return Err(ReplayFailed::Codec(CodecError::WrongCount {
                 expected: frame.records,
                 found,
-            });
+            }));
         }
-        // What was refused when it was written is refused again.
-        let _ = apply_all(&mut self.index.write(), frame, records);
-        Ok(())
+        match apply_all(&mut self.index.write(), frame, records) {
+            Err(Unapplied::Tables(error)) => Err(error.into()),
+            // What was refused when it was written is refused again.
+            Ok(()) | Err(Unapplied::Refused(_)) => Ok(()),
+        }
     }
 }
 
@@ -64,8 +102,33 @@ impl CommitSink<Note> for View {
     }
 }
 
-/// Applies the records of a frame up to the first that is not taken.
+/// Applies the records of a frame up to the first that is not taken. If that is for want of rows, the index
+/// would be wrong from here on, and is given up.
 fn apply_all(
+    index: &mut Index<Place, DbTables>,
+    frame: FrameAddress,
+    records: Vec<Record<Numbered>>,
+) -> Result<(), Unapplied> {
+    let applied = try_apply_all(index, frame, records);
+    let tables = index.tables_mut();
+    if let Err(Unapplied::Tables(error)) = &applied {
+        tables.abandon(error.clone());
+    }
+    let LogPosition {
+        lsn,
+        segment,
+        offset,
+    } = frame.position_after();
+    let watermark = Watermark {
+        lsn: lsn.get(),
+        segment: segment.base().get(),
+        offset,
+    };
+    tables.advance(watermark, offset.saturating_sub(frame.offset));
+    applied
+}
+
+fn try_apply_all(
     index: &mut Index<Place, DbTables>,
     frame: FrameAddress,
     records: Vec<Record<Numbered>>,

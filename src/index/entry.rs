@@ -51,6 +51,21 @@ impl<H> Entry<H> {
         &self.channels
     }
 
+    /// About how many bytes it takes.
+    pub(crate) fn heap_len(&self) -> usize {
+        let seen = self
+            .seen
+            .iter()
+            .map(|(_, versions)| size_of_val(&***versions));
+        let texts = self.ts.len() + self.parent_id.as_ref().map_or(0, |id| id.len());
+        size_of::<Self>()
+            + size_of_val(&*self.channels)
+            + size_of_val(&*self.seen)
+            + seen.sum::<usize>()
+            + texts
+            + self.metadata.len()
+    }
+
     /// What `channel` holds, if it is at `version` here.
     pub(crate) fn held(&self, channel: &str, version: &ChannelVersion) -> Option<&Held<H>> {
         let found = self.channel(channel)?;

@@ -68,6 +68,24 @@ impl Key {
         }
     }
 
+    /// The length of its texts.
+    pub(crate) fn text_len(&self) -> usize {
+        match self {
+            Self::Thread(name) => name.len(),
+            Self::Frozen(_) | Self::Dropped(_) | Self::Segment(_) => 0,
+            Self::Checkpoint(_, namespace, name) | Self::Tag(_, namespace, name) => {
+                namespace.len() + name.len()
+            }
+            Self::Writes(_, namespace, id, task) => namespace.len() + id.len() + task.len(),
+            Self::Item(namespace, key) => {
+                let labels = namespace
+                    .iter()
+                    .map(|label| size_of::<String>() + label.len());
+                labels.sum::<usize>() + key.len()
+            }
+        }
+    }
+
     /// The key as bytes.
     pub(crate) fn encode(&self) -> Vec<u8> {
         let mut to = Vec::with_capacity(96);

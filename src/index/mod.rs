@@ -19,23 +19,17 @@ mod deletion;
 mod entry;
 mod id;
 mod items;
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "for the database's own tables, which come next")
-)]
 mod key;
+mod layers;
 mod list;
 mod look_up;
+mod mem_tables;
 mod names;
 mod plan;
 mod pruning;
 mod reclaim;
 mod refused;
 mod row;
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "for the database's own tables, which come next")
-)]
 mod row_bytes;
 mod state;
 mod tables;
@@ -49,12 +43,17 @@ pub(crate) use bytes::{byte, number, put_number};
 pub(crate) use entry::{Entry, Held};
 pub(crate) use items::ItemEntry;
 pub(crate) use key::Key;
+pub(crate) use layers::{
+    Found as FoundFile, Gate, Identity, IndexFile, IndexOptions, Indexer, Layered, LayeredSnapshot,
+    Owner, Stop, Watermark,
+};
 pub(crate) use list::{List, Selection};
 pub(crate) use look_up::Found;
+pub(crate) use mem_tables::MemTables;
 pub(crate) use plan::{Candidate, Plan, Survivor};
 pub(crate) use refused::{Reason, Refused, Unapplied};
 pub(crate) use row::{Origin, Row};
-pub(crate) use row_bytes::HandleBytes;
+pub(crate) use row_bytes::{HandleBytes, decode as decode_row, encode as encode_row};
 pub(crate) use state::{Index, Snapshot};
-pub(crate) use tables::{MemTables, Rows, Tables, TablesError};
+pub(crate) use tables::{Rows, TableKey, TableRow, Tables, TablesError, Undecodable};
 pub(crate) use threads::Thread;

@@ -113,6 +113,20 @@ impl<H> Row<H> {
         )
     }
 
+    /// About how many bytes it takes beside itself, handles not followed.
+    pub(crate) fn heap_len(&self) -> usize {
+        match self {
+            Self::Thread(_) => size_of::<ThreadRow>() + 64,
+            Self::Checkpoint(Some(entry)) => entry.heap_len(),
+            Self::Writes(Some(writes)) => {
+                let paths = writes.writes.iter().map(|write| write.task_path.len());
+                size_of_val(&*writes.writes) + paths.sum::<usize>()
+            }
+            Self::Item(_) => size_of::<ItemEntry<H>>(),
+            _ => 0,
+        }
+    }
+
     /// The records that it came with.
     pub(super) fn origins(&self) -> Vec<Origin> {
         match self {
@@ -178,5 +192,5 @@ impl<H> TaskWrites<H> {
 
 /// A row is not what its key says: its map is damaged.
 pub(super) fn wrong() -> TablesError {
-    TablesError::new("a row is of another kind than its key")
+    TablesError::Contradictory("a row is of another kind than its key")
 }

@@ -61,10 +61,10 @@ pub(crate) fn encode<H>(row: &Row<H>, handles: &mut impl HandleBytes<H>) -> Vec<
 pub(crate) fn decode<H>(
     key: &Key,
     mut from: &[u8],
-    names: &mut Names,
     handles: &mut impl HandleBytes<H>,
 ) -> Option<Row<H>> {
     let from = &mut from;
+    let names = &mut Names::default();
     let row = match key {
         Key::Thread(_) => Row::Thread(Arc::new(thread(from)?)),
         Key::Frozen(_) => Row::Frozen(FrozenRow {
@@ -435,10 +435,9 @@ mod tests {
         #[test]
         fn what_is_encoded_is_decoded((key, row) in rows()) {
             let bytes = encode(&row, &mut Numbers);
-            let mut names = Names::default();
-            prop_assert_eq!(decode(&key, &bytes, &mut names, &mut Numbers), Some(row));
+            prop_assert_eq!(decode(&key, &bytes, &mut Numbers), Some(row));
             for length in 0..bytes.len() {
-                let cut = decode(&key, &bytes[..length], &mut names, &mut Numbers);
+                let cut = decode(&key, &bytes[..length], &mut Numbers);
                 prop_assert_eq!(cut, None);
             }
         }
@@ -450,7 +449,7 @@ mod tests {
                 let at = at % bytes.len();
                 bytes[at] = to;
             }
-            let _ = decode(&key, &bytes, &mut Names::default(), &mut Numbers);
+            let _ = decode(&key, &bytes, &mut Numbers);
         }
     }
 }

@@ -40,11 +40,6 @@ impl<H, T> Index<H, T> {
             handles: PhantomData,
         }
     }
-
-    #[cfg(test)]
-    pub(super) fn tables(&self) -> &T {
-        &self.tables
-    }
 }
 
 impl<H: Clone, T: Tables<Key, Row<H>>> Index<H, T> {
@@ -72,6 +67,18 @@ impl<H: Clone, T: Tables<Key, Row<H>>> Index<H, T> {
         let rows = changes.len();
         changes.account(&self.tables)?.make(&mut self.tables);
         Ok(rows)
+    }
+}
+
+impl<H, T> Index<H, T> {
+    /// Where its rows are.
+    pub(crate) fn tables(&self) -> &T {
+        &self.tables
+    }
+
+    /// Where its rows are.
+    pub(crate) fn tables_mut(&mut self) -> &mut T {
+        &mut self.tables
     }
 }
 

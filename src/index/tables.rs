@@ -1,43 +1,30 @@
-//! [`Tables`]: where the index keeps its rows.
+//! [`Rows`] and [`Tables`]: the ordered map that the index is kept in.
 //!
-//! This module must never know what a row says.
+//! Whoever reads or changes rows knows only these, so that one state machine serves rows in memory and rows
+//! in a file.
 
-use std::fmt::{self, Display};
+use std::fmt::Debug;
 use std::ops::Bound;
-use std::sync::Arc;
+use std::path::PathBuf;
 
-use imbl::OrdMap;
-
-/// Why rows could not be read.
-#[derive(Clone, Debug, thiserror::Error)]
-#[error("the index cannot be read: {reason}")]
-pub(crate) struct TablesError {
-    reason: Arc<str>,
-}
-
-impl TablesError {
-    pub(crate) fn new(reason: impl Display) -> Self {
-        Self {
-            reason: reason.to_string().into(),
-        }
-    }
-}
-
-/// An ordered map that can be read.
+/// An ordered map, for reading.
 pub(crate) trait Rows<K, R> {
+    /// The row at `key`.
     fn get(&self, key: &K) -> Result<Option<R>, TablesError>;
 
-    /// The first row between two bounds.
+    /// The first row of the range from `after` to `end`.
     fn next(&self, after: Bound<&K>, end: Bound<&K>) -> Result<Option<(K, R)>, TablesError>;
 
-    /// The last row between two bounds.
+    /// The last row of the range from `start` to `before`.
     fn previous(&self, start: Bound<&K>, before: Bound<&K>) -> Result<Option<(K, R)>, TablesError>;
 }
 
-/// An ordered map that can be changed. Changes never fail: what a change needs was read before.
+/// An ordered map.
 pub(crate) trait Tables<K, R>: Rows<K, R> {
+    /// Sets the row at `key`.
     fn put(&mut self, key: K, row: R);
 
+    /// Removes the row at `key`, if there is one.
     fn delete(&mut self, key: K);
 }
 
@@ -55,64 +42,50 @@ impl<K, R, T: Rows<K, R>> Rows<K, R> for &T {
     }
 }
 
-/// Rows in memory. A clone is a snapshot and costs nothing.
-#[derive(Clone)]
-pub(crate) struct MemTables<K, R> {
-    rows: OrdMap<K, R>,
+/// The key of a row. Cloning it is cheap.
+pub(crate) trait TableKey: Ord + Clone + Debug + Send + Sync + 'static {
+    /// Bytes that sort as the keys do. Not empty.
+    fn encode(&self) -> Vec<u8>;
+
+    /// The key that was encoded as `bytes`.
+    fn decode(bytes: &[u8]) -> Result<Self, Undecodable>;
+
+    /// About how many bytes of memory it takes.
+    fn weight(&self) -> usize;
 }
 
-impl<K, R> Default for MemTables<K, R> {
-    fn default() -> Self {
-        Self {
-            rows: OrdMap::new(),
-        }
-    }
+/// A row. Cloning it is cheap.
+pub(crate) trait TableRow: Clone + Debug + Send + Sync + 'static {
+    type Key: TableKey;
+
+    /// The row as bytes.
+    fn encode(&self) -> Vec<u8>;
+
+    /// The row at `key` that was encoded as `bytes`.
+    fn decode(key: &Self::Key, bytes: &[u8]) -> Result<Self, Undecodable>;
+
+    /// About how many bytes of memory it takes.
+    fn weight(&self) -> usize;
 }
 
-impl<K, R> fmt::Debug for MemTables<K, R> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let rows = self.rows.len();
-        f.debug_struct("MemTables").field("rows", &rows).finish()
-    }
-}
+/// Why bytes are no key or row.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct Undecodable(pub(crate) String);
 
-impl<K: Ord + Clone, R: Clone> Rows<K, R> for MemTables<K, R> {
-    fn get(&self, key: &K) -> Result<Option<R>, TablesError> {
-        Ok(self.rows.get(key).cloned())
-    }
-
-    fn next(&self, after: Bound<&K>, end: Bound<&K>) -> Result<Option<(K, R)>, TablesError> {
-        let next = self.rows.range::<_, K>((after, Bound::Unbounded)).next();
-        Ok(next
-            .filter(|(key, _)| match end {
-                Bound::Included(end) => *key <= end,
-                Bound::Excluded(end) => *key < end,
-                Bound::Unbounded => true,
-            })
-            .map(|(key, row)| (key.clone(), row.clone())))
-    }
-
-    fn previous(&self, start: Bound<&K>, before: Bound<&K>) -> Result<Option<(K, R)>, TablesError> {
-        let previous = self
-            .rows
-            .range::<_, K>((Bound::Unbounded, before))
-            .next_back();
-        Ok(previous
-            .filter(|(key, _)| match start {
-                Bound::Included(start) => *key >= start,
-                Bound::Excluded(start) => *key > start,
-                Bound::Unbounded => true,
-            })
-            .map(|(key, row)| (key.clone(), row.clone())))
-    }
-}
-
-impl<K: Ord + Clone, R: Clone> Tables<K, R> for MemTables<K, R> {
-    fn put(&mut self, key: K, row: R) {
-        self.rows.insert(key, row);
-    }
-
-    fn delete(&mut self, key: K) {
-        self.rows.remove(&key);
-    }
+/// Why rows cannot be read or kept.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum TablesError {
+    /// The file is damaged, or the file system failed. The file was removed.
+    #[error("the index `{}` cannot be read: {reason}", path.display())]
+    Unreadable { path: PathBuf, reason: String },
+    /// The rows contradict each other.
+    #[error("the index cannot be read: {0}")]
+    Contradictory(&'static str),
+    /// The file was closed with the database.
+    #[error("the index `{}` is closed", path.display())]
+    Closed { path: PathBuf },
+    /// Changes can no longer be moved to the file, and memory is bounded.
+    #[error("the index `{}` cannot be written: {reason}; free some space", path.display())]
+    Unwritable { path: PathBuf, reason: String },
 }

@@ -1,28 +1,20 @@
 //! [`Log`]: the handle of an open log.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
-use parking_lot::{Condvar, Mutex};
 
 use super::background::Background;
-use super::batch::Batch;
-use super::directory::Directory;
-use super::recovery::recover;
-use super::resume::resume;
-use super::segment_table::SegmentTable;
 use super::shared::Shared;
-use super::state::{Active, State};
 use super::verify::Verify;
 use super::{
-    BackupReport, CommitSink, CompactOptions, Compaction, Durability, FrameAddress, LogError,
-    LogOptions, LogStats, Lsn, RecoveryReport, Replay, ReplayFrom, SegmentId, SegmentStats, Ticket,
-    Verdict, VerifyProgress, VerifyReport,
+    BackupReport, CommitSink, CompactOptions, Compaction, Durability, FrameAddress, LockedLog,
+    LogError, LogOptions, LogStats, Lsn, RecoveryReport, Replay, ReplayFrom, SegmentId,
+    SegmentStats, Ticket, Verdict, VerifyProgress, VerifyReport,
 };
 use crate::vfs::{Vfs, VfsLock};
 
@@ -31,26 +23,19 @@ use crate::vfs::{Vfs, VfsLock};
 /// Every method may be called from any thread. Dropping it closes it, but hides whether that
 /// succeeded; [`close`](Self::close) tells.
 pub struct Log<T: Send + 'static> {
-    shared: Arc<Shared<T>>,
-    background: Background,
-    closed: bool,
+    pub(super) shared: Arc<Shared<T>>,
+    pub(super) background: Background,
+    pub(super) closed: bool,
     /// Held to the end.
-    lock: Option<Box<dyn VfsLock>>,
+    pub(super) lock: Option<Box<dyn VfsLock>>,
 }
 
 impl<T: Send + 'static> Log<T> {
-    /// Opens the log in the directory `dir`, or makes one, directory included. Every frame in it `from`
-    /// there on is given to `replay` first, in LSN order; then `sink` is told of each new one.
-    ///
-    /// What is not replayed is not read either, except for the headers of segments, and frames that the
-    /// log cannot otherwise know to be whole: those of the newest segment, if the position is not known
-    /// to have been durable.
+    /// Opens the log in the directory `dir`, or makes one, directory included, as
+    /// [`LockedLog::open`] does.
     ///
     /// # Errors
-    /// [`LogError::NoSuchPosition`] if the log cannot be replayed from there. Nothing was replayed then.
-    /// [`LogError::Locked`] if it is open already. [`LogError::Corrupt`] and its siblings if
-    /// something that was durable is damaged or missing, or if `replay` fails; nothing on the
-    /// medium has changed then. [`LogError::Io`] and [`LogError::OutOfSpace`] from the file system.
+    /// As [`LockedLog::lock`] and [`LockedLog::open`].
     pub fn open(
         vfs: Arc<dyn Vfs>,
         dir: &Path,
@@ -59,72 +44,7 @@ impl<T: Send + 'static> Log<T> {
         replay: &mut Replay<'_>,
         sink: Arc<dyn CommitSink<T>>,
     ) -> Result<(Self, RecoveryReport), LogError> {
-        let directory = Directory::new(vfs, dir);
-        let lock = directory.lock()?;
-        let judged = recover(&directory, from, replay)?;
-        let resumed = resume(&directory, options.segment_bytes, judged)?;
-
-        let segment = Arc::new(resumed.active);
-        let active = Active::new(
-            Arc::clone(&segment),
-            resumed.offset,
-            resumed.prepared,
-            options.segment_bytes,
-        );
-        let sealed_bytes = resumed.sealed.iter().map(|info| info.bytes).sum();
-        let segment_count = resumed.sealed.len() as u64 + 1;
-        let last_bytes = resumed.sealed.last().map_or(0, |info| info.bytes);
-        let segments = SegmentTable::new(directory.clone(), resumed.sealed);
-        segments.begin(segment, last_bytes);
-        let next_lsn = resumed.next_lsn;
-        let state = State {
-            next_lsn,
-            acked: next_lsn,
-            durable: next_lsn,
-            watermark: resumed.superblock.current().watermark,
-            sealed_bytes,
-            active,
-            pending: Batch::default(),
-            spare: Batch::default(),
-            leading: false,
-            preparing: false,
-            exclusive: false,
-            crowded: false,
-            poison: None,
-            waiters: BTreeMap::new(),
-            sync_waiters: Vec::new(),
-            sync_target: 0,
-            sync_due: None,
-            lead_wanted: false,
-            committer_asleep: false,
-            prepare_wanted: false,
-            stop: false,
-            segments: segment_count,
-            commits: 0,
-            syncs: 0,
-        };
-        let mut log = Self {
-            shared: Arc::new(Shared {
-                directory,
-                options,
-                sink,
-                segments,
-                superblock: Mutex::new(resumed.superblock),
-                acked: AtomicU64::new(next_lsn),
-                failed: AtomicBool::new(false),
-                compacting: Mutex::new(()),
-                publishing: Mutex::new(()),
-                state: Mutex::new(state),
-                changed: Condvar::new(),
-                committer: Condvar::new(),
-                preparer: Condvar::new(),
-            }),
-            background: Background::default(),
-            closed: false,
-            lock: Some(lock),
-        };
-        log.background.start(&log.shared)?;
-        Ok((log, resumed.report))
+        LockedLog::lock(vfs, dir)?.open(options, from, replay, sink)
     }
 
     /// Queues a frame of `records` records and gives it the next LSNs. `note` goes to the sink with

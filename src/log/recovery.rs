@@ -51,12 +51,8 @@ struct Recovery<'a> {
     frames: u64,
 }
 
-/// Reads the log in `directory`, which is locked. If there is none, makes its superblock.
-pub(super) fn recover<'a>(
-    directory: &'a Directory,
-    from: ReplayFrom,
-    replay: &'a mut Replay<'a>,
-) -> Result<Judged, LogError> {
+/// Reads the superblock of the log in `directory`, which is locked. If there is none, makes it.
+pub(super) fn open_superblock(directory: &Directory) -> Result<SuperblockFile, LogError> {
     let root = directory.root();
     let io = |action, error| LogError::io(action, root, error);
     directory
@@ -86,6 +82,16 @@ pub(super) fn recover<'a>(
     if superblock.current().newest_segment == 0 {
         directory.create(directory.log())?;
     }
+    Ok(superblock)
+}
+
+/// Reads the log in `directory`.
+pub(super) fn recover<'a>(
+    directory: &'a Directory,
+    superblock: SuperblockFile,
+    from: ReplayFrom,
+    replay: &'a mut Replay<'a>,
+) -> Result<Judged, LogError> {
     Recovery {
         directory,
         superblock,

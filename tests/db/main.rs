@@ -6,6 +6,7 @@ mod commits;
 #[path = "../common/database.rs"]
 mod database;
 mod handles;
+mod index;
 #[path = "../common/samples.rs"]
 mod samples;
 mod size;

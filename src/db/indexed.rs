@@ -1,0 +1,47 @@
+//! [`Indexed`]: the index of a database and the log that it follows.
+
+use std::sync::Arc;
+
+use parking_lot::RwLock;
+
+use crate::db::place::Place;
+use crate::db::view::{DbTables, Note, View};
+use crate::index::{Owner, Row};
+use crate::log::Log;
+
+/// The log, from before it is open until after it was closed.
+#[derive(Debug)]
+pub(super) enum LogState {
+    /// It is replayed: what was replayed is durable.
+    Opening,
+    Open(Log<Note>),
+    Closing,
+    /// Everything in it is durable, or not.
+    Closed {
+        durable: bool,
+    },
+}
+
+/// The index of a database and the log that it follows.
+#[derive(Debug)]
+pub(super) struct Indexed {
+    pub(super) view: Arc<View>,
+    pub(super) log: RwLock<LogState>,
+}
+
+impl Owner for Indexed {
+    type Row = Row<Place>;
+
+    fn with_rows<T>(&self, with: impl FnOnce(&mut DbTables) -> T) -> T {
+        self.view.with_rows(with)
+    }
+
+    fn sync_log(&self) -> bool {
+        match &*self.log.read() {
+            LogState::Opening => true,
+            LogState::Open(log) => log.sync().is_ok(),
+            LogState::Closing => false,
+            LogState::Closed { durable } => *durable,
+        }
+    }
+}

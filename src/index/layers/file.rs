@@ -1,0 +1,243 @@
+//! [`IndexFile`]: the index file: opened if it can be trusted, made when it is first needed, written.
+
+use std::io;
+use std::mem;
+use std::path::Path;
+use std::sync::Arc;
+
+use redb::{Builder, Database, ReadableDatabase, TableDefinition};
+
+use super::base::Base;
+use super::home::{Home, NAME};
+use super::pages::Pages;
+use super::snapshot::Changes;
+use super::unusable::{Unusable, contain};
+use super::watermark::{self, Identity, Watermark};
+use crate::index::tables::{TableKey, TableRow, TablesError};
+use crate::vfs::{OpenMode, Vfs, VfsFile};
+
+/// Its name until its first transaction is durable.
+const NEW_NAME: &str = "index.new";
+
+const ROWS: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("rows");
+/// One entry: what the file is, and how far it got.
+const ABOUT: TableDefinition<'_, (), &[u8]> = TableDefinition::new("about");
+
+/// The index file. There is none as long as nothing was written.
+pub(crate) struct IndexFile {
+    home: Arc<Home>,
+    identity: Identity,
+    cache_bytes: usize,
+    state: State,
+}
+
+enum State {
+    /// Nothing was written yet.
+    Absent,
+    /// It has no name yet, as no transaction of it is durable.
+    New(Database),
+    Open(Database),
+    /// There was a file, and it cannot be used any more. Writing a new one would lose its rows.
+    Lost,
+}
+
+/// What an index file holds.
+#[derive(Debug)]
+pub(crate) struct Found {
+    pub(super) base: Arc<Base>,
+    /// Up to where it follows the log.
+    pub(crate) watermark: Watermark,
+}
+
+impl IndexFile {
+    /// Opens the index file in `dir`, if there is one. One that cannot be used is removed, and it is said
+    /// why.
+    ///
+    /// # Errors
+    /// [`TablesError::Unreadable`] if the file system does not say what is in it, or does not remove it.
+    pub(crate) fn open(
+        vfs: Arc<dyn Vfs>,
+        dir: &Path,
+        identity: Identity,
+        cache_bytes: usize,
+    ) -> Result<(Self, Result<Option<Found>, Unusable>), TablesError> {
+        let home = Home {
+            vfs,
+            dir: dir.to_path_buf(),
+            path: dir.join(NAME),
+        };
+        let mut index = Self {
+            home: Arc::new(home),
+            identity,
+            cache_bytes,
+            state: State::Absent,
+        };
+        let found = index.load();
+        if let Err(Unusable::Failed(reason)) = &found {
+            return Err(index.home.unreadable(reason));
+        }
+        if found.is_err() {
+            index.home.remove(NAME)?;
+        }
+        index.home.remove(NEW_NAME)?;
+        Ok((index, found))
+    }
+
+    /// Removes the index file in `dir`, if there is one.
+    ///
+    /// # Errors
+    /// [`TablesError::Unreadable`] if it cannot be removed.
+    pub(crate) fn discard(mut self) -> Result<(), TablesError> {
+        self.close();
+        self.home.remove(NAME)
+    }
+
+    /// Writes `changes` and how far they follow the log, in one transaction, and opens what is in the file
+    /// then. The rows of earlier transactions can still be read, as long as this succeeds.
+    pub(super) fn write<R: TableRow>(
+        &mut self,
+        changes: &Changes<R>,
+        watermark: Watermark,
+    ) -> Result<Arc<Base>, TablesError> {
+        let written = contain(|| self.try_write(changes, watermark));
+        written.map_err(|unusable| {
+            if matches!(unusable, Unusable::Damaged(_)) {
+                let _ = self.home.remove(NAME);
+            }
+            TablesError::Unwritable {
+                path: self.home.path.clone(),
+                reason: unusable.to_string(),
+            }
+        })
+    }
+
+    /// Opens the file again after a failure: redb does nothing more after one.
+    pub(super) fn reopen(&mut self) -> Result<Option<Arc<Base>>, TablesError> {
+        self.close();
+        self.home.remove(NEW_NAME)?;
+        let reason = match self.load() {
+            Ok(_) if matches!(self.state, State::Lost) => "it is gone".to_owned(),
+            Ok(found) => return Ok(found.map(|found| found.base)),
+            Err(unusable) => unusable.to_string(),
+        };
+        Err(self.home.unreadable(&reason))
+    }
+
+    fn load(&mut self) -> Result<Option<Found>, Unusable> {
+        let file = match self.home.vfs.open(&self.home.path, OpenMode::ReadWrite) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            file => file?,
+        };
+        if file.is_empty()? {
+            return Err(Unusable::Damaged("it is empty".to_owned()));
+        }
+        contain(|| {
+            let database = self.start(file)?;
+            let found = self.found(&database)?;
+            self.state = State::Open(database);
+            Ok(Some(found))
+        })
+    }
+
+    fn start(&self, file: Arc<dyn VfsFile>) -> Result<Database, redb::Error> {
+        let mut builder = Builder::new();
+        builder
+            .set_cache_size(self.cache_bytes)
+            // Every transaction leaves what a repair would find out. A file that needs one all the same was
+            // not written here.
+            .set_repair_callback(|repair| repair.abort());
+        Ok(builder.create_with_backend(Pages::new(file))?)
+    }
+
+    fn found(&self, database: &Database) -> Result<Found, Unusable> {
+        let damaged = |error: redb::TableError| Unusable::from(redb::Error::from(error));
+        let read = database.begin_read().map_err(redb::Error::from)?;
+        let about = read.open_table(ABOUT).map_err(damaged)?;
+        let about = about.get(()).map_err(redb::Error::from)?;
+        let (identity, watermark) = about
+            .and_then(|about| watermark::decode(about.value()))
+            .ok_or_else(|| Unusable::Damaged("it does not say what it is".to_owned()))?;
+        if identity.schema != self.identity.schema {
+            return Err(Unusable::OtherVersion(identity.schema));
+        }
+        if identity.database != self.identity.database {
+            return Err(Unusable::OtherDatabase);
+        }
+        let rows = read.open_table(ROWS).map_err(damaged)?;
+        let base = Arc::new(Base::new(rows, Arc::clone(&self.home)));
+        Ok(Found { base, watermark })
+    }
+
+    fn try_write<R: TableRow>(
+        &mut self,
+        changes: &Changes<R>,
+        watermark: Watermark,
+    ) -> Result<Arc<Base>, Unusable> {
+        let home = Arc::clone(&self.home);
+        let new_path = home.dir.join(NEW_NAME);
+        if matches!(self.state, State::Absent) {
+            let file = home.vfs.open(&new_path, OpenMode::CreateNew)?;
+            self.state = State::New(self.start(file)?);
+        }
+        let (State::New(database) | State::Open(database)) = &self.state else {
+            return Err(Unusable::Damaged("it is gone".to_owned()));
+        };
+        let about = watermark::encode(self.identity, watermark);
+        commit(database, changes, &about)?;
+        if matches!(self.state, State::New(_)) {
+            home.vfs.rename(&new_path, &home.path)?;
+            home.vfs.sync_dir(&home.dir)?;
+        }
+        let read = database.begin_read().map_err(redb::Error::from)?;
+        let rows = read.open_table(ROWS).map_err(redb::Error::from)?;
+        self.state = match mem::replace(&mut self.state, State::Lost) {
+            State::New(database) => State::Open(database),
+            state => state,
+        };
+        Ok(Arc::new(Base::new(rows, home)))
+    }
+
+    fn close(&mut self) {
+        let (database, left) = match mem::replace(&mut self.state, State::Lost) {
+            State::New(database) => (database, State::Absent),
+            State::Open(database) => (database, State::Lost),
+            state => {
+                self.state = state;
+                return;
+            }
+        };
+        self.state = left;
+        let closed = contain(|| Ok(database.close().map_err(redb::Error::from)?));
+        if let Err(error) = closed {
+            tracing::warn!(%error, path = %self.home.path.display(), "the index was not closed cleanly");
+        }
+    }
+}
+
+impl Drop for IndexFile {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+fn commit<R: TableRow>(
+    database: &Database,
+    changes: &Changes<R>,
+    about: &[u8],
+) -> Result<(), redb::Error> {
+    let mut write = database.begin_write()?;
+    // Else an unclean end would have the next open walk all pages.
+    write.set_quick_repair(true);
+    {
+        let mut rows = write.open_table(ROWS)?;
+        for (key, row) in changes {
+            let key = key.encode();
+            match row {
+                Some(row) => drop(rows.insert(&*key, &*row.encode())?),
+                None => drop(rows.remove(&*key)?),
+            }
+        }
+        write.open_table(ABOUT)?.insert((), about)?;
+    }
+    Ok(write.commit()?)
+}

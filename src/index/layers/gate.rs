@@ -1,0 +1,148 @@
+//! [`Gate`]: holds writers back while too much waits to be moved to the file, and wakes the one who moves it.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use parking_lot::{Condvar, Mutex};
+
+use super::options::IndexOptions;
+use crate::index::tables::TablesError;
+
+/// After a failure to write the file it is tried again so much later.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// Holds writers back while too much waits to be moved to the file.
+#[derive(Debug)]
+pub(crate) struct Gate {
+    options: IndexOptions,
+    /// Whether writers have to look closer.
+    crowded: AtomicBool,
+    state: Mutex<State>,
+    room: Condvar,
+    work: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// The weight of the changes that nobody moves yet.
+    young: usize,
+    /// The weight of all changes in memory.
+    total: usize,
+    /// The last flush failed, and when.
+    failed: Option<(TablesError, Instant)>,
+    /// The log failed: nothing is moved any more and nobody is held back.
+    open: bool,
+    stop: Option<Stop>,
+}
+
+/// What the indexer is to do next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Work {
+    Flush,
+    Stop(Stop),
+}
+
+/// How the indexer ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stop {
+    /// With everything in the file.
+    Flushed,
+    /// At once: what is not in the file is replayed.
+    Now,
+}
+
+impl Gate {
+    pub(crate) fn new(options: IndexOptions) -> Self {
+        Self {
+            options,
+            crowded: AtomicBool::new(false),
+            state: Mutex::new(State::default()),
+            room: Condvar::new(),
+            work: Condvar::new(),
+        }
+    }
+
+    /// Blocks while the changes in memory weigh too much. For whoever is about to commit and holds no lock.
+    ///
+    /// # Errors
+    /// [`TablesError::Unwritable`] if they cannot be moved to the file.
+    pub(crate) fn wait_for_room(&self) -> Result<(), TablesError> {
+        if !self.crowded.load(Ordering::Acquire) {
+            return Ok(());
+        }
+        let mut state = self.state.lock();
+        while self.is_crowded(&state) {
+            if let Some((error, _)) = &state.failed {
+                return Err(error.clone());
+            }
+            self.room.wait(&mut state);
+        }
+        Ok(())
+    }
+
+    /// Takes note of what the changes in memory weigh.
+    pub(super) fn tell(&self, young: usize, total: usize) {
+        let mut state = self.state.lock();
+        let due = self.is_due(&state);
+        (state.young, state.total) = (young, total);
+        if !due && self.is_due(&state) {
+            self.work.notify_one();
+        }
+        self.admit(&state);
+    }
+
+    pub(super) fn succeeded(&self) {
+        self.state.lock().failed = None;
+    }
+
+    /// Whoever waits for room gets the error, and nobody waits until a flush succeeds.
+    pub(super) fn failed(&self, error: TablesError) {
+        self.state.lock().failed = Some((error, Instant::now()));
+        self.room.notify_all();
+    }
+
+    /// Nobody waits any more: the log takes no commits, and says why itself.
+    pub(super) fn open(&self) {
+        let mut state = self.state.lock();
+        state.open = true;
+        self.admit(&state);
+    }
+
+    pub(super) fn stop(&self, stop: Stop) {
+        self.state.lock().stop = Some(stop);
+        self.work.notify_one();
+    }
+
+    pub(super) fn wait_for_work(&self) -> Work {
+        let mut state = self.state.lock();
+        loop {
+            if let Some(stop) = state.stop {
+                return Work::Stop(stop);
+            }
+            if state.open || !self.is_due(&state) {
+                self.work.wait(&mut state);
+                continue;
+            }
+            let again = state.failed.as_ref().map(|(_, at)| *at + PAUSE);
+            match again.filter(|at| *at > Instant::now()) {
+                Some(at) => drop(self.work.wait_until(&mut state, at)),
+                None => return Work::Flush,
+            }
+        }
+    }
+
+    fn is_due(&self, state: &State) -> bool {
+        state.failed.is_some() || state.young >= self.options.flush_bytes
+    }
+
+    fn is_crowded(&self, state: &State) -> bool {
+        !state.open && state.total >= self.options.memory_bytes
+    }
+
+    fn admit(&self, state: &State) {
+        let crowded = self.is_crowded(state);
+        if self.crowded.swap(crowded, Ordering::AcqRel) && !crowded {
+            self.room.notify_all();
+        }
+    }
+}

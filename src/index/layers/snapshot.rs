@@ -1,0 +1,95 @@
+//! [`LayeredSnapshot`]: all rows as they were at one moment.
+
+use std::ops::Bound;
+use std::sync::Arc;
+
+use imbl::OrdMap;
+
+use super::base::Base;
+use super::range::{Range, Source};
+use crate::index::tables::{Rows, TableRow, TablesError};
+
+/// What changed, by key; `None` where a row was removed.
+pub(super) type Changes<R> = OrdMap<<R as TableRow>::Key, Option<R>>;
+
+/// All rows as they were at one moment. Nothing that is done later changes what it answers, but reading
+/// rows of the index file ends when the database is closed.
+#[derive(Debug, Clone)]
+pub(crate) struct LayeredSnapshot<R: TableRow> {
+    /// The latest changes.
+    pub(super) young: Changes<R>,
+    /// Changes that are on their way to the file.
+    pub(super) old: Changes<R>,
+    /// What is in the file.
+    pub(super) base: Option<Arc<Base>>,
+    /// Why nothing is answered any more.
+    pub(super) abandoned: Option<TablesError>,
+}
+
+impl<R: TableRow> LayeredSnapshot<R> {
+    fn check(&self) -> Result<(), TablesError> {
+        self.abandoned.clone().map_or(Ok(()), Err)
+    }
+
+    /// The rows between two keys, from both ends.
+    pub(crate) fn range(
+        &self,
+        start: Bound<&R::Key>,
+        end: Bound<&R::Key>,
+    ) -> Result<Range<'_, R>, TablesError> {
+        self.check()?;
+        if nothing_between(start, end) {
+            return Ok(Range::new([]));
+        }
+        let layers = [&self.young, &self.old];
+        let changes = layers
+            .into_iter()
+            .filter(|changes| !changes.is_empty())
+            .map(|changes| Source::Changes(changes.range::<_, R::Key>((start, end))));
+        let base = self.base.as_ref().map(|base| base.range(start, end));
+        Ok(Range::new(changes.chain(
+            base.transpose()?.map(|range| Source::Base(Box::new(range))),
+        )))
+    }
+}
+
+impl<R: TableRow> Rows<R::Key, R> for LayeredSnapshot<R> {
+    fn get(&self, key: &R::Key) -> Result<Option<R>, TablesError> {
+        self.check()?;
+        if let Some(change) = self.young.get(key).or_else(|| self.old.get(key)) {
+            return Ok(change.clone());
+        }
+        match &self.base {
+            Some(base) => base.get(key),
+            None => Ok(None),
+        }
+    }
+
+    fn next(
+        &self,
+        after: Bound<&R::Key>,
+        end: Bound<&R::Key>,
+    ) -> Result<Option<(R::Key, R)>, TablesError> {
+        self.range(after, end)?.next().transpose()
+    }
+
+    fn previous(
+        &self,
+        start: Bound<&R::Key>,
+        before: Bound<&R::Key>,
+    ) -> Result<Option<(R::Key, R)>, TablesError> {
+        self.range(start, before)?.next_back().transpose()
+    }
+}
+
+/// Whether a range is empty whatever the rows are. Maps differ in what they make of those.
+fn nothing_between<K: Ord>(start: Bound<&K>, end: Bound<&K>) -> bool {
+    match (start, end) {
+        (Bound::Included(start), Bound::Included(end)) => start > end,
+        (
+            Bound::Included(start) | Bound::Excluded(start),
+            Bound::Included(end) | Bound::Excluded(end),
+        ) => start >= end,
+        _ => false,
+    }
+}

@@ -1,0 +1,231 @@
+//! A flush that is interrupted, or fails, leaves what was in the file before or what is in it after.
+
+use std::ffi::OsString;
+use std::fs;
+use std::io;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::*;
+use crate::index::tables::{Rows, Tables};
+use crate::vfs::{LockError, OpenMode, Vfs, VfsFile, VfsLock};
+
+/// What happens at changes of files: the state before each is kept in `crashes`, or the one with the
+/// number `fails` fails.
+#[derive(Debug, Default)]
+struct Plan {
+    changes: AtomicU64,
+    fails: Option<u64>,
+    crashes: Option<(PathBuf, PathBuf)>,
+}
+
+impl Plan {
+    fn change(&self) -> io::Result<()> {
+        let number = self.changes.fetch_add(1, Ordering::Relaxed);
+        if let Some((dir, crashes)) = &self.crashes {
+            let crash = crashes.join(number.to_string());
+            fs::create_dir(&crash)?;
+            for entry in fs::read_dir(dir)? {
+                let entry = entry?;
+                fs::copy(entry.path(), crash.join(entry.file_name()))?;
+            }
+        }
+        match self.fails {
+            Some(fails) if fails == number => Err(io::ErrorKind::StorageFull.into()),
+            _ => Ok(()),
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Planned(Arc<Plan>);
+
+#[derive(Debug)]
+struct PlannedFile(Arc<Plan>, Arc<dyn VfsFile>);
+
+impl Vfs for Planned {
+    fn create_dir(&self, path: &Path) -> io::Result<()> {
+        OsFs.create_dir(path)
+    }
+
+    fn read_dir(&self, path: &Path) -> io::Result<Vec<OsString>> {
+        OsFs.read_dir(path)
+    }
+
+    fn open(&self, path: &Path, mode: OpenMode) -> io::Result<Arc<dyn VfsFile>> {
+        let file = OsFs.open(path, mode)?;
+        Ok(Arc::new(PlannedFile(Arc::clone(&self.0), file)))
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        self.0.change()?;
+        OsFs.rename(from, to)
+    }
+
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        OsFs.remove(path)
+    }
+
+    fn sync_dir(&self, path: &Path) -> io::Result<()> {
+        self.0.change()?;
+        OsFs.sync_dir(path)
+    }
+
+    fn lock(&self, path: &Path) -> Result<Box<dyn VfsLock>, LockError> {
+        OsFs.lock(path)
+    }
+}
+
+impl VfsFile for PlannedFile {
+    fn len(&self) -> io::Result<u64> {
+        self.1.len()
+    }
+
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        self.1.read_at(buffer, offset)
+    }
+
+    fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<usize> {
+        self.0.change()?;
+        self.1.write_at(bytes, offset)
+    }
+
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        self.0.change()?;
+        self.1.set_len(len)
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        self.0.change()?;
+        self.1.sync_data()
+    }
+
+    fn sync_all(&self) -> io::Result<()> {
+        self.0.change()?;
+        self.1.sync_all()
+    }
+
+    fn prepare(&self, from: u64, to: u64) -> io::Result<()> {
+        self.1.prepare(from, to)
+    }
+}
+
+fn open_planned(dir: &Path, plan: &Arc<Plan>) -> Option<(IndexFile, Option<Found>)> {
+    let vfs = Arc::new(Planned(Arc::clone(plan)));
+    let (file, found) = IndexFile::open(vfs, dir, IDENTITY, 1 << 20).ok()?;
+    Some((file, found.unwrap()))
+}
+
+/// Changes the rows below `count`, of which 300 are there already: some are new, some are other, some go.
+fn change(rows: &mut Rowset, count: u32) {
+    for number in (0..count).step_by(2) {
+        rows.put(name(number), row(number + 1_000_000));
+    }
+    for number in (0..count).step_by(3) {
+        rows.delete(name(number));
+    }
+    rows.advance(at(900), 64);
+}
+
+fn changed(number: u32, count: u32, existing: u32) -> Option<Row> {
+    match number {
+        _ if number < count && number.is_multiple_of(3) => None,
+        _ if number < count && number.is_multiple_of(2) => Some(row(number + 1_000_000)),
+        _ if number < existing => Some(row(number)),
+        _ => None,
+    }
+}
+
+fn check_changed(rows: &Rowset, existing: u32) {
+    for number in 0..600 {
+        let found = rows.get(&name(number)).unwrap();
+        assert_eq!(found, changed(number, 500, existing), "row {number}");
+    }
+}
+
+#[test]
+fn a_crash_at_any_change_of_a_file_leaves_the_old_rows_or_the_new_ones() {
+    for existing in [0, 300] {
+        let dir = tempfile::tempdir().unwrap();
+        let crashes = tempfile::tempdir().unwrap();
+        if existing > 0 {
+            make(dir.path(), existing);
+        }
+        let plan = Arc::new(Plan {
+            crashes: Some((dir.path().to_path_buf(), crashes.path().to_path_buf())),
+            ..Plan::default()
+        });
+        let (mut file, found) = open_planned(dir.path(), &plan).unwrap();
+        let mut rows = over(found);
+        change(&mut rows, 500);
+        flush(&mut rows, &mut file);
+        drop(file);
+        let count = plan.changes.load(Ordering::Relaxed);
+        assert!(count > 10);
+
+        let (mut old, mut new) = (0, 0);
+        for number in 0..count {
+            let crash = crashes.path().join(number.to_string());
+            let found = open(&crash).1.unwrap();
+            match found.as_ref().map(|found| found.watermark.lsn) {
+                Some(900) => {
+                    new += 1;
+                    let (_file, found) = open(&crash);
+                    check_changed(&over(found.unwrap()), existing);
+                }
+                lsn => {
+                    old += 1;
+                    assert_eq!(lsn, (existing > 0).then_some(301));
+                    let (_file, found) = open(&crash);
+                    let rows = over(found.unwrap());
+                    for number in 0..existing {
+                        assert_eq!(rows.get(&name(number)).unwrap(), Some(row(number)));
+                    }
+                }
+            }
+        }
+        assert!(old > 5 && new > 0, "{old} {new}");
+    }
+}
+
+#[test]
+fn a_flush_that_fails_anywhere_loses_nothing_and_can_be_repeated() {
+    for existing in [0, 300] {
+        let mut failures = 0;
+        for fails in 0.. {
+            let dir = tempfile::tempdir().unwrap();
+            if existing > 0 {
+                make(dir.path(), existing);
+            }
+            let plan = Arc::new(Plan {
+                fails: Some(fails),
+                ..Plan::default()
+            });
+            let Some((mut file, found)) = open_planned(dir.path(), &plan) else {
+                // Opening writes, too. What is there stays.
+                assert!(dir.path().join("index.redb").exists());
+                continue;
+            };
+            let mut rows = over(found);
+            change(&mut rows, 500);
+            let cut = rows.cut().unwrap();
+            match file.write(&cut.changes, cut.watermark) {
+                Ok(base) => drop(rows.settle(base)),
+                Err(_) => {
+                    failures += 1;
+                    rows.rebase(file.reopen().unwrap());
+                    check_changed(&rows, existing);
+                    flush(&mut rows, &mut file);
+                }
+            }
+            check_changed(&rows, existing);
+            drop(file);
+            let (_file, found) = open(dir.path());
+            check_changed(&over(found.unwrap()), existing);
+            if plan.changes.load(Ordering::Relaxed) <= fails {
+                break;
+            }
+        }
+        assert!(failures > 5, "{failures}");
+    }
+}

@@ -4,6 +4,8 @@
 //! 64 conversations advance in turn. Ids grow within a thread and are UUIDs of version 6, as LangGraph's are. Values are random bytes:
 //! nobody gains by compressing them or by comparing them with those before.
 
+use std::sync::LazyLock;
+
 use uuid::{Timestamp, Uuid};
 
 pub(crate) const THREADS: u64 = 64;
@@ -20,16 +22,25 @@ pub(crate) const STEP_BYTES: usize = CHECKPOINT_KEY + VALUE_BYTES + 2 * (WRITE_K
 
 /// The rows of one super-step.
 pub(crate) struct Step<'a> {
-    pub(crate) thread: u64,
+    pub(crate) thread: &'static str,
     /// From 1 on: what comes before a thread's first step is its input.
     pub(crate) number: u64,
+    pub(crate) id: Uuid,
+    /// The checkpoint before.
+    pub(crate) parent: Uuid,
+    pub(crate) task: Uuid,
     pub(crate) value: &'a [u8],
     pub(crate) writes: [&'a [u8]; 2],
 }
 
-/// Identity of the thread, 16 bytes of text.
-pub(crate) fn thread(thread: u64) -> String {
-    format!("conversation-{thread:03}")
+/// Identity of a thread, 16 bytes of text.
+pub(crate) fn thread(thread: u64) -> &'static str {
+    static NAMES: LazyLock<Vec<String>> = LazyLock::new(|| {
+        (0..THREADS)
+            .map(|n| format!("conversation-{n:03}"))
+            .collect()
+    });
+    &NAMES[thread as usize]
 }
 
 /// Identity of a step's checkpoint.
@@ -44,38 +55,41 @@ pub(crate) fn id(thread: u64, number: u64) -> Uuid {
 }
 
 /// The task of a step.
-pub(crate) fn task(thread: u64, number: u64) -> Uuid {
-    let mut bytes = [0; 16];
-    bytes[..8].copy_from_slice(&mix(number));
-    bytes[8..].copy_from_slice(&mix(thread));
-    Uuid::from_bytes(bytes)
+fn task(thread: u64, number: u64) -> Uuid {
+    let (high, low) = (mix(number), mix(thread));
+    Uuid::from_u64_pair(u64::from_be_bytes(high), u64::from_be_bytes(low))
 }
 
 /// What the keys of a thread's checkpoints begin with.
 pub(crate) fn prefix(thread: u64) -> Vec<u8> {
-    let mut key = self::thread(thread).into_bytes();
+    let mut key = self::thread(thread).as_bytes().to_vec();
     key.push(0);
     key
 }
 
 /// The key of a checkpoint, for engines that have keys.
 pub(crate) fn checkpoint_key(thread: u64, number: u64) -> Vec<u8> {
+    key(self::thread(thread), id(thread, number))
+}
+
+fn key(thread: &str, id: Uuid) -> Vec<u8> {
     let mut key = Vec::with_capacity(WRITE_KEY);
-    key.extend_from_slice(&prefix(thread));
-    key.extend_from_slice(id(thread, number).as_bytes());
+    key.extend_from_slice(thread.as_bytes());
+    key.push(0);
+    key.extend_from_slice(id.as_bytes());
     key
 }
 
 impl Step<'_> {
     pub(crate) fn key(&self) -> Vec<u8> {
-        checkpoint_key(self.thread, self.number)
+        key(self.thread, self.id)
     }
 
     /// The writes with their keys, for engines that have keys.
     pub(crate) fn write_rows(&self) -> [(Vec<u8>, &[u8]); 2] {
         [0, 1].map(|index| {
-            let mut key = checkpoint_key(self.thread, self.number - 1);
-            key.extend_from_slice(task(self.thread, self.number).as_bytes());
+            let mut key = key(self.thread, self.parent);
+            key.extend_from_slice(self.task.as_bytes());
             key.extend_from_slice(&(index as u32).to_be_bytes());
             (key, self.writes[index])
         })
@@ -114,14 +128,20 @@ impl Steps {
         let at: Vec<[u64; 3]> = (0..count)
             .map(|_| [(); 3].map(|()| self.random.next()))
             .collect();
-        let steps = at.into_iter().zip(first..).map(|(at, n)| Step {
-            thread: n % mine * self.writers + self.writer,
-            number: n / mine + 1,
-            value: self.bytes(at[0], VALUE_BYTES),
-            writes: [
-                self.bytes(at[1], WRITE_BYTES),
-                self.bytes(at[2], WRITE_BYTES),
-            ],
+        let steps = at.into_iter().zip(first..).map(|(at, n)| {
+            let (thread, number) = (n % mine * self.writers + self.writer, n / mine + 1);
+            Step {
+                thread: self::thread(thread),
+                number,
+                id: id(thread, number),
+                parent: id(thread, number - 1),
+                task: task(thread, number),
+                value: self.bytes(at[0], VALUE_BYTES),
+                writes: [
+                    self.bytes(at[1], WRITE_BYTES),
+                    self.bytes(at[2], WRITE_BYTES),
+                ],
+            }
         });
         steps.collect()
     }

@@ -24,60 +24,66 @@ struct Cost {
 }
 
 pub(crate) fn measure(bench: &Bench) {
-    let (short_steps, long_steps) = bench.size((200, 10_000), (20, 200));
+    let (few, many) = lengths(bench);
     title(&format!(
-        "growth: {} conversations of {short_steps} steps, and one of {long_steps}",
-        long_steps / short_steps
+        "growth: {} conversations of {few} steps, and one of {many}",
+        many / few
     ));
     for encoding in Encoding::ALL {
-        let name = encoding.name();
-        let [
-            mut bytes,
-            mut times,
-            mut beside,
-            mut shorts,
-            mut longs,
-            mut shares,
-        ] = [(); 6].map(|()| Rounds::default());
-        for round in 0..bench.size(3, 1) {
-            let many = talk(
-                bench,
-                encoding,
-                round,
-                long_steps / short_steps,
-                short_steps,
-            );
-            let one = talk(bench, encoding, round, 1, long_steps);
-            let (Ok(many), Ok(one)) = (&many, &one) else {
-                let at = many.err().or(one.err()).unwrap_or_default();
-                row(
-                    name,
-                    format!("more than {TOO_MUCH} times the messages at step {at}: given up"),
-                );
-                return;
-            };
-            let exponent = |long: f64, short: f64| {
-                1.0 + (long / short).ln() / f64::from(long_steps / short_steps).ln()
-            };
-            bytes.add(exponent(one.bytes, many.bytes));
-            times.add(exponent(one.us, many.us));
-            beside.add(exponent(one.us - one.us_compare, many.us - many.us_compare));
-            shorts.add(many.us);
-            longs.add(one.us);
-            shares.add(one.us_compare / one.us * 100.0);
-        }
-        row(format!("{name}: exponent of bytes"), bytes.show(""));
-        row(format!("{name}: exponent of time"), times.show(""));
-        row(
-            "  us per step, short and long",
-            format!("{}, {}", shorts.show(""), longs.show("")),
-        );
-        row(
-            "  share of comparing the lists once, long",
-            shares.show(" %"),
-        );
-        row("  exponent of time without that", beside.show(""));
+        compare_lengths(bench, encoding);
     }
+}
+
+fn lengths(bench: &Bench) -> (u32, u32) {
+    bench.size((200, 10_000), (20, 200))
+}
+
+fn compare_lengths(bench: &Bench, encoding: Encoding) {
+    let (few, many) = lengths(bench);
+    let exponent = |long: f64, short: f64| 1.0 + (long / short).ln() / f64::from(many / few).ln();
+    let [
+        mut bytes,
+        mut times,
+        mut beside,
+        mut shorts,
+        mut longs,
+        mut shares,
+    ] = [(); 6].map(|()| Rounds::default());
+    for round in 0..bench.size(3, 1) {
+        let (short, long) = (
+            talk(bench, encoding, round, many / few, few),
+            talk(bench, encoding, round, 1, many),
+        );
+        let (Ok(short), Ok(long)) = (&short, &long) else {
+            let at = short.err().or(long.err()).unwrap_or_default();
+            row(
+                encoding.name(),
+                format!("more than {TOO_MUCH} times the messages at step {at}: given up"),
+            );
+            return;
+        };
+        bytes.add(exponent(long.bytes, short.bytes));
+        times.add(exponent(long.us, short.us));
+        beside.add(exponent(
+            long.us - long.us_compare,
+            short.us - short.us_compare,
+        ));
+        shorts.add(short.us);
+        longs.add(long.us);
+        shares.add(long.us_compare / long.us * 100.0);
+    }
+    let name = encoding.name();
+    row(format!("{name}: exponent of bytes"), bytes.show(""));
+    row(format!("{name}: exponent of time"), times.show(""));
+    row(
+        "  us per step, short and long",
+        format!("{}, {}", shorts.show(""), longs.show("")),
+    );
+    row(
+        "  share of comparing the lists once, long",
+        shares.show(" %"),
+    );
+    row("  exponent of time without that", beside.show(""));
 }
 
 /// What a step costs; or at which one it was given up.

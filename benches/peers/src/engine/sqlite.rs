@@ -57,17 +57,20 @@ impl Engine for Sqlite {
         };
         run("BEGIN IMMEDIATE", params![]);
         for step in steps {
-            let thread = workload::thread(step.thread);
-            let id = |number| workload::id(step.thread, number).into_bytes();
             run(
                 "INSERT OR REPLACE INTO checkpoints VALUES (?, '', ?, ?)",
-                params![thread, id(step.number), step.value],
+                params![step.thread, step.id.as_bytes(), step.value],
             );
-            let task = workload::task(step.thread, step.number).into_bytes();
             for (index, value) in step.writes.iter().enumerate() {
                 run(
                     "INSERT OR IGNORE INTO writes VALUES (?, '', ?, ?, ?, ?)",
-                    params![thread, id(step.number - 1), task, index as i64, value],
+                    params![
+                        step.thread,
+                        step.parent.as_bytes(),
+                        step.task.as_bytes(),
+                        index as i64,
+                        value
+                    ],
                 );
             }
         }

@@ -38,8 +38,7 @@ impl Stepwell {
     }
 
     fn get(&self, thread: u64, id: Option<&str>) -> Option<Bytes> {
-        let thread = workload::thread(thread);
-        let found = block_on(self.saver.get(&thread, "", id)).unwrap()?;
+        let found = block_on(self.saver.get(workload::thread(thread), "", id)).unwrap()?;
         found
             .checkpoint
             .channel_values
@@ -78,10 +77,10 @@ impl Engine for Stepwell {
 
 fn writes(step: &Step<'_>) -> PutWrites {
     PutWrites {
-        thread: workload::thread(step.thread),
+        thread: step.thread.to_owned(),
         namespace: String::new(),
-        checkpoint_id: workload::id(step.thread, step.number - 1).to_string(),
-        task_id: workload::task(step.thread, step.number).to_string(),
+        checkpoint_id: step.parent.to_string(),
+        task_id: step.task.to_string(),
         task_path: String::new(),
         writes: step
             .writes
@@ -92,13 +91,12 @@ fn writes(step: &Step<'_>) -> PutWrites {
 
 fn checkpoint(step: &Step<'_>) -> PutCheckpoint {
     let versions = BTreeMap::from([(CHANNEL.to_owned(), ChannelVersion::Int(step.number))]);
-    let parent = (step.number > 1).then(|| workload::id(step.thread, step.number - 1).to_string());
     PutCheckpoint {
-        thread: workload::thread(step.thread),
+        thread: step.thread.to_owned(),
         namespace: String::new(),
-        parent_id: parent,
+        parent_id: (step.number > 1).then(|| step.parent.to_string()),
         checkpoint: Checkpoint {
-            id: workload::id(step.thread, step.number).to_string(),
+            id: step.id.to_string(),
             channel_values: BTreeMap::from([(CHANNEL.to_owned(), encoded(step.value))]),
             channel_versions: versions.clone(),
             ..Checkpoint::default()

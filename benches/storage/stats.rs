@@ -14,7 +14,8 @@ impl Rounds {
     pub(crate) fn median(&self) -> f64 {
         let mut sorted = self.0.clone();
         sorted.sort_by(f64::total_cmp);
-        sorted[sorted.len() / 2]
+        let last = sorted.len() - 1;
+        (sorted[last / 2] + sorted[last.div_ceil(2)]) / 2.0
     }
 
     /// The median, with least and most, each followed by `unit`.

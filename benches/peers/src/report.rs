@@ -154,8 +154,9 @@ impl Report {
         };
         let mut sorted: Vec<f64> = rounds.values().copied().collect();
         sorted.sort_by(f64::total_cmp);
-        let (least, most) = (sorted[0], sorted[sorted.len() - 1]);
-        let median = sorted[sorted.len() / 2];
+        let last = sorted.len() - 1;
+        let (least, most) = (sorted[0], sorted[last]);
+        let median = (sorted[last / 2] + sorted[last.div_ceil(2)]) / 2.0;
         if sorted.len() == 1 {
             return short(median);
         }

@@ -13,6 +13,7 @@ mod id;
 mod memory;
 mod metadata;
 mod saver;
+mod status;
 mod types;
 
 pub use crate::version::ChannelVersion;
@@ -23,4 +24,5 @@ pub(crate) use id::now;
 pub use memory::MemorySaver;
 pub use metadata::{Metadata, Source};
 pub use saver::DbSaver;
+pub use status::{Awaited, RunFailure, ThreadStatus};
 pub use types::{Checkpoint, CheckpointTuple, PendingWrite, special_write_index};

@@ -8,6 +8,7 @@
 
 mod checkpointer;
 mod convert;
+mod diff;
 mod error;
 mod id;
 mod memory;
@@ -18,6 +19,10 @@ mod types;
 
 pub use crate::version::ChannelVersion;
 pub use checkpointer::{CheckpointStream, Checkpointer, ListQuery, PutCheckpoint, PutWrites};
+pub use diff::{
+    ChannelDiff, CheckpointAddress, CheckpointDiff, JsonChange, JsonChangeKind, JsonDiff, Sample,
+    Stored, ValueDiff, WriteDiff, WritesDiff, diff,
+};
 pub use error::CheckpointError;
 pub use id::CheckpointIds;
 pub(crate) use id::now;

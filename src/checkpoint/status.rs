@@ -316,3 +316,55 @@ fn error_of(value: &Encoded) -> Value {
         .to_json()
         .unwrap_or_else(|_| format!("an error saved as {}", value.tag()).into())
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn encoded(value: Value) -> Encoded {
+        Encoded::json(&value)
+    }
+
+    #[test]
+    fn a_join_is_gathered_when_all_have_come_whatever_they_are_called() {
+        let is_gathered = |starts, come| super::is_gathered(starts, &encoded(come));
+        assert!(is_gathered("a+b", json!(["b", "a"])));
+        assert!(!is_gathered("a+b", json!(["a"])));
+        assert!(is_gathered("a+b+c", json!(["c", "a+b"])));
+        assert!(!is_gathered("a+b+c", json!(["a+b"])));
+        assert!(is_gathered("a+a", json!(["a"])));
+        assert!(is_gathered("a+b", json!([["a", "b"], true])));
+        assert!(!is_gathered("a+b", json!([["a", "b"], false])));
+        let foreign = Encoded::new("msgpack", vec![0x90]);
+        assert!(super::is_gathered("a+b", &foreign));
+    }
+
+    #[test]
+    fn a_deferred_node_is_triggered_when_nothing_else_is_left() {
+        let triggered = |channel, value| triggered_by(channel, &encoded(value));
+        assert_eq!(triggered("branch:to:a", json!(null)), Some("a"));
+        assert_eq!(triggered("branch:to:a", json!([null, false])), None);
+        assert_eq!(triggered("branch:to:a", json!([null, true])), Some("a"));
+        assert_eq!(triggered("__start__", json!([null, false])), Some(START));
+        assert_eq!(triggered("join:a+b:c", json!(["a", "b"])), Some("c"));
+        assert_eq!(triggered("join", json!(["a", "b"])), None);
+        assert_eq!(triggered("state", json!(1)), None);
+    }
+
+    #[test]
+    fn as_json_it_has_stable_names() {
+        let next = vec!["a".to_owned()];
+        let interrupted = ThreadStatus::Interrupted {
+            waits_for: Awaited::Breakpoint,
+            next,
+        };
+        let shown = [ThreadStatus::Idle, interrupted].map(|s| serde_json::to_value(s).unwrap());
+        let expected = [
+            json!({"status": "idle"}),
+            json!({"status": "interrupted", "waits_for": "breakpoint", "next": ["a"]}),
+        ];
+        assert_eq!(shown, expected);
+    }
+}

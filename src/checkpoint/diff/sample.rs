@@ -76,7 +76,7 @@ impl fmt::Display for Sample {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Whole { value } => value.fmt(f),
-            Self::Cut { begins, length } => write!(f, "{begins}… ({length} long)"),
+            Self::Cut { begins, length } => write!(f, "{begins}… (length {length})"),
         }
     }
 }

@@ -5,6 +5,8 @@
 
 mod display;
 mod json;
+#[cfg(test)]
+mod properties;
 mod sample;
 #[cfg(test)]
 mod tests;

@@ -33,7 +33,6 @@ pub(crate) async fn agree(
             ThreadStatus::Unfinished { failure, .. } => unfinished
                 .iter()
                 .any(|found| found.thread == thread && failure_of(&found.reason) == *failure),
-            _ => false,
         };
     if is_right {
         return Ok(());

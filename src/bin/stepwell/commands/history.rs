@@ -10,7 +10,7 @@ use super::find::unknown;
 use super::json;
 use crate::database;
 use crate::failure::{Answer, Failure};
-use crate::format::{bytes, count, fitting, short};
+use crate::format::{bytes, count, fitting, plain, short};
 use crate::screen::Screen;
 use crate::tree::{self, Entry};
 
@@ -69,10 +69,10 @@ async fn print(db: &Db, args: &Args, screen: &Screen) -> Result<Answer, Failure>
     for (namespace, entries) in trees {
         let of = match namespace.as_str() {
             "" => String::new(),
-            subgraph => format!(", subgraph {subgraph}"),
+            subgraph => format!(", subgraph {}", plain(subgraph)),
         };
         let checkpoints = count(entries.len(), "checkpoint");
-        screen.line(screen.bold(format_args!("Thread {thread}{of}: {checkpoints}")))?;
+        screen.line(screen.bold(format_args!("Thread {}{of}: {checkpoints}", plain(&thread))))?;
         for line in tree::draw(entries) {
             screen.line(line)?;
         }
@@ -109,7 +109,7 @@ fn entry(found: &CheckpointTuple) -> Entry {
     );
 
     let size = |name: &String| values.get(name).map(|v| bytes(v.bytes().len() as u64));
-    let sized = |name: &String| size(name).map(|size| format!("{name} {size}"));
+    let sized = |name: &String| size(name).map(|size| format!("{} {size}", plain(name)));
     let changed: Vec<String> = match &checkpoint.updated_channels {
         Some(updated) => updated.iter().filter_map(sized).collect(),
         None => values.keys().filter_map(sized).collect(),
@@ -136,7 +136,7 @@ fn pending(found: &CheckpointTuple) -> Option<String> {
     }
     let mut tasks: BTreeSet<&str> = writes.iter().map(|w| w.task_id.as_str()).collect();
     tasks.remove(COMMAND);
-    let channels: BTreeSet<String> = writes.iter().map(|w| w.channel.clone()).collect();
+    let channels: BTreeSet<String> = writes.iter().map(|w| plain(&w.channel)).collect();
     let channels: Vec<String> = channels.into_iter().collect();
     let head = format!(
         "{} of {}: ",

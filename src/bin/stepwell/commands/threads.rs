@@ -10,7 +10,7 @@ use stepwell::db::Db;
 
 use crate::database;
 use crate::failure::{Answer, Failure};
-use crate::format::fitting;
+use crate::format::{fitting, plain};
 use crate::screen::Screen;
 
 /// How wide the names of the nodes are that come next.
@@ -94,7 +94,8 @@ pub(crate) fn run(args: &Args) -> Result<Answer, Failure> {
 }
 
 fn print(screen: &Screen, threads: &[Thread]) -> Result<(), Failure> {
-    let width = threads.iter().map(|t| t.thread.chars().count()).max();
+    let width = threads.iter().map(|t| plain(&t.thread).chars().count());
+    let width = width.max();
     let width = width.unwrap_or(0).max("THREAD".len());
     screen.line(screen.bold(format_args!(
         "{:<width$}  {:<11}  CHECKPOINTS  SUBGRAPHS  {:<20}  NEXT",
@@ -104,7 +105,7 @@ fn print(screen: &Screen, threads: &[Thread]) -> Result<(), Failure> {
         let name = thread.status.as_ref().map_or("?", ThreadStatus::name);
         let line = format!(
             "{:<width$}  {name:<11}  {:>11}  {:>9}  {:<20}  {}",
-            thread.thread,
+            plain(&thread.thread),
             thread.checkpoints,
             thread.subgraphs,
             to_the_second(&thread.updated),
@@ -121,7 +122,7 @@ impl Thread {
             Some(ThreadStatus::Idle) => matches!(wanted, Status::Idle),
             Some(ThreadStatus::Interrupted { .. }) => matches!(wanted, Status::Interrupted),
             Some(ThreadStatus::Unfinished { .. }) => matches!(wanted, Status::Unfinished),
-            _ => false,
+            None => false,
         }
     }
 
@@ -140,9 +141,10 @@ impl Thread {
                 Some(_) => " (failed)",
                 None => " (cut off)",
             },
-            _ => "",
+            ThreadStatus::Idle => "",
         };
-        format!("{}{why}", fitting(status.next(), NEXT_WIDTH))
+        let next: Vec<String> = status.next().iter().map(|node| plain(node)).collect();
+        format!("{}{why}", fitting(&next, NEXT_WIDTH))
     }
 }
 

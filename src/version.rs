@@ -6,7 +6,8 @@
 ///
 /// Stepwell's executor counts with integers. LangGraph's savers use strings of the form
 /// `{counter:032}.{random:016}`, which compare by their text; both are kept as they come.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
+#[serde(untagged)]
 pub enum ChannelVersion {
     /// A plain counter.
     Int(u64),

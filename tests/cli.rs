@@ -32,9 +32,10 @@ fn a_missing_database_is_an_error_and_is_not_made() {
         &["threads", "--db", "none"][..],
         &["history", "--db", "none"],
         &["show", "--db", "none", "--thread", "t"],
+        &["diff", "--db", "none", "--thread", "t"],
     ] {
         let (code, error) = refused(dir.path(), command);
-        assert_eq!(code, Some(1));
+        assert_eq!(code, Some(3));
         assert!(error.starts_with("error: there is no database at `none`"));
         assert!(is_empty(dir.path()), "{command:?} made something");
     }
@@ -46,9 +47,9 @@ fn a_directory_of_something_else_is_left_alone() {
     let other = dir.path().join("other");
     fs::create_dir(&other).unwrap();
     fs::write(other.join("letter.md"), "# Dear\n").unwrap();
-    for command in ["threads", "demo"] {
+    for (command, exit) in [("threads", 3), ("demo", 1)] {
         let (code, error) = refused(dir.path(), &[command, "--db", "other"]);
-        assert_eq!(code, Some(1));
+        assert_eq!(code, Some(exit));
         assert!(error.contains("not a Stepwell database"), "{error}");
         assert_eq!(fs::read_dir(&other).unwrap().count(), 1);
     }
@@ -58,9 +59,9 @@ fn a_directory_of_something_else_is_left_alone() {
 fn an_unknown_thread_or_an_empty_database_is_an_error() {
     let dir = TempDir::new().unwrap();
     Db::open(dir.path().join("db")).unwrap().close().unwrap();
-    for command in ["history", "show"] {
+    for command in ["history", "show", "diff"] {
         let (code, error) = refused(dir.path(), &[command, "--db", "db", "--thread", "t"]);
-        assert_eq!(code, Some(1));
+        assert_eq!(code, Some(2));
         assert!(error.contains("there is no thread `t` in `db`"), "{error}");
     }
     let (code, error) = refused(dir.path(), &["history", "--db", "db"]);
@@ -74,10 +75,22 @@ fn a_database_that_is_open_elsewhere_is_an_error_that_says_so() {
     let open = Db::open(dir.path().join("db")).unwrap();
     for command in ["threads", "demo"] {
         let (code, error) = refused(dir.path(), &[command, "--db", "db"]);
-        assert_eq!(code, Some(1));
+        assert_eq!(code, Some(4));
         assert!(error.contains("is locked"), "{error}");
     }
     drop(open);
+}
+
+#[test]
+fn a_damaged_database_exits_with_3() {
+    let dir = TempDir::new().unwrap();
+    Db::open(dir.path().join("db")).unwrap().close().unwrap();
+    fs::write(dir.path().join("db/SUPERBLOCK"), "nothing of ours").unwrap();
+    for command in ["threads", "demo"] {
+        let (code, error) = refused(dir.path(), &[command, "--db", "db"]);
+        assert_eq!(code, Some(3));
+        assert!(error.contains("is damaged"), "{error}");
+    }
 }
 
 #[test]
@@ -99,6 +112,7 @@ fn bad_usage_exits_with_2() {
         &["threads"],
         &["unknown"],
         &["demo", "extra"],
+        &["diff", "--db", "db", "--thread", "t", "a", "b", "c"],
     ] {
         let (code, error) = refused(dir.path(), command);
         assert_eq!(code, Some(2), "{command:?}");

@@ -28,6 +28,8 @@ mod report;
 mod scenario;
 #[path = "parity/show.rs"]
 mod show;
+#[path = "common/status.rs"]
+mod status;
 #[path = "parity/store_ops.rs"]
 mod store_ops;
 #[path = "parity/streams.rs"]

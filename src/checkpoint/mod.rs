@@ -9,17 +9,23 @@
 mod appended;
 mod checkpointer;
 mod convert;
+mod diff;
 mod error;
 mod id;
 mod memory;
 mod metadata;
 mod pruning;
 mod saver;
+mod status;
 mod threads;
 mod types;
 
 pub use crate::version::ChannelVersion;
 pub use checkpointer::{CheckpointStream, Checkpointer, ListQuery, PutCheckpoint, PutWrites, Tag};
+pub use diff::{
+    ChannelDiff, CheckpointAddress, CheckpointDiff, JsonChange, JsonChangeKind, JsonDiff, Sample,
+    Stored, ValueDiff, WriteDiff, WritesDiff, diff,
+};
 pub use error::CheckpointError;
 pub use id::CheckpointIds;
 pub(crate) use id::now;
@@ -27,5 +33,6 @@ pub use memory::MemorySaver;
 pub use metadata::{Metadata, Source};
 pub use pruning::{Prune, PruneReport, PruneRule};
 pub use saver::DbSaver;
+pub use status::{Awaited, RunFailure, ThreadStatus};
 pub use threads::{ThreadInfo, ThreadOrder, ThreadQuery};
 pub use types::{Checkpoint, CheckpointTuple, PendingWrite, special_write_index};

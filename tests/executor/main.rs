@@ -33,6 +33,9 @@ mod recovering;
 #[cfg(test)]
 mod saving;
 #[cfg(test)]
+#[path = "../common/status.rs"]
+mod status;
+#[cfg(test)]
 mod stopping;
 #[cfg(test)]
 mod store_writes;

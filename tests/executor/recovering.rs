@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use futures::StreamExt;
 use parking_lot::Mutex;
 use serde_json::json;
 use stepwell::checkpoint::{Checkpointer, MemorySaver};
@@ -13,6 +14,7 @@ use stepwell::graph::{
 };
 
 use crate::gate::{Gate, savers};
+use crate::status::agree;
 
 type Log = Arc<Mutex<Vec<String>>>;
 
@@ -63,6 +65,19 @@ async fn cut_off(graph: &CompiledGraph, input: impl Into<Input>, config: &Config
     gate.begun().await;
     run.abort();
     assert!(run.await.unwrap_err().is_cancelled());
+}
+
+/// Fails unless the checkpoints of every thread that is not being run say of it what its graph says.
+async fn statuses_agree(graph: &CompiledGraph, saver: &Arc<dyn Checkpointer>) {
+    // What is left of an aborted run gives its thread back.
+    tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    let threads: Vec<_> = saver.list_latest("").collect().await;
+    for thread in threads {
+        let thread = thread.unwrap().thread;
+        if !saver.leases().is_busy(&thread) {
+            agree(graph, saver, &thread).await.unwrap();
+        }
+    }
 }
 
 async fn found(graph: &CompiledGraph) -> Vec<(String, UnfinishedReason)> {
@@ -121,6 +136,7 @@ async fn only_threads_that_were_cut_off_or_failed_are_found() {
             node: node.map(str::to_owned),
             message,
         };
+        statuses_agree(&graph, &saver).await;
         let mut found = found(&graph).await;
         let limited = found.pop().unwrap();
         assert!(
@@ -177,7 +193,7 @@ async fn cut_off_threads_are_continued_where_they_stood_and_one_that_fails_stops
             .await
             .unwrap_err();
 
-        let graph = next_process(saver);
+        let graph = next_process(Arc::clone(&saver));
         let mut resumed = graph.resume_all().await.unwrap();
         resumed.sort_by(|a, b| a.thread.cmp(&b.thread));
         let [one, two, three] = resumed.try_into().unwrap();
@@ -198,6 +214,7 @@ async fn cut_off_threads_are_continued_where_they_stood_and_one_that_fails_stops
             ("2".into(), reason("broken")),
             ("4".into(), reason("no luck")),
         ];
+        statuses_agree(&graph, &saver).await;
         assert_eq!(found(&graph).await, left);
         assert!(graph.resume_all().await.unwrap().is_empty());
         let resumed = graph
@@ -249,6 +266,7 @@ async fn a_run_that_was_cut_off_after_an_answer_goes_on_with_the_answer() {
         for by_id in [false, true] {
             let config = Config::thread(format!("by id: {by_id}"));
             let out = graph.invoke(json!({"mode": "ask"}), &config).await.unwrap();
+            statuses_agree(&graph, &saver).await;
             assert!(found(&graph).await.is_empty());
             let answer = if by_id {
                 Command::resume_by_id([(out.interrupts[0].id.clone(), "yes")])
@@ -256,6 +274,7 @@ async fn a_run_that_was_cut_off_after_an_answer_goes_on_with_the_answer() {
                 Command::resume("yes")
             };
             cut_off(&graph, answer, &config, &gate).await;
+            statuses_agree(&graph, &saver).await;
             assert_eq!(found(&graph).await.len(), 1);
             gate.open();
             let [resumed] = graph.resume_all().await.unwrap().try_into().unwrap();
@@ -300,6 +319,7 @@ async fn a_run_that_was_cut_off_before_its_breakpoints_stops_at_them_when_it_is_
             cut_off(&graph, input, &config, &gate).await;
             let plain = Config::thread(config.thread_id().unwrap());
             assert_eq!(graph.get_state(&plain).await.unwrap().next, ["b"]);
+            statuses_agree(&graph, &saver).await;
             assert_eq!(found(&graph).await.len(), 1, "{plain:?}");
             gate.open();
             let [resumed] = graph.resume_all().await.unwrap().try_into().unwrap();
@@ -309,6 +329,7 @@ async fn a_run_that_was_cut_off_before_its_breakpoints_stops_at_them_when_it_is_
                 json!(["a", "b"]),
                 "{plain:?}"
             );
+            statuses_agree(&graph, &saver).await;
             assert!(found(&graph).await.is_empty(), "it waits at the breakpoint");
             let out = graph.invoke(Input::Continue, &plain).await.unwrap();
             assert_eq!(out["done"], json!(["a", "b", "c"]));
@@ -331,11 +352,12 @@ async fn a_breakpoint_in_a_subgraph_is_waited_at() {
             .add_channel("done", Channel::append())
             .add_node("inner", inner)
             .add_edge(START, "inner")
-            .with_checkpointer(saver)
+            .with_checkpointer(Arc::clone(&saver))
             .compile()
             .unwrap();
         let config = Config::thread("t");
         graph.invoke(json!({}), &config).await.unwrap();
+        statuses_agree(&graph, &saver).await;
         assert!(found(&graph).await.is_empty());
         let out = graph.invoke(Input::Continue, &config).await.unwrap();
         assert_eq!(out["done"], json!(["n"]));
@@ -406,6 +428,7 @@ async fn a_run_that_was_asked_to_stop_is_continued_by_the_next_process() {
             gate.open();
             let error = run.await.unwrap().unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Stopped);
+            statuses_agree(&graph, &saver).await;
             assert_eq!(found(&graph).await.len(), 1);
             let [resumed] = graph.resume_all().await.unwrap().try_into().unwrap();
             assert_eq!(resumed.outcome.unwrap()["done"], json!(["a", "b", "c"]));
@@ -437,10 +460,11 @@ async fn a_thread_that_was_cut_off_in_an_error_handler_was_cut_off_and_did_not_f
     let (savers, _directory) = savers();
     for saver in savers {
         let gate = Gate::new();
-        let graph = handled(saver, &gate);
+        let graph = handled(Arc::clone(&saver), &gate);
         let config = Config::thread("t");
         cut_off(&graph, json!({}), &config, &gate).await;
         let cut_off = ("t".to_owned(), UnfinishedReason::CutOff);
+        statuses_agree(&graph, &saver).await;
         assert_eq!(found(&graph).await, [cut_off]);
         gate.open();
         let [resumed] = graph.resume_all().await.unwrap().try_into().unwrap();

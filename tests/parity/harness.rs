@@ -12,6 +12,7 @@ use crate::compare::first_difference;
 use crate::node::Counters;
 use crate::scenario::{Op, Scenario};
 use crate::show::Show;
+use crate::status::agree;
 use crate::streams::normalise;
 
 /// What a scenario refers to by name.
@@ -160,6 +161,12 @@ impl Harness<'_> {
         if self.backend == Backend::Reopened {
             self.restart()?;
         }
+        let result = self.result_of(op).await?;
+        self.check_status(op).await?;
+        Ok(result)
+    }
+
+    async fn result_of(&mut self, op: &Op) -> Result<Value, String> {
         let before = self.counters.all();
         let mut result = match self.operate(op).await {
             Ok(result) => result,
@@ -181,6 +188,21 @@ impl Harness<'_> {
             result.insert("ran".into(), ran.into());
         }
         Ok(result.into())
+    }
+
+    /// Fails if what the checkpoints say of the operation's thread is not what its graph says.
+    async fn check_status(&mut self, op: &Op) -> Result<(), String> {
+        if self.scenario.name == "unknown_targets" {
+            // That a node which tasks were sent to does not exist is what only the graph knows.
+            return Ok(());
+        }
+        let (Ok(config), Ok(graph)) = (self.config(op), self.graph(op)) else {
+            return Ok(());
+        };
+        match config.thread_id() {
+            Some(thread) => agree(&graph, &*self.kept.saver()?, thread).await,
+            None => Ok(()),
+        }
     }
 
     pub(crate) fn restart(&mut self) -> Result<(), String> {

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use stepwell::log::{Log, LogOptions};
+use stepwell::log::{Log, LogOptions, ReplayFrom};
 use stepwell::vfs::OsFs;
 
 use crate::bench::{Bench, row, title};
@@ -52,6 +52,7 @@ fn open(path: &Path) -> Log<()> {
         Arc::new(OsFs),
         path,
         LogOptions::default(),
+        ReplayFrom::Beginning,
         &mut |_, _| Ok(()),
         Arc::new(()),
     )

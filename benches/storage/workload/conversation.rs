@@ -146,6 +146,7 @@ impl Conversation {
         PutCheckpoint {
             thread: self.thread.clone(),
             namespace: String::new(),
+            appended: BTreeMap::new(),
             parent_id,
             checkpoint: Checkpoint {
                 id,

@@ -73,6 +73,7 @@ pub(crate) fn checkpoint(
     PutCheckpoint {
         thread,
         namespace: String::new(),
+        appended: BTreeMap::new(),
         parent_id,
         checkpoint: Checkpoint {
             id,

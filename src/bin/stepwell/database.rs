@@ -1,21 +1,36 @@
 //! Opening databases that are there, and none that are not.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use stepwell::db::Db;
 
 use crate::failure::{Doing, Failure};
 
+/// Which database.
+#[derive(clap::Args)]
+pub(crate) struct Arg {
+    /// The database's directory
+    #[arg(long = "db", value_name = "DIR")]
+    path: PathBuf,
+}
+
+impl Arg {
+    /// Opens the database. If there is none it fails and makes nothing.
+    pub(crate) fn open(&self) -> Result<Db, Failure> {
+        open(&self.path)
+    }
+}
+
 /// Opens the database at `path`. If there is none it fails and makes nothing.
 pub(crate) fn open(path: &Path) -> Result<Db, Failure> {
     if !path.exists() {
-        return Err(Failure::new(format!(
+        return Err(Failure::unreadable(format!(
             "there is no database at `{}`; `stepwell demo` makes one",
             path.display()
         )));
     }
     if !is_database(path) {
-        return Err(Failure::new(format!(
+        return Err(Failure::unreadable(format!(
             "`{}` is not a Stepwell database; name its directory with --db",
             path.display()
         )));

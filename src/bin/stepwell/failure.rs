@@ -1,21 +1,103 @@
-//! [`Failure`]: why a command stops, as the user reads it.
+//! How a command ends: [`Answer`], or [`Failure`] and what the user reads of it; and the exit code of each.
 
 use std::error::Error;
 use std::fmt;
 use std::io;
+use std::process::ExitCode;
+
+use stepwell::checkpoint::CheckpointError;
+use stepwell::db::DbError;
+use stepwell::log::LogError;
+
+/// What the exit codes say, for the help.
+pub(crate) const EXIT_CODES: &str = "\
+Exit codes:
+  0  Done
+  1  The answer is no (`diff --exit-code`: something differs), or another failure
+  2  Wrong usage, or a thread or checkpoint that the database does not have
+  3  There is no database, or it is damaged or cannot be read
+  4  Another process has the database open";
+
+/// What a command that did its work has to say.
+#[derive(Clone, Copy)]
+pub(crate) enum Answer {
+    /// Nothing, or what was asked is so.
+    Yes,
+    /// What was asked is not so.
+    No,
+}
+
+impl From<()> for Answer {
+    fn from((): ()) -> Self {
+        Self::Yes
+    }
+}
+
+impl Answer {
+    pub(crate) fn exit_code(self) -> ExitCode {
+        match self {
+            Self::Yes => ExitCode::SUCCESS,
+            Self::No => ExitCode::from(NO),
+        }
+    }
+}
+
+const NO: u8 = 1;
+const USAGE: u8 = 2;
+const UNREADABLE: u8 = 3;
+const IN_USE: u8 = 4;
 
 /// Why a command stops, as the user reads it.
-pub(crate) struct Failure(Box<dyn Error + Send + Sync>);
+pub(crate) struct Failure {
+    error: Box<dyn Error + Send + Sync>,
+    /// If the error itself does not say it.
+    code: Option<u8>,
+}
 
 impl Failure {
     /// A failure that `what` explains, with what to do about it.
     pub(crate) fn new(what: impl Into<String>) -> Self {
-        Self(what.into().into())
+        Self {
+            error: what.into().into(),
+            code: None,
+        }
+    }
+
+    /// The user named something that there is not.
+    pub(crate) fn usage(what: impl Into<String>) -> Self {
+        Self {
+            code: Some(USAGE),
+            ..Self::new(what)
+        }
+    }
+
+    /// There is no database that can be read.
+    pub(crate) fn unreadable(what: impl Into<String>) -> Self {
+        Self {
+            code: Some(UNREADABLE),
+            ..Self::new(what)
+        }
+    }
+
+    pub(crate) fn exit_code(&self) -> ExitCode {
+        let of_error = || match self.database_error() {
+            Some(DbError::Log(LogError::Locked { .. })) => IN_USE,
+            Some(DbError::Log(LogError::OutOfSpace { .. })) | None => NO,
+            Some(_) => UNREADABLE,
+        };
+        ExitCode::from(self.code.unwrap_or_else(of_error))
+    }
+
+    fn database_error(&self) -> Option<&DbError> {
+        match self.error.downcast_ref() {
+            Some(CheckpointError::Db(error)) => Some(error),
+            _ => self.error.downcast_ref(),
+        }
     }
 
     /// Whether the output's reader has gone.
     pub(crate) fn is_broken_pipe(&self) -> bool {
-        self.0
+        self.error
             .downcast_ref::<io::Error>()
             .is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
     }
@@ -23,13 +105,16 @@ impl Failure {
 
 impl<E: Error + Send + Sync + 'static> From<E> for Failure {
     fn from(error: E) -> Self {
-        Self(Box::new(error))
+        Self {
+            error: Box::new(error),
+            code: None,
+        }
     }
 }
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
+        self.error.fmt(f)
     }
 }
 

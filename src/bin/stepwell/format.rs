@@ -28,6 +28,15 @@ pub(crate) fn bytes(bytes: u64) -> String {
     format!("{}.{} {unit}", tenths / 10, tenths % 10)
 }
 
+/// A name from a database, which must not steer the terminal.
+pub(crate) fn plain(name: &str) -> String {
+    let escaped = name.chars().map(|c| match c.is_control() {
+        true => c.escape_default().to_string(),
+        false => c.to_string(),
+    });
+    escaped.collect()
+}
+
 /// `1 file`, `2 files`.
 pub(crate) fn count(n: usize, what: &str) -> String {
     let s = if n == 1 { "" } else { "s" };
@@ -59,6 +68,11 @@ mod tests {
         assert_eq!(bytes(1023), "1023 B");
         assert_eq!(bytes(1536), "1.5 KiB");
         assert_eq!(bytes(64 * 1024 * 1024), "64.0 MiB");
+    }
+
+    #[test]
+    fn names_are_printed_without_control_characters() {
+        assert_eq!(plain("é\u{1b}[2J\n"), "é\\u{1b}[2J\\n");
     }
 
     #[test]

@@ -4,6 +4,8 @@ use std::env;
 use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
 
+use serde::Serialize;
+
 use crate::failure::Failure;
 
 /// Where a command prints to.
@@ -30,6 +32,11 @@ impl Screen {
     /// Prints a line.
     pub(crate) fn line(&self, text: impl Display) -> io::Result<()> {
         writeln!(io::stdout().lock(), "{text}")
+    }
+
+    /// Prints a JSON document on a line of its own.
+    pub(crate) fn json(&self, document: &impl Serialize) -> io::Result<()> {
+        self.line(serde_json::to_string(document)?)
     }
 
     /// Prints the heading of a section, with an empty line above.

@@ -79,6 +79,7 @@ fn writes(step: &Step<'_>) -> PutWrites {
     PutWrites {
         thread: step.thread.to_owned(),
         namespace: String::new(),
+        appended: BTreeMap::new(),
         checkpoint_id: step.parent.to_string(),
         task_id: step.task.to_string(),
         task_path: String::new(),
@@ -94,6 +95,7 @@ fn checkpoint(step: &Step<'_>) -> PutCheckpoint {
     PutCheckpoint {
         thread: step.thread.to_owned(),
         namespace: String::new(),
+        appended: BTreeMap::new(),
         parent_id: (step.number > 1).then(|| step.parent.to_string()),
         checkpoint: Checkpoint {
             id: step.id.to_string(),

@@ -1,15 +1,16 @@
 //! `stepwell history`: a thread's checkpoints as a tree, read without knowing its graph.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
 
 use futures::StreamExt;
 use stepwell::checkpoint::{CheckpointTuple, Checkpointer, ListQuery};
 use stepwell::db::Db;
 
+use super::find::unknown;
+use super::json;
 use crate::database;
-use crate::failure::Failure;
-use crate::format::{bytes, count, fitting, short};
+use crate::failure::{Answer, Failure};
+use crate::format::{bytes, count, fitting, plain, short};
 use crate::screen::Screen;
 use crate::tree::{self, Entry};
 
@@ -22,47 +23,61 @@ const COMMAND: &str = "00000000-0000-0000-0000-000000000000";
 /// Which thread of which database.
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// The database's directory
-    #[arg(long, value_name = "DIR")]
-    db: PathBuf,
+    #[command(flatten)]
+    db: database::Arg,
     /// The thread [default: the one that changed last]
     #[arg(long, value_name = "ID")]
     thread: Option<String>,
+    /// Print one JSON document per checkpoint and line, newest first
+    #[arg(long)]
+    json: bool,
 }
 
 /// Prints the tree of each namespace of the thread.
-pub(crate) fn run(args: &Args) -> Result<(), Failure> {
+pub(crate) fn run(args: &Args) -> Result<Answer, Failure> {
     let screen = Screen::new();
-    let db = database::open(&args.db)?;
+    let db = args.db.open()?;
+    let answer = futures::executor::block_on(print(&db, args, &screen))?;
+    db.close()?;
+    Ok(answer)
+}
+
+async fn print(db: &Db, args: &Args, screen: &Screen) -> Result<Answer, Failure> {
     let thread = match &args.thread {
         Some(thread) => thread.clone(),
-        None => futures::executor::block_on(newest(&db))?,
+        None => newest(db).await?,
     };
-    let trees = futures::executor::block_on(read(&db, &thread))?;
-    db.close()?;
-    if trees.is_empty() {
-        return Err(unknown(&thread, &args.db));
+    let mut trees: BTreeMap<String, Vec<Entry>> = BTreeMap::new();
+    let mut any = false;
+    let mut all = db.checkpointer().list(ListQuery {
+        thread: Some(thread.clone()),
+        ..ListQuery::default()
+    });
+    while let Some(found) = all.next().await {
+        let found = found?;
+        any = true;
+        if args.json {
+            screen.json(&json::Checkpoint::new(&found, false))?;
+        } else {
+            let tree = trees.entry(found.namespace.clone()).or_default();
+            tree.push(entry(&found));
+        }
+    }
+    if !any {
+        return Err(unknown(&thread, db));
     }
     for (namespace, entries) in trees {
         let of = match namespace.as_str() {
             "" => String::new(),
-            subgraph => format!(", subgraph {subgraph}"),
+            subgraph => format!(", subgraph {}", plain(subgraph)),
         };
         let checkpoints = count(entries.len(), "checkpoint");
-        screen.line(screen.bold(format_args!("Thread {thread}{of}: {checkpoints}")))?;
+        screen.line(screen.bold(format_args!("Thread {}{of}: {checkpoints}", plain(&thread))))?;
         for line in tree::draw(entries) {
             screen.line(line)?;
         }
     }
-    Ok(())
-}
-
-/// The error for a thread that is not there.
-pub(crate) fn unknown(thread: &str, db: &std::path::Path) -> Failure {
-    Failure::new(format!(
-        "there is no thread `{thread}` in `{db}`; `stepwell threads --db {db}` lists those that are",
-        db = db.display()
-    ))
+    Ok(Answer::Yes)
 }
 
 /// The thread with the newest checkpoint.
@@ -80,21 +95,6 @@ async fn newest(db: &Db) -> Result<String, Failure> {
     }
 }
 
-/// The entries of each namespace's tree.
-async fn read(db: &Db, thread: &str) -> Result<BTreeMap<String, Vec<Entry>>, Failure> {
-    let mut trees: BTreeMap<String, Vec<Entry>> = BTreeMap::new();
-    let mut all = db.checkpointer().list(ListQuery {
-        thread: Some(thread.to_owned()),
-        ..ListQuery::default()
-    });
-    while let Some(found) = all.next().await {
-        let found = found?;
-        let tree = trees.entry(found.namespace.clone()).or_default();
-        tree.push(entry(&found));
-    }
-    Ok(trees)
-}
-
 fn entry(found: &CheckpointTuple) -> Entry {
     let checkpoint = &found.checkpoint;
     let metadata = &found.metadata;
@@ -109,7 +109,7 @@ fn entry(found: &CheckpointTuple) -> Entry {
     );
 
     let size = |name: &String| values.get(name).map(|v| bytes(v.bytes().len() as u64));
-    let sized = |name: &String| size(name).map(|size| format!("{name} {size}"));
+    let sized = |name: &String| size(name).map(|size| format!("{} {size}", plain(name)));
     let changed: Vec<String> = match &checkpoint.updated_channels {
         Some(updated) => updated.iter().filter_map(sized).collect(),
         None => values.keys().filter_map(sized).collect(),
@@ -136,7 +136,7 @@ fn pending(found: &CheckpointTuple) -> Option<String> {
     }
     let mut tasks: BTreeSet<&str> = writes.iter().map(|w| w.task_id.as_str()).collect();
     tasks.remove(COMMAND);
-    let channels: BTreeSet<String> = writes.iter().map(|w| w.channel.clone()).collect();
+    let channels: BTreeSet<String> = writes.iter().map(|w| plain(&w.channel)).collect();
     let channels: Vec<String> = channels.into_iter().collect();
     let head = format!(
         "{} of {}: ",

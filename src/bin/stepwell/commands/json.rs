@@ -1,0 +1,89 @@
+//! The JSON in which checkpoints are printed for programs. Its names are kept.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use serde_json::Value;
+use stepwell::Encoded;
+use stepwell::checkpoint::{ChannelVersion, CheckpointTuple, Metadata};
+
+/// A checkpoint.
+#[derive(Serialize)]
+pub(crate) struct Checkpoint<'a> {
+    thread: &'a str,
+    namespace: &'a str,
+    id: &'a str,
+    parent: Option<&'a str>,
+    /// RFC 3339, UTC.
+    created: &'a str,
+    metadata: &'a Metadata,
+    /// The channels that have a value.
+    channels: BTreeMap<&'a str, Channel<'a>>,
+    /// Those that the last super-step changed; `null` if that is not known.
+    updated_channels: Option<&'a [String]>,
+    pending_writes: Vec<Write<'a>>,
+}
+
+#[derive(Serialize)]
+struct Channel<'a> {
+    version: Option<&'a ChannelVersion>,
+    #[serde(flatten)]
+    value: Stored<'a>,
+}
+
+#[derive(Serialize)]
+struct Write<'a> {
+    task_id: &'a str,
+    task_path: &'a str,
+    index: i32,
+    channel: &'a str,
+    #[serde(flatten)]
+    value: Stored<'a>,
+}
+
+#[derive(Serialize)]
+struct Stored<'a> {
+    r#type: &'a str,
+    bytes: usize,
+    /// Only if it is wanted, and JSON.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    value: Option<Value>,
+}
+
+impl<'a> Checkpoint<'a> {
+    /// A checkpoint with its values, or with their sizes only.
+    pub(crate) fn new(found: &'a CheckpointTuple, values: bool) -> Self {
+        let stored = |value: &'a Encoded| Stored {
+            r#type: value.tag(),
+            bytes: value.bytes().len(),
+            value: value.to_json().ok().filter(|_| values),
+        };
+        let checkpoint = &found.checkpoint;
+        let channels = checkpoint.channel_values.iter();
+        let channels = channels.map(|(name, value)| {
+            let channel = Channel {
+                version: checkpoint.channel_versions.get(name),
+                value: stored(value),
+            };
+            (name.as_str(), channel)
+        });
+        let writes = found.pending_writes.iter().map(|write| Write {
+            task_id: &write.task_id,
+            task_path: &write.task_path,
+            index: write.index,
+            channel: &write.channel,
+            value: stored(&write.value),
+        });
+        Self {
+            thread: &found.thread,
+            namespace: &found.namespace,
+            id: &checkpoint.id,
+            parent: found.parent_id.as_deref(),
+            created: &checkpoint.ts,
+            metadata: &found.metadata,
+            channels: channels.collect(),
+            updated_channels: checkpoint.updated_channels.as_deref(),
+            pending_writes: writes.collect(),
+        }
+    }
+}

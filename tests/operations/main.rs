@@ -1,0 +1,8 @@
+//! Looking into a database with the command: what the guide shows, and what programs read.
+
+#[cfg(test)]
+mod database;
+#[cfg(test)]
+mod guide;
+#[cfg(test)]
+mod printed;

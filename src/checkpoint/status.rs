@@ -79,9 +79,14 @@ impl ThreadStatus {
         if tasks.is_empty() {
             return Self::Idle;
         }
+        let planned: Vec<_> = tasks.iter().map(|task| task.node.clone()).collect();
         let open = tasks::open(tasks, &latest.pending_writes);
-        let next = open.iter().map(|task| task.node.clone()).collect();
         let note = Note::of(latest);
+        let next = match note {
+            // The step failed as a whole, once all its tasks had finished: none of their writes counts.
+            Some(Note::Failed(_)) if open.is_empty() => planned,
+            _ => open.iter().map(|task| task.node.clone()).collect(),
+        };
         let waits_for = match note {
             Some(Note::Stopped {}) => Some(Awaited::Breakpoint),
             None if is_prepared(latest) => Some(Awaited::Run),

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use stepwell::checkpoint::MemorySaver;
 use stepwell::graph::{
     Channel, CompiledGraph, Config, Durability, END, ErrorKind, List, Message, START, State,
-    StateGraph,
+    StateGraph, StreamMode, StreamOptions,
 };
 
 /// The system's allocator, with an account per thread.
@@ -256,18 +256,22 @@ fn a_task_that_is_still_at_work_when_another_has_written_costs_no_copy() {
 fn of_what_can_be_streamed_only_whole_states_cost_copies() {
     let graph = dynamic(Channel::append()).add_edge("node", "node");
     let graph = graph.compile().unwrap();
-    let cost_of = |modes: StreamModes| {
+    let cost_of = |modes: &[StreamMode]| {
         let messages: Vec<Value> = (0..LONG).map(dynamic_message).collect();
         let config = Config::new().recursion_limit(STEPS);
-        let long = spent(async {
-            let mut stream = graph.stream(json!({"log": messages}), &config, modes.into());
-            while stream.next().await.is_some() {}
-            stream.output().await.unwrap_err().kind()
-        });
-        copies(&long, LONG)
+        let options = StreamOptions::new(modes.iter().copied());
+        let run = async {
+            let mut stream = graph.stream(json!({"log": messages}), &config, options);
+            loop {
+                if let Err(error) = stream.next().await.unwrap() {
+                    break error.kind();
+                }
+            }
+        };
+        copies(&spent(run), LONG)
     };
-    assert_eq!(cost_of(vec![StreamMode::Updates, StreamMode::Custom]), 0);
+    assert_eq!(cost_of(&[StreamMode::Updates, StreamMode::Custom]), 0);
     // The event's own. The list of the run is not copied for it.
-    let each = usize::try_from(STEPS).unwrap() - 1;
-    assert_eq!(cost_of(vec![StreamMode::Values]), each);
+    let steps = usize::try_from(STEPS).unwrap();
+    assert_eq!(cost_of(&[StreamMode::Values]), steps - 1);
 }

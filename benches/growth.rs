@@ -81,8 +81,7 @@ async fn main() {
     );
     for (name, graph, steps) in [
         ("no checkpointer", graph(false), 1_000),
-        // Values are stored whole as yet: many steps of a long thread fill the disk.
-        ("database, Os", graph(db.checkpointer()), 40),
+        ("database, Os", graph(db.checkpointer()), 1_000),
     ] {
         let mut first: Option<(f64, f64)> = None;
         for &length in &lengths {

@@ -1,10 +1,6 @@
 //! Values that are stored as what they have of others come back as they were, whatever was put, removed and opened again in between.
 
-#![expect(
-    clippy::cast_possible_truncation,
-    clippy::unwrap_used,
-    reason = "a test fails by panicking"
-)]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod damage;
 #[path = "../common/database.rs"]

@@ -122,7 +122,7 @@ async fn main() {
     for (saved, durability, steps) in [
         ("no checkpointer", None, 1_000),
         ("saved at exit", Some(graph::Durability::Exit), 1_000),
-        ("database, Os", Some(graph::Durability::Sync), 40),
+        ("database, Os", Some(graph::Durability::Sync), 1_000),
     ] {
         for (what, shape) in shapes {
             let graph = match durability {

@@ -19,6 +19,7 @@ mod encoded;
 pub mod graph;
 mod index;
 mod item_change;
+mod json_list;
 mod lease;
 pub mod log;
 pub mod store;

@@ -38,20 +38,26 @@ impl From<TablesError> for CheckpointError {
     }
 }
 
-/// The record of a checkpoint, with all the values that it came with. Those that it appends to are
-/// [made whole](crate::checkpoint::appended::make_whole) before.
-pub(crate) fn checkpoint_record(put: PutCheckpoint) -> CheckpointPut<Encoded> {
+/// The record of a checkpoint, with all the values that it came with. `lists` are those of changed channels that it came without.
+pub(crate) fn checkpoint_record<V: From<Encoded>>(
+    put: PutCheckpoint,
+    mut lists: BTreeMap<String, V>,
+) -> CheckpointPut<V> {
     let checkpoint = put.checkpoint;
-    let mut unchanged = checkpoint.channel_values;
+    let mut values = checkpoint.channel_values;
     let changed = put
         .new_versions
         .into_iter()
-        .map(|(channel, version)| Changed {
-            value: unchanged.remove(&channel),
-            channel,
-            version,
+        .map(|(channel, version)| {
+            let value = values.remove(&channel).map(V::from);
+            Changed {
+                value: lists.remove(&channel).or(value),
+                channel,
+                version,
+            }
         })
         .collect();
+    let unchanged = (values.into_iter()).map(|(channel, value)| (channel, value.into()));
     CheckpointPut {
         thread: put.thread,
         namespace: put.namespace,
@@ -64,18 +70,18 @@ pub(crate) fn checkpoint_record(put: PutCheckpoint) -> CheckpointPut<Encoded> {
         seen: checkpoint.versions_seen,
         updated: checkpoint.updated_channels,
         changed,
-        unchanged,
+        unchanged: unchanged.collect(),
         standalone: false,
     }
 }
 
 /// The record by which a checkpoint is put again without need of its parent, with the `values` that it holds, in
 /// the order of its channels.
-pub(crate) fn standalone_record<H>(
+pub(crate) fn standalone_record<H, V>(
     thread: &str,
     survivor: &Survivor<H>,
-    values: impl IntoIterator<Item = Encoded>,
-) -> CheckpointPut<Encoded> {
+    values: impl IntoIterator<Item = V>,
+) -> CheckpointPut<V> {
     let entry = &survivor.entry;
     let mut values = values.into_iter();
     let changed = entry.channels().iter().filter_map(|channel| {

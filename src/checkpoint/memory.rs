@@ -1,5 +1,6 @@
 //! [`MemorySaver`]: checkpoints that last as long as the process.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use futures::future::BoxFuture;
@@ -48,7 +49,13 @@ impl Kept {
             return Ok(());
         }
         let parent = match &put.parent_id {
-            Some(id) => (self.index.snapshot()).entry(&put.thread, &put.namespace, id)?,
+            Some(id) => {
+                let index = self.index.snapshot();
+                if let Some(refused) = index.why_gone(&put.thread, &put.namespace, id)? {
+                    return Err(refused.into());
+                }
+                index.entry(&put.thread, &put.namespace, id)?
+            }
             None => None,
         };
         make_whole(put, |channel| {
@@ -130,9 +137,12 @@ impl Checkpointer for MemorySaver {
 
     fn put(&self, mut put: PutCheckpoint) -> Commit<CheckpointError> {
         let mut kept = self.kept.write();
-        let outcome = kept
-            .make_whole(&mut put)
-            .and_then(|()| kept.apply(Record::CheckpointPut(checkpoint_record(put))));
+        let outcome = kept.make_whole(&mut put).and_then(|()| {
+            kept.apply(Record::CheckpointPut(checkpoint_record(
+                put,
+                BTreeMap::new(),
+            )))
+        });
         Commit::ready(outcome)
     }
 

@@ -11,10 +11,9 @@ use std::task::{Context, Poll, ready};
 use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt, stream};
 
-use crate::checkpoint::appended::make_whole;
 use crate::checkpoint::convert::{
     Selected, checkpoint_record, handles, held_values, latest_of_each, metadata_of,
-    standalone_record, tag_record, tags_of, tuple, value_of, writes_record,
+    standalone_record, tag_record, tags_of, tuple, writes_record,
 };
 use crate::checkpoint::pruning::{dry_run, plan, threads};
 use crate::checkpoint::threads::list_threads;
@@ -22,9 +21,9 @@ use crate::checkpoint::{
     CheckpointError, CheckpointIds, CheckpointStream, CheckpointTuple, Checkpointer, ListQuery,
     Prune, PruneReport, PruneRule, PutCheckpoint, PutWrites, Tag, ThreadInfo, ThreadQuery,
 };
-use crate::codec::{CheckpointPut, Record, Stored, TagRemoved, ThreadCopied, ThreadDeleted};
+use crate::codec::{Record, Stored, TagRemoved, ThreadCopied, ThreadDeleted};
 use crate::commit::Helping;
-use crate::db::{Db, DbError, Durability, Place, Reader, Submitted};
+use crate::db::{Db, DbError, Durability, Handed, NotPut, Place, Reader, Submitted};
 use crate::index::{Found, Refused, TablesError};
 use crate::item_change::ItemChange;
 use crate::{Commit, Encoded, Leases};
@@ -66,48 +65,17 @@ impl DbSaver {
         what: impl Fn() -> String,
     ) -> Commit<CheckpointError> {
         let records = records.into_iter().map(|record| record.map(Stored::Whole));
-        match self.db.submit(records.collect(), self.durability, what) {
-            Ok(submitted) => Commit::helping(Saving { submitted }),
-            Err(error) => Commit::ready(Err(error.into())),
-        }
+        saving(self.db.submit(records.collect(), self.durability, what))
     }
 
-    /// Gives channels that `put` appends to their whole values. The parent must have been acknowledged.
-    fn make_whole(&self, put: &mut PutCheckpoint) -> Result<(), CheckpointError> {
-        if put.appended.is_empty() {
-            return Ok(());
-        }
-        let parent = match &put.parent_id {
-            Some(id) => (self.db.snapshot()).entry(&put.thread, &put.namespace, id)?,
-            None => None,
-        };
-        let mut reader = self.db.reader();
-        make_whole(put, |channel| {
-            let place = parent.as_ref().and_then(|entry| value_of(entry, channel));
-            Ok(reader.values(place)?.pop())
-        })
-    }
-
-    /// Drops the unchanged values that the parent has.
-    fn leave_out_what_is_known(
+    /// Submits a record after which nothing of a thread is as it was.
+    fn change(
         &self,
-        put: &mut CheckpointPut<Encoded>,
-    ) -> Result<(), CheckpointError> {
-        let Some(parent) = put.parent_id.as_deref() else {
-            return Ok(());
-        };
-        if put.unchanged.is_empty() {
-            return Ok(());
-        }
-        let parent = (self.db.snapshot()).entry(&put.thread, &put.namespace, parent)?;
-        if let Some(parent) = parent {
-            let versions = &put.versions;
-            put.unchanged.retain(|channel, _| {
-                (versions.get(channel))
-                    .is_some_and(|version| parent.known(channel, version).is_none())
-            });
-        }
-        Ok(())
+        thread: &str,
+        record: Record<Stored>,
+        what: impl Fn() -> String,
+    ) -> Commit<CheckpointError> {
+        saving((self.db).change_thread(thread, vec![record], self.durability, what))
     }
 
     /// Reads what was found as it is asked for.
@@ -138,7 +106,7 @@ impl Checkpointer for DbSaver {
     ) -> BoxFuture<'a, Result<Option<CheckpointTuple>, CheckpointError>> {
         async move {
             let found = self.db.snapshot().get(thread, namespace, id)?;
-            let mut reader = self.db.reader();
+            let mut reader = self.db.reader().keeping();
             found.map(|found| read(&mut reader, &found)).transpose()
         }
         .boxed()
@@ -160,26 +128,36 @@ impl Checkpointer for DbSaver {
         self.put_with_items(put, Vec::new())
     }
 
+    fn takes_appended(&self) -> bool {
+        true
+    }
+
     fn put_with_items(
         &self,
         mut put: PutCheckpoint,
         items: Vec<ItemChange>,
     ) -> Commit<CheckpointError> {
-        if let Err(error) = self.make_whole(&mut put) {
-            return Commit::ready(Err(error));
+        let (thread, checkpoint) = (put.thread.clone(), put.checkpoint.id.clone());
+        let lists = std::mem::take(&mut put.appended).into_iter();
+        let lists = lists.map(|(channel, added)| (channel, Handed::Appended(added)));
+        let lists = lists.collect();
+        let record = checkpoint_record(put, lists);
+        let items = items
+            .into_iter()
+            .map(|item| item.into_record().map(Stored::Whole));
+        let what = || format!("checkpoint `{checkpoint}` of thread `{thread}`");
+        match (self.db).put_checkpoint(record, items.collect(), self.durability, what) {
+            Ok(submitted) => saving(Ok(submitted)),
+            Err(NotPut::Db(error)) => saving(Err(error)),
+            Err(NotPut::Refused(refused)) => Commit::ready(Err(refused.into())),
+            Err(NotPut::NothingToAppendTo { channel }) => {
+                Commit::ready(Err(CheckpointError::NothingToAppendTo {
+                    thread,
+                    checkpoint,
+                    channel,
+                }))
+            }
         }
-        let what = format!(
-            "checkpoint `{}` of thread `{}`",
-            put.checkpoint.id, put.thread
-        );
-        let mut record = checkpoint_record(put);
-        if let Err(error) = self.leave_out_what_is_known(&mut record) {
-            return Commit::ready(Err(error));
-        }
-        let records = std::iter::once(Record::CheckpointPut(record))
-            .chain(items.into_iter().map(ItemChange::into_record))
-            .collect();
-        self.submit(records, || what.clone())
     }
 
     fn database(&self) -> Option<&Db> {
@@ -187,13 +165,15 @@ impl Checkpointer for DbSaver {
     }
 
     fn put_writes(&self, writes: PutWrites) -> Commit<CheckpointError> {
-        let what = format!(
-            "the writes of task `{}` to checkpoint `{}` of thread `{}`",
-            writes.task_id, writes.checkpoint_id, writes.thread
+        let record = writes_record(writes);
+        let (task, checkpoint, thread) = (
+            record.task_id.clone(),
+            record.checkpoint_id.clone(),
+            record.thread.clone(),
         );
-        self.submit(vec![Record::WritesPut(writes_record(writes))], || {
-            what.clone()
-        })
+        saving(self.db.put_writes(record, self.durability, || {
+            format!("the writes of task `{task}` to checkpoint `{checkpoint}` of thread `{thread}`")
+        }))
     }
 
     fn delete_thread(&self, thread: &str) -> Commit<CheckpointError> {
@@ -206,7 +186,7 @@ impl Checkpointer for DbSaver {
             cutoff: self.ids.next(greatest.as_deref(), 0),
         };
         self.db.leases().deleting(thread, || {
-            self.submit(vec![Record::ThreadDeleted(deleted)], || {
+            self.change(thread, Record::ThreadDeleted(deleted), || {
                 format!("the deletion of thread `{thread}`")
             })
         })
@@ -217,7 +197,7 @@ impl Checkpointer for DbSaver {
             source: source.to_owned(),
             target: target.to_owned(),
         };
-        self.submit(vec![Record::ThreadCopied(copied)], || {
+        self.change(target, Record::ThreadCopied(copied), || {
             format!("the copy of thread `{source}` to `{target}`")
         })
     }
@@ -289,12 +269,13 @@ impl DbSaver {
             let mut records = vec![Record::CheckpointsPruned(record)];
             let mut reader = self.db.reader();
             for survivor in &plan.survivors {
-                let values = reader.values(held_values(&survivor.entry))?;
+                let values = reader.aliases(held_values(&survivor.entry))?;
                 let put = standalone_record(name, survivor, values);
                 records.push(Record::CheckpointPut(put));
             }
             let what = || format!("the pruning of thread `{name}`");
-            match self.submit(records, what).await {
+            let submitted = (self.db).change_thread(name, records, self.durability, what);
+            match saving(submitted).await {
                 Err(CheckpointError::Changed { .. }) if attempts < PRUNED_AGAIN => attempts += 1,
                 outcome => {
                     outcome?;
@@ -318,6 +299,13 @@ fn read(reader: &mut Reader, found: &Found<Place>) -> Result<CheckpointTuple, Ch
     })?;
     let values = reader.values(handles(found))?;
     Ok(tuple(found, metadata, values))
+}
+
+fn saving(submitted: Result<Submitted, DbError>) -> Commit<CheckpointError> {
+    match submitted {
+        Ok(submitted) => Commit::helping(Saving { submitted }),
+        Err(error) => Commit::ready(Err(error.into())),
+    }
 }
 
 /// A submitted record of this checkpointer.

@@ -8,6 +8,7 @@ use parking_lot::{Mutex, RwLock};
 
 use crate::Leases;
 use crate::codec::{self, Compression, Record, Stored};
+use crate::db::hot::Hot;
 use crate::db::indexed::{Indexed, LogState};
 use crate::db::view::{DbSnapshot, Note, View};
 use crate::db::{DbError, DbOptions, Durability, Reader, RecoveryReport, Submitted};
@@ -51,6 +52,7 @@ struct Inner {
     rebuilt: Option<String>,
     recovery: RecoveryReport,
     leases: Leases,
+    hot: Hot,
 }
 
 /// The version of the index's keys and rows.
@@ -109,12 +111,14 @@ impl Db {
         path: &Path,
         options: LogOptions,
         index: IndexOptions,
+        hot_bytes: usize,
     ) -> Result<Self, DbError> {
-        match Self::open_once(&vfs, path, options, index, None) {
+        let open = |unusable| Self::open_once(&vfs, path, options, index, hot_bytes, unusable);
+        match open(None) {
             Err(NotOpened {
                 unusable: Some(why),
                 ..
-            }) => Self::open_once(&vfs, path, options, index, Some(why)),
+            }) => open(Some(why)),
             opened => opened,
         }
         .map_err(|failed| failed.error)
@@ -126,6 +130,7 @@ impl Db {
         path: &Path,
         options: LogOptions,
         index: IndexOptions,
+        hot_bytes: usize,
         unusable: Option<String>,
     ) -> Result<Self, NotOpened> {
         let locked = LockedLog::lock(Arc::clone(vfs), path)?;
@@ -187,6 +192,7 @@ impl Db {
                 rebuilt,
                 recovery,
                 leases: Leases::new(),
+                hot: Hot::new(hot_bytes),
             }),
         })
     }
@@ -230,6 +236,7 @@ impl Db {
     /// [`DbError::Log`] if writing failed, now or before: the next open recovers what was acknowledged.
     pub fn close(self) -> Result<(), DbError> {
         let indexed = &self.inner.indexed;
+        self.inner.hot.forget_all(|| ());
         let state = mem::replace(&mut *indexed.log.write(), LogState::Closing);
         let closed = match state {
             LogState::Open(log) => log.close(),
@@ -275,6 +282,11 @@ impl Db {
         self.inner.indexed.view.wait_for_room()?;
         let ticket = self.with_log(|log| Ok(log.submit(count, &payload, note, durability)?))?;
         Ok(Submitted::new(ticket, unapplied))
+    }
+
+    /// What is kept in memory of what was put and read last.
+    pub(super) fn hot(&self) -> &Hot {
+        &self.inner.hot
     }
 
     /// Which of the database's threads are being run.

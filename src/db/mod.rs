@@ -6,12 +6,15 @@
 
 mod error;
 mod handle;
+mod hot;
 mod indexed;
 mod options;
 mod place;
 mod place_bytes;
+mod put;
 mod reader;
 mod rows;
+mod storing;
 mod submitted;
 mod view;
 
@@ -20,5 +23,7 @@ pub use error::DbError;
 pub use handle::Db;
 pub use options::DbOptions;
 pub(crate) use place::Place;
+pub(crate) use put::NotPut;
 pub(crate) use reader::Reader;
+pub(crate) use storing::Handed;
 pub(crate) use submitted::Submitted;

@@ -24,6 +24,7 @@ use crate::vfs::{OsFs, Vfs};
 pub struct DbOptions {
     log: LogOptions,
     index: IndexOptions,
+    hot_bytes: usize,
     vfs: Arc<dyn Vfs>,
 }
 
@@ -32,6 +33,7 @@ impl Default for DbOptions {
         Self {
             log: LogOptions::default(),
             index: IndexOptions::default(),
+            hot_bytes: 32 << 20,
             vfs: Arc::new(OsFs),
         }
     }
@@ -64,6 +66,13 @@ impl DbOptions {
         self
     }
 
+    /// About how many bytes of memory are for what was put and read last; 32 MiB by default. Without it every
+    /// checkpoint that builds on another one, and every read, has to go to the file. With less, more of them do.
+    pub fn hot_bytes(mut self, bytes: usize) -> Self {
+        self.hot_bytes = bytes;
+        self
+    }
+
     /// The file system that the database is on; the operating system's by default.
     pub fn vfs(mut self, vfs: Arc<dyn Vfs>) -> Self {
         self.vfs = vfs;
@@ -76,6 +85,12 @@ impl DbOptions {
     /// [`DbError::Log`]: the database is open already, something that was durable is damaged, a record is not
     /// understood, or the file system failed. Nothing was changed then, except by the last.
     pub fn open(self, path: impl AsRef<Path>) -> Result<Db, DbError> {
-        Db::open_with(self.vfs, path.as_ref(), self.log, self.index)
+        Db::open_with(
+            self.vfs,
+            path.as_ref(),
+            self.log,
+            self.index,
+            self.hot_bytes,
+        )
     }
 }

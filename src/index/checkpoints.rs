@@ -10,7 +10,9 @@ use crate::index::entry::{Channel, share_seen};
 use crate::index::id::{made_at, precedes};
 use crate::index::names::Names;
 use crate::index::row::{Life, Origin, ThreadRow};
-use crate::index::{Entry, Held, Key, Reason, Row, Rows, TablesError, Unapplied, threads};
+use crate::index::{
+    Entry, Held, Key, Reason, Refused, Row, Rows, Snapshot, TablesError, Unapplied, threads,
+};
 use crate::version::ChannelVersion;
 
 pub(super) fn put<H: Clone>(
@@ -208,6 +210,36 @@ fn lost_base<H>(
         }
     }
     Ok(None)
+}
+
+impl<H: Clone, T: Rows<Key, Row<H>>> Snapshot<H, T> {
+    /// Why a checkpoint that needs values of the checkpoint `parent` would be refused, if that has gone.
+    pub(crate) fn why_gone(
+        &self,
+        thread: &str,
+        namespace: &str,
+        parent: &str,
+    ) -> Result<Option<Refused>, TablesError> {
+        if self.entry(thread, namespace, parent)?.is_some() {
+            return Ok(None);
+        }
+        let row = threads::row(self.tables(), &Key::Thread(thread.into()))?;
+        let checkpoint = parent.to_owned();
+        let is_deleted =
+            (row.cutoff.as_deref()).is_some_and(|cutoff| precedes(parent, cutoff).unwrap_or(true));
+        let pruned = row.life.as_ref().and_then(|life| life.pruned.as_deref());
+        let reason = if is_deleted {
+            Reason::Deleted { checkpoint }
+        } else if Some(parent) <= pruned {
+            Reason::Pruned { checkpoint }
+        } else {
+            return Ok(None);
+        };
+        Ok(Some(Refused {
+            thread: thread.to_owned(),
+            reason,
+        }))
+    }
 }
 
 impl Life {

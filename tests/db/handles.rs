@@ -17,7 +17,7 @@ use crate::samples::{With, checkpoint};
 
 #[test]
 fn a_database_that_is_open_cannot_be_opened_again_and_says_who_has_it() {
-    let database = Database::new();
+    let database = Database::default();
     let error = Db::open(database.db().path()).unwrap_err();
     let DbError::Log(LogError::Locked { holder, .. }) = &error else {
         panic!("{error}");
@@ -51,7 +51,7 @@ fn a_database_is_closed_by_the_last_handle_that_goes() {
 
 #[test]
 fn what_is_left_of_a_closed_database_says_that_it_is_closed() {
-    let database = Database::new();
+    let database = Database::default();
     let db = database.db().clone();
     let (saver, store) = (db.checkpointer(), db.store());
     let put = checkpoint("1", None).changed("a", 1, json!(1));

@@ -131,7 +131,7 @@ impl Trio {
         Self {
             model: Model::default(),
             memory: MemorySaver::new(),
-            database: Database::new(),
+            database: Database::default(),
             ids: CheckpointIds::new(),
             made: Vec::new(),
             values: 0,

@@ -1,0 +1,285 @@
+//! Putting checkpoints and writes, with what is kept in memory of those before, and what else changes a thread.
+
+use std::collections::BTreeMap;
+
+use crate::Encoded;
+use crate::codec::{Changed, CheckpointPut, Record, Stored, WritesPut};
+use crate::db::hot::{Draft, Held, HotCheckpoint, HotValue, Shared, Sources};
+use crate::db::place::At;
+use crate::db::storing::{Handed, Storing, ToStore};
+use crate::db::{Db, DbError, Durability, Submitted};
+use crate::index::Refused;
+use crate::version::ChannelVersion;
+
+/// Why a checkpoint was not submitted.
+#[derive(Debug)]
+pub(crate) enum NotPut {
+    Db(DbError),
+    /// The index would refuse it.
+    Refused(Refused),
+    /// The parent has no list to append to in this channel.
+    NothingToAppendTo {
+        channel: String,
+    },
+}
+
+impl<E: Into<DbError>> From<E> for NotPut {
+    fn from(error: E) -> Self {
+        Self::Db(error.into())
+    }
+}
+
+/// A channel of a checkpoint that is about to be submitted.
+struct Kept {
+    channel: Box<str>,
+    version: ChannelVersion,
+    /// `None`: it was cleared.
+    value: Option<KeptValue>,
+}
+
+struct KeptValue {
+    /// Its number in the record.
+    number: u32,
+    draft: Draft,
+    bytes: Option<(Encoded, Option<At>)>,
+    hash: Option<u128>,
+}
+
+impl Db {
+    /// Submits a checkpoint, each of its values as what it has of others, and other records in the same frame.
+    pub(crate) fn put_checkpoint(
+        &self,
+        put: CheckpointPut<Handed>,
+        others: Vec<Record<Stored>>,
+        durability: Option<Durability>,
+        what: impl Fn() -> String,
+    ) -> Result<Submitted, NotPut> {
+        let name = put.thread.clone();
+        self.hot().with_thread(&name, |thread| {
+            let (id, namespace) = (put.id.as_str().into(), put.namespace.clone());
+            let mut hot = thread.namespace(&namespace);
+            let mut parent = self.parent(&put, hot.checkpoint.take())?;
+            let sources = hot.sources.of(put.parent_id.as_deref());
+            let storing = Storing::new(self, sources, &mut thread.shared);
+            let (record, kept) = self.stored(put, parent.as_mut(), storing)?;
+            let mut records = Vec::with_capacity(1 + others.len());
+            records.push(Record::CheckpointPut(record));
+            records.extend(others);
+            let submitted = self.submit(records, durability, what)?;
+
+            let mut channels = parent.map(|parent| parent.channels).unwrap_or_default();
+            for kept in kept {
+                let held = kept.value.map_or(Held::Nothing, |value| {
+                    Held::Hot(Box::new(self.keep(value, &submitted, &mut thread.shared)))
+                });
+                channels.insert(kept.channel, (kept.version, held));
+            }
+            hot.checkpoint = Some(HotCheckpoint {
+                id,
+                put: Some((submitted.address().end(), submitted.fate())),
+                channels,
+            });
+            thread.keep(&namespace, hot);
+            Ok(submitted)
+        })
+    }
+
+    /// Submits writes of a task. They are stored whole, so that the checkpoint after them can copy from them.
+    pub(crate) fn put_writes(
+        &self,
+        put: WritesPut<Encoded>,
+        durability: Option<Durability>,
+        what: impl Fn() -> String,
+    ) -> Result<Submitted, DbError> {
+        let (name, namespace) = (put.thread.clone(), put.namespace.clone());
+        self.hot().with_thread(&name, |thread| {
+            let checkpoint: Box<str> = put.checkpoint_id.as_str().into();
+            // Special ones are replaced, and what is gone should not be needed.
+            let written = (0_u32..).zip(&put.writes);
+            let written =
+                written.filter(|(_, write)| write.index >= 0 && Sources::takes(&write.value));
+            let written: Vec<_> =
+                (written.map(|(number, write)| (number, write.value.clone()))).collect();
+            let record = Record::WritesPut(put).map(Stored::Whole);
+            let submitted = self.submit(vec![record], durability, what)?;
+            let mut hot = thread.namespace(&namespace);
+            let written = written
+                .into_iter()
+                .map(|(number, value)| (submitted.at(0, number), value));
+            hot.sources.add(&checkpoint, written);
+            thread.keep(&namespace, hot);
+            Ok(submitted)
+        })
+    }
+
+    /// Submits records after which nothing of a thread is as it was.
+    pub(crate) fn change_thread(
+        &self,
+        name: &str,
+        records: Vec<Record<Stored>>,
+        durability: Option<Durability>,
+        what: impl Fn() -> String,
+    ) -> Result<Submitted, DbError> {
+        self.hot().with_thread(name, |thread| {
+            thread.forget();
+            self.submit(records, durability, what)
+        })
+    }
+
+    /// What is known of the parent of a checkpoint. It is the one that was put last, or is looked up.
+    fn parent(
+        &self,
+        put: &CheckpointPut<Handed>,
+        last: Option<HotCheckpoint>,
+    ) -> Result<Option<HotCheckpoint>, DbError> {
+        let Some(id) = put.parent_id.as_deref() else {
+            return Ok(None);
+        };
+        let look_up = || {
+            let entry = (self.snapshot()).entry(&put.thread, &put.namespace, id)?;
+            Ok::<_, DbError>(entry.map(|entry| HotCheckpoint::cold(id, &entry)))
+        };
+        let parent = match last.filter(|last| *last.id == *id && !last.is_refused()) {
+            Some(last) => Some(last),
+            None => look_up()?,
+        };
+        let is_missing = |channel: &str| {
+            (parent.as_ref()).is_none_or(|parent| !parent.channels.contains_key(channel))
+        };
+        let mut lists = put
+            .changed
+            .iter()
+            .filter(|c| matches!(c.value, Some(Handed::Appended(_))));
+        if lists.any(|list| is_missing(&list.channel)) {
+            // It is on its way into the index, if it is anywhere.
+            self.with_log(|log| Ok(log.wait()?))?;
+            return look_up();
+        }
+        Ok(parent)
+    }
+
+    /// The record of a checkpoint, and what is to be kept of it. Of the parent remains what the checkpoint inherits.
+    fn stored(
+        &self,
+        put: CheckpointPut<Handed>,
+        mut parent: Option<&mut HotCheckpoint>,
+        mut storing: Storing<'_>,
+    ) -> Result<(CheckpointPut<Stored>, Vec<Kept>), NotPut> {
+        let is_applied = match parent.as_ref().and_then(|parent| parent.put.as_ref()) {
+            Some((end, _)) => self.with_log(|log| Ok(log.is_acknowledged(*end)))?,
+            None => true,
+        };
+        let mut all = Vec::with_capacity(put.changed.len());
+        let mut number = 0;
+        let nothing_to_append_to = |channel: &str| {
+            let gone = (put.parent_id.as_deref())
+                .map(|parent| (self.snapshot()).why_gone(&put.thread, &put.namespace, parent));
+            match gone.transpose().map(Option::flatten) {
+                Ok(None) => NotPut::NothingToAppendTo {
+                    channel: channel.to_owned(),
+                },
+                Ok(Some(refused)) => NotPut::Refused(refused),
+                Err(error) => error.into(),
+            }
+        };
+        let mut store = |channel: &str, version: ChannelVersion, value, parents| {
+            let to_store = match value {
+                None => None,
+                Some(value) => {
+                    let stored = storing.store(value, parents)?;
+                    Some(stored.ok_or_else(|| nothing_to_append_to(channel))?)
+                }
+            };
+            let (stored, value) = to_store.map(|to_store| to_store.numbered(number)).unzip();
+            number += u32::from(value.is_some());
+            all.push(Kept {
+                channel: channel.into(),
+                version,
+                value,
+            });
+            Ok::<Option<Stored>, NotPut>(stored)
+        };
+        let mut changed = Vec::with_capacity(put.changed.len());
+        for Changed {
+            channel,
+            version,
+            value,
+        } in put.changed
+        {
+            let parents = parent
+                .as_deref_mut()
+                .and_then(|parent| parent.take(&channel));
+            let value = store(&channel, version.clone(), value, parents)?;
+            changed.push(Changed {
+                channel,
+                version,
+                value,
+            });
+        }
+        let mut unchanged = BTreeMap::new();
+        for (channel, value) in put.unchanged {
+            let Some(version) = put.versions.get(&channel) else {
+                continue;
+            };
+            let parent = (parent.as_deref_mut()).filter(|parent| parent.has(&channel, version));
+            // A parent that is not in the index yet may still be refused.
+            if parent.is_some() && is_applied {
+                continue;
+            }
+            let parents = parent.and_then(|parent| parent.take(&channel));
+            if let Some(value) = store(&channel, version.clone(), Some(value), parents)? {
+                unchanged.insert(channel, value);
+            }
+        }
+        let kept = all
+            .into_iter()
+            .filter(|kept| put.versions.get(&*kept.channel) == Some(&kept.version));
+        let kept = kept.collect();
+        if let Some(parent) = parent {
+            parent.retain(&put.versions);
+        }
+        let record = CheckpointPut {
+            thread: put.thread,
+            namespace: put.namespace,
+            id: put.id,
+            parent_id: put.parent_id,
+            ts: put.ts,
+            metadata: put.metadata,
+            ancestors: put.ancestors,
+            versions: put.versions,
+            seen: put.seen,
+            updated: put.updated,
+            changed,
+            unchanged,
+            standalone: put.standalone,
+        };
+        Ok((record, kept))
+    }
+
+    /// Keeps a value that was submitted.
+    fn keep(&self, value: KeptValue, submitted: &Submitted, shared: &mut Shared) -> HotValue {
+        let own = submitted.at(0, value.number);
+        if let Some(hash) = value.hash {
+            shared.note(hash, own);
+        }
+        if let Some((bytes, replaced)) = value.bytes {
+            self.hot()
+                .values()
+                .replace(replaced.map(At::id), own.id(), bytes);
+        }
+        value.draft.placed(own)
+    }
+}
+
+impl ToStore {
+    /// What goes into the record, as its value with this number, and what is to be kept of it.
+    fn numbered(self, number: u32) -> (Stored, KeptValue) {
+        let kept = KeptValue {
+            number,
+            draft: self.draft,
+            bytes: self.bytes,
+            hash: self.hash,
+        };
+        (self.stored, kept)
+    }
+}

@@ -12,10 +12,10 @@ use crate::checkpoint::{
     Checkpoint, CheckpointError, CheckpointTuple, ListQuery, Metadata, PendingWrite, PutCheckpoint,
     PutWrites, Source, Tag, special_write_index,
 };
-use crate::codec::{Changed, CheckpointPut, TagSet, TaskWrite, WritesPut};
+use crate::codec::{Changed, CheckpointPut, TagSet, TaskWrite, Versions, WritesPut};
 use crate::index::{
     Entry, Found, Held, Key, List, Reason, Refused, Row, Rows, Selection, Snapshot, Survivor,
-    TablesError,
+    TablesError, shrink,
 };
 
 impl From<Refused> for CheckpointError {
@@ -24,6 +24,7 @@ impl From<Refused> for CheckpointError {
         match refused.reason {
             Reason::Deleted { checkpoint } => Self::ThreadDeleted { thread, checkpoint },
             Reason::Pruned { checkpoint } => Self::Pruned { thread, checkpoint },
+            Reason::Replaced { checkpoint } => Self::Replaced { thread, checkpoint },
             Reason::Changed => Self::Changed { thread },
             Reason::Empty => Self::NothingToCopy { thread },
             Reason::Taken => Self::ThreadExists { thread },
@@ -60,13 +61,25 @@ pub(crate) fn checkpoint_record(put: PutCheckpoint) -> CheckpointPut<Encoded> {
         ts: checkpoint.ts,
         metadata: metadata_to_json(&put.metadata).into(),
         ancestors: put.metadata.parents,
-        versions: checkpoint.channel_versions,
-        seen: checkpoint.versions_seen,
-        updated: checkpoint.updated_channels,
+        versions: Versions::Whole {
+            channels: checkpoint.channel_versions,
+            seen: checkpoint.versions_seen,
+        },
         changed,
+        updated: checkpoint.updated_channels,
         unchanged,
         standalone: false,
     }
+}
+
+/// Drops the unchanged values and the versions that the parent has.
+pub(crate) fn leave_out<V, H>(put: &mut CheckpointPut<V>, parent: &Entry<H>) {
+    if let Versions::Whole { channels, .. } = &put.versions {
+        put.unchanged.retain(|channel, _| {
+            (channels.get(channel)).is_some_and(|version| parent.known(channel, version).is_none())
+        });
+    }
+    shrink(put, parent);
 }
 
 /// The record by which a checkpoint is put again without need of its parent, with the `values` that it holds, in
@@ -101,8 +114,10 @@ pub(crate) fn standalone_record<H>(
         ancestors: (entry.ancestors.iter())
             .map(|(namespace, id)| (namespace.to_string(), id.to_string()))
             .collect(),
-        versions: entry.versions(),
-        seen: entry.seen(),
+        versions: Versions::Whole {
+            channels: entry.versions(),
+            seen: entry.seen(),
+        },
         updated: entry.updated(),
         unchanged: BTreeMap::new(),
         standalone: true,

@@ -13,7 +13,7 @@ use futures::{FutureExt, StreamExt, stream};
 
 use crate::checkpoint::appended::make_whole;
 use crate::checkpoint::convert::{
-    Selected, checkpoint_record, handles, held_values, latest_of_each, metadata_of,
+    Selected, checkpoint_record, handles, held_values, latest_of_each, leave_out, metadata_of,
     standalone_record, tag_record, tags_of, tuple, value_of, writes_record,
 };
 use crate::checkpoint::pruning::{dry_run, plan, threads};
@@ -88,7 +88,7 @@ impl DbSaver {
         })
     }
 
-    /// Drops the unchanged values that the parent has.
+    /// Drops the unchanged values and the versions that the parent has.
     fn leave_out_what_is_known(
         &self,
         put: &mut CheckpointPut<Encoded>,
@@ -96,16 +96,9 @@ impl DbSaver {
         let Some(parent) = put.parent_id.as_deref() else {
             return Ok(());
         };
-        if put.unchanged.is_empty() {
-            return Ok(());
-        }
         let parent = (self.db.snapshot()).entry(&put.thread, &put.namespace, parent)?;
         if let Some(parent) = parent {
-            let versions = &put.versions;
-            put.unchanged.retain(|channel, _| {
-                (versions.get(channel))
-                    .is_some_and(|version| parent.known(channel, version).is_none())
-            });
+            leave_out(put, &parent);
         }
         Ok(())
     }

@@ -5,6 +5,7 @@
 //! values are numbers to it.
 
 mod body;
+mod checkpoint;
 mod compression;
 mod error;
 mod payload;
@@ -22,8 +23,9 @@ pub(crate) use payload::{decode, decode_one, encode};
 pub(crate) use place::FramePlace;
 pub(crate) use place::Place;
 pub(crate) use record::{
-    Changed, CheckpointPut, CheckpointsPruned, ItemDeleted, ItemPut, Record, Removed, TagRemoved,
-    TagSet, TaskWrite, ThreadCopied, ThreadDeleted, WritesPut,
+    Changed, ChannelVersions, CheckpointPut, CheckpointsPruned, ItemDeleted, ItemPut, Record,
+    Removed, TagRemoved, TagSet, TaskWrite, ThreadCopied, ThreadDeleted, VersionChanges, Versions,
+    WritesPut,
 };
 #[cfg(test)]
 pub(crate) use value::Alias;

@@ -170,14 +170,6 @@ pub(super) fn some_value<'p, D: BorrowDecoder<'p>>(from: &mut D) -> Result<Found
     value(from)?.ok_or_else(|| unknown("form of a value that must not be empty", form::VALUE_EMPTY))
 }
 
-/// A value that must be whole.
-pub(super) fn whole<'p, D: BorrowDecoder<'p>>(from: &mut D) -> Result<Blob<'p>, DecodeError> {
-    match u8::decode(from)? {
-        form::VALUE_WHOLE => blob(from),
-        other => Err(unknown("form of a value that must be whole", other)),
-    }
-}
-
 fn blob<'p, D: BorrowDecoder<'p>>(from: &mut D) -> Result<Blob<'p>, DecodeError> {
     Ok(Blob {
         tag: BorrowDecode::borrow_decode(from)?,

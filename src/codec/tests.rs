@@ -26,9 +26,9 @@ fn version() -> impl Strategy<Value = ChannelVersion> {
 }
 
 fn whole() -> impl Strategy<Value = Stored> {
-    let tag = prop_oneof![Just("json".to_owned()), Just("null".to_owned()), text()];
-    (tag, vec(any::<u8>(), 0..300))
-        .prop_map(|(tag, bytes)| Stored::Whole(Encoded::new(&tag, bytes)))
+    let tag = prop_oneof!["json|msgpack|null", text()];
+    let bytes = prop_oneof![Just(Vec::new()), vec(any::<u8>(), 0..300)];
+    (tag, bytes).prop_map(|(tag, bytes)| Stored::Whole(Encoded::new(&tag, bytes)))
 }
 
 fn place() -> impl Strategy<Value = Place> {
@@ -534,8 +534,8 @@ fn the_bytes_are_those_of_the_specification() {
     });
     let payload = encoded(&[record]);
     let (head, tail) = payload.split_at(payload.len() - 300);
-    let body = b"\x00\x01t\x00\x00\x011\x00\x01a\x01p\x01\x05\x01c\x01\x04json\xfb\x2c\x01";
-    assert_eq!(head[..6], [0x45, 0x01, 0, 0, 3, 0]);
+    let body = b"\x00\x01t\x00\x00\x011\x00\x01a\x01p\x01\x05\x01c\x04\xfb\x2c\x01";
+    assert_eq!(head[..6], [0x40, 0x01, 0, 0, 3, 0]);
     assert_eq!(&head[6..], body);
     assert_eq!(tail, [b'7'; 300]);
 }

@@ -33,6 +33,9 @@ pub(super) mod form {
     pub(in crate::codec) const VALUE_WHOLE: u8 = 1;
     pub(in crate::codec) const VALUE_DELTA: u8 = 2;
     pub(in crate::codec) const VALUE_ALIAS: u8 = 3;
+    pub(in crate::codec) const VALUE_JSON: u8 = 4;
+    pub(in crate::codec) const VALUE_MSGPACK: u8 = 5;
+    pub(in crate::codec) const VALUE_NULL: u8 = 6;
     pub(in crate::codec) const OP_LITERAL: u8 = 0;
     pub(in crate::codec) const OP_COPY_BASE: u8 = 1;
     pub(in crate::codec) const OP_COPY_SOURCE: u8 = 2;

@@ -12,6 +12,7 @@
 pub mod checkpoint;
 mod codec;
 mod commit;
+mod compact;
 pub mod db;
 #[doc(hidden)]
 pub mod delta;

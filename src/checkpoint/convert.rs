@@ -12,7 +12,7 @@ use crate::checkpoint::{
     Checkpoint, CheckpointError, CheckpointTuple, ListQuery, Metadata, PendingWrite, PutCheckpoint,
     PutWrites, Source, Tag, special_write_index,
 };
-use crate::codec::{Changed, CheckpointPut, TagSet, TaskWrite, WritesPut};
+use crate::codec::{Changed, CheckpointPut, TagSet, TaskWrite, Versions, WritesPut};
 use crate::index::{
     Entry, Found, Held, Key, List, Reason, Refused, Row, Rows, Selection, Snapshot, Survivor,
     TablesError,
@@ -24,6 +24,7 @@ impl From<Refused> for CheckpointError {
         match refused.reason {
             Reason::Deleted { checkpoint } => Self::ThreadDeleted { thread, checkpoint },
             Reason::Pruned { checkpoint } => Self::Pruned { thread, checkpoint },
+            Reason::Replaced { checkpoint } => Self::Replaced { thread, checkpoint },
             Reason::Changed => Self::Changed { thread },
             Reason::Empty => Self::NothingToCopy { thread },
             Reason::Taken => Self::ThreadExists { thread },
@@ -66,10 +67,12 @@ pub(crate) fn checkpoint_record<V: From<Encoded>>(
         ts: checkpoint.ts,
         metadata: metadata_to_json(&put.metadata).into(),
         ancestors: put.metadata.parents,
-        versions: checkpoint.channel_versions,
-        seen: checkpoint.versions_seen,
-        updated: checkpoint.updated_channels,
+        versions: Versions::Whole {
+            channels: checkpoint.channel_versions,
+            seen: checkpoint.versions_seen,
+        },
         changed,
+        updated: checkpoint.updated_channels,
         unchanged: unchanged.collect(),
         standalone: false,
     }
@@ -107,8 +110,10 @@ pub(crate) fn standalone_record<H, V>(
         ancestors: (entry.ancestors.iter())
             .map(|(namespace, id)| (namespace.to_string(), id.to_string()))
             .collect(),
-        versions: entry.versions(),
-        seen: entry.seen(),
+        versions: Versions::Whole {
+            channels: entry.versions(),
+            seen: entry.seen(),
+        },
         updated: entry.updated(),
         unchanged: BTreeMap::new(),
         standalone: true,

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 
 use crate::Encoded;
-use crate::codec::{Changed, CheckpointPut, Record, Stored, WritesPut};
-use crate::db::hot::{Draft, Held, HotCheckpoint, HotValue, Shared, Sources};
+use crate::codec::{Changed, CheckpointPut, Record, Stored, Versions, WritesPut};
+use crate::db::hot::{Draft, Held, HotCheckpoint, HotValue, HotVersions, Shared, Sources};
 use crate::db::place::At;
 use crate::db::storing::{Handed, Storing, ToStore};
 use crate::db::{Db, DbError, Durability, Submitted};
-use crate::index::Refused;
+use crate::index::{Refused, shrink};
 use crate::version::ChannelVersion;
 
 /// Why a checkpoint was not submitted.
@@ -61,7 +61,8 @@ impl Db {
             let mut parent = self.parent(&put, hot.checkpoint.take())?;
             let sources = hot.sources.of(put.parent_id.as_deref());
             let storing = Storing::new(self, sources, &mut thread.shared);
-            let (record, kept) = self.stored(put, parent.as_mut(), storing)?;
+            let (mut record, kept) = self.stored(put, parent.as_mut(), storing)?;
+            let versions = shrunk(&mut record, parent.as_ref());
             let mut records = Vec::with_capacity(1 + others.len());
             records.push(Record::CheckpointPut(record));
             records.extend(others);
@@ -77,6 +78,7 @@ impl Db {
             hot.checkpoint = Some(HotCheckpoint {
                 id,
                 put: Some((submitted.address().end(), submitted.fate())),
+                versions,
                 channels,
             });
             thread.keep(&namespace, hot);
@@ -169,6 +171,16 @@ impl Db {
             Some((end, _)) => self.with_log(|log| Ok(log.is_acknowledged(*end)))?,
             None => true,
         };
+        let Versions::Whole {
+            channels: versions,
+            seen,
+        } = put.versions
+        else {
+            let what = format!("checkpoint `{}` of thread `{}`", put.id, put.thread);
+            let reason =
+                "its versions were left out before it was known what its parent has".into();
+            return Err(DbError::Unwritable { what, reason }.into());
+        };
         let mut all = Vec::with_capacity(put.changed.len());
         let mut number = 0;
         let nothing_to_append_to = |channel: &str| {
@@ -218,7 +230,7 @@ impl Db {
         }
         let mut unchanged = BTreeMap::new();
         for (channel, value) in put.unchanged {
-            let Some(version) = put.versions.get(&channel) else {
+            let Some(version) = versions.get(&channel) else {
                 continue;
             };
             let parent = (parent.as_deref_mut()).filter(|parent| parent.has(&channel, version));
@@ -233,10 +245,10 @@ impl Db {
         }
         let kept = all
             .into_iter()
-            .filter(|kept| put.versions.get(&*kept.channel) == Some(&kept.version));
+            .filter(|kept| versions.get(&*kept.channel) == Some(&kept.version));
         let kept = kept.collect();
         if let Some(parent) = parent {
-            parent.retain(&put.versions);
+            parent.retain(&versions);
         }
         let record = CheckpointPut {
             thread: put.thread,
@@ -246,10 +258,12 @@ impl Db {
             ts: put.ts,
             metadata: put.metadata,
             ancestors: put.ancestors,
-            versions: put.versions,
-            seen: put.seen,
-            updated: put.updated,
+            versions: Versions::Whole {
+                channels: versions,
+                seen,
+            },
             changed,
+            updated: put.updated,
             unchanged,
             standalone: put.standalone,
         };
@@ -268,6 +282,19 @@ impl Db {
                 .replace(replaced.map(At::id), own.id(), bytes);
         }
         value.draft.placed(own)
+    }
+}
+
+/// Leaves out of the record what its parent says as well. Returns all versions.
+fn shrunk(record: &mut CheckpointPut<Stored>, parent: Option<&HotCheckpoint>) -> HotVersions {
+    let whole = parent.and_then(|parent| shrink(record, &parent.versions));
+    match (whole, &record.versions) {
+        (Some(Versions::Whole { channels, seen }), _) => HotVersions { channels, seen },
+        (_, Versions::Whole { channels, seen }) => HotVersions {
+            channels: channels.clone(),
+            seen: seen.clone(),
+        },
+        (_, Versions::Changed(_)) => HotVersions::default(),
     }
 }
 

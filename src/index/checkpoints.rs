@@ -6,8 +6,10 @@ use std::sync::Arc;
 use crate::codec::CheckpointPut;
 use crate::index::chain::{Chain, Shown};
 use crate::index::changes::Changes;
-use crate::index::entry::{Channel, share_seen};
+use crate::index::entry::Channel;
+
 use crate::index::id::{made_at, precedes};
+use crate::index::inherited::expand;
 use crate::index::names::Names;
 use crate::index::row::{Life, Origin, ThreadRow};
 use crate::index::{
@@ -106,15 +108,25 @@ fn resolve<H: Clone>(
         })
         .collect();
     let mut unchanged = new.unchanged;
+    let versions_changed = (changed.iter()).map(|(name, (version, _))| (name.as_str(), version));
+    let Some((versions, seen)) = expand(new.versions, versions_changed, parent, names) else {
+        let checkpoint = new.parent_id.unwrap_or_default();
+        let reason = if parent.is_none() {
+            Reason::Pruned { checkpoint }
+        } else {
+            Reason::Replaced { checkpoint }
+        };
+        return Err(Unapplied::refused(&new.thread, reason));
+    };
     let mut unresolved = Vec::new();
-    let mut channels = Vec::with_capacity(new.versions.len());
-    for (channel, version) in new.versions {
-        let before = parent.and_then(|parent| parent.channel(&channel));
+    let mut channels = Vec::with_capacity(versions.len());
+    for (name, version) in versions {
+        let before = parent.and_then(|parent| parent.channel(&name));
         let same = before.filter(|before| before.version == version);
-        let held = match (changed.remove(&channel), same.map(|same| &same.held)) {
+        let held = match (changed.remove(&*name), same.map(|same| &same.held)) {
             (Some((to, held)), _) if to == version => held,
             (_, Some(held @ (Held::Value(_) | Held::Nothing))) => held.clone(),
-            (_, unknown) => match unchanged.remove(&channel) {
+            (_, unknown) => match unchanged.remove(&*name) {
                 Some(value) => Held::Value(value),
                 None => {
                     if unknown.is_none() {
@@ -124,7 +136,6 @@ fn resolve<H: Clone>(
                 }
             },
         };
-        let name = before.map_or_else(|| names.share(&channel), |before| Arc::clone(&before.name));
         channels.push(Channel {
             name,
             version,
@@ -154,7 +165,7 @@ fn resolve<H: Clone>(
             .map(|(namespace, id)| (namespace.into_boxed_str(), id.into_boxed_str()))
             .collect(),
         channels: channels.into_boxed_slice(),
-        seen: share_seen(new.seen, parent, names),
+        seen,
         updated: (new.updated)
             .map(|updated| updated.iter().map(|name| names.share(name)).collect()),
     })

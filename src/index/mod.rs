@@ -18,6 +18,7 @@ mod copying;
 mod deletion;
 mod entry;
 mod id;
+mod inherited;
 mod items;
 mod key;
 mod layers;
@@ -41,6 +42,7 @@ mod writes;
 
 pub(crate) use bytes::{byte, number, put_number};
 pub(crate) use entry::{Entry, Held};
+pub(crate) use inherited::{Parent, shrink};
 pub(crate) use items::ItemEntry;
 pub(crate) use key::Key;
 pub(crate) use layers::{

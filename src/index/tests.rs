@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::codec::{
     Changed, CheckpointPut, CheckpointsPruned, Record, TagSet, TaskWrite, ThreadCopied,
-    ThreadDeleted, WritesPut,
+    ThreadDeleted, Versions, WritesPut,
 };
 use crate::version::ChannelVersion;
 
@@ -123,8 +123,10 @@ fn checkpoint(thread: &str, n: u64, parent: Option<u64>) -> Record<u64> {
         ts: String::new(),
         metadata: (*b"{}").into(),
         ancestors: BTreeMap::new(),
-        versions: [("c".to_owned(), version())].into(),
-        seen: BTreeMap::new(),
+        versions: Versions::Whole {
+            channels: [("c".to_owned(), version())].into(),
+            seen: BTreeMap::new(),
+        },
         updated: None,
         changed: vec![Changed {
             channel: "c".into(),

@@ -120,7 +120,7 @@ fn a_frame_with_another_number_of_records_than_it_says_is_refused() {
         Arc::new(()),
     );
     let (log, _) = log.unwrap();
-    let deleted = b"\x04\0\0\0\x06\0\x01t\x019";
+    let deleted = b"\x06\0\0\0\x06\0\0\x01t\0\x019";
     log.submit(2, deleted, (), None).unwrap().wait().unwrap();
     log.close().unwrap();
     let text = Db::open(dir.path()).unwrap_err().to_string();
@@ -130,7 +130,8 @@ fn a_frame_with_another_number_of_records_than_it_says_is_refused() {
 #[test]
 fn a_value_that_is_damaged_while_the_database_is_open_is_an_error_that_names_it() {
     let dir = TempDir::new().unwrap();
-    let db = options().open(dir.path()).unwrap();
+    // What was just put would be answered from memory.
+    let db = options().hot_bytes(0).open(dir.path()).unwrap();
     let saver = db.checkpointer();
     let put = checkpoint("1", None).changed("a", 1, json!("needle"));
     saver.put(put).wait().unwrap();

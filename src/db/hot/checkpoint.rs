@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, OnceLock};
 
+use super::HotVersions;
 use crate::db::place::{At, Place};
 use crate::delta::Tip;
 use crate::encoded::Tag;
@@ -17,6 +18,7 @@ pub(in crate::db) struct HotCheckpoint {
     pub(in crate::db) id: Box<str>,
     /// If it was put here: the LSN after its frame, and why the index did not take it, if it did not.
     pub(in crate::db) put: Option<(Lsn, Arc<OnceLock<Unapplied>>)>,
+    pub(in crate::db) versions: HotVersions,
     /// Its channels, but for those whose values are not known here.
     pub(in crate::db) channels: HashMap<Box<str>, (ChannelVersion, Held)>,
 }
@@ -85,6 +87,7 @@ impl HotCheckpoint {
         Self {
             id: id.into(),
             put: None,
+            versions: HotVersions::of(entry),
             channels: channels.collect(),
         }
     }
@@ -119,6 +122,6 @@ impl HotCheckpoint {
             };
             2 * size_of::<(Box<str>, (ChannelVersion, Held))>() + name.len() + held
         });
-        self.id.len() + channels.sum::<usize>()
+        self.id.len() + self.versions.bytes() + channels.sum::<usize>()
     }
 }

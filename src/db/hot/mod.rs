@@ -9,6 +9,7 @@ mod shared;
 mod sources;
 mod thread;
 mod values;
+mod versions;
 
 use std::sync::Arc;
 
@@ -20,6 +21,7 @@ pub(super) use shared::Shared;
 pub(super) use sources::Sources;
 pub(super) use thread::HotThread;
 pub(crate) use values::Values;
+pub(super) use versions::HotVersions;
 
 /// What is kept in memory of what was put last.
 #[derive(Debug)]

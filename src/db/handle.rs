@@ -10,6 +10,7 @@ use crate::Leases;
 use crate::codec::{self, Compression, Record, Stored};
 use crate::db::hot::Hot;
 use crate::db::indexed::{Indexed, LogState};
+use crate::db::options::ValueOptions;
 use crate::db::view::{DbSnapshot, Note, View};
 use crate::db::{DbError, DbOptions, Durability, Reader, RecoveryReport, Submitted};
 use crate::index::{Gate, Identity, IndexFile, IndexOptions, Indexer, Stop, Watermark};
@@ -53,6 +54,7 @@ struct Inner {
     recovery: RecoveryReport,
     leases: Leases,
     hot: Hot,
+    compression: Compression,
 }
 
 /// The version of the index's keys and rows.
@@ -111,9 +113,9 @@ impl Db {
         path: &Path,
         options: LogOptions,
         index: IndexOptions,
-        hot_bytes: usize,
+        values: ValueOptions,
     ) -> Result<Self, DbError> {
-        let open = |unusable| Self::open_once(&vfs, path, options, index, hot_bytes, unusable);
+        let open = |unusable| Self::open_once(&vfs, path, options, index, values, unusable);
         match open(None) {
             Err(NotOpened {
                 unusable: Some(why),
@@ -130,7 +132,7 @@ impl Db {
         path: &Path,
         options: LogOptions,
         index: IndexOptions,
-        hot_bytes: usize,
+        values: ValueOptions,
         unusable: Option<String>,
     ) -> Result<Self, NotOpened> {
         let locked = LockedLog::lock(Arc::clone(vfs), path)?;
@@ -192,7 +194,8 @@ impl Db {
                 rebuilt,
                 recovery,
                 leases: Leases::new(),
-                hot: Hot::new(hot_bytes),
+                hot: Hot::new(values.hot_bytes),
+                compression: values.compression,
             }),
         })
     }
@@ -272,8 +275,8 @@ impl Db {
             reason,
         };
         let count = u32::try_from(records.len()).map_err(|e| unwritable(e.to_string()))?;
-        let payload =
-            codec::encode(&records, Compression::None).map_err(|e| unwritable(e.to_string()))?;
+        let payload = codec::encode(&records, self.inner.compression)
+            .map_err(|e| unwritable(e.to_string()))?;
         let unapplied = Arc::new(OnceLock::new());
         let note = Note {
             records: records.into_iter().map(Record::numbered).collect(),

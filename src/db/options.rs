@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use crate::codec::Compression;
 use crate::db::{Db, DbError, Durability};
 use crate::index::IndexOptions;
 use crate::log::LogOptions;
@@ -24,8 +25,17 @@ use crate::vfs::{OsFs, Vfs};
 pub struct DbOptions {
     log: LogOptions,
     index: IndexOptions,
-    hot_bytes: usize,
+    values: ValueOptions,
     vfs: Arc<dyn Vfs>,
+}
+
+/// How values are kept.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct ValueOptions {
+    /// In memory.
+    pub(super) hot_bytes: usize,
+    /// In the log.
+    pub(super) compression: Compression,
 }
 
 impl Default for DbOptions {
@@ -33,7 +43,10 @@ impl Default for DbOptions {
         Self {
             log: LogOptions::default(),
             index: IndexOptions::default(),
-            hot_bytes: 32 << 20,
+            values: ValueOptions {
+                hot_bytes: 32 << 20,
+                compression: Compression::None,
+            },
             vfs: Arc::new(OsFs),
         }
     }
@@ -69,7 +82,18 @@ impl DbOptions {
     /// About how many bytes of memory are for what was put and read last; 32 MiB by default. Without it every
     /// checkpoint that builds on another one, and every read, has to go to the file. With less, more of them do.
     pub fn hot_bytes(mut self, bytes: usize) -> Self {
-        self.hot_bytes = bytes;
+        self.values.hot_bytes = bytes;
+        self
+    }
+
+    /// Whether records are compressed where that makes them shorter by an eighth; not by default. Reading and writing
+    /// then takes longer.
+    pub fn compress(mut self, compress: bool) -> Self {
+        self.values.compression = if compress {
+            Compression::Lz4
+        } else {
+            Compression::None
+        };
         self
     }
 
@@ -85,12 +109,6 @@ impl DbOptions {
     /// [`DbError::Log`]: the database is open already, something that was durable is damaged, a record is not
     /// understood, or the file system failed. Nothing was changed then, except by the last.
     pub fn open(self, path: impl AsRef<Path>) -> Result<Db, DbError> {
-        Db::open_with(
-            self.vfs,
-            path.as_ref(),
-            self.log,
-            self.index,
-            self.hot_bytes,
-        )
+        Db::open_with(self.vfs, path.as_ref(), self.log, self.index, self.values)
     }
 }

@@ -86,7 +86,8 @@ impl Db {
         })
     }
 
-    /// Submits writes of a task. They are stored whole, so that the checkpoint after them can copy from them.
+    /// Submits writes of a task. They are stored whole, or are ones that were, so that the checkpoint after them can copy from
+    /// them.
     pub(crate) fn put_writes(
         &self,
         put: WritesPut<Encoded>,
@@ -97,18 +98,27 @@ impl Db {
         self.hot().with_thread(&name, |thread| {
             let checkpoint: Box<str> = put.checkpoint_id.as_str().into();
             // Special ones are replaced, and what is gone should not be needed.
-            let written = (0_u32..).zip(&put.writes);
-            let written =
-                written.filter(|(_, write)| write.index >= 0 && Sources::takes(&write.value));
-            let written: Vec<_> =
-                (written.map(|(number, write)| (number, write.value.clone()))).collect();
-            let record = Record::WritesPut(put).map(Stored::Whole);
+            let is_special: Vec<bool> = put.writes.iter().map(|write| write.index < 0).collect();
+            let mut storing = Storing::new(self, &[], &mut thread.shared);
+            let mut written = Vec::with_capacity(put.writes.len());
+            let record = Record::WritesPut(put).map(|value| {
+                let (stored, kept) = storing.written(value.clone()).numbered(0);
+                written.push((value, kept));
+                stored
+            });
             let submitted = self.submit(vec![record], durability, what)?;
+            let mut sources = Vec::with_capacity(written.len());
+            for ((number, (value, kept)), is_special) in (0_u32..).zip(written).zip(is_special) {
+                let own = submitted.at(0, number);
+                if let Some(hash) = kept.hash {
+                    thread.shared.note(hash, own);
+                }
+                if !is_special && Sources::takes(&value) {
+                    sources.push((kept.draft.at.unwrap_or(own), value));
+                }
+            }
             let mut hot = thread.namespace(&namespace);
-            let written = written
-                .into_iter()
-                .map(|(number, value)| (submitted.at(0, number), value));
-            hot.sources.add(&checkpoint, written);
+            hot.sources.add(&checkpoint, sources);
             thread.keep(&namespace, hot);
             Ok(submitted)
         })

@@ -75,6 +75,11 @@ impl<'s> Storing<'s> {
         }
     }
 
+    /// A write of a task.
+    pub(super) fn written(&mut self, value: Encoded) -> ToStore {
+        self.alone(value, None)
+    }
+
     fn whole(&mut self, value: Encoded, parent: Option<Held>) -> ToStore {
         if value.bytes().len() < SMALL {
             return as_whole(value, replaced(parent.as_ref()), None);

@@ -138,6 +138,8 @@ fn an_equal_value_is_stored_once() {
     assert!(thread.put("c", Put::Whole(image.clone())) > 50_000);
     assert!(thread.put("c", Put::Whole(image.clone())) < STEP);
     assert!(thread.put("d", Put::Whole(image.clone())) < STEP);
+    assert!(thread.write(&image) < STEP);
+    assert!(thread.put("f", Put::Whole(image)) < STEP);
     thread.write(&text(2, 3_000));
     assert!(thread.put("e", Put::Whole(text(2, 3_000))) < STEP);
 }

@@ -120,7 +120,7 @@ fn a_frame_with_another_number_of_records_than_it_says_is_refused() {
         Arc::new(()),
     );
     let (log, _) = log.unwrap();
-    let deleted = b"\x04\0\0\0\x06\0\x01t\x019";
+    let deleted = b"\x06\0\0\0\x06\0\0\x01t\0\x019";
     log.submit(2, deleted, (), None).unwrap().wait().unwrap();
     log.close().unwrap();
     let text = Db::open(dir.path()).unwrap_err().to_string();

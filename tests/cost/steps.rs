@@ -1,6 +1,4 @@
-//! What a super-step costs in memory: as much in a thread of ten thousand messages as in a new one.
-
-#![expect(unsafe_code, reason = "counting what is allocated takes an allocator")]
+//! Graphs with a list that grows, and what each of their steps allocates.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::{Cell, RefCell};

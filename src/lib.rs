@@ -21,6 +21,7 @@ mod index;
 mod item_change;
 mod lease;
 pub mod log;
+mod retention_policy;
 pub mod store;
 mod time;
 mod version;

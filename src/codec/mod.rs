@@ -23,7 +23,7 @@ pub(crate) use place::FramePlace;
 pub(crate) use place::Place;
 pub(crate) use record::{
     Changed, CheckpointPut, CheckpointsPruned, ItemDeleted, ItemPut, Record, Removed, TagRemoved,
-    TagSet, TaskWrite, ThreadCopied, ThreadDeleted, WritesPut,
+    TagSet, TaskWrite, ThreadCopied, ThreadDeleted, ThreadPolicySet, WritesPut,
 };
 #[cfg(test)]
 pub(crate) use value::Alias;

@@ -49,6 +49,7 @@ pub(super) fn copy<H>(
         own: false,
         bytes: origin.bytes,
         lsn: origin.lsn,
+        policy: target.life.as_ref().and_then(|life| life.policy),
         ..life.clone()
     };
     if life.own {

@@ -26,6 +26,7 @@ mod look_up;
 mod mem_tables;
 mod names;
 mod plan;
+mod policies;
 mod pruning;
 mod reclaim;
 mod refused;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::index::key::Branch;
 use crate::index::{Entry, ItemEntry, TablesError};
+use crate::retention_policy::RetentionPolicy;
 
 /// What the index knows of one thing. Rows of branches may be `None`: what an older branch has is gone in this one.
 #[derive(Clone, Debug, PartialEq)]
@@ -51,6 +52,8 @@ pub(crate) struct Life {
     pub(crate) greatest: Option<Arc<str>>,
     /// The greatest id of all checkpoints that were pruned.
     pub(crate) pruned: Option<Arc<str>>,
+    /// How much of it is kept, if it was said.
+    pub(crate) policy: Option<RetentionPolicy>,
 }
 
 impl Life {
@@ -66,6 +69,7 @@ impl Life {
             lsn: 0,
             greatest: None,
             pruned: None,
+            policy: None,
         }
     }
 }

@@ -4,6 +4,7 @@
 //! made again from the log.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::index::bytes::{
     byte, bytes, list, number, option, put_bytes, put_length, put_number, put_option, text,
@@ -12,6 +13,7 @@ use crate::index::entry::{Channel, Versions};
 use crate::index::names::{Name, Names};
 use crate::index::row::{FrozenRow, Life, Origin, TaskWrites, ThreadRow, Write};
 use crate::index::{Entry, Held, ItemEntry, Key, Row};
+use crate::retention_policy::RetentionPolicy;
 use crate::version::ChannelVersion;
 
 /// How handles are written. It may remember the last one of a row, which the next one often resembles.
@@ -151,6 +153,7 @@ fn put_thread(to: &mut Vec<u8>, row: &ThreadRow) {
         }
         put_option(to, life.greatest.as_deref(), put_text);
         put_option(to, life.pruned.as_deref(), put_text);
+        put_option(to, life.policy, put_policy);
     });
 }
 
@@ -169,9 +172,35 @@ fn thread(from: &mut &[u8]) -> Option<ThreadRow> {
                 lsn: number(from)?,
                 greatest: option(from, shared)?,
                 pruned: option(from, shared)?,
+                policy: option(from, policy)?,
             })
         })?,
     })
+}
+
+fn put_policy(to: &mut Vec<u8>, policy: RetentionPolicy) {
+    put_option(to, policy.keep_last, put_number);
+    put_option(to, policy.older_than, put_time);
+    to.push(u8::from(policy.finished_subgraphs));
+    put_option(to, policy.idle, put_time);
+}
+
+fn policy(from: &mut &[u8]) -> Option<RetentionPolicy> {
+    Some(RetentionPolicy {
+        keep_last: option(from, number)?,
+        older_than: option(from, time)?,
+        finished_subgraphs: flag(from)?,
+        idle: option(from, time)?,
+    })
+}
+
+/// In microseconds, as records have it.
+fn put_time(to: &mut Vec<u8>, time: Duration) {
+    put_number(to, u64::try_from(time.as_micros()).unwrap_or(u64::MAX));
+}
+
+fn time(from: &mut &[u8]) -> Option<Duration> {
+    number(from).map(Duration::from_micros)
 }
 
 fn flag(from: &mut &[u8]) -> Option<bool> {
@@ -364,14 +393,27 @@ mod tests {
             })
     }
 
+    fn policies() -> impl Strategy<Value = RetentionPolicy> {
+        let time = || option::of(any::<u64>().prop_map(Duration::from_micros));
+        (option::of(any::<u64>()), time(), any::<bool>(), time()).prop_map(
+            |(keep_last, older_than, finished_subgraphs, idle)| RetentionPolicy {
+                keep_last,
+                older_than,
+                finished_subgraphs,
+                idle,
+            },
+        )
+    }
+
     fn threads() -> impl Strategy<Value = ThreadRow> {
         let life = (
             any::<(u64, Option<u64>, bool)>(),
             any::<(u64, u64, u64, u64, u64)>(),
             option::of(shared()),
             option::of(shared()),
+            option::of(policies()),
         );
-        let life = life.prop_map(|(branch, numbers, greatest, pruned)| Life {
+        let life = life.prop_map(|(branch, numbers, greatest, pruned, policy)| Life {
             branch: branch.0,
             ancestor: branch.1,
             own: branch.2,
@@ -382,6 +424,7 @@ mod tests {
             lsn: numbers.4,
             greatest,
             pruned,
+            policy,
         });
         (option::of(shared()), option::of(life))
             .prop_map(|(cutoff, life)| ThreadRow { cutoff, life })

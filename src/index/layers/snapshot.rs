@@ -73,6 +73,21 @@ impl<R: TableRow> Rows<R::Key, R> for LayeredSnapshot<R> {
         self.range(after, end)?.next().transpose()
     }
 
+    fn scan(
+        &self,
+        start: Bound<&R::Key>,
+        end: Bound<&R::Key>,
+        mut visit: impl FnMut(R::Key, R) -> bool,
+    ) -> Result<(), TablesError> {
+        for found in self.range(start, end)? {
+            let (key, row) = found?;
+            if !visit(key, row) {
+                break;
+            }
+        }
+        Ok(())
+    }
+
     fn previous(
         &self,
         start: Bound<&R::Key>,

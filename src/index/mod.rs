@@ -24,6 +24,7 @@ mod layers;
 mod list;
 mod look_up;
 mod mem_tables;
+mod merging;
 mod names;
 mod plan;
 mod policies;

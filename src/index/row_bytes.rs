@@ -11,7 +11,7 @@ use crate::index::bytes::{
 };
 use crate::index::entry::{Channel, Versions};
 use crate::index::names::{Name, Names};
-use crate::index::row::{FrozenRow, Life, Origin, TaskWrites, ThreadRow, Write};
+use crate::index::row::{DroppedRow, FrozenRow, Life, Origin, TaskWrites, ThreadRow, Write};
 use crate::index::{Entry, Held, ItemEntry, Key, Row};
 use crate::retention_policy::RetentionPolicy;
 use crate::version::ChannelVersion;
@@ -31,8 +31,13 @@ pub(crate) fn encode<H>(row: &Row<H>, handles: &mut impl HandleBytes<H>) -> Vec<
         Row::Frozen(row) => {
             put_option(&mut to, row.ancestor, put_number);
             put_number(&mut to, row.heirs);
+            to.push(row.rank);
+            put_option(&mut to, row.merged_from, put_number);
         }
-        Row::Dropped(ancestor) => put_option(&mut to, *ancestor, put_number),
+        Row::Dropped(row) => {
+            put_option(&mut to, row.needs, put_number);
+            to.push(u8::from(row.is_merged));
+        }
         Row::Checkpoint(entry) => put_option(&mut to, entry.as_deref(), |to, entry| {
             put_entry(to, entry, handles);
         }),
@@ -72,8 +77,13 @@ pub(crate) fn decode<H>(
         Key::Frozen(_) => Row::Frozen(FrozenRow {
             ancestor: option(from, number)?,
             heirs: number(from)?,
+            rank: byte(from)?,
+            merged_from: option(from, number)?,
         }),
-        Key::Dropped(_) => Row::Dropped(option(from, number)?),
+        Key::Dropped(_) => Row::Dropped(DroppedRow {
+            needs: option(from, number)?,
+            is_merged: flag(from)?,
+        }),
         Key::Checkpoint(..) => {
             let entry = option(from, |from| entry(from, names, handles))?;
             Row::Checkpoint(entry.map(Arc::new))
@@ -448,10 +458,23 @@ mod tests {
         let item = (any::<(u64, u64, u64, u64)>(), origins());
         prop_oneof![
             threads().prop_map(move |row| (Key::Thread(none()), Row::Thread(Arc::new(row)))),
-            any::<(Option<u64>, u64)>().prop_map(|(ancestor, heirs)| {
-                (Key::Frozen(1), Row::Frozen(FrozenRow { ancestor, heirs }))
+            any::<(Option<u64>, u64, u8, Option<u64>)>().prop_map(
+                |(ancestor, heirs, rank, merged_from)| {
+                    let row = FrozenRow {
+                        ancestor,
+                        heirs,
+                        rank,
+                        merged_from,
+                    };
+                    (Key::Frozen(1), Row::Frozen(row))
+                }
+            ),
+            any::<(Option<u64>, bool)>().prop_map(|(needs, is_merged)| {
+                (
+                    Key::Dropped(1),
+                    Row::Dropped(DroppedRow { needs, is_merged }),
+                )
             }),
-            any::<Option<u64>>().prop_map(|row| (Key::Dropped(1), Row::Dropped(row))),
             option::of(entries().prop_map(Arc::new))
                 .prop_map(move |row| (Key::Checkpoint(1, none(), none()), Row::Checkpoint(row))),
             option::of(writes)

@@ -331,3 +331,61 @@ proptest! {
         prop_assert_eq!(dead, kept);
     }
 }
+
+#[test]
+fn a_look_up_at_the_end_of_many_copies_visits_few_branches_and_finds_everything() {
+    let mut log = Log::default();
+    log.apply(checkpoint("0", 1, None));
+    log.apply(written("0", 1, 0));
+    let mut kept = log.lsn + 1;
+    for n in 1..1200_u64 {
+        let (from, to) = ((n - 1).to_string(), n.to_string());
+        assert!(log.apply(copy(&from, &to)));
+        assert!(log.apply(checkpoint(&to, n + 1, Some(n))));
+        kept += log.lsn;
+        if n == 100 {
+            // What was merged is hidden, and what hides is merged.
+            let life = log.look().thread(&to).unwrap().unwrap().life;
+            assert!(log.apply(prune(&to, life.lsn, 50, 50)));
+        }
+    }
+    let latest = log.cost(|log| {
+        let found = log.look().get("1199", "", None, true).unwrap().unwrap();
+        assert_eq!(found.id.as_ref(), id(1200));
+    });
+    assert!(latest < 4 * 64, "{latest}");
+    for n in [1, 2, 49, 50, 51, 640, 1100, 1200] {
+        let found = log.look().get("1199", "", Some(&id(n)), true).unwrap();
+        assert_eq!(found.is_some(), n != 50, "{n}");
+        assert!(found.is_none_or(|found| found.writes.len() == usize::from(n == 1)));
+    }
+    // An old one sees what it saw.
+    let old = log.look().get("40", "", None, true).unwrap().unwrap();
+    assert_eq!(old.id.as_ref(), id(41));
+    assert!(
+        log.look()
+            .get("90", "", Some(&id(50)), true)
+            .unwrap()
+            .is_some()
+    );
+
+    // Nothing goes before the last that needs it does.
+    for n in 0..1200_u64 {
+        log.apply(delete(&n.to_string()));
+        while log.index.reclaim(7).unwrap() > 0 {}
+        if n < 1199 {
+            let first = log.look().get("1199", "", Some(&id(1)), true).unwrap();
+            assert!(first.is_some_and(|found| found.writes.len() == 1));
+        }
+    }
+    // Nor is anything accounted twice.
+    let mut dead = 0;
+    for (key, row) in log.rows() {
+        match row {
+            Row::Thread(row) => assert!(row.life.is_none()),
+            Row::Segment(bytes) => dead += bytes,
+            left => panic!("{key:?}: {left:?}"),
+        }
+    }
+    assert_eq!(dead, kept);
+}

@@ -108,10 +108,7 @@ pub(crate) fn list_threads<H: Clone, T: Rows<Key, Row<H>>>(
     mut read: impl FnMut(&Found<H>, &dyn Fn(&str) -> bool) -> Result<CheckpointTuple, CheckpointError>,
 ) -> Result<Vec<ThreadInfo>, CheckpointError> {
     let limit = query.limit.unwrap_or(usize::MAX);
-    let mut names = match query.order {
-        ThreadOrder::LastUpdate => Names::by_update(snapshot, query)?,
-        ThreadOrder::Name => Names::Sorted(query.after.as_ref().map(|c| Arc::clone(&c.thread))),
-    };
+    let mut names = Names::new(query);
     let mut listed = Vec::new();
     while listed.len() < limit
         && let Some(thread) = names.next(snapshot, &query.prefix)?
@@ -132,28 +129,40 @@ pub(crate) fn list_threads<H: Clone, T: Rows<Key, Row<H>>>(
     Ok(listed)
 }
 
-/// The names of threads in the order in which they are listed.
+/// How many threads are looked for at first, beyond those that are asked for.
+const SPARE: usize = 32;
+
+/// The threads in the order in which they are listed.
 enum Names {
-    /// The last one given out.
+    /// By name; the last one given out.
     Sorted(Option<Arc<str>>),
-    ByUpdate(BinaryHeap<(u64, Reverse<Arc<str>>)>),
+    ByUpdate(ByUpdate),
 }
 
+/// The next threads by update. There may be many, and few are wanted: so many are looked for at a time.
+struct ByUpdate {
+    /// The last one comes first.
+    next: Vec<Reverse<Place>>,
+    last: Option<Place>,
+    at_a_time: usize,
+    is_end: bool,
+}
+
+/// The greatest comes first.
+type Place = (u64, Reverse<Arc<str>>);
+
 impl Names {
-    fn by_update<H: Clone, T: Rows<Key, Row<H>>>(
-        snapshot: &Snapshot<H, T>,
-        query: &ThreadQuery,
-    ) -> Result<Self, TablesError> {
+    fn new(query: &ThreadQuery) -> Self {
         let after = query.after.as_ref();
-        let after = after.map(|cursor| (cursor.updated, Reverse(Arc::clone(&cursor.thread))));
-        let mut found = Vec::new();
-        snapshot.each_thread(&query.prefix, |name, life| {
-            let place = (life.updated_at, Reverse(name));
-            if life.checkpoints > 0 && after.as_ref().is_none_or(|after| place < *after) {
-                found.push(place);
-            }
-        })?;
-        Ok(Self::ByUpdate(found.into()))
+        match query.order {
+            ThreadOrder::Name => Self::Sorted(after.map(|cursor| Arc::clone(&cursor.thread))),
+            ThreadOrder::LastUpdate => Self::ByUpdate(ByUpdate {
+                next: Vec::new(),
+                last: after.map(|cursor| (cursor.updated, Reverse(Arc::clone(&cursor.thread)))),
+                at_a_time: query.limit.unwrap_or(usize::MAX).saturating_add(SPARE),
+                is_end: false,
+            }),
+        }
     }
 
     fn next<H: Clone, T: Rows<Key, Row<H>>>(
@@ -162,10 +171,15 @@ impl Names {
         prefix: &str,
     ) -> Result<Option<Thread>, TablesError> {
         match self {
-            Self::ByUpdate(names) => match names.pop() {
-                Some((_, Reverse(name))) => snapshot.thread(&name),
-                None => Ok(None),
-            },
+            Self::ByUpdate(threads) => {
+                if threads.next.is_empty() && !threads.is_end {
+                    threads.look(snapshot, prefix)?;
+                }
+                match threads.next.pop() {
+                    Some(Reverse((_, Reverse(name)))) => snapshot.thread(&name),
+                    None => Ok(None),
+                }
+            }
             Self::Sorted(last) => loop {
                 let next = match last.as_deref() {
                     Some(last) if last >= prefix => snapshot.next_thread(Some(last))?,
@@ -180,6 +194,43 @@ impl Names {
                 }
             },
         }
+    }
+}
+
+impl ByUpdate {
+    /// Goes through all threads for the next ones.
+    fn look<H: Clone, T: Rows<Key, Row<H>>>(
+        &mut self,
+        snapshot: &Snapshot<H, T>,
+        prefix: &str,
+    ) -> Result<(), TablesError> {
+        let mut best: BinaryHeap<Reverse<Place>> = BinaryHeap::new();
+        let last = self.last.take();
+        snapshot.each_thread(prefix, |name, life| {
+            let order = |than: &Place| {
+                let by_name = || than.1.0.cmp(name);
+                life.updated_at.cmp(&than.0).then_with(by_name)
+            };
+            let is_listed = last.as_ref().is_some_and(|last| order(last).is_ge());
+            if life.checkpoints == 0 || is_listed {
+                return;
+            }
+            if best.len() >= self.at_a_time {
+                let worst = best.peek();
+                if worst.is_none_or(|Reverse(worst)| order(worst).is_lt()) {
+                    return;
+                }
+                best.pop();
+            }
+            best.push(Reverse((life.updated_at, Reverse(Arc::clone(name)))));
+        })?;
+        self.is_end = best.len() < self.at_a_time;
+        // Few passed the filter: more are looked for the next time.
+        self.at_a_time = self.at_a_time.saturating_mul(8);
+        self.next = best.into_sorted_vec();
+        self.next.reverse();
+        self.last = self.next.first().map(|Reverse(last)| last.clone());
+        Ok(())
     }
 }
 

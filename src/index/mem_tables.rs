@@ -48,7 +48,7 @@ impl<K: Ord + Clone, R: Clone> Rows<K, R> for MemTables<K, R> {
         &self,
         start: Bound<&K>,
         end: Bound<&K>,
-        mut visit: impl FnMut(K, R) -> bool,
+        mut visit: impl FnMut(&K, &R) -> bool,
     ) -> Result<(), TablesError> {
         // Given both bounds, the map would refuse some that are merely empty.
         for (key, row) in self.rows.range::<_, K>((start, Bound::Unbounded)) {
@@ -57,7 +57,7 @@ impl<K: Ord + Clone, R: Clone> Rows<K, R> for MemTables<K, R> {
                 Bound::Excluded(end) => key < end,
                 Bound::Unbounded => true,
             };
-            if !is_inside || !visit(key.clone(), row.clone()) {
+            if !is_inside || !visit(key, row) {
                 break;
             }
         }

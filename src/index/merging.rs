@@ -118,7 +118,8 @@ fn rows<H: Clone>(
             let bounds = (Bound::Included(&from), Bound::Excluded(&end));
             tables.scan(bounds.0, bounds.1, |key, row| {
                 // What is newer comes first.
-                rows.entry(key.in_branch(merged)).or_insert(row);
+                rows.entry(key.in_branch(merged))
+                    .or_insert_with(|| row.clone());
                 rows.len() <= MOST_ROWS
             })?;
             if rows.len() > MOST_ROWS {

@@ -20,7 +20,7 @@ pub(crate) trait Rows<K, R> {
         &self,
         start: Bound<&K>,
         end: Bound<&K>,
-        visit: impl FnMut(K, R) -> bool,
+        visit: impl FnMut(&K, &R) -> bool,
     ) -> Result<(), TablesError>;
 
     /// The last row of the range from `start` to `before`.
@@ -49,7 +49,7 @@ impl<K, R, T: Rows<K, R>> Rows<K, R> for &T {
         &self,
         start: Bound<&K>,
         end: Bound<&K>,
-        visit: impl FnMut(K, R) -> bool,
+        visit: impl FnMut(&K, &R) -> bool,
     ) -> Result<(), TablesError> {
         (**self).scan(start, end, visit)
     }

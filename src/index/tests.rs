@@ -48,7 +48,7 @@ impl Rows<Key, Row<u64>> for Counted {
         &self,
         start: Bound<&Key>,
         end: Bound<&Key>,
-        visit: impl FnMut(Key, Row<u64>) -> bool,
+        visit: impl FnMut(&Key, &Row<u64>) -> bool,
     ) -> Result<(), TablesError> {
         self.touch();
         self.rows.scan(start, end, visit)

@@ -58,7 +58,7 @@ impl<H: Clone, T: Rows<Key, Row<H>>> Snapshot<H, T> {
     pub(crate) fn each_thread(
         &self,
         prefix: &str,
-        mut visit: impl FnMut(Arc<str>, &Life),
+        mut visit: impl FnMut(&Arc<str>, &Life),
     ) -> Result<(), TablesError> {
         let from = Key::Thread(prefix.into());
         let end = Key::Frozen(0);

@@ -166,7 +166,7 @@ impl<R: TableRow> Rows<R::Key, R> for Layered<R> {
         &self,
         start: Bound<&R::Key>,
         end: Bound<&R::Key>,
-        visit: impl FnMut(R::Key, R) -> bool,
+        visit: impl FnMut(&R::Key, &R) -> bool,
     ) -> Result<(), TablesError> {
         self.rows.scan(start, end, visit)
     }

@@ -77,15 +77,9 @@ impl<R: TableRow> Rows<R::Key, R> for LayeredSnapshot<R> {
         &self,
         start: Bound<&R::Key>,
         end: Bound<&R::Key>,
-        mut visit: impl FnMut(R::Key, R) -> bool,
+        visit: impl FnMut(&R::Key, &R) -> bool,
     ) -> Result<(), TablesError> {
-        for found in self.range(start, end)? {
-            let (key, row) = found?;
-            if !visit(key, row) {
-                break;
-            }
-        }
-        Ok(())
+        self.range(start, end)?.visit(visit)
     }
 
     fn previous(

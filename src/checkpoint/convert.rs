@@ -180,6 +180,7 @@ pub(crate) struct Selected<H, T> {
     list: List<H, T>,
     filter: Map<String, Value>,
     left: usize,
+    writes: bool,
 }
 
 impl<H: Clone, T: Rows<Key, Row<H>>> Selected<H, T> {
@@ -193,13 +194,14 @@ impl<H: Clone, T: Rows<Key, Row<H>>> Selected<H, T> {
             list,
             filter: query.filter,
             left: query.limit.unwrap_or(usize::MAX),
+            writes: query.projection.writes,
         })
     }
 
     fn advance(&mut self) -> Result<Option<Found<H>>, TablesError> {
         let filter = &self.filter;
         // Unreadable metadata is selected, so that reading the checkpoint says what is wrong.
-        self.list.next(|entry| {
+        self.list.next(self.writes, |entry| {
             filter.is_empty()
                 || metadata_of(entry).map_or(true, |metadata| metadata.matches(filter))
         })
@@ -223,6 +225,7 @@ impl<H: Clone, T: Rows<Key, Row<H>>> Iterator for Selected<H, T> {
 pub(crate) fn latest_of_each<H: Clone, T: Rows<Key, Row<H>>>(
     snapshot: Snapshot<H, T>,
     namespace: String,
+    writes: bool,
 ) -> impl Iterator<Item = Result<Found<H>, TablesError>> {
     let mut after: Option<Arc<str>> = None;
     let mut failed = false;
@@ -230,7 +233,7 @@ pub(crate) fn latest_of_each<H: Clone, T: Rows<Key, Row<H>>>(
         if failed {
             return None;
         }
-        let next = snapshot.next_latest(&namespace, after.as_deref());
+        let next = snapshot.next_latest(&namespace, after.as_deref(), writes);
         match &next {
             Ok(Some(found)) => after = Some(Arc::clone(&found.thread)),
             Ok(None) => {}
@@ -295,9 +298,14 @@ pub(crate) fn value_of<'a, H>(entry: &'a Entry<H>, channel: &str) -> Option<&'a 
     }
 }
 
-/// The handles of all values of a checkpoint, in the order in which [`tuple()`] takes the values.
-pub(crate) fn handles<H>(found: &Found<H>) -> Vec<&H> {
-    let values = held_values(&found.entry);
+/// The handles of the values of a checkpoint that `wants` names the channels of, and of those of its pending writes, in
+/// the order in which [`tuple()`] takes the values.
+pub(crate) fn handles<'f, H>(found: &'f Found<H>, wants: &dyn Fn(&str) -> bool) -> Vec<&'f H> {
+    let channels = found.entry.channels().iter();
+    let values = channels.filter_map(|channel| match &channel.held {
+        Held::Value(handle) if wants(&channel.name) => Some(handle),
+        _ => None,
+    });
     let writes = found.writes.iter().flat_map(|(_, writes)| &writes.writes);
     values.chain(writes.map(|write| &write.value)).collect()
 }
@@ -305,6 +313,7 @@ pub(crate) fn handles<H>(found: &Found<H>) -> Vec<&H> {
 /// A checkpoint, with the `values` that belong to its [`handles`].
 pub(crate) fn tuple<H>(
     found: &Found<H>,
+    wants: &dyn Fn(&str) -> bool,
     metadata: Metadata,
     values: impl IntoIterator<Item = Encoded>,
 ) -> CheckpointTuple {
@@ -313,7 +322,7 @@ pub(crate) fn tuple<H>(
     let channel_values: BTreeMap<String, Encoded> = entry
         .channels()
         .iter()
-        .filter(|channel| matches!(channel.held, Held::Value(_)))
+        .filter(|channel| matches!(channel.held, Held::Value(_)) && wants(&channel.name))
         .map_while(|channel| Some((channel.name.to_string(), values.next()?)))
         .collect();
     let writes = found.writes.iter();

@@ -16,15 +16,17 @@ use crate::checkpoint::convert::{
     standalone_record, tag_record, tags_of, tuple, writes_record,
 };
 use crate::checkpoint::pruning::{dry_run, plan, threads};
+use crate::checkpoint::retention::{self, Due, PORTION, due, unchanged};
 use crate::checkpoint::threads::list_threads;
 use crate::checkpoint::{
     CheckpointError, CheckpointIds, CheckpointStream, CheckpointTuple, Checkpointer, ListQuery,
-    Prune, PruneReport, PruneRule, PutCheckpoint, PutWrites, Tag, ThreadInfo, ThreadQuery,
+    Projection, Prune, PruneReport, PruneRule, PutCheckpoint, PutWrites, RetentionPolicy, Tag,
+    ThreadInfo, ThreadQuery,
 };
-use crate::codec::{Record, Stored, TagRemoved, ThreadCopied, ThreadDeleted};
+use crate::codec::{Record, Stored, TagRemoved, ThreadCopied, ThreadDeleted, ThreadPolicySet};
 use crate::commit::Helping;
 use crate::db::{Db, DbError, Durability, Handed, NotPut, Place, Reader, Submitted};
-use crate::index::{Found, Refused, TablesError};
+use crate::index::{Found, Plan, Refused, TablesError};
 use crate::item_change::ItemChange;
 use crate::{Commit, Encoded, Leases};
 
@@ -85,6 +87,7 @@ impl DbSaver {
             impl Iterator<Item = Result<Found<Place>, TablesError>> + Send + 'static,
             TablesError,
         >,
+        projection: Projection,
     ) -> CheckpointStream {
         let found = match found {
             Ok(found) => found,
@@ -92,7 +95,11 @@ impl DbSaver {
         };
         let mut reader = self.db.reader();
         stream::iter(found)
-            .map(move |found| read(&mut reader, &found?))
+            .map(move |found| {
+                read(&mut reader, &found?, &|channel| {
+                    projection.channels.has(channel)
+                })
+            })
             .boxed()
     }
 }
@@ -105,19 +112,42 @@ impl Checkpointer for DbSaver {
         id: Option<&'a str>,
     ) -> BoxFuture<'a, Result<Option<CheckpointTuple>, CheckpointError>> {
         async move {
-            let found = self.db.snapshot().get(thread, namespace, id)?;
+            let found = self.db.snapshot().get(thread, namespace, id, true)?;
             let mut reader = self.db.reader().keeping();
-            found.map(|found| read(&mut reader, &found)).transpose()
+            found
+                .map(|found| read(&mut reader, &found, &|_| true))
+                .transpose()
+        }
+        .boxed()
+    }
+
+    fn get_projected<'a>(
+        &'a self,
+        thread: &'a str,
+        namespace: &'a str,
+        id: Option<&'a str>,
+        projection: &'a Projection,
+    ) -> BoxFuture<'a, Result<Option<CheckpointTuple>, CheckpointError>> {
+        async move {
+            let snapshot = self.db.snapshot();
+            let found = snapshot.get(thread, namespace, id, projection.writes)?;
+            let mut reader = self.db.reader();
+            let wants = |channel: &str| projection.channels.has(channel);
+            found
+                .map(|found| read(&mut reader, &found, &wants))
+                .transpose()
         }
         .boxed()
     }
 
     fn list(&self, query: ListQuery) -> CheckpointStream {
-        self.stream(Selected::new(self.db.snapshot(), query))
+        let projection = query.projection.clone();
+        self.stream(Selected::new(self.db.snapshot(), query), projection)
     }
 
-    fn list_latest(&self, namespace: &str) -> CheckpointStream {
-        self.stream(Ok(latest_of_each(self.db.snapshot(), namespace.to_owned())))
+    fn list_latest(&self, namespace: &str, projection: Projection) -> CheckpointStream {
+        let latest = latest_of_each(self.db.snapshot(), namespace.to_owned(), projection.writes);
+        self.stream(Ok(latest), projection)
     }
 
     fn leases(&self) -> Leases {
@@ -218,6 +248,58 @@ impl Checkpointer for DbSaver {
         async move { Ok(dry_run(&self.db.snapshot(), &prune)?) }.boxed()
     }
 
+    fn set_retention(
+        &self,
+        thread: &str,
+        policy: Option<RetentionPolicy>,
+    ) -> Commit<CheckpointError> {
+        let thread = thread.to_owned();
+        let what = format!("the policy of thread `{thread}`");
+        let set = ThreadPolicySet { thread, policy };
+        self.submit(vec![Record::ThreadPolicySet(set)], || what.clone())
+    }
+
+    fn retention<'a>(
+        &'a self,
+        thread: &'a str,
+    ) -> BoxFuture<'a, Result<Option<RetentionPolicy>, CheckpointError>> {
+        async move {
+            let thread = self.db.snapshot().thread(thread)?;
+            Ok(thread.and_then(|thread| thread.life.policy))
+        }
+        .boxed()
+    }
+
+    fn apply_retention(
+        &self,
+        policy: RetentionPolicy,
+    ) -> BoxFuture<'_, Result<PruneReport, CheckpointError>> {
+        async move {
+            let mut report = PruneReport::default();
+            let mut last = None;
+            while let Some(name) = self.next_thread(last.as_deref())? {
+                self.retain(&name, &policy, &mut report, || true).await?;
+                last = Some(name);
+            }
+            Ok(report)
+        }
+        .boxed()
+    }
+
+    fn retention_dry_run(
+        &self,
+        policy: RetentionPolicy,
+    ) -> BoxFuture<'_, Result<PruneReport, CheckpointError>> {
+        async move {
+            let leases = self.db.leases();
+            let snapshot = self.db.snapshot();
+            Ok(retention::dry_run(&snapshot, &policy, |name| {
+                leases.is_busy(name)
+            })?)
+        }
+        .boxed()
+    }
+
     fn tag(&self, tag: Tag) -> Commit<CheckpointError> {
         let what = format!("tag `{}` of thread `{}`", tag.name, tag.thread);
         self.submit(vec![Record::TagSet(tag_record(tag))], || what.clone())
@@ -242,7 +324,13 @@ impl Checkpointer for DbSaver {
         &self,
         query: ThreadQuery,
     ) -> BoxFuture<'_, Result<Vec<ThreadInfo>, CheckpointError>> {
-        async move { Ok(list_threads(&self.db.snapshot(), &query)?) }.boxed()
+        async move {
+            let mut reader = self.db.reader();
+            list_threads(&self.db.snapshot(), &query, |found, wants| {
+                read(&mut reader, found, wants)
+            })
+        }
+        .boxed()
     }
 }
 
@@ -263,33 +351,118 @@ impl DbSaver {
                 return Ok(());
             };
             let mut plan = plan(&snapshot, &thread, rule)?;
-            let Some(record) = plan.record.take() else {
+            if plan.record.is_none() {
                 return Ok(());
-            };
-            let mut records = vec![Record::CheckpointsPruned(record)];
-            let mut reader = self.db.reader();
-            for survivor in &plan.survivors {
-                let values = reader.aliases(held_values(&survivor.entry))?;
-                let put = standalone_record(name, survivor, values);
-                records.push(Record::CheckpointPut(put));
             }
-            let what = || format!("the pruning of thread `{name}`");
-            let submitted = (self.db).change_thread(name, records, self.durability, what);
-            match saving(submitted).await {
+            match self.submit_plan(name, &mut plan)?.await {
                 Err(CheckpointError::Changed { .. }) if attempts < PRUNED_AGAIN => attempts += 1,
                 outcome => {
                     outcome?;
-                    report.threads += 1;
-                    report.checkpoints += plan.checkpoints;
-                    report.bytes = report.bytes.saturating_add(plan.bytes);
+                    report.add(&plan);
                     return Ok(());
                 }
             }
         }
     }
+
+    /// Submits a prune and what it puts again.
+    fn submit_plan(
+        &self,
+        name: &str,
+        plan: &mut Plan<Place>,
+    ) -> Result<Commit<CheckpointError>, CheckpointError> {
+        let mut records: Vec<_> = plan
+            .record
+            .take()
+            .map(Record::CheckpointsPruned)
+            .into_iter()
+            .collect();
+        let mut reader = self.db.reader();
+        for survivor in &plan.survivors {
+            let values = reader.aliases(held_values(&survivor.entry))?;
+            let put = standalone_record(name, survivor, values);
+            records.push(Record::CheckpointPut(put));
+        }
+        let what = || format!("the pruning of thread `{name}`");
+        let submitted = (self.db).change_thread(name, records, self.durability, what);
+        Ok(saving(submitted))
+    }
+
+    /// The thread after `last` by name.
+    pub(crate) fn next_thread(
+        &self,
+        last: Option<&str>,
+    ) -> Result<Option<Arc<str>>, CheckpointError> {
+        let next = self.db.snapshot().next_thread(last)?;
+        Ok(next.map(|thread| thread.name))
+    }
+
+    /// Removes what is not to be kept of a thread any more, and between portions asks whether to go on.
+    pub(crate) async fn retain(
+        &self,
+        name: &str,
+        policy: &RetentionPolicy,
+        report: &mut PruneReport,
+        mut goes_on: impl FnMut() -> bool,
+    ) -> Result<(), CheckpointError> {
+        let before = report.checkpoints;
+        while self.retain_portion(name, policy, report).await? && goes_on() {}
+        report.threads += u64::from(report.checkpoints > before);
+        Ok(())
+    }
+
+    /// Removes some of what is not to be kept of a thread any more, unless it is being run. Whether there may be more.
+    async fn retain_portion(
+        &self,
+        name: &str,
+        policy: &RetentionPolicy,
+        report: &mut PruneReport,
+    ) -> Result<bool, CheckpointError> {
+        let snapshot = self.db.snapshot();
+        let thread = snapshot.thread(name)?;
+        let Some(thread) = thread.filter(|_| !self.db.leases().is_busy(name)) else {
+            return Ok(false);
+        };
+        let (commit, portion) = match due(&snapshot, &thread, policy, PORTION)? {
+            Due::Nothing => return Ok(false),
+            Due::Delete => {
+                let deleted = ThreadDeleted {
+                    thread: name.to_owned(),
+                    cutoff: self.ids.next(thread.life.greatest.as_deref(), 0),
+                };
+                let records = vec![
+                    Record::CheckpointsPruned(unchanged(&thread)),
+                    Record::ThreadDeleted(deleted),
+                ];
+                let what = || format!("the deletion of idle thread `{name}`");
+                let commit = (self.db.leases()).deleting(name, || {
+                    saving((self.db).change_thread(name, records, self.durability, what))
+                });
+                (commit, None)
+            }
+            Due::Prune(mut plan) => (self.submit_plan(name, &mut plan)?, Some(plan)),
+        };
+        match commit.await {
+            // Somebody works with it.
+            Err(CheckpointError::Changed { .. }) => Ok(false),
+            outcome => {
+                outcome?;
+                match &portion {
+                    Some(plan) => report.add_portion(plan),
+                    None => report.remove(&thread),
+                }
+                Ok(portion.is_some_and(|plan| plan.checkpoints >= PORTION))
+            }
+        }
+    }
 }
 
-fn read(reader: &mut Reader, found: &Found<Place>) -> Result<CheckpointTuple, CheckpointError> {
+/// Reads a checkpoint with the values of the channels that `wants` names.
+fn read(
+    reader: &mut Reader,
+    found: &Found<Place>,
+    wants: &dyn Fn(&str) -> bool,
+) -> Result<CheckpointTuple, CheckpointError> {
     let metadata = metadata_of(&found.entry).map_err(|e| DbError::UnreadableValue {
         what: format!(
             "the metadata of checkpoint `{}` of thread `{}`",
@@ -297,8 +470,8 @@ fn read(reader: &mut Reader, found: &Found<Place>) -> Result<CheckpointTuple, Ch
         ),
         reason: e.to_string(),
     })?;
-    let values = reader.values(handles(found))?;
-    Ok(tuple(found, metadata, values))
+    let values = reader.values(handles(found, wants))?;
+    Ok(tuple(found, wants, metadata, values))
 }
 
 fn saving(submitted: Result<Submitted, DbError>) -> Commit<CheckpointError> {

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::checkpoint::{CheckpointTuple, Source};
 
+pub(crate) use tasks::is_told_by;
 use tasks::{RUN, Task};
 
 /// Whether a thread has something left to do, and whom that waits for.
@@ -44,6 +45,17 @@ pub enum ThreadStatus {
         /// The nodes that are still to run, one entry per task.
         next: Vec<String>,
     },
+}
+
+/// A [`ThreadStatus`] without what it says beside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum StatusKind {
+    /// [`ThreadStatus::Idle`].
+    Idle,
+    /// [`ThreadStatus::Interrupted`].
+    Interrupted,
+    /// [`ThreadStatus::Unfinished`].
+    Unfinished,
 }
 
 /// What an interrupted thread waits for.
@@ -110,6 +122,15 @@ impl ThreadStatus {
             },
         };
         Self::Unfinished { failure, next }
+    }
+
+    /// Which one it is.
+    pub fn kind(&self) -> StatusKind {
+        match self {
+            Self::Idle => StatusKind::Idle,
+            Self::Interrupted { .. } => StatusKind::Interrupted,
+            Self::Unfinished { .. } => StatusKind::Unfinished,
+        }
     }
 
     /// `idle`, `interrupted` or `unfinished`.

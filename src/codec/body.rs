@@ -1,5 +1,7 @@
 //! The body of each kind of record, field by field, in the order that docs/format.md gives.
 
+use std::time::Duration;
+
 use bincode::de::{BorrowDecoder, Decode};
 use bincode::enc::{Encode, Encoder};
 use bincode::error::{DecodeError, EncodeError};
@@ -7,10 +9,11 @@ use bincode::error::{DecodeError, EncodeError};
 use crate::codec::checkpoint::{checkpoint, put_checkpoint};
 use crate::codec::record::{
     CheckpointsPruned, ItemDeleted, ItemPut, Record, TagRemoved, TagSet, TaskWrite, ThreadCopied,
-    ThreadDeleted, WritesPut,
+    ThreadDeleted, ThreadPolicySet, WritesPut,
 };
 use crate::codec::value::{Found, Stored, put_value, some_value};
 use crate::codec::wire::{id, list, map, option, put_id, put_list, put_map, put_option, string};
+use crate::retention_policy::RetentionPolicy;
 
 /// The kinds of records. Missing numbers are reserved; docs/format.md says for what.
 mod kind {
@@ -23,6 +26,7 @@ mod kind {
     pub(super) const CHECKPOINTS_PRUNED: u8 = 7;
     pub(super) const TAG_SET: u8 = 10;
     pub(super) const TAG_REMOVED: u8 = 11;
+    pub(super) const THREAD_POLICY_SET: u8 = 12;
 }
 
 /// The number that says what a record is.
@@ -37,6 +41,7 @@ pub(super) fn kind_of<V>(record: &Record<V>) -> u8 {
         Record::CheckpointsPruned(_) => kind::CHECKPOINTS_PRUNED,
         Record::TagSet(_) => kind::TAG_SET,
         Record::TagRemoved(_) => kind::TAG_REMOVED,
+        Record::ThreadPolicySet(_) => kind::THREAD_POLICY_SET,
     }
 }
 
@@ -88,6 +93,11 @@ impl Encode for Body<'_> {
                 put_id(to, &removed.thread)?;
                 removed.namespace.encode(to)?;
                 removed.tag.encode(to)
+            }
+            Record::ThreadPolicySet(set) => {
+                put_id(to, &set.thread)?;
+                set.policy.is_some().encode(to)?;
+                set.policy.map_or(Ok(()), |policy| put_policy(to, &policy))
             }
         }
     }
@@ -143,8 +153,31 @@ pub(super) fn body<'p, D: BorrowDecoder<'p>>(
             namespace: string(from)?,
             tag: string(from)?,
         }),
+        kind::THREAD_POLICY_SET => Record::ThreadPolicySet(ThreadPolicySet {
+            thread: id(from)?,
+            policy: option(from, policy)?,
+        }),
         _ => return Ok(None),
     }))
+}
+
+fn put_policy<E: Encoder>(to: &mut E, policy: &RetentionPolicy) -> Result<(), EncodeError> {
+    let micros = |time: Option<Duration>| {
+        time.map(|time| u64::try_from(time.as_micros()).unwrap_or(u64::MAX))
+    };
+    policy.keep_last.encode(to)?;
+    micros(policy.older_than).encode(to)?;
+    policy.finished_subgraphs.encode(to)?;
+    micros(policy.idle).encode(to)
+}
+
+fn policy<'p, D: BorrowDecoder<'p>>(from: &mut D) -> Result<RetentionPolicy, DecodeError> {
+    Ok(RetentionPolicy {
+        keep_last: Option::decode(from)?,
+        older_than: Option::decode(from)?.map(Duration::from_micros),
+        finished_subgraphs: bool::decode(from)?,
+        idle: Option::decode(from)?.map(Duration::from_micros),
+    })
 }
 
 fn put_writes<E: Encoder>(to: &mut E, put: &WritesPut<Stored>) -> Result<(), EncodeError> {

@@ -22,7 +22,7 @@ pub(crate) use payload::{decode, decode_one, encode};
 pub(crate) use place::{FramePlace, Place};
 pub(crate) use record::{
     Changed, ChannelVersions, CheckpointPut, CheckpointsPruned, ItemDeleted, ItemPut, Record,
-    Removed, TagRemoved, TagSet, TaskWrite, ThreadCopied, ThreadDeleted, VersionChanges, Versions,
-    WritesPut,
+    Removed, TagRemoved, TagSet, TaskWrite, ThreadCopied, ThreadDeleted, ThreadPolicySet,
+    VersionChanges, Versions, WritesPut,
 };
 pub(crate) use value::{Alias, Delta, Numbered, Stored, Value};

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::codec::value::{AsBlob, Numbered, Value};
+use crate::retention_policy::RetentionPolicy;
 use crate::version::ChannelVersion;
 
 /// One thing that happened. `V` stands for the user's values: the values themselves, or handles by
@@ -18,6 +19,7 @@ pub(crate) enum Record<V> {
     CheckpointsPruned(CheckpointsPruned),
     TagSet(TagSet),
     TagRemoved(TagRemoved),
+    ThreadPolicySet(ThreadPolicySet),
 }
 
 /// A checkpoint was put.
@@ -160,6 +162,14 @@ pub(crate) struct TagRemoved {
     pub(crate) tag: String,
 }
 
+/// How much of a thread is kept was set.
+#[derive(Debug, PartialEq)]
+pub(crate) struct ThreadPolicySet {
+    pub(crate) thread: String,
+    /// `None`: whatever holds for threads without one.
+    pub(crate) policy: Option<RetentionPolicy>,
+}
+
 impl<V> Record<V> {
     /// The same record with each value replaced, in the order of the values in the encoded record.
     pub(crate) fn map<W>(self, mut with: impl FnMut(V) -> W) -> Record<W> {
@@ -212,6 +222,7 @@ impl<V> Record<V> {
             Self::CheckpointsPruned(pruned) => Record::CheckpointsPruned(pruned),
             Self::TagSet(set) => Record::TagSet(set),
             Self::TagRemoved(removed) => Record::TagRemoved(removed),
+            Self::ThreadPolicySet(set) => Record::ThreadPolicySet(set),
         }
     }
 

@@ -1,4 +1,5 @@
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use proptest::collection::{btree_map, vec};
 use proptest::option;
@@ -9,6 +10,7 @@ use bytes::Bytes;
 use super::*;
 use crate::Encoded;
 use crate::delta::{MAX_LENGTH, MAX_LINKS, Op, Weight, encoded_len, total_len};
+use crate::retention_policy::RetentionPolicy;
 use crate::version::ChannelVersion;
 
 fn text() -> impl Strategy<Value = String> {
@@ -23,6 +25,19 @@ fn version() -> impl Strategy<Value = ChannelVersion> {
         "0{30}[1-3]{2}\\.(0\\.)?[0-9]{16}".prop_map(ChannelVersion::Text),
         Just(ChannelVersion::Text(format!("{:032}.{:016}", 7, 8))),
     ]
+}
+
+fn policy() -> impl Strategy<Value = RetentionPolicy> {
+    let time = || option::of(any::<u64>().prop_map(Duration::from_micros));
+    let fields = (option::of(any::<u64>()), time(), any::<bool>(), time());
+    fields.prop_map(
+        |(keep_last, older_than, finished_subgraphs, idle)| RetentionPolicy {
+            keep_last,
+            older_than,
+            finished_subgraphs,
+            idle,
+        },
+    )
 }
 
 fn whole() -> impl Strategy<Value = Stored> {
@@ -266,6 +281,9 @@ fn record() -> impl Strategy<Value = Record<Stored>> {
                 tag,
             })
         }),
+        (text(), option::of(policy())).prop_map(|(thread, policy)| Record::ThreadPolicySet(
+            ThreadPolicySet { thread, policy }
+        )),
     ]
 }
 
@@ -415,6 +433,15 @@ fn one_of_each() -> Vec<Record<Stored>> {
             namespace: String::new(),
             tag: "good".into(),
         }),
+        Record::ThreadPolicySet(ThreadPolicySet {
+            thread: "t".into(),
+            policy: Some(RetentionPolicy {
+                keep_last: Some(3),
+                older_than: Some(Duration::from_secs(1)),
+                finished_subgraphs: true,
+                idle: None,
+            }),
+        }),
     ]
 }
 
@@ -441,7 +468,7 @@ proptest! {
 
     #[test]
     fn any_body_is_decoded_or_refused(
-        kind in 0_u8..13, flags in 0_u8..2, body in vec(any::<u8>(), 0..200),
+        kind in 0_u8..14, flags in 0_u8..2, body in vec(any::<u8>(), 0..200),
     ) {
         let _ = decoded(&framed(kind, flags, &body));
     }

@@ -2,7 +2,7 @@
 
 use std::mem;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, Weak};
 
 use parking_lot::{Mutex, RwLock};
 
@@ -12,7 +12,7 @@ use crate::db::hot::Hot;
 use crate::db::indexed::{Indexed, LogState};
 use crate::db::options::ValueOptions;
 use crate::db::view::{DbSnapshot, Note, View};
-use crate::db::{DbError, DbOptions, Durability, Reader, RecoveryReport, Submitted};
+use crate::db::{DbError, DbOptions, Durability, Periodic, Reader, RecoveryReport, Submitted};
 use crate::index::{Gate, Identity, IndexFile, IndexOptions, Indexer, Stop, Watermark};
 use crate::log::{
     CommitSink, LockedLog, Log, LogError, LogOptions, LogPosition, LogStats, Lsn, ReplayFrom,
@@ -55,10 +55,24 @@ struct Inner {
     leases: Leases,
     hot: Hot,
     compression: Compression,
+    /// What is done beside. Ends before the indexer does.
+    background: Mutex<Option<Periodic>>,
+}
+
+/// A handle that does not keep the database open.
+#[derive(Clone, Debug)]
+pub(crate) struct WeakDb(Weak<Inner>);
+
+impl WeakDb {
+    /// The database, if it is still open.
+    pub(crate) fn upgrade(&self) -> Option<Db> {
+        let inner = self.0.upgrade()?;
+        Some(Db { inner })
+    }
 }
 
 /// The version of the index's keys and rows.
-const INDEX_SCHEMA: u32 = 1;
+const INDEX_SCHEMA: u32 = 2;
 
 /// An end with more of the log than this not in the index file fills the file first.
 const REPLAYED_MAX: u64 = 4 << 20;
@@ -89,6 +103,7 @@ fn position(watermark: Watermark) -> LogPosition {
 
 impl Drop for Inner {
     fn drop(&mut self) {
+        drop(self.background.get_mut().take());
         // The thread has a share in the log.
         drop(self.indexer.get_mut().take());
     }
@@ -196,6 +211,7 @@ impl Db {
                 leases: Leases::new(),
                 hot: Hot::new(values.hot_bytes),
                 compression: values.compression,
+                background: Mutex::new(None),
             }),
         })
     }
@@ -238,6 +254,7 @@ impl Db {
     /// # Errors
     /// [`DbError::Log`] if writing failed, now or before: the next open recovers what was acknowledged.
     pub fn close(self) -> Result<(), DbError> {
+        self.set_background(None);
         let indexed = &self.inner.indexed;
         self.inner.hot.forget_all(|| ());
         let state = mem::replace(&mut *indexed.log.write(), LogState::Closing);
@@ -295,6 +312,17 @@ impl Db {
     /// Which of the database's threads are being run.
     pub(crate) fn leases(&self) -> &Leases {
         &self.inner.leases
+    }
+
+    /// A handle that does not keep the database open.
+    pub(crate) fn downgrade(&self) -> WeakDb {
+        WeakDb(Arc::downgrade(&self.inner))
+    }
+
+    /// Has `work` done until the database is closed, in the place of what was done so far, for whose end it waits.
+    pub(crate) fn set_background(&self, work: Option<Periodic>) {
+        let before = std::mem::replace(&mut *self.inner.background.lock(), work);
+        drop(before);
     }
 
     /// Whether `other` is a handle of the same open database.

@@ -256,7 +256,8 @@ impl<H: Clone, T: Rows<Key, Row<H>>> Snapshot<H, T> {
 impl Life {
     /// A thread whose first record this is.
     pub(super) fn begun(origin: Origin) -> Self {
-        Self::new(branches_of(origin).0)
+        let [branch, ..] = branches_of(origin);
+        Self::new(branch)
     }
 
     /// A record was put into its branch.
@@ -279,10 +280,10 @@ impl Life {
     }
 }
 
-/// The branches that a record may begin.
-pub(super) fn branches_of(origin: Origin) -> (u64, u64) {
-    let first = origin.lsn.saturating_mul(2);
-    (first, first.saturating_add(1))
+/// The branches that a record may begin. Those that may inherit another come behind it.
+pub(super) fn branches_of(origin: Origin) -> [u64; 3] {
+    let first = origin.lsn.saturating_mul(4);
+    [first, first.saturating_add(1), first.saturating_add(2)]
 }
 
 impl ThreadRow {

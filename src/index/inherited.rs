@@ -255,7 +255,7 @@ mod tests {
     }
 
     fn entry(index: &Mem, id: &str) -> Arc<Entry<u64>> {
-        let found = index.snapshot().get("t", "", Some(id)).unwrap();
+        let found = index.snapshot().get("t", "", Some(id), true).unwrap();
         found.unwrap().entry
     }
 

@@ -4,6 +4,7 @@
 //! made again from the log.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::compact::{Counted, Step, Time, uuid_of, uuid_text};
 use crate::index::bytes::{
@@ -11,8 +12,9 @@ use crate::index::bytes::{
 };
 use crate::index::entry::{Channel, Versions};
 use crate::index::names::{Name, Names};
-use crate::index::row::{FrozenRow, Life, Origin, TaskWrites, ThreadRow, Write};
+use crate::index::row::{DroppedRow, FrozenRow, Life, Origin, TaskWrites, ThreadRow, Write};
 use crate::index::{Entry, Held, ItemEntry, Key, Row};
+use crate::retention_policy::RetentionPolicy;
 use crate::version::ChannelVersion;
 
 /// How handles are written. It may remember the last one of a row, which the next one often resembles.
@@ -30,8 +32,13 @@ pub(crate) fn encode<H>(row: &Row<H>, handles: &mut impl HandleBytes<H>) -> Vec<
         Row::Frozen(row) => {
             put_option(&mut to, row.ancestor, put_number);
             put_number(&mut to, row.heirs);
+            to.push(row.rank);
+            put_option(&mut to, row.merged_from, put_number);
         }
-        Row::Dropped(ancestor) => put_option(&mut to, *ancestor, put_number),
+        Row::Dropped(row) => {
+            put_option(&mut to, row.needs, put_number);
+            to.push(u8::from(row.is_merged));
+        }
         Row::Checkpoint(entry) => put_option(&mut to, entry.as_deref(), |to, entry| {
             put_entry(to, entry, handles);
         }),
@@ -71,8 +78,13 @@ pub(crate) fn decode<H>(
         Key::Frozen(_) => Row::Frozen(FrozenRow {
             ancestor: option(from, number)?,
             heirs: number(from)?,
+            rank: byte(from)?,
+            merged_from: option(from, number)?,
         }),
-        Key::Dropped(_) => Row::Dropped(option(from, number)?),
+        Key::Dropped(_) => Row::Dropped(DroppedRow {
+            needs: option(from, number)?,
+            is_merged: flag(from)?,
+        }),
         Key::Checkpoint(..) => {
             let entry = option(from, |from| entry(from, names, handles))?;
             Row::Checkpoint(entry.map(Arc::new))
@@ -152,6 +164,7 @@ fn put_thread(to: &mut Vec<u8>, row: &ThreadRow) {
         }
         put_option(to, life.greatest.as_deref(), put_text);
         put_option(to, life.pruned.as_deref(), put_text);
+        put_option(to, life.policy, put_policy);
     });
 }
 
@@ -170,9 +183,35 @@ fn thread(from: &mut &[u8]) -> Option<ThreadRow> {
                 lsn: number(from)?,
                 greatest: option(from, shared)?,
                 pruned: option(from, shared)?,
+                policy: option(from, policy)?,
             })
         })?,
     })
+}
+
+fn put_policy(to: &mut Vec<u8>, policy: RetentionPolicy) {
+    put_option(to, policy.keep_last, put_number);
+    put_option(to, policy.older_than, put_span);
+    to.push(u8::from(policy.finished_subgraphs));
+    put_option(to, policy.idle, put_span);
+}
+
+fn policy(from: &mut &[u8]) -> Option<RetentionPolicy> {
+    Some(RetentionPolicy {
+        keep_last: option(from, number)?,
+        older_than: option(from, span)?,
+        finished_subgraphs: flag(from)?,
+        idle: option(from, span)?,
+    })
+}
+
+/// In microseconds, as records have it.
+fn put_span(to: &mut Vec<u8>, time: Duration) {
+    put_number(to, u64::try_from(time.as_micros()).unwrap_or(u64::MAX));
+}
+
+fn span(from: &mut &[u8]) -> Option<Duration> {
+    number(from).map(Duration::from_micros)
 }
 
 fn flag(from: &mut &[u8]) -> Option<bool> {
@@ -466,14 +505,27 @@ mod tests {
             })
     }
 
+    fn policies() -> impl Strategy<Value = RetentionPolicy> {
+        let time = || option::of(any::<u64>().prop_map(Duration::from_micros));
+        (option::of(any::<u64>()), time(), any::<bool>(), time()).prop_map(
+            |(keep_last, older_than, finished_subgraphs, idle)| RetentionPolicy {
+                keep_last,
+                older_than,
+                finished_subgraphs,
+                idle,
+            },
+        )
+    }
+
     fn threads() -> impl Strategy<Value = ThreadRow> {
         let life = (
             any::<(u64, Option<u64>, bool)>(),
             any::<(u64, u64, u64, u64, u64)>(),
             option::of(shared()),
             option::of(shared()),
+            option::of(policies()),
         );
-        let life = life.prop_map(|(branch, numbers, greatest, pruned)| Life {
+        let life = life.prop_map(|(branch, numbers, greatest, pruned, policy)| Life {
             branch: branch.0,
             ancestor: branch.1,
             own: branch.2,
@@ -484,6 +536,7 @@ mod tests {
             lsn: numbers.4,
             greatest,
             pruned,
+            policy,
         });
         (option::of(shared()), option::of(life))
             .prop_map(|(cutoff, life)| ThreadRow { cutoff, life })
@@ -507,10 +560,23 @@ mod tests {
         let item = (any::<(u64, u64, u64, u64)>(), origins());
         prop_oneof![
             threads().prop_map(move |row| (Key::Thread(none()), Row::Thread(Arc::new(row)))),
-            any::<(Option<u64>, u64)>().prop_map(|(ancestor, heirs)| {
-                (Key::Frozen(1), Row::Frozen(FrozenRow { ancestor, heirs }))
+            any::<(Option<u64>, u64, u8, Option<u64>)>().prop_map(
+                |(ancestor, heirs, rank, merged_from)| {
+                    let row = FrozenRow {
+                        ancestor,
+                        heirs,
+                        rank,
+                        merged_from,
+                    };
+                    (Key::Frozen(1), Row::Frozen(row))
+                }
+            ),
+            any::<(Option<u64>, bool)>().prop_map(|(needs, is_merged)| {
+                (
+                    Key::Dropped(1),
+                    Row::Dropped(DroppedRow { needs, is_merged }),
+                )
             }),
-            any::<Option<u64>>().prop_map(|row| (Key::Dropped(1), Row::Dropped(row))),
             option::of(entries().prop_map(Arc::new))
                 .prop_map(move |row| (Key::Checkpoint(1, none(), none()), Row::Checkpoint(row))),
             option::of(writes)

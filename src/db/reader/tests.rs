@@ -3,7 +3,7 @@ use proptest::prelude::*;
 use tempfile::TempDir;
 
 use super::*;
-use crate::codec::{Changed, CheckpointPut, FramePlace, ItemPut, Place as Named, Record};
+use crate::codec::{Changed, CheckpointPut, FramePlace, ItemPut, Place as Named, Record, Versions};
 use crate::db::{Durability, Handed};
 use crate::delta::{
     COST_FACTOR, COST_SLACK, LINK_BYTES, LINK_COST, Op, RUN_LINKS, diff, encoded_len, total_len,
@@ -216,8 +216,10 @@ proptest! {
                 ts: String::new(),
                 metadata: b"{}".as_slice().into(),
                 ancestors: [].into(),
-                versions: [(channel(), ChannelVersion::Int(version))].into(),
-                seen: [].into(),
+                versions: Versions::Whole {
+                    channels: [(channel(), ChannelVersion::Int(version))].into(),
+                    seen: [].into(),
+                },
                 updated: None,
                 changed: vec![Changed {
                     channel: channel(),

@@ -11,7 +11,7 @@ use stepwell::checkpoint::{
     ThreadQuery,
 };
 
-use crate::database::{Database, Reopening};
+use crate::database::{Database, Reopening, options};
 use crate::samples::{With, checkpoint};
 
 fn history(saver: &DbSaver, steps: u64) -> Vec<String> {
@@ -40,7 +40,8 @@ fn ids(saver: &DbSaver) -> Vec<String> {
 
 #[test]
 fn nothing_is_read_from_the_log_for_metadata() {
-    let database = Database::default();
+    // Nothing of it is in memory.
+    let database = Database::with(options().hot_bytes(0));
     let saver = database.db().checkpointer();
     let mut made = history(&saver, 50);
     made.reverse();

@@ -92,14 +92,14 @@ async fn main() {
                 rounds
             };
             let mut times = Vec::new();
-            let before = db.stats().unwrap().bytes;
+            let before = db.log_stats().unwrap().bytes;
             for round in 0..rounds {
                 times.push(time_per_step(&graph, length, steps, &format!("{name}-{round}")).await);
             }
             times.sort_by(f64::total_cmp);
             let time = times[times.len() / 2];
             let saved = f64::from(steps + 2) * rounds as f64;
-            let bytes = (db.stats().unwrap().bytes - before) as f64 / saved;
+            let bytes = (db.log_stats().unwrap().bytes - before) as f64 / saved;
             let (time_before, bytes_before) = *first.get_or_insert((time, bytes));
             let ratio = |a: f64, b: f64| if b == 0.0 { 1.0 } else { a / b };
             println!(

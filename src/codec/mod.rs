@@ -17,7 +17,7 @@ mod wire;
 
 pub(crate) use compression::Compression;
 pub(crate) use error::CodecError;
-pub(crate) use payload::{decode, decode_one, encode};
+pub(crate) use payload::{decode, decode_all, decode_one, encode};
 #[cfg(test)]
 pub(crate) use place::FramePlace;
 pub(crate) use place::Place;

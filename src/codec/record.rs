@@ -7,7 +7,7 @@ use crate::version::ChannelVersion;
 
 /// One thing that happened. `V` stands for the user's values: the values themselves, or handles by
 /// which they are found again.
-#[derive(Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Record<V> {
     CheckpointPut(CheckpointPut<V>),
     WritesPut(WritesPut<V>),
@@ -21,7 +21,7 @@ pub(crate) enum Record<V> {
 }
 
 /// A checkpoint was put.
-#[derive(Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct CheckpointPut<V> {
     pub(crate) thread: String,
     pub(crate) namespace: String,
@@ -44,7 +44,7 @@ pub(crate) struct CheckpointPut<V> {
 }
 
 /// A channel that changed.
-#[derive(Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Changed<V> {
     pub(crate) channel: String,
     pub(crate) version: ChannelVersion,
@@ -53,7 +53,7 @@ pub(crate) struct Changed<V> {
 }
 
 /// Writes of a task were put.
-#[derive(Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct WritesPut<V> {
     pub(crate) thread: String,
     pub(crate) namespace: String,
@@ -64,7 +64,7 @@ pub(crate) struct WritesPut<V> {
 }
 
 /// One write of a task. A negative index replaces an earlier write, another one yields to it.
-#[derive(Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct TaskWrite<V> {
     pub(crate) index: i32,
     pub(crate) channel: String,
@@ -72,7 +72,7 @@ pub(crate) struct TaskWrite<V> {
 }
 
 /// An item was put.
-#[derive(Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct ItemPut<V> {
     pub(crate) namespace: Vec<String>,
     pub(crate) key: String,
@@ -82,14 +82,14 @@ pub(crate) struct ItemPut<V> {
 }
 
 /// An item was deleted.
-#[derive(Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct ItemDeleted {
     pub(crate) namespace: Vec<String>,
     pub(crate) key: String,
 }
 
 /// A thread was deleted.
-#[derive(Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct ThreadDeleted {
     pub(crate) thread: String,
     /// A version 6 UUID made at the deletion: checkpoints with smaller ones are older.
@@ -97,14 +97,14 @@ pub(crate) struct ThreadDeleted {
 }
 
 /// A thread was copied: its history is the target's as well from now on.
-#[derive(Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct ThreadCopied {
     pub(crate) source: String,
     pub(crate) target: String,
 }
 
 /// Checkpoints of a thread were removed.
-#[derive(Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct CheckpointsPruned {
     pub(crate) thread: String,
     /// The LSN of the thread's last change when this was planned.
@@ -116,7 +116,7 @@ pub(crate) struct CheckpointsPruned {
 pub(crate) type Removed = Option<Vec<(String, String)>>;
 
 /// A name was given to a checkpoint.
-#[derive(Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct TagSet {
     pub(crate) thread: String,
     pub(crate) namespace: String,
@@ -125,7 +125,7 @@ pub(crate) struct TagSet {
 }
 
 /// A name of a checkpoint was taken back.
-#[derive(Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct TagRemoved {
     pub(crate) thread: String,
     pub(crate) namespace: String,

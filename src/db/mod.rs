@@ -4,21 +4,34 @@
 //! the index before anyone is told, and what the index points at is read from the log. It speaks
 //! in records and must never know the traits that checkpointers and stores implement.
 
+mod backup;
 mod error;
 mod handle;
 mod indexed;
+#[cfg(feature = "metrics")]
+mod metrics;
 mod options;
 mod place;
 mod place_bytes;
+mod read_only;
 mod reader;
 mod rows;
+mod salvage;
+mod stats;
 mod submitted;
+mod verify;
 mod view;
 
-pub use crate::log::{Durability, LogStats, RecoveryReport, TornTail};
+pub use crate::log::{
+    BackupReport, Durability, Latency, LogStats, Lost as LostRecords, RecoveryReport, SegmentKind,
+    SegmentStats, TornTail,
+};
 pub use error::DbError;
 pub use handle::Db;
 pub use options::DbOptions;
 pub(crate) use place::Place;
 pub(crate) use reader::Reader;
+pub use salvage::{LostItem, LostValue, LostWrites, SalvageReport, salvage};
+pub use stats::{DbStats, IndexStats, SegmentUse, ThreadStats, ValueStats};
 pub(crate) use submitted::Submitted;
+pub use verify::{Finding, FindingKind, VerifyOptions, VerifyProgress, VerifyReport, VerifyStage};

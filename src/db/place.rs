@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::log::FrameAddress;
+use crate::log::{FrameAddress, Lsn};
 
 /// Where a value is: the database's handle of it in the index.
 #[derive(Clone, Debug)]
@@ -11,6 +11,14 @@ pub(crate) struct Place {
     pub(crate) record: Arc<RecordPlace>,
     /// Its number among the record's values.
     pub(crate) value: u32,
+}
+
+impl Place {
+    /// That of the record.
+    pub(crate) fn lsn(&self) -> Lsn {
+        let record = &self.record;
+        record.frame.lsn.plus(u64::from(record.number))
+    }
 }
 
 /// Where a record is.

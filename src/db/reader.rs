@@ -9,7 +9,7 @@ use crate::Encoded;
 use crate::codec::{self, Delta, Stored, Value};
 use crate::db::place::Place;
 use crate::db::{Db, DbError};
-use crate::delta::{MAX_LINKS, Rope};
+use crate::delta::{MAX_LINKS, Op, Rope};
 use crate::log::{FrameAddress, Lsn, SegmentId};
 
 /// More places than lie between any value and the bytes that it is made of: its deltas, and an alias before each.
@@ -60,6 +60,31 @@ impl Reader {
         let values = values.collect::<Result<_, _>>()?;
         self.last = used;
         Ok(values)
+    }
+
+    /// How many bytes the value at `place` takes where it is stored: those of its literals if it is a delta.
+    pub(crate) fn stored_bytes(&mut self, place: &Place) -> Result<u64, DbError> {
+        let mut used = HashMap::new();
+        let stored = self.stored(
+            &mut used,
+            At {
+                frame: place.record.frame,
+                record: place.record.number,
+                value: place.value,
+            },
+        )?;
+        self.last = used;
+        let bytes = match stored {
+            Value::Whole(whole) => whole.bytes().len(),
+            Value::Alias(_) => 0,
+            Value::Delta(delta) => (delta.ops.iter())
+                .map(|op| match op {
+                    Op::Literal(bytes) => bytes.len(),
+                    Op::CopyBase { .. } | Op::CopySource { .. } => 0,
+                })
+                .sum(),
+        };
+        Ok(u64::try_from(bytes).unwrap_or(u64::MAX))
     }
 
     /// The value, followed through its bases to one that is whole and put together from there.
@@ -116,7 +141,7 @@ impl Reader {
     }
 
     fn read(&self, at: At) -> Result<Arc<[Stored]>, DbError> {
-        let payload = self.db.with_log(|log| Ok(log.read(at.frame)?))?;
+        let payload = self.db.frame(at.frame)?;
         let record = codec::decode_one(&payload, at.record).map_err(|e| at.unreadable(e))?;
         Ok(record.into_values().into())
     }

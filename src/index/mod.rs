@@ -37,6 +37,7 @@ mod tags;
 #[cfg(test)]
 mod tests;
 mod threads;
+mod usage;
 mod writes;
 
 pub(crate) use bytes::{byte, number, put_number};
@@ -44,8 +45,8 @@ pub(crate) use entry::{Entry, Held};
 pub(crate) use items::ItemEntry;
 pub(crate) use key::Key;
 pub(crate) use layers::{
-    Found as FoundFile, Gate, Identity, IndexFile, IndexOptions, Indexer, Layered, LayeredSnapshot,
-    Owner, Stop, Watermark,
+    Found as FoundFile, Gate, INDEX_FILE, Identity, IndexFile, IndexOptions, Indexer, Layered,
+    LayeredSnapshot, Owner, Stop, Watermark,
 };
 pub(crate) use list::{List, Selection};
 pub(crate) use look_up::Found;

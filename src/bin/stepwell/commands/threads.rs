@@ -69,7 +69,7 @@ struct Thread {
 
 /// Prints the threads.
 pub(crate) fn run(args: &Args) -> Result<Answer, Failure> {
-    let db = args.db.open()?;
+    let db = args.db.look()?;
     let mut threads = futures::executor::block_on(read(&db))?;
     db.close()?;
     let is_empty = threads.is_empty();

@@ -5,6 +5,7 @@
 //! values are numbers to it.
 
 mod body;
+mod checkpoint;
 mod compression;
 mod error;
 mod payload;
@@ -18,13 +19,10 @@ mod wire;
 pub(crate) use compression::Compression;
 pub(crate) use error::CodecError;
 pub(crate) use payload::{decode, decode_all, decode_one, encode};
-#[cfg(test)]
-pub(crate) use place::FramePlace;
-pub(crate) use place::Place;
+pub(crate) use place::{FramePlace, Place};
 pub(crate) use record::{
-    Changed, CheckpointPut, CheckpointsPruned, ItemDeleted, ItemPut, Record, Removed, TagRemoved,
-    TagSet, TaskWrite, ThreadCopied, ThreadDeleted, WritesPut,
+    Changed, ChannelVersions, CheckpointPut, CheckpointsPruned, ItemDeleted, ItemPut, Record,
+    Removed, TagRemoved, TagSet, TaskWrite, ThreadCopied, ThreadDeleted, ThreadPolicySet,
+    VersionChanges, Versions, WritesPut,
 };
-#[cfg(test)]
-pub(crate) use value::Alias;
-pub(crate) use value::{Delta, Numbered, Stored, Value};
+pub(crate) use value::{Alias, Delta, Numbered, Stored, Value};

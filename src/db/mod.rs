@@ -7,17 +7,21 @@
 mod backup;
 mod error;
 mod handle;
+mod hot;
 mod indexed;
 #[cfg(feature = "metrics")]
 mod metrics;
 mod options;
+mod periodic;
 mod place;
 mod place_bytes;
+mod put;
 mod read_only;
 mod reader;
 mod rows;
 mod salvage;
 mod stats;
+mod storing;
 mod submitted;
 mod verify;
 mod view;
@@ -29,9 +33,12 @@ pub use crate::log::{
 pub use error::DbError;
 pub use handle::Db;
 pub use options::DbOptions;
+pub(crate) use periodic::{Pace, Periodic};
 pub(crate) use place::Place;
+pub(crate) use put::NotPut;
 pub(crate) use reader::Reader;
 pub use salvage::{LostItem, LostValue, LostWrites, SalvageReport, salvage};
 pub use stats::{DbStats, IndexStats, SegmentUse, ThreadStats, ValueStats};
+pub(crate) use storing::Handed;
 pub(crate) use submitted::Submitted;
 pub use verify::{Finding, FindingKind, VerifyOptions, VerifyProgress, VerifyReport, VerifyStage};

@@ -7,15 +7,20 @@ use bytes::Bytes;
 use parking_lot::RwLock;
 
 use crate::db::indexed::{Indexed, LogState};
+use crate::db::options::ValueOptions;
 use crate::db::view::View;
 use crate::db::{Db, DbError, RecoveryReport};
 use crate::index::{Gate, IndexOptions};
-use crate::log::{FrameAddress, ReadOnlyLog};
+use crate::log::{FrameAddress, ReadOnlyLog, Window};
 use crate::vfs::Vfs;
 
 impl Db {
     /// See [`DbOptions::read_only`](crate::db::DbOptions::read_only).
-    pub(super) fn open_read_only(vfs: Arc<dyn Vfs>, path: &Path) -> Result<Self, DbError> {
+    pub(super) fn open_read_only(
+        vfs: Arc<dyn Vfs>,
+        path: &Path,
+        values: ValueOptions,
+    ) -> Result<Self, DbError> {
         // Nothing is moved to a file, so nobody waits for that.
         let gate = Arc::new(Gate::new(IndexOptions {
             cache_bytes: 0,
@@ -40,7 +45,14 @@ impl Db {
             view,
             log: RwLock::new(LogState::ReadOnly(Box::new(log))),
         });
-        Ok(Self::of(&vfs, path, indexed, None, None, recovery))
+        Ok(Self::of(
+            &vfs,
+            path,
+            indexed,
+            None,
+            (None, recovery),
+            values,
+        ))
     }
 
     /// Whether it was opened to be looked at.
@@ -48,11 +60,27 @@ impl Db {
         matches!(&*self.indexed().log.read(), LogState::ReadOnly(_))
     }
 
-    /// The payload of a frame.
-    pub(super) fn frame(&self, at: FrameAddress) -> Result<Bytes, DbError> {
+    /// The payload of a frame, by way of a window if those in front of it are wanted next.
+    pub(super) fn frame(
+        &self,
+        at: FrameAddress,
+        near: Option<&mut Window>,
+    ) -> Result<Bytes, DbError> {
         match &*self.indexed().log.read() {
-            LogState::Open(log) => Ok(log.read(at)?),
+            LogState::Open(log) => Ok(match near {
+                Some(window) => log.read_back(at, window)?,
+                None => log.read(at)?,
+            }),
             LogState::ReadOnly(log) => Ok(log.read(at)?),
+            _ => Err(self.closed()),
+        }
+    }
+
+    /// Whether the log has stopped after a failure.
+    pub(super) fn has_failed(&self) -> Result<bool, DbError> {
+        match &*self.indexed().log.read() {
+            LogState::Open(log) => Ok(log.has_failed()),
+            LogState::ReadOnly(_) => Ok(false),
             _ => Err(self.closed()),
         }
     }

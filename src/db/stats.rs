@@ -166,7 +166,7 @@ impl Db {
             namespace: None,
             before: None,
         })?;
-        while let Some(found) = list.next(|_| true)? {
+        while let Some(found) = list.next(true, |_| true)? {
             for (channel, place) in own_values(&found) {
                 let bytes = reader.stored_bytes(place)?;
                 stats
@@ -176,7 +176,10 @@ impl Db {
                     .add(bytes);
             }
             for write in found.writes.iter().flat_map(|(_, writes)| &writes.writes) {
-                stats.writes.add(reader.stored_bytes(&write.value)?);
+                // One that is stored elsewhere is counted there.
+                if write.value.lsn().get() == write.origin.lsn {
+                    stats.writes.add(reader.stored_bytes(&write.value)?);
+                }
             }
         }
         let channels: u64 = stats.channels.values().map(|channel| channel.bytes).sum();

@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 use parking_lot::RwLock;
 
 use crate::codec::{self, CodecError, Numbered, Record};
-use crate::db::place::{Place, RecordPlace};
+use crate::db::place::{At, Place, RecordPlace};
 use crate::index::{
     FoundFile, Gate, Index, Key, Layered, LayeredSnapshot, Origin, Row, Snapshot, Tables,
     TablesError, Unapplied, Watermark,
@@ -161,9 +161,12 @@ pub(super) fn apply_one(
     record: Record<Numbered>,
 ) -> Result<(), Unapplied> {
     let place = Arc::new(RecordPlace { frame, number });
-    let record = record.map(|value| Place {
-        record: Arc::clone(&place),
-        value: value.number,
+    let record = record.map(|value| match value.alias {
+        None => Place {
+            record: Arc::clone(&place),
+            value: value.number,
+        },
+        Some(of) => At::of(frame, of).into(),
     });
     let origin = Origin {
         lsn: frame.lsn.plus(u64::from(number)).get(),

@@ -18,14 +18,18 @@ mod copying;
 mod deletion;
 mod entry;
 mod id;
+mod inherited;
 mod items;
 mod key;
+mod known_versions;
 mod layers;
 mod list;
 mod look_up;
 mod mem_tables;
+mod merging;
 mod names;
 mod plan;
+mod policies;
 mod pruning;
 mod reclaim;
 mod refused;
@@ -42,8 +46,10 @@ mod writes;
 
 pub(crate) use bytes::{byte, number, put_number};
 pub(crate) use entry::{Entry, Held};
+pub(crate) use inherited::{Parent, shrink};
 pub(crate) use items::ItemEntry;
 pub(crate) use key::Key;
+pub(crate) use known_versions::KnownVersions;
 pub(crate) use layers::{
     Found as FoundFile, Gate, INDEX_FILE, Identity, IndexFile, IndexOptions, Indexer, Layered,
     LayeredSnapshot, Owner, Stop, Watermark,

@@ -8,7 +8,7 @@ use crate::index::names::Names;
 use crate::index::reclaim::reclaim;
 use crate::index::{
     Key, Origin, Row, Rows, Tables, TablesError, Unapplied, checkpoints, copying, deletion, items,
-    pruning, tags, writes,
+    policies, pruning, tags, writes,
 };
 
 /// Both memories, as the log tells them. `T` is where its rows are.
@@ -56,6 +56,7 @@ impl<H: Clone, T: Tables<Key, Row<H>>> Index<H, T> {
             Record::CheckpointsPruned(pruned) => pruning::prune(tables, pruned, origin)?,
             Record::TagSet(set) => tags::set(tables, set, origin)?,
             Record::TagRemoved(removed) => tags::remove(tables, &removed, origin)?,
+            Record::ThreadPolicySet(set) => policies::set(tables, &set, origin)?,
         };
         changes.account(&self.tables)?.make(&mut self.tables);
         Ok(())

@@ -48,6 +48,7 @@ mod superblock_file;
 mod ticket;
 mod verdict;
 mod verify;
+mod window;
 
 pub use address::{FrameAddress, SegmentId};
 pub use backup::BackupReport;
@@ -68,6 +69,7 @@ pub use stats::{LogStats, SegmentKind, SegmentStats};
 pub use ticket::Ticket;
 pub use verdict::{CompactOptions, Compaction, Verdict};
 pub use verify::{VerifyProgress, VerifyReport};
+pub use window::Window;
 
 /// The longest frame, header and padding included, in bytes.
 pub const MAX_FRAME_BYTES: u64 = 1 << 30;

@@ -11,7 +11,7 @@ use crate::samples::{With, checkpoint, writes};
 
 #[test]
 fn a_database_tells_what_it_consists_of() {
-    let database = Database::new();
+    let database = Database::default();
     let db = database.db();
     let saver = db.checkpointer();
     let big = json!("x".repeat(1000));

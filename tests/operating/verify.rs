@@ -64,7 +64,7 @@ fn fill(db: &Db) {
 
 #[test]
 fn what_is_whole_is_found_whole() {
-    let mut database = Database::new();
+    let mut database = Database::default();
     fill(database.db());
     for reopening in [None, Some(Reopening::Clean), Some(Reopening::Unclean)] {
         if let Some(reopening) = reopening {
@@ -73,7 +73,7 @@ fn what_is_whole_is_found_whole() {
         let report = verify(database.db(), FULL);
         assert!(report.is_clean() && report.index_compared, "{report:?}");
         assert_eq!((report.checkpoints, report.items), (30 + 7, 6));
-        assert!(report.values > 29 && report.segments > 2);
+        assert!(report.values > 29 && report.segments > 1, "{report:?}");
         let quick = verify(database.db(), QUICK);
         assert!(quick.is_clean() && !quick.index_compared);
         assert_eq!((quick.records, quick.checkpoints), (report.records, 0));
@@ -82,7 +82,7 @@ fn what_is_whole_is_found_whole() {
 
 #[test]
 fn a_database_is_verified_while_it_is_written_to() {
-    let database = Database::new();
+    let database = Database::default();
     let db = database.db();
     let done = std::sync::atomic::AtomicBool::new(false);
     thread::scope(|scope| {
@@ -109,7 +109,7 @@ fn a_database_is_verified_while_it_is_written_to() {
 
 #[test]
 fn damage_is_found_with_its_place_and_who_suffers_from_it() {
-    let database = Database::new();
+    let database = Database::default();
     let db = database.db();
     fill(db);
     let needle = json!("needle".repeat(50));
@@ -156,7 +156,7 @@ fn damage_is_found_with_its_place_and_who_suffers_from_it() {
 
 #[test]
 fn a_verification_can_be_stopped_at_every_stage() {
-    let database = Database::new();
+    let database = Database::default();
     let saver = database.db().checkpointer();
     for n in 0..1100_u64 {
         let put = checkpoint(&format!("{n:04}"), None).changed("n", n, json!("x".repeat(1000)));

@@ -1,5 +1,6 @@
 //! The figures, one function each. Another one is a line in [`ALL`].
 
+mod branches;
 mod delete;
 mod disk;
 mod growth;
@@ -8,6 +9,7 @@ mod latest;
 mod memory;
 mod open;
 mod scan;
+mod threads;
 
 pub(crate) use memory::of_child as memory_of_child;
 
@@ -15,12 +17,14 @@ use crate::bench::Bench;
 
 type Figure = fn(&Bench);
 
-pub(crate) const ALL: [(&str, Figure); 8] = [
+pub(crate) const ALL: [(&str, Figure); 10] = [
     ("disk", disk::measure),
     ("growth", growth::measure),
     ("latest", latest::measure),
     ("history", history::measure),
     ("delete", delete::measure),
+    ("branches", branches::measure),
+    ("threads", threads::measure),
     ("open", open::measure),
     ("memory", memory::measure),
     ("scan", scan::measure),

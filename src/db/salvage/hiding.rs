@@ -6,9 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use bytes::Bytes;
 
 use crate::Encoded;
-use crate::codec::{Changed, CheckpointPut, Stored, Value};
+use crate::codec::{Changed, CheckpointPut, Stored, Value, Versions};
 
-/// Takes from a checkpoint the values with these numbers, and tells of which channels they were. Their places stay, under
+/// Takes from a checkpoint, whose versions are whole, the values with these numbers, and tells of which channels they were. Their places stay, under
 /// names that no channel has.
 pub(super) fn hide(put: &mut CheckpointPut<Stored>, broken: &BTreeSet<u32>) -> Vec<String> {
     let CheckpointPut {
@@ -17,6 +17,11 @@ pub(super) fn hide(put: &mut CheckpointPut<Stored>, broken: &BTreeSet<u32>) -> V
         unchanged,
         ..
     } = put;
+    let nothing_else = BTreeMap::new();
+    let versions = match versions {
+        Versions::Whole { channels, .. } => channels,
+        Versions::Changed(_) => &nothing_else,
+    };
     let hidden = |channel: &str| {
         let mut name = format!("{channel}\0");
         while versions.contains_key(&name) {

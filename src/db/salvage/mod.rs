@@ -1,6 +1,7 @@
 //! Salvage: a new database of what is whole in a damaged one.
 
 mod hiding;
+mod regaining;
 mod rescue;
 #[cfg(test)]
 mod tests;
@@ -31,7 +32,8 @@ pub struct SalvageReport {
     /// not listed below.
     pub lost_records: Vec<Lost>,
     /// The channels of checkpoints that are kept whose values depend on lost records. Later checkpoints that have
-    /// the channel at the same version lack it too, and are not listed.
+    /// the channel at the same version lack it too, and are not listed. Nor are channels of which no record is left that
+    /// names them.
     pub lost_values: Vec<LostValue>,
     /// The channels of checkpoints whose parent is lost, for which the only value was taken that the namespace still has
     /// at their version. It is the right one unless what was lost was on another branch.

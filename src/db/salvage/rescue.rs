@@ -9,10 +9,11 @@ use bytes::Bytes;
 
 use crate::codec::{
     self, CheckpointPut, CodecError, Compression, ItemDeleted, Place as NamedPlace, Record, Stored,
-    Value,
+    Value, Versions,
 };
 use crate::db::Place;
 use crate::db::salvage::hiding::hide;
+use crate::db::salvage::regaining::Regaining;
 use crate::db::salvage::{LostItem, LostValue, LostWrites, SalvageReport};
 use crate::db::view::{apply_one, require_count};
 use crate::index::{
@@ -30,6 +31,7 @@ pub(super) struct Rescue {
     lost: HashSet<(u64, u32)>,
     /// The first record that is lost.
     lost_from: Option<Lsn>,
+    regaining: Regaining,
     report: SalvageReport,
 }
 
@@ -40,6 +42,7 @@ impl Rescue {
             frames: Vec::new(),
             lost: HashSet::new(),
             lost_from,
+            regaining: Regaining::default(),
             report: SalvageReport::default(),
         }
     }
@@ -74,7 +77,7 @@ impl Rescue {
         let mut kept = Vec::with_capacity(records.len());
         let (mut changed, mut refused) = (false, false);
         for (number, mut record) in (0..).zip(records) {
-            changed |= self.mend(frame, number, &mut record);
+            changed |= self.mend(frame, number, &mut record)?;
             if !refused {
                 changed |= self.apply(frame, number, &mut record, &mut refused)?;
             }
@@ -87,7 +90,12 @@ impl Rescue {
     }
 
     /// Takes from a record what is lost; whether anything is.
-    fn mend(&mut self, frame: FrameAddress, number: u32, record: &mut Record<Stored>) -> bool {
+    fn mend(
+        &mut self,
+        frame: FrameAddress,
+        number: u32,
+        record: &mut Record<Stored>,
+    ) -> Result<bool, TablesError> {
         let lsn = frame.lsn.plus(u64::from(number)).get();
         let values = record.clone().into_values();
         let broken: BTreeSet<u32> = (0..)
@@ -96,11 +104,13 @@ impl Rescue {
             .map(|(number, _)| number)
             .collect();
         if broken.is_empty() {
-            return false;
+            return Ok(false);
         }
         let all = (0..).zip(&values).map(|(number, _)| number);
         match record {
             Record::CheckpointPut(put) => {
+                // What is hidden is a channel of its own, which its parent does not have.
+                self.make_whole(put, lsn)?;
                 for channel in hide(put, &broken) {
                     let lost = value_of(&put.thread, &put.namespace, &put.id, &channel);
                     self.report.lost_values.push(lost);
@@ -131,7 +141,7 @@ impl Rescue {
             }
             _ => {}
         }
-        true
+        Ok(true)
     }
 
     fn is_whole(&self, frame: FrameAddress, value: &Stored) -> bool {
@@ -166,25 +176,33 @@ impl Rescue {
             pruned.as_of = thread.life.lsn;
             changed = true;
         }
-        let applied = self.try_apply(frame, number, record);
+        let mut applied = self.try_apply(frame, number, record);
+        let mut lacks_versions = false;
+        if let Record::CheckpointPut(put) = record
+            && matches!(put.versions, Versions::Changed(_))
+            && is_after_loss
+            && lacks_parent(&applied)
+        {
+            lacks_versions = !self.make_whole(put, frame.lsn.plus(u64::from(number)).get())?;
+            changed = true;
+            applied = self.try_apply(frame, number, record);
+        }
         let Record::CheckpointPut(put) = record else {
             *refused = is_refused(applied)?;
             return Ok(changed);
         };
         let stands_alone = match &applied {
             Ok(()) if put.standalone || !is_after_loss => false,
+            Ok(()) if lacks_versions => true,
             Ok(()) => !self.trusts_what_was_found(put)?,
             // Its parent was pruned later than it was put, or nobody can tell.
-            Err(Unapplied::Refused(Refused {
-                reason: Reason::Pruned { .. },
-                ..
-            })) => is_after_loss,
-            Err(_) => false,
+            Err(_) => is_after_loss && lacks_parent(&applied),
         };
         if !stands_alone {
             *refused = is_refused(applied)?;
             return Ok(changed);
         }
+        self.make_whole(put, frame.lsn.plus(u64::from(number)).get())?;
         put.standalone = true;
         let (thread, namespace, id) = (put.thread.clone(), put.namespace.clone(), put.id.clone());
         let applied = self.try_apply(frame, number, record);
@@ -197,6 +215,22 @@ impl Rescue {
             }
         }
         Ok(true)
+    }
+
+    /// Gives a checkpoint versions that do not need its parent; whether they are all that it had.
+    fn make_whole(
+        &mut self,
+        put: &mut CheckpointPut<Stored>,
+        lsn: u64,
+    ) -> Result<bool, TablesError> {
+        if matches!(put.versions, Versions::Whole { .. }) {
+            return Ok(true);
+        }
+        let regained = self.regaining.regain(&self.index.snapshot(), put, lsn)?;
+        let lost = (regained.lost.iter())
+            .map(|channel| value_of(&put.thread, &put.namespace, &put.id, channel));
+        self.report.lost_values.extend(lost);
+        Ok(regained.is_all)
     }
 
     /// Whether a checkpoint that was just put may keep what it has of other checkpoints than its parent. Values are found by
@@ -219,7 +253,9 @@ impl Rescue {
             return Ok(true);
         }
         let found = entry.channels().iter().filter(|channel| {
-            let own = matches!(&channel.held, Held::Value(place) if place.lsn().get() == entry.origin.lsn);
+            let own = put.unchanged.contains_key(&*channel.name)
+                || (put.changed.iter())
+                    .any(|own| *own.channel == *channel.name && own.version == channel.version);
             let of_parent = (parent.as_ref())
                 .is_some_and(|parent| parent.known(&channel.name, &channel.version).is_some());
             matches!(channel.held, Held::Value(_)) && !own && !of_parent
@@ -231,7 +267,7 @@ impl Rescue {
             namespace: Some(namespace),
             before: None,
         })?;
-        while let Some(other) = list.next(|_| true)? {
+        while let Some(other) = list.next(false, |_| true)? {
             for channel in &found {
                 if let Some(Held::Value(place)) = other.entry.known(&channel.name, &channel.version)
                 {
@@ -290,6 +326,17 @@ fn value_of(thread: &str, namespace: &str, checkpoint: &str, channel: &str) -> L
         checkpoint: checkpoint.to_owned(),
         channel: channel.to_owned(),
     }
+}
+
+/// Whether a checkpoint was not taken for want of its parent as it was.
+fn lacks_parent(applied: &Result<(), Unapplied>) -> bool {
+    matches!(
+        applied,
+        Err(Unapplied::Refused(Refused {
+            reason: Reason::Pruned { .. } | Reason::Replaced { .. },
+            ..
+        }))
+    )
 }
 
 fn is_refused(applied: Result<(), Unapplied>) -> Result<bool, TablesError> {

@@ -11,16 +11,19 @@ use crate::Encoded;
 use crate::checkpoint::{CheckpointTuple, Checkpointer, ListQuery};
 use crate::codec::{
     Alias, Changed, CheckpointPut, Delta, FramePlace, ItemPut, Place as Named, Record, Stored,
-    TagSet, TaskWrite, ThreadCopied, WritesPut,
+    TagSet, TaskWrite, ThreadCopied, Versions, WritesPut,
 };
 use crate::db::{Db, Durability, Place, VerifyOptions};
 use crate::delta::{Op, Weight, diff, total_len};
+use crate::index::shrink;
 use crate::log::FrameAddress;
 use crate::store::{Item, Search, Store};
 use crate::version::ChannelVersion;
 
 /// A database with forks, a copy, deltas, aliases, writes, tags and items; each record in a frame of its own.
 struct Made {
+    /// Whether checkpoints only say how their versions differ from their parents'.
+    shrinks: bool,
     db: Db,
     lsn: u64,
     /// The records that the channel `log` of a checkpoint needs, by its id.
@@ -123,7 +126,7 @@ impl Made {
             ));
         }
         let versions = [("log", depth), ("n", depth), ("big", 1)];
-        let put = CheckpointPut {
+        let mut put = CheckpointPut {
             thread: thread.into(),
             namespace: String::new(),
             id: id(n),
@@ -131,13 +134,20 @@ impl Made {
             ts: "2026-11-21T00:00:00Z".into(),
             metadata: format!("{{\"step\":{n}}}").into_bytes().into(),
             ancestors: BTreeMap::new(),
-            versions: versions.map(|(c, v)| (c.to_owned(), version(v))).into(),
-            seen: BTreeMap::new(),
+            versions: Versions::Whole {
+                channels: versions.map(|(c, v)| (c.to_owned(), version(v))).into(),
+                seen: BTreeMap::new(),
+            },
             updated: None,
             changed: all,
             unchanged: BTreeMap::new(),
             standalone: false,
         };
+        if let (true, Some(parent)) = (self.shrinks, parent) {
+            let snapshot = self.db.snapshot();
+            let parent = snapshot.entry(thread, "", &id(parent)).unwrap().unwrap();
+            shrink(&mut put, &*parent).unwrap();
+        }
         let lsn = self.submit(Record::CheckpointPut(put));
         needs.push(lsn);
         self.log.insert(n, needs);
@@ -156,9 +166,10 @@ impl Made {
     }
 }
 
-fn make(dir: &Path) -> Made {
+fn make(dir: &Path, shrinks: bool) -> Made {
     let options = Db::options().segment_bytes(2048).durability(Durability::Os);
     let mut made = Made {
+        shrinks,
         db: options.open(dir).unwrap(),
         lsn: 0,
         log: BTreeMap::new(),
@@ -252,7 +263,7 @@ fn verified(dir: &Path) -> Db {
 fn a_whole_database_is_salvaged_whole() {
     let dir = TempDir::new().unwrap();
     let (from, to) = (dir.path().join("from"), dir.path().join("to"));
-    let made = make(&from);
+    let made = make(&from, false);
     let (before, of_items) = (tuples(&made.db), items(&made.db));
     let tags = block_on(made.db.checkpointer().tags("u")).unwrap();
     drop(made);
@@ -273,9 +284,18 @@ fn a_whole_database_is_salvaged_whole() {
 
 #[test]
 fn whichever_frame_is_damaged_all_that_does_not_need_it_is_kept() {
+    damage_each_frame(false);
+}
+
+#[test]
+fn whichever_frame_is_damaged_versions_that_build_on_it_are_found_again() {
+    damage_each_frame(true);
+}
+
+fn damage_each_frame(shrinks: bool) {
     let dir = TempDir::new().unwrap();
     let from = dir.path().join("from");
-    let made = make(&from);
+    let made = make(&from, shrinks);
     let (before, of_items) = (tuples(&made.db), items(&made.db));
     let Made {
         log,
@@ -335,6 +355,11 @@ fn whichever_frame_is_damaged_all_that_does_not_need_it_is_kept() {
                 .into_iter()
                 .filter(|channel| is_lost(channel))
             {
+                if channel == "big" && shrinks {
+                    // Nobody knows that there was one.
+                    expected.checkpoint.channel_versions.remove(channel);
+                    continue;
+                }
                 let is_listed = (report.lost_values.iter())
                     .any(|lost| lost.channel == channel && lost.checkpoint <= id(n));
                 assert!(is_listed, "{channel} of {key:?}: {report:?}");
@@ -357,6 +382,102 @@ fn whichever_frame_is_damaged_all_that_does_not_need_it_is_kept() {
                     (&item.value, item.updated_at)
                 );
             }
+        }
+    }
+}
+
+#[test]
+fn of_versions_that_cannot_be_found_again_those_are_kept_that_are_known() {
+    let dir = TempDir::new().unwrap();
+    let (from, to) = (dir.path().join("from"), dir.path().join("to"));
+    let db = Db::open(&from).unwrap();
+    let version = ChannelVersion::Int;
+    let names = ["a", "b", "c", "d"];
+    // By step: what changes, and which node has seen `a`. What the second step changes, the third does not.
+    let steps = [
+        (vec!["a", "b", "c", "d"], "n"),
+        (vec!["a", "b"], "m"),
+        (vec!["a"], "n"),
+        (vec!["a"], "m"),
+        (vec!["b"], "n"),
+        (vec!["a"], "n"),
+    ];
+    let mut channels = BTreeMap::new();
+    let mut seen: BTreeMap<String, BTreeMap<String, ChannelVersion>> = BTreeMap::new();
+    for (n, (changes, node)) in (1..).zip(&steps) {
+        if let Some(a) = channels.get("a").cloned() {
+            seen.insert((*node).into(), [("a".to_owned(), a)].into());
+        }
+        let changed = changes.iter().map(|channel| Changed {
+            channel: (*channel).to_owned(),
+            version: version(n),
+            value: Some(Stored::Whole(Encoded::new("json", n.to_string()))),
+        });
+        let changed: Vec<_> = changed.collect();
+        channels.extend(changed.iter().map(|c| (c.channel.clone(), version(n))));
+        let number = u32::try_from(n).unwrap();
+        let mut put = CheckpointPut {
+            thread: "t".into(),
+            namespace: String::new(),
+            id: id(number),
+            parent_id: (n > 1).then(|| id(number - 1)),
+            ts: "2026-11-21T00:00:00Z".into(),
+            metadata: b"{}".as_slice().into(),
+            ancestors: BTreeMap::new(),
+            versions: Versions::Whole {
+                channels: channels.clone(),
+                seen: seen.clone(),
+            },
+            updated: None,
+            changed,
+            unchanged: BTreeMap::new(),
+            standalone: false,
+        };
+        if n > 1 {
+            let entry = db.snapshot().entry("t", "", &id(number - 1));
+            shrink(&mut put, &*entry.unwrap().unwrap()).unwrap();
+        }
+        let submitted = db.submit(vec![Record::CheckpointPut(put)], None, String::new);
+        assert_eq!(submitted.unwrap().wait().unwrap(), None);
+    }
+    let before = tuples(&db);
+    drop(db);
+    let at = frames(&from)[1];
+    let path = from.join("log").join(at.segment.to_string());
+    let mut bytes = fs::read(&path).unwrap();
+    bytes[usize::try_from(at.offset).unwrap() + 40] ^= 4;
+    fs::write(&path, bytes).unwrap();
+    let report = salvage(&from, &to).unwrap();
+    let lost = |n: u32, channel: &str| LostValue {
+        thread: "t".into(),
+        namespace: String::new(),
+        checkpoint: id(n),
+        channel: channel.into(),
+    };
+    let expected: Vec<_> = [(3, "b"), (3, "c"), (3, "d"), (4, "b"), (4, "c"), (4, "d")]
+        .map(|(n, channel)| lost(n, channel))
+        .into();
+    assert_eq!(report.lost_values, expected, "{report:?}");
+    let after = tuples(&verified(&to));
+    for n in [1, 3, 4, 5, 6] {
+        let key = ("t".to_owned(), id(n));
+        let (before, after) = (&before[&key].checkpoint, &after[&key].checkpoint);
+        let is_kept = |channel: &str| n != 3 && n != 4 || channel == "a";
+        for channel in names {
+            let kept = is_kept(channel);
+            let values = (&before.channel_values, &after.channel_values);
+            assert_eq!(
+                values.1.get(channel),
+                values.0.get(channel).filter(|_| kept)
+            );
+            let versions = (&before.channel_versions, &after.channel_versions);
+            assert_eq!(
+                versions.1.get(channel),
+                versions.0.get(channel).filter(|_| kept)
+            );
+        }
+        if n != 3 && n != 4 {
+            assert_eq!(before, after);
         }
     }
 }

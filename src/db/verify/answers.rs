@@ -116,11 +116,16 @@ impl Answers<'_, '_> {
     fn compare_threads(&mut self, live: &Thread, other: &Thread) -> Result<(), Failed> {
         let told = |thread: &Thread| {
             let life = &thread.life;
-            (life.created_at, life.updated_at, life.checkpoints)
+            (
+                life.created_at,
+                life.updated_at,
+                life.checkpoints,
+                life.policy,
+            )
         };
         if told(live) != told(other) {
             self.differs(
-                "the index has other times or another number of checkpoints",
+                "the index has other times, another policy or another number of checkpoints",
                 live,
             );
         }
@@ -150,9 +155,9 @@ impl Answers<'_, '_> {
             None => None,
         };
         loop {
-            let found = live.next(|_| true)?;
+            let found = live.next(true, |_| true)?;
             if let Some(list) = &mut others {
-                let other = list.next(|_| true)?;
+                let other = list.next(true, |_| true)?;
                 if !is_same(found.as_ref(), other.as_ref()) {
                     let at = found.as_ref().or(other.as_ref());
                     let what = "the index has another checkpoint here than the log";
@@ -273,7 +278,7 @@ impl Checked {
         if self.places.contains(&key) {
             return Ok(());
         }
-        self.reader.values([place])?;
+        self.reader.checked(place)?;
         report.values += 1;
         if self.places.len() >= REMEMBERED {
             self.places.clear();

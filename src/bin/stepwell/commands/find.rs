@@ -2,7 +2,7 @@
 
 use futures::StreamExt;
 use stepwell::checkpoint::{
-    CheckpointTuple, Checkpointer, ListQuery, ThreadInfo, ThreadOrder, ThreadQuery,
+    CheckpointTuple, Checkpointer, ListQuery, Projection, ThreadInfo, ThreadOrder, ThreadQuery,
 };
 use stepwell::db::Db;
 
@@ -31,7 +31,10 @@ impl Thread {
             return Ok(found);
         }
         let wanted = wanted.unwrap_or_default();
-        let mut all = saver.list(ListQuery::of(&self.id, &self.namespace));
+        let mut all = saver.list(ListQuery {
+            projection: Projection::metadata_only(),
+            ..ListQuery::of(&self.id, &self.namespace)
+        });
         let mut any = false;
         let mut matching = 0;
         let mut last = None;
@@ -44,7 +47,11 @@ impl Thread {
             }
         }
         match last {
-            Some(found) if matching == 1 => Ok(found),
+            Some(found) if matching == 1 => {
+                let id = Some(found.checkpoint.id.as_str());
+                let whole = saver.get(&self.id, &self.namespace, id).await?;
+                whole.ok_or_else(|| self.no_checkpoint(db, wanted))
+            }
             Some(_) => Err(Failure::usage(format!(
                 "{matching} checkpoints begin with `{wanted}`; give more of the id"
             ))),

@@ -29,6 +29,9 @@ struct Chat {
     messages: List<Message>,
 }
 
+/// How many steps are run to see what the input takes.
+const FEW: u32 = 3;
+
 fn message() -> Message {
     Message::assistant("The quick brown fox jumps over the lazy dog. ".repeat(9))
 }
@@ -138,18 +141,25 @@ async fn main() {
                     rounds
                 };
                 let mut times = Vec::new();
-                let before = db.log_stats().unwrap().bytes;
-                for round in 0..rounds {
-                    let config = Config::thread(format!("{name}-{round}-{length}"))
+                let config = |thread: &str, steps| {
+                    Config::thread(format!("{name}-{thread}-{length}"))
                         .recursion_limit(steps)
-                        .durability(durability.unwrap_or_default());
-                    let input = shape.write(vec![message(); length]);
-                    times.push(time_per_step(&graph, input, &config).await);
+                        .durability(durability.unwrap_or_default())
+                };
+                let write = || shape.write(vec![message(); length]);
+                // What the input takes is not part of a step.
+                let start = db.log_stats().unwrap().bytes;
+                time_per_step(&graph, write(), &config("few", FEW)).await;
+                let before = db.log_stats().unwrap().bytes;
+                let input = (before - start) as f64;
+                for round in 0..rounds {
+                    let config = config(&round.to_string(), steps);
+                    times.push(time_per_step(&graph, write(), &config).await);
                 }
                 times.sort_by(f64::total_cmp);
                 let time = times[times.len() / 2];
-                let saved = f64::from(steps + 2) * rounds as f64;
-                let bytes = (db.log_stats().unwrap().bytes - before) as f64 / saved;
+                let bytes = (db.log_stats().unwrap().bytes - before) as f64 / rounds as f64;
+                let bytes = (bytes - input) / f64::from(steps - FEW);
                 let (time_before, bytes_before) = *first.get_or_insert((time, bytes));
                 let ratio = |a: f64, b: f64| if b == 0.0 { 1.0 } else { a / b };
                 println!(

@@ -130,7 +130,7 @@ fn a_frame_with_another_number_of_records_than_it_says_is_refused() {
 #[test]
 fn a_value_that_is_damaged_while_the_database_is_open_is_an_error_that_names_it() {
     let dir = TempDir::new().unwrap();
-    // What was just put would be answered from memory.
+    // Nothing of it is in memory.
     let db = options().hot_bytes(0).open(dir.path()).unwrap();
     let saver = db.checkpointer();
     let put = checkpoint("1", None).changed("a", 1, json!("needle"));

@@ -40,7 +40,7 @@ fn ids(saver: &DbSaver) -> Vec<String> {
 
 #[test]
 fn nothing_is_read_from_the_log_for_metadata() {
-    // What is kept in memory would hide what is read.
+    // Nothing of it is in memory.
     let database = Database::with(options().hot_bytes(0));
     let saver = database.db().checkpointer();
     let mut made = history(&saver, 50);

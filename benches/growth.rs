@@ -148,9 +148,9 @@ async fn main() {
                 };
                 let write = || shape.write(vec![message(); length]);
                 // What the input takes is not part of a step.
-                let start = db.stats().unwrap().bytes;
+                let start = db.log_stats().unwrap().bytes;
                 time_per_step(&graph, write(), &config("few", FEW)).await;
-                let before = db.stats().unwrap().bytes;
+                let before = db.log_stats().unwrap().bytes;
                 let input = (before - start) as f64;
                 for round in 0..rounds {
                     let config = config(&round.to_string(), steps);
@@ -158,7 +158,7 @@ async fn main() {
                 }
                 times.sort_by(f64::total_cmp);
                 let time = times[times.len() / 2];
-                let bytes = (db.stats().unwrap().bytes - before) as f64 / rounds as f64;
+                let bytes = (db.log_stats().unwrap().bytes - before) as f64 / rounds as f64;
                 let bytes = (bytes - input) / f64::from(steps - FEW);
                 let (time_before, bytes_before) = *first.get_or_insert((time, bytes));
                 let ratio = |a: f64, b: f64| if b == 0.0 { 1.0 } else { a / b };

@@ -33,6 +33,14 @@ fn a_missing_database_is_an_error_and_is_not_made() {
         &["history", "--db", "none"],
         &["show", "--db", "none", "--thread", "t"],
         &["diff", "--db", "none", "--thread", "t"],
+        &["stats", "--db", "none"],
+        &["verify", "--db", "none"],
+        &["salvage", "--db", "none", "--to", "other"],
+        &["backup", "--db", "none", "--to", "other"],
+        &["copy", "--db", "none", "--thread", "t", "--to", "u"],
+        &["prune", "--db", "none", "--keep-last", "1"],
+        &["delete", "--db", "none", "--thread", "t"],
+        &["tag", "--db", "none", "--thread", "t"],
     ] {
         let (code, error) = refused(dir.path(), command);
         assert_eq!(code, Some(3));
@@ -64,6 +72,17 @@ fn an_unknown_thread_or_an_empty_database_is_an_error() {
         assert_eq!(code, Some(2));
         assert!(error.contains("there is no thread `t` in `db`"), "{error}");
     }
+    for command in [
+        &["stats", "--thread", "t"][..],
+        &["copy", "--thread", "t", "--to", "u"],
+        &["prune", "--thread", "t", "--keep-last", "1"],
+        &["delete", "--thread", "t"],
+        &["tag", "--thread", "t", "name"],
+    ] {
+        let (code, error) = refused(dir.path(), &[command, &["--db", "db"]].concat());
+        assert_eq!(code, Some(2), "{command:?}");
+        assert!(error.contains("there is no thread `t` in `db`"), "{error}");
+    }
     let (code, error) = refused(dir.path(), &["history", "--db", "db"]);
     assert_eq!(code, Some(1));
     assert!(error.contains("no threads yet"), "{error}");
@@ -73,9 +92,17 @@ fn an_unknown_thread_or_an_empty_database_is_an_error() {
 fn a_database_that_is_open_elsewhere_is_an_error_that_says_so() {
     let dir = TempDir::new().unwrap();
     let open = Db::open(dir.path().join("db")).unwrap();
-    for command in ["threads", "demo"] {
-        let (code, error) = refused(dir.path(), &[command, "--db", "db"]);
-        assert_eq!(code, Some(4));
+    for command in [
+        &["demo"][..],
+        &["backup", "--to", "other"],
+        &["salvage", "--to", "other"],
+        &["copy", "--thread", "t", "--to", "u"],
+        &["prune", "--keep-last", "1"],
+        &["delete", "--thread", "t"],
+        &["tag", "--thread", "t", "name"],
+    ] {
+        let (code, error) = refused(dir.path(), &[command, &["--db", "db"]].concat());
+        assert_eq!(code, Some(4), "{command:?}");
         assert!(error.contains("is locked"), "{error}");
     }
     drop(open);
@@ -113,6 +140,15 @@ fn bad_usage_exits_with_2() {
         &["unknown"],
         &["demo", "extra"],
         &["diff", "--db", "db", "--thread", "t", "a", "b", "c"],
+        &["prune", "--db", "db"],
+        &[
+            "prune",
+            "--db",
+            "db",
+            "--keep-last",
+            "1",
+            "--finished-subgraphs",
+        ],
     ] {
         let (code, error) = refused(dir.path(), command);
         assert_eq!(code, Some(2), "{command:?}");

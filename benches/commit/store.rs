@@ -53,7 +53,7 @@ impl Database {
     /// How many bytes one commit takes in the log.
     pub(crate) fn frame_bytes(dir: &Path) -> usize {
         let database = Self::open(dir, Durability::Os);
-        let used = |db: &Db| db.stats().unwrap().bytes;
+        let used = |db: &Db| db.log_stats().unwrap().bytes;
         let saver = database.db.checkpointer();
         saver.put(database.checkpoint(1)).wait().unwrap();
         let before = used(&database.db);
@@ -67,7 +67,7 @@ impl Database {
     }
 
     pub(crate) fn run(&self, writers: Writers, slice: Duration) -> Measured {
-        let syncs = self.db.stats().unwrap().syncs;
+        let syncs = self.db.log_stats().unwrap().syncs;
         let start = Instant::now();
         let latencies_us = match writers {
             Writers::Threads(count) => self.threads(count, slice),
@@ -75,7 +75,7 @@ impl Database {
         };
         let elapsed = start.elapsed().as_secs_f64();
         let commits = latencies_us.len() as f64;
-        let syncs = self.db.stats().unwrap().syncs - syncs;
+        let syncs = self.db.log_stats().unwrap().syncs - syncs;
         Measured {
             rate: commits / elapsed,
             latencies_us,

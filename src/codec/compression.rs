@@ -2,11 +2,27 @@
 
 use lz4_flex::block;
 
-/// Whether bodies are compressed where it pays.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Compression {
+/// Which records are compressed, with LZ4, if that makes them shorter by an eighth.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Compression {
+    /// None.
     None,
-    Lz4,
+    /// Those of 16 KiB and more. They are rare, and hold most of what a long conversation takes.
+    #[default]
+    Long,
+    /// All of 512 bytes and more. Commits that are not synced and reads then take longer.
+    All,
+}
+
+impl Compression {
+    /// The shortest body that is compressed.
+    fn min_body(self) -> usize {
+        match self {
+            Self::None => usize::MAX,
+            Self::Long => 16 << 10,
+            Self::All => MIN_BODY,
+        }
+    }
 }
 
 /// A shorter body is not worth the time.
@@ -19,9 +35,9 @@ const MAX_BODY: usize = 1 << 30;
 const MAX_RATIO: usize = 255;
 const MAX_EXCESS: usize = 64;
 
-/// The body in its compressed form, if that is shorter by enough.
-pub(super) fn compressed(body: &[u8]) -> Option<Vec<u8>> {
-    if body.len() < MIN_BODY || body.len() > MAX_BODY {
+/// The body in its compressed form, if it is to have one and that is shorter by enough.
+pub(super) fn compressed(body: &[u8], compression: Compression) -> Option<Vec<u8>> {
+    if body.len() < compression.min_body() || body.len() > MAX_BODY {
         return None;
     }
     let length = u32::try_from(body.len()).ok()?;

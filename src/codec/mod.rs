@@ -16,9 +16,9 @@ mod tests;
 mod value;
 mod wire;
 
-pub(crate) use compression::Compression;
+pub use compression::Compression;
 pub(crate) use error::CodecError;
-pub(crate) use payload::{decode, decode_one, encode};
+pub(crate) use payload::{decode, decode_all, decode_one, encode};
 pub(crate) use place::{FramePlace, Place};
 pub(crate) use record::{
     Changed, ChannelVersions, CheckpointPut, CheckpointsPruned, ItemDeleted, ItemPut, Record,

@@ -35,8 +35,7 @@ pub(crate) fn encode(
         })?;
         let mut flags = 0;
         let body = payload.get(start + HEADER..).unwrap_or_default();
-        let smaller = (compression == Compression::Lz4).then(|| compressed(body));
-        if let Some(smaller) = smaller.flatten() {
+        if let Some(smaller) = compressed(body, compression) {
             flags = COMPRESSED;
             payload.truncate(start + HEADER);
             payload.extend_from_slice(&smaller);
@@ -73,15 +72,21 @@ pub(crate) fn decode_one(payload: &Bytes, record: u32) -> Result<Record<Stored>,
     let mut of = 0;
     while let Some(raw) = rest.next()? {
         if of == record {
-            let body = match raw.body()? {
-                Cow::Borrowed(body) => payload.slice_ref(body),
-                Cow::Owned(body) => body.into(),
-            };
-            return Ok(raw.decode(&body)?.map(|value| value.keep(&body)));
+            return raw.keep(payload);
         }
         of += 1;
     }
     Err(CodecError::NoSuchRecord { record, of })
+}
+
+/// The records of a payload, which their values keep.
+pub(crate) fn decode_all(payload: &Bytes) -> Result<Vec<Record<Stored>>, CodecError> {
+    let mut rest = Rest { payload, at: 0 };
+    let mut records = Vec::new();
+    while let Some(raw) = rest.next()? {
+        records.push(raw.keep(payload)?);
+    }
+    Ok(records)
 }
 
 /// What is left of a payload.
@@ -134,6 +139,14 @@ impl<'p> Raw<'p> {
         } else {
             Ok(Cow::Borrowed(self.bytes))
         }
+    }
+
+    fn keep(&self, payload: &Bytes) -> Result<Record<Stored>, CodecError> {
+        let body = match self.body()? {
+            Cow::Borrowed(body) => payload.slice_ref(body),
+            Cow::Owned(body) => body.into(),
+        };
+        Ok(self.decode(&body)?.map(|value| value.keep(&body)))
     }
 
     fn decode<'b>(&self, bytes: &'b [u8]) -> Result<Record<Found<'b>>, CodecError> {

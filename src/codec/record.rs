@@ -8,7 +8,7 @@ use crate::version::ChannelVersion;
 
 /// One thing that happened. `V` stands for the user's values: the values themselves, or handles by
 /// which they are found again.
-#[derive(Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Record<V> {
     CheckpointPut(CheckpointPut<V>),
     WritesPut(WritesPut<V>),
@@ -23,7 +23,7 @@ pub(crate) enum Record<V> {
 }
 
 /// A checkpoint was put.
-#[derive(Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct CheckpointPut<V> {
     pub(crate) thread: String,
     pub(crate) namespace: String,
@@ -45,7 +45,7 @@ pub(crate) struct CheckpointPut<V> {
 }
 
 /// The versions of all channels, and by node those that it has seen.
-#[derive(Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Versions {
     Whole {
         channels: ChannelVersions,
@@ -59,7 +59,7 @@ pub(crate) enum Versions {
 pub(crate) type ChannelVersions = BTreeMap<String, ChannelVersion>;
 
 /// What makes the versions of a checkpoint out of its parent's.
-#[derive(Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct VersionChanges {
     /// The [check](crate::version::check) of what comes out.
     pub(crate) check: u32,
@@ -74,7 +74,7 @@ pub(crate) struct VersionChanges {
 }
 
 /// A channel that changed.
-#[derive(Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Changed<V> {
     pub(crate) channel: String,
     pub(crate) version: ChannelVersion,
@@ -83,7 +83,7 @@ pub(crate) struct Changed<V> {
 }
 
 /// Writes of a task were put.
-#[derive(Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct WritesPut<V> {
     pub(crate) thread: String,
     pub(crate) namespace: String,
@@ -94,7 +94,7 @@ pub(crate) struct WritesPut<V> {
 }
 
 /// One write of a task. A negative index replaces an earlier write, another one yields to it.
-#[derive(Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct TaskWrite<V> {
     pub(crate) index: i32,
     pub(crate) channel: String,
@@ -102,7 +102,7 @@ pub(crate) struct TaskWrite<V> {
 }
 
 /// An item was put.
-#[derive(Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct ItemPut<V> {
     pub(crate) namespace: Vec<String>,
     pub(crate) key: String,
@@ -112,14 +112,14 @@ pub(crate) struct ItemPut<V> {
 }
 
 /// An item was deleted.
-#[derive(Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct ItemDeleted {
     pub(crate) namespace: Vec<String>,
     pub(crate) key: String,
 }
 
 /// A thread was deleted.
-#[derive(Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct ThreadDeleted {
     pub(crate) thread: String,
     /// A version 6 UUID made at the deletion: checkpoints with smaller ones are older.
@@ -127,14 +127,14 @@ pub(crate) struct ThreadDeleted {
 }
 
 /// A thread was copied: its history is the target's as well from now on.
-#[derive(Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct ThreadCopied {
     pub(crate) source: String,
     pub(crate) target: String,
 }
 
 /// Checkpoints of a thread were removed.
-#[derive(Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct CheckpointsPruned {
     pub(crate) thread: String,
     /// The LSN of the thread's last change when this was planned.
@@ -146,7 +146,7 @@ pub(crate) struct CheckpointsPruned {
 pub(crate) type Removed = Option<Vec<(String, String)>>;
 
 /// A name was given to a checkpoint.
-#[derive(Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct TagSet {
     pub(crate) thread: String,
     pub(crate) namespace: String,
@@ -155,7 +155,7 @@ pub(crate) struct TagSet {
 }
 
 /// A name of a checkpoint was taken back.
-#[derive(Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct TagRemoved {
     pub(crate) thread: String,
     pub(crate) namespace: String,
@@ -163,7 +163,7 @@ pub(crate) struct TagRemoved {
 }
 
 /// How much of a thread is kept was set.
-#[derive(Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct ThreadPolicySet {
     pub(crate) thread: String,
     /// `None`: whatever holds for threads without one.

@@ -47,6 +47,12 @@ pub enum DbError {
         /// What is wrong with it.
         reason: String,
     },
+    /// The database was opened to be looked at.
+    #[error("the database at `{path}` is open read-only; open it for writing to change it")]
+    ReadOnly {
+        /// Its directory.
+        path: String,
+    },
     /// [`Db::close`](crate::db::Db::close) was called.
     #[error("the database at `{path}` was closed; open it again to use it")]
     Closed {

@@ -15,8 +15,7 @@ use crate::db::view::{DbSnapshot, Note, View};
 use crate::db::{DbError, DbOptions, Durability, Periodic, Reader, RecoveryReport, Submitted};
 use crate::index::{Gate, Identity, IndexFile, IndexOptions, Indexer, Stop, Watermark};
 use crate::log::{
-    CommitSink, LockedLog, Log, LogError, LogOptions, LogPosition, LogStats, Lsn, ReplayFrom,
-    SegmentId,
+    CommitSink, LockedLog, Log, LogError, LogOptions, LogPosition, Lsn, ReplayFrom, SegmentId,
 };
 use crate::vfs::Vfs;
 
@@ -46,6 +45,7 @@ pub struct Db {
 #[derive(Debug)]
 struct Inner {
     path: PathBuf,
+    vfs: Arc<dyn Vfs>,
     /// Ends before the log does. `None` once it was closed.
     indexer: Mutex<Option<Indexer>>,
     indexed: Arc<Indexed>,
@@ -201,10 +201,30 @@ impl Db {
             }
         })?;
         *indexed.log.write() = LogState::Open(log);
-        Ok(Self {
+        Ok(Self::of(
+            vfs,
+            path,
+            indexed,
+            Some(indexer),
+            (rebuilt, recovery),
+            values,
+        ))
+    }
+
+    /// The handle of a database whose index follows its log.
+    pub(super) fn of(
+        vfs: &Arc<dyn Vfs>,
+        path: &Path,
+        indexed: Arc<Indexed>,
+        indexer: Option<Indexer>,
+        (rebuilt, recovery): (Option<String>, RecoveryReport),
+        values: ValueOptions,
+    ) -> Self {
+        Self {
             inner: Arc::new(Inner {
                 path: path.to_path_buf(),
-                indexer: Mutex::new(Some(indexer)),
+                vfs: Arc::clone(vfs),
+                indexer: Mutex::new(indexer),
                 indexed,
                 rebuilt,
                 recovery,
@@ -213,7 +233,7 @@ impl Db {
                 compression: values.compression,
                 background: Mutex::new(None),
             }),
-        })
+        }
     }
 
     /// What opening the database found, and what it cut off.
@@ -239,14 +259,6 @@ impl Db {
         self.with_log(|log| Ok(log.sync()?))
     }
 
-    /// What the log consists of, and what it has done since the database was opened.
-    ///
-    /// # Errors
-    /// [`DbError::Closed`].
-    pub fn stats(&self) -> Result<LogStats, DbError> {
-        self.with_log(|log| Ok(log.stats()))
-    }
-
     /// Writes and syncs everything and closes the database, so that the next open need not
     /// recover it. Clones, checkpointers and stores of it that are left answer
     /// [`DbError::Closed`].
@@ -260,6 +272,7 @@ impl Db {
         let state = mem::replace(&mut *indexed.log.write(), LogState::Closing);
         let closed = match state {
             LogState::Open(log) => log.close(),
+            LogState::ReadOnly(_) => Ok(()),
             state => {
                 *indexed.log.write() = state;
                 return Ok(());
@@ -346,9 +359,24 @@ impl Db {
     ) -> Result<T, DbError> {
         match &*self.inner.indexed.log.read() {
             LogState::Open(log) => with(log),
-            _ => Err(DbError::Closed {
+            LogState::ReadOnly(_) => Err(DbError::ReadOnly {
                 path: self.inner.path.display().to_string(),
             }),
+            _ => Err(self.closed()),
         }
+    }
+
+    pub(super) fn closed(&self) -> DbError {
+        DbError::Closed {
+            path: self.inner.path.display().to_string(),
+        }
+    }
+
+    pub(super) fn indexed(&self) -> &Indexed {
+        &self.inner.indexed
+    }
+
+    pub(super) fn vfs(&self) -> &Arc<dyn Vfs> {
+        &self.inner.vfs
     }
 }

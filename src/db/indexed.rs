@@ -7,7 +7,7 @@ use parking_lot::RwLock;
 use crate::db::place::Place;
 use crate::db::view::{DbTables, Note, View};
 use crate::index::{Owner, Row};
-use crate::log::Log;
+use crate::log::{Log, ReadOnlyLog};
 
 /// The log, from before it is open until after it was closed.
 #[derive(Debug)]
@@ -15,6 +15,8 @@ pub(super) enum LogState {
     /// It is replayed: what was replayed is durable.
     Opening,
     Open(Log<Note>),
+    /// It is only looked at; another process may be writing to it.
+    ReadOnly(Box<ReadOnlyLog>),
     Closing,
     /// Everything in it is durable, or not.
     Closed {
@@ -40,7 +42,7 @@ impl Owner for Indexed {
         match &*self.log.read() {
             LogState::Opening => true,
             LogState::Open(log) => log.sync().is_ok(),
-            LogState::Closing => false,
+            LogState::ReadOnly(_) | LogState::Closing => false,
             LogState::Closed { durable } => *durable,
         }
     }

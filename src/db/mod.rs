@@ -4,22 +4,33 @@
 //! the index before anyone is told, and what the index points at is read from the log. It speaks
 //! in records and must never know the traits that checkpointers and stores implement.
 
+mod backup;
 mod error;
 mod handle;
 mod hot;
 mod indexed;
+#[cfg(feature = "metrics")]
+mod metrics;
 mod options;
 mod periodic;
 mod place;
 mod place_bytes;
 mod put;
+mod read_only;
 mod reader;
 mod rows;
+mod salvage;
+mod stats;
 mod storing;
 mod submitted;
+mod verify;
 mod view;
 
-pub use crate::log::{Durability, LogStats, RecoveryReport, TornTail};
+pub use crate::codec::Compression;
+pub use crate::log::{
+    BackupReport, Durability, Latency, LogStats, Lost as LostRecords, RecoveryReport, SegmentKind,
+    SegmentStats, TornTail,
+};
 pub use error::DbError;
 pub use handle::Db;
 pub use options::DbOptions;
@@ -27,5 +38,8 @@ pub(crate) use periodic::{Pace, Periodic};
 pub(crate) use place::Place;
 pub(crate) use put::NotPut;
 pub(crate) use reader::Reader;
+pub use salvage::{LostItem, LostValue, LostWrites, SalvageReport, salvage};
+pub use stats::{DbStats, IndexStats, SegmentUse, ThreadStats, ValueStats};
 pub(crate) use storing::Handed;
 pub(crate) use submitted::Submitted;
+pub use verify::{Finding, FindingKind, VerifyOptions, VerifyProgress, VerifyReport, VerifyStage};

@@ -3,8 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::codec::Compression;
-use crate::db::{Db, DbError, Durability};
+use crate::db::{Compression, Db, DbError, Durability};
 use crate::index::IndexOptions;
 use crate::log::LogOptions;
 use crate::vfs::{OsFs, Vfs};
@@ -25,6 +24,7 @@ use crate::vfs::{OsFs, Vfs};
 pub struct DbOptions {
     log: LogOptions,
     index: IndexOptions,
+    read_only: bool,
     values: ValueOptions,
     vfs: Arc<dyn Vfs>,
 }
@@ -43,9 +43,10 @@ impl Default for DbOptions {
         Self {
             log: LogOptions::default(),
             index: IndexOptions::default(),
+            read_only: false,
             values: ValueOptions {
                 hot_bytes: 32 << 20,
-                compression: Compression::None,
+                compression: Compression::default(),
             },
             vfs: Arc::new(OsFs),
         }
@@ -86,14 +87,9 @@ impl DbOptions {
         self
     }
 
-    /// Whether records are compressed where that makes them shorter by an eighth; not by default. Reading and writing
-    /// then takes longer.
-    pub fn compress(mut self, compress: bool) -> Self {
-        self.values.compression = if compress {
-            Compression::Lz4
-        } else {
-            Compression::None
-        };
+    /// Which records are compressed; [`Compression::Long`] by default.
+    pub fn compression(mut self, compression: Compression) -> Self {
+        self.values.compression = compression;
         self
     }
 
@@ -103,12 +99,26 @@ impl DbOptions {
         self
     }
 
-    /// Opens the database in the directory `path`, or makes one.
+    /// To look at the database as it is at the moment of opening, while another process may have it open and
+    /// write to it. It is read without its lock and without its index file, and nothing is written: whatever would
+    /// write answers [`DbError::ReadOnly`]. The whole log is read when it is opened, and the whole index is in memory: some
+    /// hundreds of bytes per checkpoint.
+    ///
+    /// What it shows may not be durable yet, and a crash may still take it from the writer.
+    pub fn read_only(mut self) -> Self {
+        self.read_only = true;
+        self
+    }
+
+    /// Opens the database in the directory `path`, or makes one, unless it is only to be looked at.
     ///
     /// # Errors
     /// [`DbError::Log`]: the database is open already, something that was durable is damaged, a record is not
     /// understood, or the file system failed. Nothing was changed then, except by the last.
     pub fn open(self, path: impl AsRef<Path>) -> Result<Db, DbError> {
+        if self.read_only {
+            return Db::open_read_only(self.vfs, path.as_ref(), self.values);
+        }
         Db::open_with(self.vfs, path.as_ref(), self.log, self.index, self.values)
     }
 }

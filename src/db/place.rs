@@ -14,6 +14,14 @@ pub(crate) struct Place {
     pub(crate) value: u32,
 }
 
+impl Place {
+    /// That of the record.
+    pub(crate) fn lsn(&self) -> Lsn {
+        let record = &self.record;
+        record.frame.lsn.plus(u64::from(record.number))
+    }
+}
+
 /// Where a record is.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct RecordPlace {

@@ -9,7 +9,7 @@ use crate::Encoded;
 use crate::codec::{self, Alias, Delta, Stored, Value};
 use crate::db::place::{At, Place};
 use crate::db::{Db, DbError};
-use crate::delta::{MAX_LINKS, Rope, Weight};
+use crate::delta::{MAX_LINKS, Op, Rope, Weight};
 use crate::log::{Lsn, Window};
 
 /// More places than lie between any value and the bytes that it is made of: its deltas, and an alias before each.
@@ -58,12 +58,38 @@ impl Reader {
         Ok(values)
     }
 
+    /// How many bytes the value at `place` takes where it is stored: those of its literals if it is a delta.
+    pub(crate) fn stored_bytes(&mut self, place: &Place) -> Result<u64, DbError> {
+        let mut used = HashMap::new();
+        let stored = self.stored(&mut used, place.into(), None)?;
+        self.last = used;
+        let bytes = match stored {
+            Value::Whole(whole) => whole.bytes().len(),
+            Value::Alias(_) => 0,
+            Value::Delta(delta) => (delta.ops.iter())
+                .map(|op| match op {
+                    Op::Literal(bytes) => bytes.len(),
+                    Op::CopyBase { .. } | Op::CopySource { .. } => 0,
+                })
+                .sum(),
+        };
+        Ok(u64::try_from(bytes).unwrap_or(u64::MAX))
+    }
+
     /// One value.
     pub(super) fn value(&mut self, at: At) -> Result<Encoded, DbError> {
         let mut used = HashMap::new();
         let value = self.kept_or_read(&mut used, at);
         self.last = used;
         value
+    }
+
+    /// Puts a value together from the log, whatever is kept in memory of it.
+    pub(super) fn checked(&mut self, place: &Place) -> Result<(), DbError> {
+        let mut used = HashMap::new();
+        self.read_value(&mut used, place.into())?;
+        self.last = used;
+        Ok(())
     }
 
     /// Where a value is that may be an alias, and what it takes to read it.
@@ -98,7 +124,7 @@ impl Reader {
     fn kept_or_read(&self, used: &mut Records, at: At) -> Result<Encoded, DbError> {
         let values = self.db.hot().values();
         // What the log has lost must not look as if it were there.
-        if !self.db.with_log(|log| Ok(log.has_failed()))?
+        if !self.db.has_failed()?
             && let Some(value) = values.get(at.id())
         {
             return Ok(value);
@@ -180,12 +206,7 @@ impl Reader {
 
     /// Reads a record, with what lies in front of it if others that do are wanted next.
     fn read(&self, at: At, near: Option<&mut Window>) -> Result<Arc<[Stored]>, DbError> {
-        let payload = self.db.with_log(|log| {
-            Ok(match near {
-                Some(window) => log.read_back(at.frame, window)?,
-                None => log.read(at.frame)?,
-            })
-        })?;
+        let payload = self.db.frame(at.frame, near)?;
         let record = codec::decode_one(&payload, at.record).map_err(|e| unreadable(at, e))?;
         Ok(record.into_values().into())
     }

@@ -7,8 +7,8 @@ use parking_lot::RwLock;
 use crate::codec::{self, CodecError, Numbered, Record};
 use crate::db::place::{At, Place, RecordPlace};
 use crate::index::{
-    FoundFile, Gate, Index, Layered, LayeredSnapshot, Origin, Row, Snapshot, TablesError,
-    Unapplied, Watermark,
+    FoundFile, Gate, Index, Key, Layered, LayeredSnapshot, Origin, Row, Snapshot, Tables,
+    TablesError, Unapplied, Watermark,
 };
 use crate::log::{CommitSink, FrameAddress, LogPosition};
 
@@ -73,20 +73,34 @@ impl View {
     /// Applies a frame of the log that is being opened.
     pub(crate) fn replay(&self, frame: FrameAddress, payload: &[u8]) -> Result<(), ReplayFailed> {
         self.wait_for_room()?;
-        let records = codec::decode(payload, |record| record.numbered())?;
-        let found = u32::try_from(records.len()).unwrap_or(u32::MAX);
-        if found != frame.records {
-            return Err(ReplayFailed::Codec(CodecError::WrongCount {
-                expected: frame.records,
-                found,
-            }));
-        }
+        let records = decoded(frame, payload)?;
         match apply_all(&mut self.index.write(), frame, records) {
             Err(Unapplied::Tables(error)) => Err(error.into()),
             // What was refused when it was written is refused again.
             Ok(()) | Err(Unapplied::Refused(_)) => Ok(()),
         }
     }
+}
+
+/// The records of a frame, as many as it says.
+pub(super) fn decoded(
+    frame: FrameAddress,
+    payload: &[u8],
+) -> Result<Vec<Record<Numbered>>, CodecError> {
+    let records = codec::decode(payload, |record| record.numbered())?;
+    require_count(frame, records.len())?;
+    Ok(records)
+}
+
+pub(super) fn require_count(frame: FrameAddress, records: usize) -> Result<(), CodecError> {
+    let found = u32::try_from(records).unwrap_or(u32::MAX);
+    if found == frame.records {
+        return Ok(());
+    }
+    Err(CodecError::WrongCount {
+        expected: frame.records,
+        found,
+    })
 }
 
 impl CommitSink<Note> for View {
@@ -128,26 +142,36 @@ fn apply_all(
     applied
 }
 
-fn try_apply_all(
-    index: &mut Index<Place, DbTables>,
+pub(super) fn try_apply_all(
+    index: &mut Index<Place, impl Tables<Key, Row<Place>>>,
     frame: FrameAddress,
     records: Vec<Record<Numbered>>,
 ) -> Result<(), Unapplied> {
     for (number, record) in (0..).zip(records) {
-        let place = Arc::new(RecordPlace { frame, number });
-        let record = record.map(|value| match value.alias {
-            None => Place {
-                record: Arc::clone(&place),
-                value: value.number,
-            },
-            Some(of) => At::of(frame, of).into(),
-        });
-        let origin = Origin {
-            lsn: frame.lsn.plus(u64::from(number)).get(),
-            segment: frame.segment.base().get(),
-            bytes: u64::from(frame.payload_len) / u64::from(frame.records.max(1)),
-        };
-        index.apply(record, origin)?;
+        apply_one(index, frame, number, record)?;
     }
     Ok(())
+}
+
+/// Applies the record with this number of a frame.
+pub(super) fn apply_one(
+    index: &mut Index<Place, impl Tables<Key, Row<Place>>>,
+    frame: FrameAddress,
+    number: u32,
+    record: Record<Numbered>,
+) -> Result<(), Unapplied> {
+    let place = Arc::new(RecordPlace { frame, number });
+    let record = record.map(|value| match value.alias {
+        None => Place {
+            record: Arc::clone(&place),
+            value: value.number,
+        },
+        Some(of) => At::of(frame, of).into(),
+    });
+    let origin = Origin {
+        lsn: frame.lsn.plus(u64::from(number)).get(),
+        segment: frame.segment.base().get(),
+        bytes: u64::from(frame.payload_len) / u64::from(frame.records.max(1)),
+    };
+    index.apply(record, origin)
 }

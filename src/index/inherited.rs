@@ -157,7 +157,7 @@ fn undo<'c, H>(
 
 /// A checksum of versions, by which those that were made from another parent are told.
 #[derive(Default)]
-struct Check {
+pub(super) struct Check {
     bytes: Vec<u8>,
 }
 
@@ -167,12 +167,12 @@ impl Check {
     const NUMBER: u8 = 0xFE;
     const TEXT: u8 = 0xFD;
 
-    fn node(&mut self, name: &str) {
+    pub(super) fn node(&mut self, name: &str) {
         self.bytes.push(Self::NODE);
         self.bytes.extend(name.as_bytes());
     }
 
-    fn channels<'v, N: AsRef<str> + 'v>(
+    pub(super) fn channels<'v, N: AsRef<str> + 'v>(
         &mut self,
         versions: impl IntoIterator<Item = (&'v N, &'v ChannelVersion)>,
     ) {
@@ -194,7 +194,7 @@ impl Check {
         }
     }
 
-    fn value(&self) -> u32 {
+    pub(super) fn value(&self) -> u32 {
         crc32fast::hash(&self.bytes)
     }
 }

@@ -21,6 +21,7 @@ mod id;
 mod inherited;
 mod items;
 mod key;
+mod known_versions;
 mod layers;
 mod list;
 mod look_up;
@@ -40,6 +41,7 @@ mod tags;
 #[cfg(test)]
 mod tests;
 mod threads;
+mod usage;
 mod writes;
 
 pub(crate) use bytes::{byte, number, put_number};
@@ -47,9 +49,10 @@ pub(crate) use entry::{Entry, Held};
 pub(crate) use inherited::{Parent, shrink};
 pub(crate) use items::ItemEntry;
 pub(crate) use key::Key;
+pub(crate) use known_versions::KnownVersions;
 pub(crate) use layers::{
-    Found as FoundFile, Gate, Identity, IndexFile, IndexOptions, Indexer, Layered, LayeredSnapshot,
-    Owner, Stop, Watermark,
+    Found as FoundFile, Gate, INDEX_FILE, Identity, IndexFile, IndexOptions, Indexer, Layered,
+    LayeredSnapshot, Owner, Stop, Watermark,
 };
 pub(crate) use list::{List, Selection};
 pub(crate) use look_up::Found;

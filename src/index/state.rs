@@ -20,7 +20,7 @@ pub(crate) struct Index<H, T> {
 }
 
 /// The rows of an index, to be read.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Snapshot<H, T> {
     tables: T,
     handles: PhantomData<fn() -> H>,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use parking_lot::MutexGuard;
 
@@ -179,24 +179,24 @@ impl<T: Send + 'static> Shared<T> {
 
         let guard = PanicGuard(self);
         let written = write(&segment, &batch, offset).and_then(|()| {
-            if sync {
-                segment
-                    .file
-                    .sync_data()
-                    .map_err(|error| LogError::io("sync", &segment.path, error))?;
+            if !sync {
+                return Ok(None);
             }
-            Ok(())
+            let begun = Instant::now();
+            let synced = segment.file.sync_data();
+            synced.map_err(|error| LogError::io("sync", &segment.path, error))?;
+            Ok(Some(begun.elapsed()))
         });
         match written {
-            Ok(()) => self.acknowledge(batch, end, sync),
+            Ok(synced) => self.acknowledge(batch, end, synced),
             Err(error) => self.poison(error),
         }
         std::mem::forget(guard);
     }
 
-    /// Tells the sink of a batch that was written, and synced if `synced`, ends the caller's lead,
+    /// Tells the sink of a batch that was written, and `synced` in that time if it was, ends the caller's lead,
     /// and wakes who waited for the batch.
-    pub(super) fn acknowledge(&self, mut batch: Batch<T>, end: u64, synced: bool) {
+    pub(super) fn acknowledge(&self, mut batch: Batch<T>, end: u64, synced: Option<Duration>) {
         let commits = batch.frames.len() as u64;
         if commits > 0 {
             self.sink.committed(&mut batch.frames.drain(..));
@@ -210,7 +210,8 @@ impl<T: Send + 'static> Shared<T> {
         self.acked.store(end, Ordering::Release);
         state.sync_due = earlier(state.sync_due, batch.sync_due);
         state.spare = batch.recycled();
-        if synced {
+        if let Some(time) = synced {
+            state.sync_times.add(time);
             state.durable = end;
             state.sync_due = None;
             state.syncs += 1;
@@ -222,7 +223,7 @@ impl<T: Send + 'static> Shared<T> {
         }
         let woken = state.take_satisfied();
         // Asleep, it does not know that the superblock is to be told.
-        if state.lead_wanted || (synced && state.committer_asleep) {
+        if state.lead_wanted || (synced.is_some() && state.committer_asleep) {
             self.committer.notify_one();
         }
         drop(state);

@@ -145,6 +145,12 @@ pub enum LogError {
         /// Why.
         reason: &'static str,
     },
+    /// A log was to be made where there is one. Nothing has changed.
+    #[error("`{}` holds a database already; name a directory that is new", path.display())]
+    NotEmpty {
+        /// The directory.
+        path: PathBuf,
+    },
     /// Segments cannot be compacted as asked. Nothing has changed.
     #[error("these segments cannot be compacted: {reason}")]
     NotCompactable {

@@ -154,6 +154,7 @@ impl<T: Send + 'static> Log<T> {
             segments: state.segments,
             commits: state.commits,
             syncs: state.syncs,
+            sync_latency: state.sync_times.summary(),
         }
     }
 

@@ -12,6 +12,7 @@ use uuid::Uuid;
 use super::background::Background;
 use super::batch::Batch;
 use super::directory::Directory;
+use super::latency::Histogram;
 use super::recovery::{open_superblock, recover};
 use super::resume::resume;
 use super::segment_table::SegmentTable;
@@ -114,6 +115,7 @@ impl LockedLog {
             segments: segment_count,
             commits: 0,
             syncs: 0,
+            sync_times: Histogram::default(),
         };
         let mut log = Log {
             shared: Arc::new(Shared {

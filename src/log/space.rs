@@ -4,6 +4,7 @@
 //! and nothing else.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use parking_lot::MutexGuard;
 
@@ -250,6 +251,7 @@ impl<T: Send + 'static> Shared<T> {
         drop(state);
 
         let guard = PanicGuard(self);
+        let begun = Instant::now();
         let sealed = write(&segment, &batch, offset).and_then(|()| {
             segment
                 .file
@@ -258,7 +260,7 @@ impl<T: Send + 'static> Shared<T> {
                 .map_err(|error| LogError::io("seal", &segment.path, error))
         });
         if sealed.is_ok() {
-            self.acknowledge(batch, end, true);
+            self.acknowledge(batch, end, Some(begun.elapsed()));
         }
         std::mem::forget(guard);
         sealed

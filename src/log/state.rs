@@ -8,6 +8,7 @@ use std::time::Instant;
 
 use super::LogError;
 use super::batch::Batch;
+use super::latency::Histogram;
 use super::parker::Parker;
 use super::segment::Segment;
 
@@ -88,6 +89,7 @@ pub(super) struct State<T> {
     pub(super) segments: u64,
     pub(super) commits: u64,
     pub(super) syncs: u64,
+    pub(super) sync_times: Histogram,
 }
 
 impl<T> State<T> {

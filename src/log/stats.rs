@@ -2,7 +2,7 @@
 
 use super::chain::SegmentInfo;
 use super::segment_header::Kind;
-use super::{Lsn, SegmentId};
+use super::{Latency, Lsn, SegmentId};
 
 /// What a log consists of, and what it has done since it was opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,6 +16,8 @@ pub struct LogStats {
     pub commits: u64,
     /// How many times it was synced for commits since it was opened.
     pub syncs: u64,
+    /// How long those took.
+    pub sync_latency: Latency,
 }
 
 /// One segment of a log.

@@ -33,7 +33,7 @@ impl Thread {
     }
 
     fn bytes(&self) -> u64 {
-        self.database.db().stats().unwrap().bytes
+        self.database.db().log_stats().unwrap().bytes
     }
 
     /// Puts a checkpoint with this change of a channel, and tells by how much the log grew.

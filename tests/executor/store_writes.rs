@@ -161,7 +161,7 @@ async fn checkpoint_and_items_are_one_commit() {
         .unwrap();
     graph.invoke(json!({}), &Config::thread("t")).await.unwrap();
     // The checkpoints of input, start and step, and the writes of three tasks: no commit of items.
-    assert_eq!(db.stats().unwrap().commits, 6);
+    assert_eq!(db.log_stats().unwrap().commits, 6);
     assert_eq!(value(&db, "a").await, Some(json!(1)));
     assert_eq!(value(&db, "b").await, Some(json!(1)));
 }

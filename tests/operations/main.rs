@@ -1,8 +1,10 @@
-//! Looking into a database with the command: what the guide shows, and what programs read.
+//! Looking into and after a database with the command: what the guide shows, and what programs read.
 
 #[cfg(test)]
 mod database;
 #[cfg(test)]
 mod guide;
+#[cfg(test)]
+mod kept;
 #[cfg(test)]
 mod printed;

@@ -102,7 +102,7 @@ fn chains(bench: &Bench) {
 }
 
 fn log_bytes(db: &Db) -> u64 {
-    db.stats().unwrap().bytes
+    db.log_stats().unwrap().bytes
 }
 
 struct Writer {

@@ -2,7 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use stepwell::db::Db;
+use stepwell::db::{Db, DbError};
+use stepwell::log::LogError;
 
 use crate::failure::{Doing, Failure};
 
@@ -15,14 +16,40 @@ pub(crate) struct Arg {
 }
 
 impl Arg {
-    /// Opens the database. If there is none it fails and makes nothing.
+    /// Opens the database to change it. If there is none it fails and makes nothing.
     pub(crate) fn open(&self) -> Result<Db, Failure> {
         open(&self.path)
+    }
+
+    /// Opens the database to look at it, if need be while another process has it open. If there is none it fails and
+    /// makes nothing.
+    pub(crate) fn look(&self) -> Result<Db, Failure> {
+        require(&self.path)?;
+        Ok(look(&self.path)?)
+    }
+
+    /// The database's directory.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+/// Opens the database at `path`, read-only if another process has it open.
+pub(crate) fn look(path: &Path) -> Result<Db, DbError> {
+    match Db::open(path) {
+        Err(DbError::Log(LogError::Locked { .. })) => Db::options().read_only().open(path),
+        opened => opened,
     }
 }
 
 /// Opens the database at `path`. If there is none it fails and makes nothing.
 pub(crate) fn open(path: &Path) -> Result<Db, Failure> {
+    require(path)?;
+    Ok(Db::open(path)?)
+}
+
+/// Fails unless there is a database at `path`.
+pub(crate) fn require(path: &Path) -> Result<(), Failure> {
     if !path.exists() {
         return Err(Failure::unreadable(format!(
             "there is no database at `{}`; `stepwell demo` makes one",
@@ -35,7 +62,7 @@ pub(crate) fn open(path: &Path) -> Result<Db, Failure> {
             path.display()
         )));
     }
-    Ok(Db::open(path)?)
+    Ok(())
 }
 
 /// Fails unless a database can be opened or made at `path` without getting among other files.

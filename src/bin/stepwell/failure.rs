@@ -13,10 +13,11 @@ use stepwell::log::LogError;
 pub(crate) const EXIT_CODES: &str = "\
 Exit codes:
   0  Done
-  1  The answer is no (`diff --exit-code`: something differs), or another failure
+  1  The answer is no (`diff --exit-code`: something differs; `salvage`:
+     something is lost), or another failure
   2  Wrong usage, or a thread or checkpoint that the database does not have
   3  There is no database, or it is damaged or cannot be read
-  4  Another process has the database open";
+  4  Another process has the database open, and the command would change it";
 
 /// What a command that did its work has to say.
 #[derive(Clone, Copy)]
@@ -25,6 +26,8 @@ pub(crate) enum Answer {
     Yes,
     /// What was asked is not so.
     No,
+    /// The database is damaged.
+    Damaged,
 }
 
 impl From<()> for Answer {
@@ -38,6 +41,7 @@ impl Answer {
         match self {
             Self::Yes => ExitCode::SUCCESS,
             Self::No => ExitCode::from(NO),
+            Self::Damaged => ExitCode::from(UNREADABLE),
         }
     }
 }
@@ -82,6 +86,7 @@ impl Failure {
     pub(crate) fn exit_code(&self) -> ExitCode {
         let of_error = || match self.database_error() {
             Some(DbError::Log(LogError::Locked { .. })) => IN_USE,
+            Some(DbError::Log(LogError::NotABackup { .. } | LogError::NotEmpty { .. })) => USAGE,
             Some(DbError::Log(LogError::OutOfSpace { .. })) | None => NO,
             Some(_) => UNREADABLE,
         };

@@ -1,10 +1,11 @@
-//! The `stepwell` command: the demo, and a look into databases.
+//! The `stepwell` command: the demo, a look into databases, and looking after them.
 
 mod commands;
 mod database;
 mod demo;
 mod failure;
 mod format;
+mod progress;
 mod screen;
 mod tree;
 
@@ -12,10 +13,15 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use commands::{diff, history, show, threads};
+use commands::{
+    backup, copy, delete, diff, history, prune, salvage, show, stats, tag, threads, verify,
+};
 use failure::{Answer, EXIT_CODES};
 
-/// An embedded checkpoint database for agent graphs: see it work, look into one.
+/// An embedded checkpoint database for agent graphs: see it work, look into one, look after one.
+///
+/// `threads`, `history`, `show`, `diff`, `stats` and `verify` also work while another process has the database
+/// open: they read its log as it is at that moment, and change nothing.
 #[derive(Parser)]
 #[command(version, max_term_width = 80, after_help = EXIT_CODES)]
 struct Cli {
@@ -39,6 +45,30 @@ enum Command {
     /// Print what differs between two checkpoints of a thread
     #[command(after_help = EXIT_CODES)]
     Diff(diff::Args),
+    /// Say how large a database is, and what takes the space
+    #[command(after_help = EXIT_CODES)]
+    Stats(stats::Args),
+    /// Read everything and check it
+    #[command(after_help = EXIT_CODES)]
+    Verify(verify::Args),
+    /// Make a new database of what is whole in a damaged one
+    #[command(after_help = EXIT_CODES)]
+    Salvage(salvage::Args),
+    /// Make a backup, or bring one up to date; opening it restores it
+    #[command(after_help = EXIT_CODES)]
+    Backup(backup::Args),
+    /// Copy a thread: both go on independently
+    #[command(after_help = EXIT_CODES)]
+    Copy(copy::Args),
+    /// Remove old checkpoints
+    #[command(after_help = EXIT_CODES)]
+    Prune(prune::Args),
+    /// Delete a thread
+    #[command(after_help = EXIT_CODES)]
+    Delete(delete::Args),
+    /// Give a checkpoint a name, which keeps it from being pruned; or list names
+    #[command(after_help = EXIT_CODES)]
+    Tag(tag::Args),
     /// The process that the demo kills
     #[command(hide = true)]
     DemoWorker(demo::WorkerArgs),
@@ -51,6 +81,14 @@ fn main() -> ExitCode {
         Command::History(args) => history::run(&args),
         Command::Show(args) => show::run(&args),
         Command::Diff(args) => diff::run(&args),
+        Command::Stats(args) => stats::run(&args),
+        Command::Verify(args) => verify::run(&args),
+        Command::Salvage(args) => salvage::run(&args),
+        Command::Backup(args) => backup::run(&args),
+        Command::Copy(args) => copy::run(&args),
+        Command::Prune(args) => prune::run(&args),
+        Command::Delete(args) => delete::run(&args),
+        Command::Tag(args) => tag::run(&args),
         Command::DemoWorker(args) => demo::work(args).map(Answer::from),
     };
     match outcome {

@@ -11,7 +11,7 @@ use crate::index::tables::{TableRow, TablesError, Undecodable};
 use crate::vfs::Vfs;
 
 /// The name of an index file.
-pub(super) const NAME: &str = "index.redb";
+pub(crate) const NAME: &str = "index.redb";
 
 /// Where an index file is.
 #[derive(Debug)]

@@ -28,6 +28,8 @@ pub(crate) struct Layered<R: TableRow> {
     applied: Option<Watermark>,
     /// The same for what was cut off.
     cut: Option<Watermark>,
+    /// The same for what is in the file.
+    flushed: Option<Watermark>,
     gate: Arc<Gate>,
 }
 
@@ -37,6 +39,19 @@ struct Load {
     weight: usize,
     /// The length of the frames that brought them.
     log_bytes: u64,
+}
+
+/// What of the rows is only in memory.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct InMemory {
+    /// How many rows were changed that are not in the file.
+    pub(crate) rows: usize,
+    /// About how many bytes they take.
+    pub(crate) bytes: usize,
+    /// Up to where in the log everything is applied.
+    pub(crate) applied: Option<Watermark>,
+    /// Up to where the file follows the log.
+    pub(crate) flushed: Option<Watermark>,
 }
 
 /// Changes to be moved to the file.
@@ -61,6 +76,7 @@ impl<R: TableRow> Layered<R> {
             old: Load::default(),
             applied,
             cut: None,
+            flushed: applied,
             gate,
         }
     }
@@ -91,6 +107,16 @@ impl<R: TableRow> Layered<R> {
     /// How many bytes of the log are not in the file: what the next open would replay.
     pub(crate) fn tail_bytes(&self) -> u64 {
         self.old.log_bytes + self.young.log_bytes
+    }
+
+    /// What is not in the file.
+    pub(crate) fn in_memory(&self) -> InMemory {
+        InMemory {
+            rows: self.rows.young.len() + self.rows.old.len(),
+            bytes: self.young.weight + self.old.weight,
+            applied: self.applied,
+            flushed: self.flushed,
+        }
     }
 
     /// About how much memory the changes take.
@@ -124,7 +150,7 @@ impl<R: TableRow> Layered<R> {
     pub(super) fn settle(&mut self, base: Arc<Base>) -> Changes<R> {
         self.rows.base = Some(base);
         self.old = Load::default();
-        self.cut = None;
+        self.flushed = self.cut.take();
         self.tell();
         mem::take(&mut self.rows.old)
     }

@@ -31,7 +31,7 @@ pub(crate) struct Args {
 /// Prints what differs.
 pub(crate) fn run(args: &Args) -> Result<Answer, Failure> {
     let screen = Screen::new();
-    let db = args.db.open()?;
+    let db = args.db.look()?;
     let (a, b) = block_on(find(&db, args))?;
     db.close()?;
     let found = diff(&a, &b);

@@ -1,7 +1,9 @@
 //! Finding the checkpoint that the user means.
 
 use futures::StreamExt;
-use stepwell::checkpoint::{CheckpointTuple, Checkpointer, ListQuery, Projection};
+use stepwell::checkpoint::{
+    CheckpointTuple, Checkpointer, ListQuery, Projection, ThreadInfo, ThreadOrder, ThreadQuery,
+};
 use stepwell::db::Db;
 
 use crate::failure::Failure;
@@ -70,6 +72,19 @@ impl Thread {
             db.path().display()
         ))
     }
+}
+
+/// A thread that must be there.
+pub(crate) async fn require(db: &Db, thread: &str) -> Result<ThreadInfo, Failure> {
+    let query = ThreadQuery {
+        prefix: thread.to_owned(),
+        order: ThreadOrder::Name,
+        limit: Some(1),
+        ..ThreadQuery::default()
+    };
+    let found = db.checkpointer().list_threads(query).await?;
+    let found = found.into_iter().find(|found| found.thread == thread);
+    found.ok_or_else(|| unknown(thread, db))
 }
 
 /// The failure for a thread that is not there.

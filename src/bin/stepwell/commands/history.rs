@@ -36,7 +36,7 @@ pub(crate) struct Args {
 /// Prints the tree of each namespace of the thread.
 pub(crate) fn run(args: &Args) -> Result<Answer, Failure> {
     let screen = Screen::new();
-    let db = args.db.open()?;
+    let db = args.db.look()?;
     let answer = futures::executor::block_on(print(&db, args, &screen))?;
     db.close()?;
     Ok(answer)

@@ -3,9 +3,22 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 use stepwell::Encoded;
 use stepwell::checkpoint::{ChannelVersion, CheckpointTuple, Metadata};
+use stepwell::db::LostRecords;
+
+/// Records that cannot be read.
+pub(crate) fn lost_records(lost: &LostRecords) -> Value {
+    json!({
+        "kind": "log",
+        "what": lost.reason,
+        "segment": lost.segment.to_string(),
+        "offset": lost.offset,
+        "lsn": lost.lsns.start.get(),
+        "end": lost.lsns.end.get(),
+    })
+}
 
 /// A checkpoint.
 #[derive(Serialize)]

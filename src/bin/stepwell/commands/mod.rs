@@ -1,10 +1,18 @@
-//! The commands that look into a database: one file each, and what several of them share.
+//! The commands that look into a database, and those that look after it: one file each, and what several of them share.
 //!
 //! A command is an `Args` and a `run`, which prints on a [`Screen`](crate::screen::Screen) and says how it went.
 
+pub(crate) mod backup;
+pub(crate) mod copy;
+pub(crate) mod delete;
 pub(crate) mod diff;
 mod find;
 pub(crate) mod history;
 mod json;
+pub(crate) mod prune;
+pub(crate) mod salvage;
 pub(crate) mod show;
+pub(crate) mod stats;
+pub(crate) mod tag;
 pub(crate) mod threads;
+pub(crate) mod verify;

@@ -28,7 +28,7 @@ pub(crate) struct Args {
 /// Prints the values and nothing else, unless asked for everything.
 pub(crate) fn run(args: &Args) -> Result<Answer, Failure> {
     let screen = Screen::new();
-    let db = args.db.open()?;
+    let db = args.db.look()?;
     let found = block_on(args.thread.checkpoint(&db, args.checkpoint.as_deref()))?;
     db.close()?;
     if args.json {

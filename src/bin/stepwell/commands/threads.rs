@@ -79,7 +79,7 @@ struct Thread {
 
 /// Prints the threads.
 pub(crate) fn run(args: &Args) -> Result<Answer, Failure> {
-    let db = args.db.open()?;
+    let db = args.db.look()?;
     let listed = |query| futures::executor::block_on(db.checkpointer().list_threads(query));
     let any = listed(ThreadQuery {
         limit: Some(1),

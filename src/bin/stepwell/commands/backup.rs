@@ -1,0 +1,52 @@
+//! `stepwell backup`: a copy of a database, or an earlier one brought up to date.
+
+use std::path::PathBuf;
+
+use serde_json::json;
+
+use crate::database;
+use crate::failure::{Answer, Failure};
+use crate::format::{bytes, count};
+use crate::screen::Screen;
+
+/// Which database, and where the backup goes.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    db: database::Arg,
+    /// The backup's directory: a new one, or that of an earlier backup, which is brought up to date
+    #[arg(long, value_name = "DIR")]
+    to: PathBuf,
+    /// Print one JSON document on a line
+    #[arg(long)]
+    json: bool,
+}
+
+/// Makes the backup. A program that has its database open makes its own, with `Db::backup`.
+pub(crate) fn run(args: &Args) -> Result<Answer, Failure> {
+    let screen = Screen::new();
+    let db = args.db.open()?;
+    let report = db.backup(&args.to)?;
+    db.close()?;
+    if args.json {
+        screen.json(&json!({
+            "records": report.end.get() - 1,
+            "unchanged": report.unchanged,
+            "linked": report.linked,
+            "copied": report.copied,
+            "copied_bytes": report.copied_bytes,
+        }))?;
+        return Ok(Answer::Yes);
+    }
+    let segments = report.unchanged + report.linked + report.copied;
+    screen.line(format_args!(
+        "Backed up to {}: {}, of which {} unchanged, {} linked, {} copied ({})",
+        args.to.display(),
+        count(usize::try_from(segments)?, "segment"),
+        report.unchanged,
+        report.linked,
+        report.copied,
+        bytes(report.copied_bytes),
+    ))?;
+    Ok(Answer::Yes)
+}

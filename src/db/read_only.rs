@@ -1,0 +1,87 @@
+//! A database that is looked at while another process may have it open.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use parking_lot::RwLock;
+
+use crate::db::indexed::{Indexed, LogState};
+use crate::db::options::ValueOptions;
+use crate::db::view::View;
+use crate::db::{Db, DbError, RecoveryReport};
+use crate::index::{Gate, IndexOptions};
+use crate::log::{FrameAddress, ReadOnlyLog, Window};
+use crate::vfs::Vfs;
+
+impl Db {
+    /// See [`DbOptions::read_only`](crate::db::DbOptions::read_only).
+    pub(super) fn open_read_only(
+        vfs: Arc<dyn Vfs>,
+        path: &Path,
+        values: ValueOptions,
+    ) -> Result<Self, DbError> {
+        // Nothing is moved to a file, so nobody waits for that.
+        let gate = Arc::new(Gate::new(IndexOptions {
+            cache_bytes: 0,
+            flush_bytes: usize::MAX,
+            memory_bytes: usize::MAX,
+        }));
+        let view = Arc::new(View::new(None, &gate));
+        let mut frames = 0;
+        let log = ReadOnlyLog::open(Arc::clone(&vfs), path, &mut |frame, payload| {
+            frames += 1;
+            Ok(view.replay(frame, payload)?)
+        })?;
+        let recovery = RecoveryReport {
+            created: false,
+            clean: false,
+            frames,
+            next_lsn: log.end(),
+            torn_tail: None,
+            damaged_superblock_slot: None,
+        };
+        let indexed = Arc::new(Indexed {
+            view,
+            log: RwLock::new(LogState::ReadOnly(Box::new(log))),
+        });
+        Ok(Self::of(
+            &vfs,
+            path,
+            indexed,
+            None,
+            (None, recovery),
+            values,
+        ))
+    }
+
+    /// Whether it was opened to be looked at.
+    pub fn is_read_only(&self) -> bool {
+        matches!(&*self.indexed().log.read(), LogState::ReadOnly(_))
+    }
+
+    /// The payload of a frame, by way of a window if those in front of it are wanted next.
+    pub(super) fn frame(
+        &self,
+        at: FrameAddress,
+        near: Option<&mut Window>,
+    ) -> Result<Bytes, DbError> {
+        match &*self.indexed().log.read() {
+            LogState::Open(log) => Ok(match near {
+                Some(window) => log.read_back(at, window)?,
+                None => log.read(at)?,
+            }),
+            LogState::ReadOnly(log) => Ok(log.read(at)?),
+            _ => Err(self.closed()),
+        }
+    }
+
+    /// Whether the log has stopped after a failure.
+    pub(super) fn has_failed(&self) -> Result<bool, DbError> {
+        match &*self.indexed().log.read() {
+            LogState::Open(log) => Ok(log.has_failed()),
+            LogState::ReadOnly(_) => Ok(false),
+            _ => Err(self.closed()),
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! Salvage: a new database of what is whole in a damaged one.
+
+mod hiding;
+mod regaining;
+mod rescue;
+#[cfg(test)]
+mod tests;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use self::rescue::Rescue;
+use crate::db::DbError;
+use crate::log::{self, Lost};
+use crate::vfs::{OsFs, Vfs};
+
+/// What a salvage kept, and what is lost.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct SalvageReport {
+    /// How many frames of the log are in the new database.
+    pub frames: u64,
+    /// How many threads it has.
+    pub threads: u64,
+    /// How many checkpoints they have.
+    pub checkpoints: u64,
+    /// How many items it has.
+    pub items: u64,
+    /// The records that could not be read. What they said, nobody knows: checkpoints and writes that were only in them are
+    /// not listed below.
+    pub lost_records: Vec<Lost>,
+    /// The channels of checkpoints that are kept whose values depend on lost records. Later checkpoints that have
+    /// the channel at the same version lack it too, and are not listed. Nor are channels of which no record is left that
+    /// names them.
+    pub lost_values: Vec<LostValue>,
+    /// The channels of checkpoints whose parent is lost, for which the only value was taken that the namespace still has
+    /// at their version. It is the right one unless what was lost was on another branch.
+    pub assumed_values: Vec<LostValue>,
+    /// Pending writes that are gone because one of a task's values depends on lost records.
+    pub lost_writes: Vec<LostWrites>,
+    /// Items whose value depends on lost records.
+    pub lost_items: Vec<LostItem>,
+}
+
+/// A value of a checkpoint.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[non_exhaustive]
+pub struct LostValue {
+    /// The thread.
+    pub thread: String,
+    /// The graph within the thread.
+    pub namespace: String,
+    /// The checkpoint's id.
+    pub checkpoint: String,
+    /// The channel.
+    pub channel: String,
+}
+
+/// Writes of a task that are lost.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct LostWrites {
+    /// The thread.
+    pub thread: String,
+    /// The graph within the thread.
+    pub namespace: String,
+    /// The id of the checkpoint that they belong to.
+    pub checkpoint: String,
+    /// The task.
+    pub task: String,
+}
+
+/// An item that is lost.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct LostItem {
+    /// Where it was kept, label by label.
+    pub namespace: Vec<String>,
+    /// Its name within the namespace.
+    pub key: String,
+}
+
+impl SalvageReport {
+    /// Whether nothing is lost.
+    pub fn is_whole(&self) -> bool {
+        self.lost_records.is_empty()
+            && self.lost_values.is_empty()
+            && self.lost_writes.is_empty()
+            && self.lost_items.is_empty()
+    }
+}
+
+/// Makes a new database in the directory `to` of what is whole in the one in `from`, which may be damaged so that it
+/// does not open. Nothing in `from` changes; nobody may have it open.
+///
+/// Whatever does not depend on a damaged or missing part is in the new database as it was: checkpoints with their ids and
+/// order, pending writes, items with their times, tags, copies. Of a checkpoint that depends on one, the values are
+/// missing that do. A deletion that is lost has not happened. The log is read twice; the index of the new
+/// database is in memory meanwhile: some hundreds of bytes per checkpoint.
+///
+/// # Errors
+/// [`DbError::Log`]: `from` is open, there is something in `to` already, a record is of a newer version, or the file
+/// system failed. What is in `to` then is no database.
+pub fn salvage(from: impl AsRef<Path>, to: impl AsRef<Path>) -> Result<SalvageReport, DbError> {
+    let (from, to) = (from.as_ref(), to.as_ref());
+    let vfs: Arc<dyn Vfs> = Arc::new(OsFs);
+    let found = log::salvage(Arc::clone(&vfs), from, &mut |_, _| Ok(()))?;
+    let mut rescue = Rescue::new(found.lost.first().map(|lost| lost.lsns.start));
+    log::salvage_to(vfs, from, to, &mut |frame, payload| {
+        rescue.frame(frame, payload)
+    })?;
+    Ok(rescue.finish(found.lost)?)
+}

@@ -1,0 +1,483 @@
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use futures::executor::block_on;
+use futures::stream::StreamExt;
+use tempfile::TempDir;
+
+use super::*;
+use crate::Encoded;
+use crate::checkpoint::{CheckpointTuple, Checkpointer, ListQuery};
+use crate::codec::{
+    Alias, Changed, CheckpointPut, Delta, FramePlace, ItemPut, Place as Named, Record, Stored,
+    TagSet, TaskWrite, ThreadCopied, Versions, WritesPut,
+};
+use crate::db::{Db, Durability, Place, VerifyOptions};
+use crate::delta::{Op, Weight, diff, total_len};
+use crate::index::shrink;
+use crate::log::FrameAddress;
+use crate::store::{Item, Search, Store};
+use crate::version::ChannelVersion;
+
+/// A database with forks, a copy, deltas, aliases, writes, tags and items; each record in a frame of its own.
+struct Made {
+    /// Whether checkpoints only say how their versions differ from their parents'.
+    shrinks: bool,
+    db: Db,
+    lsn: u64,
+    /// The records that the channel `log` of a checkpoint needs, by its id.
+    log: BTreeMap<u32, Vec<u64>>,
+    /// The record of each checkpoint, by its id.
+    put: BTreeMap<u32, u64>,
+    writes: u64,
+    copied: u64,
+    items: BTreeMap<&'static str, Vec<u64>>,
+}
+
+fn id(n: u32) -> String {
+    format!("{n:02}")
+}
+
+fn named(place: &Place) -> Named {
+    let frame = place.record.frame;
+    Named {
+        frame: Some(FramePlace {
+            lsn: frame.lsn.get(),
+            segment: frame.segment.base().get(),
+            offset: frame.offset,
+            payload_len: frame.payload_len,
+            records: frame.records,
+        }),
+        record: place.record.number,
+        value: place.value,
+    }
+}
+
+impl Made {
+    fn submit(&mut self, record: Record<Stored>) -> u64 {
+        let submitted = self.db.submit(vec![record], None, String::new);
+        assert_eq!(submitted.unwrap().wait().unwrap(), None);
+        self.lsn += 1;
+        self.lsn
+    }
+
+    fn place(&self, thread: &str, n: u32, channel: &str) -> Place {
+        let entry = self
+            .db
+            .snapshot()
+            .entry(thread, "", &id(n))
+            .unwrap()
+            .unwrap();
+        let mut channels = entry.channels().iter();
+        let found = channels.find(|c| &*c.name == channel).unwrap();
+        match &found.held {
+            crate::index::Held::Value(place) => place.clone(),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// Puts a checkpoint whose log is one longer than its parent's.
+    fn checkpoint(&mut self, thread: &str, n: u32, parent: Option<u32>, depth: u64) {
+        let own = format!("step {n} {}", "x".repeat(300));
+        let (value, mut needs) = match parent {
+            None => (Stored::Whole(Encoded::new("json", own)), Vec::new()),
+            Some(parent) => {
+                let base = self.place(thread, parent, "log");
+                let old = self.db.reader().values([&base]).unwrap().remove(0);
+                let new = [old.bytes(), own.as_bytes()].concat();
+                let ops = diff(old.bytes(), &new.into(), &[]).unwrap_or_else(|| {
+                    let len = old.bytes().len() as u64;
+                    vec![
+                        Op::CopyBase { offset: 0, len },
+                        Op::Literal(own.clone().into()),
+                    ]
+                });
+                let weight = Weight {
+                    length: total_len(&ops),
+                    links: u32::try_from(depth).unwrap(),
+                    cost: 0,
+                };
+                let delta = Delta {
+                    base: named(&base),
+                    weight,
+                    sources: Vec::new(),
+                    ops,
+                };
+                (Stored::Delta(delta), self.log[&parent].clone())
+            }
+        };
+        let version = ChannelVersion::Int;
+        let changed = |channel: &str, version, value| Changed {
+            channel: channel.into(),
+            version,
+            value: Some(value),
+        };
+        let json = |text: String| Stored::Whole(Encoded::new("json", text));
+        let mut all = vec![
+            changed("log", version(depth), value),
+            changed("n", version(depth), json(n.to_string())),
+        ];
+        if parent.is_none() {
+            all.push(changed(
+                "big",
+                version(1),
+                json(format!("\"{}\"", "7".repeat(900))),
+            ));
+        }
+        let versions = [("log", depth), ("n", depth), ("big", 1)];
+        let mut put = CheckpointPut {
+            thread: thread.into(),
+            namespace: String::new(),
+            id: id(n),
+            parent_id: parent.map(id),
+            ts: "2026-11-21T00:00:00Z".into(),
+            metadata: format!("{{\"step\":{n}}}").into_bytes().into(),
+            ancestors: BTreeMap::new(),
+            versions: Versions::Whole {
+                channels: versions.map(|(c, v)| (c.to_owned(), version(v))).into(),
+                seen: BTreeMap::new(),
+            },
+            updated: None,
+            changed: all,
+            unchanged: BTreeMap::new(),
+            standalone: false,
+        };
+        if let (true, Some(parent)) = (self.shrinks, parent) {
+            let snapshot = self.db.snapshot();
+            let parent = snapshot.entry(thread, "", &id(parent)).unwrap().unwrap();
+            shrink(&mut put, &*parent).unwrap();
+        }
+        let lsn = self.submit(Record::CheckpointPut(put));
+        needs.push(lsn);
+        self.log.insert(n, needs);
+        self.put.insert(n, lsn);
+    }
+
+    fn item(&mut self, key: &'static str, value: Stored, at: u64, needs: &[u64]) {
+        let put = ItemPut {
+            namespace: vec!["a".into()],
+            key: key.into(),
+            value,
+            at,
+        };
+        let lsn = self.submit(Record::ItemPut(put));
+        self.items.insert(key, [needs, &[lsn]].concat());
+    }
+}
+
+fn make(dir: &Path, shrinks: bool) -> Made {
+    let options = Db::options().segment_bytes(2048).durability(Durability::Os);
+    let mut made = Made {
+        shrinks,
+        db: options.open(dir).unwrap(),
+        lsn: 0,
+        log: BTreeMap::new(),
+        put: BTreeMap::new(),
+        writes: 0,
+        copied: 0,
+        items: BTreeMap::new(),
+    };
+    made.checkpoint("t", 1, None, 1);
+    for n in 2..9 {
+        made.checkpoint("t", n, Some(n - 1), n.into());
+    }
+    // A fork of the fourth.
+    made.checkpoint("t", 10, Some(4), 5);
+    made.checkpoint("t", 11, Some(10), 6);
+    let writes = vec![TaskWrite {
+        index: 0,
+        channel: "log".into(),
+        value: Stored::Whole(Encoded::new("json", "1")),
+    }];
+    made.writes = made.submit(Record::WritesPut(WritesPut {
+        thread: "t".into(),
+        namespace: String::new(),
+        checkpoint_id: id(11),
+        task_id: "task".into(),
+        task_path: "path".into(),
+        writes,
+    }));
+    made.submit(Record::TagSet(TagSet {
+        thread: "t".into(),
+        namespace: String::new(),
+        tag: "good".into(),
+        checkpoint_id: id(11),
+    }));
+    made.copied = made.submit(Record::ThreadCopied(ThreadCopied {
+        source: "t".into(),
+        target: "u".into(),
+    }));
+    made.checkpoint("u", 12, Some(11), 7);
+    made.submit(Record::ItemPut(ItemPut {
+        namespace: vec!["a".into()],
+        key: "twice".into(),
+        value: Stored::Whole(Encoded::new("json", "1")),
+        at: 5,
+    }));
+    made.item("twice", Stored::Whole(Encoded::new("json", "2")), 9, &[]);
+    let big = made.place("t", 1, "big");
+    let alias = Stored::Alias(Alias {
+        of: named(&big),
+        weight: Weight::whole(900),
+    });
+    made.item("same", alias, 10, &[1]);
+    made
+}
+
+fn tuples(db: &Db) -> BTreeMap<(String, String), CheckpointTuple> {
+    let list = db.checkpointer().list(ListQuery::default());
+    let all = block_on(list.collect::<Vec<_>>()).into_iter();
+    all.map(|tuple| {
+        let tuple = tuple.unwrap();
+        ((tuple.thread.clone(), tuple.checkpoint.id.clone()), tuple)
+    })
+    .collect()
+}
+
+fn items(db: &Db) -> Vec<Item> {
+    block_on(db.store().search(Search::new(&[]).limit(99))).unwrap()
+}
+
+fn frames(dir: &Path) -> Vec<FrameAddress> {
+    let mut frames = Vec::new();
+    let report = log::salvage(Arc::new(OsFs), dir, &mut |at, _| {
+        frames.push(at);
+        Ok(())
+    });
+    assert!(report.unwrap().lost.is_empty());
+    frames
+}
+
+fn verified(dir: &Path) -> Db {
+    let db = Db::open(dir).unwrap();
+    let verify = db.verify(VerifyOptions::default(), &mut |_| {
+        std::ops::ControlFlow::Continue(())
+    });
+    let report = verify.unwrap();
+    assert!(report.is_clean() && report.index_compared, "{report:?}");
+    db
+}
+
+#[test]
+fn a_whole_database_is_salvaged_whole() {
+    let dir = TempDir::new().unwrap();
+    let (from, to) = (dir.path().join("from"), dir.path().join("to"));
+    let made = make(&from, false);
+    let (before, of_items) = (tuples(&made.db), items(&made.db));
+    let tags = block_on(made.db.checkpointer().tags("u")).unwrap();
+    drop(made);
+    let report = salvage(&from, &to).unwrap();
+    assert!(report.is_whole(), "{report:?}");
+    assert_eq!(
+        (report.threads, report.checkpoints, report.items),
+        (2, 21, 2)
+    );
+    let db = verified(&to);
+    assert_eq!((tuples(&db), items(&db)), (before, of_items));
+    assert_eq!(block_on(db.checkpointer().tags("u")).unwrap(), tags);
+    assert_eq!(tags.len(), 1);
+    let refused = salvage(&from, &to);
+    drop(db);
+    assert!(refused.is_err() && salvage(&from, &to).is_err());
+}
+
+#[test]
+fn whichever_frame_is_damaged_all_that_does_not_need_it_is_kept() {
+    damage_each_frame(false);
+}
+
+#[test]
+fn whichever_frame_is_damaged_versions_that_build_on_it_are_found_again() {
+    damage_each_frame(true);
+}
+
+fn damage_each_frame(shrinks: bool) {
+    let dir = TempDir::new().unwrap();
+    let from = dir.path().join("from");
+    let made = make(&from, shrinks);
+    let (before, of_items) = (tuples(&made.db), items(&made.db));
+    let Made {
+        log,
+        put,
+        writes,
+        copied,
+        items: needs,
+        db,
+        ..
+    } = made;
+    drop(db);
+    let frames = frames(&from);
+    let segments: std::collections::BTreeSet<_> = frames.iter().map(|at| at.segment).collect();
+    assert!(segments.len() > 2);
+    for at in frames {
+        let lost = at.lsn.get();
+        let path = from.join("log").join(at.segment.to_string());
+        let bytes = fs::read(&path).unwrap();
+        let mut damaged = bytes.clone();
+        let begin = usize::try_from(at.offset).unwrap();
+        // Its whole header, or one byte in the middle.
+        match lost % 2 {
+            0 => damaged[begin..begin + 24].fill(0),
+            _ => damaged[begin + 40] ^= 4,
+        }
+        fs::write(&path, damaged).unwrap();
+        let to = dir.path().join(lost.to_string());
+        let report = salvage(&from, &to).unwrap();
+        fs::write(&path, bytes).unwrap();
+        let [records] = report.lost_records.as_slice() else {
+            panic!("{report:?}");
+        };
+        assert_eq!(
+            (records.lsns.start.get(), records.lsns.end.get()),
+            (lost, lost + 1)
+        );
+
+        let db = verified(&to);
+        let after = tuples(&db);
+        for (key @ (thread, n), tuple) in &before {
+            let n: u32 = n.parse().unwrap();
+            let is_copy = thread == "u" && n != 12;
+            if put[&n] == lost || is_copy && copied == lost {
+                assert!(!after.contains_key(key), "{key:?} without {lost}");
+                continue;
+            }
+            let found = &after[key];
+            let mut expected = tuple.clone();
+            let values = &mut expected.checkpoint.channel_values;
+            let is_lost = |channel: &str| match channel {
+                "log" => log[&n].contains(&lost),
+                "big" => put[&1] == lost || thread == "u" && copied == lost,
+                _ => false,
+            };
+            values.retain(|channel, _| !is_lost(channel));
+            for channel in ["log", "big"]
+                .into_iter()
+                .filter(|channel| is_lost(channel))
+            {
+                if channel == "big" && shrinks {
+                    // Nobody knows that there was one.
+                    expected.checkpoint.channel_versions.remove(channel);
+                    continue;
+                }
+                let is_listed = (report.lost_values.iter())
+                    .any(|lost| lost.channel == channel && lost.checkpoint <= id(n));
+                assert!(is_listed, "{channel} of {key:?}: {report:?}");
+            }
+            if writes == lost {
+                expected.pending_writes.clear();
+            }
+            assert_eq!(*found, expected, "{key:?} without {lost}: {report:?}");
+        }
+        assert!(after.len() <= before.len());
+        for item in &of_items {
+            let found = items(&db).into_iter().find(|found| found.key == item.key);
+            if needs[item.key.as_str()].contains(&lost) {
+                // What the item was before is still there, if it was something.
+                assert_ne!(found.as_ref(), Some(item));
+            } else {
+                let found = found.unwrap();
+                assert_eq!(
+                    (&found.value, found.updated_at),
+                    (&item.value, item.updated_at)
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn of_versions_that_cannot_be_found_again_those_are_kept_that_are_known() {
+    let dir = TempDir::new().unwrap();
+    let (from, to) = (dir.path().join("from"), dir.path().join("to"));
+    let db = Db::open(&from).unwrap();
+    let version = ChannelVersion::Int;
+    let names = ["a", "b", "c", "d"];
+    // By step: what changes, and which node has seen `a`. What the second step changes, the third does not.
+    let steps = [
+        (vec!["a", "b", "c", "d"], "n"),
+        (vec!["a", "b"], "m"),
+        (vec!["a"], "n"),
+        (vec!["a"], "m"),
+        (vec!["b"], "n"),
+        (vec!["a"], "n"),
+    ];
+    let mut channels = BTreeMap::new();
+    let mut seen: BTreeMap<String, BTreeMap<String, ChannelVersion>> = BTreeMap::new();
+    for (n, (changes, node)) in (1..).zip(&steps) {
+        if let Some(a) = channels.get("a").cloned() {
+            seen.insert((*node).into(), [("a".to_owned(), a)].into());
+        }
+        let changed = changes.iter().map(|channel| Changed {
+            channel: (*channel).to_owned(),
+            version: version(n),
+            value: Some(Stored::Whole(Encoded::new("json", n.to_string()))),
+        });
+        let changed: Vec<_> = changed.collect();
+        channels.extend(changed.iter().map(|c| (c.channel.clone(), version(n))));
+        let number = u32::try_from(n).unwrap();
+        let mut put = CheckpointPut {
+            thread: "t".into(),
+            namespace: String::new(),
+            id: id(number),
+            parent_id: (n > 1).then(|| id(number - 1)),
+            ts: "2026-11-21T00:00:00Z".into(),
+            metadata: b"{}".as_slice().into(),
+            ancestors: BTreeMap::new(),
+            versions: Versions::Whole {
+                channels: channels.clone(),
+                seen: seen.clone(),
+            },
+            updated: None,
+            changed,
+            unchanged: BTreeMap::new(),
+            standalone: false,
+        };
+        if n > 1 {
+            let entry = db.snapshot().entry("t", "", &id(number - 1));
+            shrink(&mut put, &*entry.unwrap().unwrap()).unwrap();
+        }
+        let submitted = db.submit(vec![Record::CheckpointPut(put)], None, String::new);
+        assert_eq!(submitted.unwrap().wait().unwrap(), None);
+    }
+    let before = tuples(&db);
+    drop(db);
+    let at = frames(&from)[1];
+    let path = from.join("log").join(at.segment.to_string());
+    let mut bytes = fs::read(&path).unwrap();
+    bytes[usize::try_from(at.offset).unwrap() + 40] ^= 4;
+    fs::write(&path, bytes).unwrap();
+    let report = salvage(&from, &to).unwrap();
+    let lost = |n: u32, channel: &str| LostValue {
+        thread: "t".into(),
+        namespace: String::new(),
+        checkpoint: id(n),
+        channel: channel.into(),
+    };
+    let expected: Vec<_> = [(3, "b"), (3, "c"), (3, "d"), (4, "b"), (4, "c"), (4, "d")]
+        .map(|(n, channel)| lost(n, channel))
+        .into();
+    assert_eq!(report.lost_values, expected, "{report:?}");
+    let after = tuples(&verified(&to));
+    for n in [1, 3, 4, 5, 6] {
+        let key = ("t".to_owned(), id(n));
+        let (before, after) = (&before[&key].checkpoint, &after[&key].checkpoint);
+        let is_kept = |channel: &str| n != 3 && n != 4 || channel == "a";
+        for channel in names {
+            let kept = is_kept(channel);
+            let values = (&before.channel_values, &after.channel_values);
+            assert_eq!(
+                values.1.get(channel),
+                values.0.get(channel).filter(|_| kept)
+            );
+            let versions = (&before.channel_versions, &after.channel_versions);
+            assert_eq!(
+                versions.1.get(channel),
+                versions.0.get(channel).filter(|_| kept)
+            );
+        }
+        if n != 3 && n != 4 {
+            assert_eq!(before, after);
+        }
+    }
+}

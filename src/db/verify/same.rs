@@ -1,0 +1,56 @@
+//! Whether two indexes say the same of a checkpoint or an item, wherever its records are by now.
+
+use crate::db::Place;
+use crate::index::{Entry, Found, Held, ItemEntry};
+
+pub(super) fn is_same(a: Option<&Found<Place>>, b: Option<&Found<Place>>) -> bool {
+    let (Some(a), Some(b)) = (a, b) else {
+        return a.is_none() && b.is_none();
+    };
+    let writes = |found: &Found<Place>| {
+        let tasks = found.writes.iter().flat_map(|(task, writes)| {
+            let of_task = writes.writes.iter();
+            of_task.map(move |write| {
+                let path = write.task_path.to_string();
+                let channel = write.channel.to_string();
+                (
+                    task.to_string(),
+                    write.index,
+                    path,
+                    channel,
+                    name(&write.value),
+                )
+            })
+        });
+        tasks.collect::<Vec<_>>()
+    };
+    (&a.namespace, &a.id) == (&b.namespace, &b.id)
+        && is_same_entry(&a.entry, &b.entry)
+        && writes(a) == writes(b)
+}
+
+fn is_same_entry(a: &Entry<Place>, b: &Entry<Place>) -> bool {
+    let held = |held: &Held<Place>| match held {
+        Held::Value(place) => Some(Some(name(place))),
+        Held::Nothing => Some(None),
+        Held::Unknown => None,
+    };
+    let same_channels = a.channels().len() == b.channels().len()
+        && (a.channels().iter()).zip(b.channels()).all(|(a, b)| {
+            (&a.name, &a.version, held(&a.held)) == (&b.name, &b.version, held(&b.held))
+        });
+    same_channels
+        && (&a.parent_id, &a.ts, &a.metadata, &a.ancestors)
+            == (&b.parent_id, &b.ts, &b.metadata, &b.ancestors)
+        && (a.seen(), a.updated()) == (b.seen(), b.updated())
+}
+
+pub(super) fn is_same_item(a: &ItemEntry<Place>, b: &ItemEntry<Place>) -> bool {
+    (&a.namespace, &a.key, name(&a.value)) == (&b.namespace, &b.key, name(&b.value))
+        && (a.created_at, a.updated_at) == (b.created_at, b.updated_at)
+}
+
+/// What a value is known by wherever its record is.
+fn name(place: &Place) -> (u64, u32) {
+    (place.lsn().get(), place.value)
+}

@@ -1,0 +1,54 @@
+//! What an index says about sizes.
+
+use std::ops::Bound;
+
+use crate::index::row::wrong;
+use crate::index::{Key, Row, Rows, Snapshot, TablesError};
+
+/// A segment, by its base, and how many bytes of it are dead.
+pub(crate) type Dead = (u64, u64);
+
+/// How much there is.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Counts {
+    pub(crate) threads: u64,
+    pub(crate) checkpoints: u64,
+    pub(crate) items: u64,
+}
+
+impl<H: Clone, T: Rows<Key, Row<H>>> Snapshot<H, T> {
+    /// The segments that have dead bytes, in order.
+    pub(crate) fn dead_bytes(&self) -> Result<Vec<Dead>, TablesError> {
+        let mut dead = Vec::new();
+        let mut from = Bound::Included(Key::Segment(0));
+        while let Some((key, row)) = self.tables().next(from.as_ref(), Bound::Unbounded)? {
+            let (Key::Segment(base), Row::Segment(bytes)) = (&key, row) else {
+                return Err(wrong());
+            };
+            dead.push((*base, bytes));
+            from = Bound::Excluded(key);
+        }
+        Ok(dead)
+    }
+
+    /// How much there is. Goes through all threads and items.
+    pub(crate) fn counts(&self) -> Result<Counts, TablesError> {
+        let mut counts = Counts::default();
+        let mut next = self.next_thread(None)?;
+        while let Some(thread) = next {
+            if thread.life.checkpoints > 0 {
+                counts.threads += 1;
+                counts.checkpoints += thread.life.checkpoints;
+            }
+            next = self.next_thread(Some(&thread.name))?;
+        }
+        let mut from = Bound::Included(Key::Item([].into(), "".into()));
+        while let Some((key, _)) =
+            (self.tables()).next(from.as_ref(), Bound::Excluded(&Key::Segment(0)))?
+        {
+            counts.items += 1;
+            from = Bound::Excluded(key);
+        }
+        Ok(counts)
+    }
+}

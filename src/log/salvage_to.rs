@@ -1,0 +1,150 @@
+//! A new log of what is whole in a damaged one. The records keep their LSNs, so what names others finds them.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use uuid::Uuid;
+
+use super::directory::{Directory, new_salt};
+use super::salvage::{SalvageReport, salvage};
+use super::segment_header::{Kind, SegmentHeader};
+use super::segment_writer::SegmentWriter;
+use super::superblock::Superblock;
+use super::superblock_file::SuperblockFile;
+use super::{FrameAddress, LogError, Lsn, ReplayError, Verdict};
+use crate::vfs::Vfs;
+
+/// A segment is full with this many bytes.
+const SEGMENT_BYTES: u64 = 64 * 1024 * 1024;
+
+/// What becomes of a whole frame; an error ends the salvage.
+type Keep<'a> = dyn FnMut(FrameAddress, &[u8]) -> Result<Verdict, ReplayError> + 'a;
+
+/// Makes a log in the directory `to` of what is whole of the one in `from`, as [`salvage`](super::salvage()) finds
+/// it and `keep` decides. It opens as one that was closed cleanly. Nothing in `from` changes.
+///
+/// # Errors
+/// As [`salvage`](super::salvage()); [`LogError::NotEmpty`] if there is a log in `to`. What an error leaves in `to` cannot be
+/// opened.
+pub fn salvage_to(
+    vfs: Arc<dyn Vfs>,
+    from: &Path,
+    to: &Path,
+    keep: &mut Keep<'_>,
+) -> Result<SalvageReport, LogError> {
+    let target = Directory::new(Arc::clone(&vfs), to);
+    let _lock = target.lock()?;
+    if SuperblockFile::open(&target)?.is_some() || target.has_log()? {
+        return Err(LogError::NotEmpty {
+            path: to.to_path_buf(),
+        });
+    }
+    target.create(target.log())?;
+    let mut copy = Copy {
+        target: &target,
+        database: Uuid::new_v4(),
+        open: None,
+        previous: 0,
+        end: Lsn::FIRST.get(),
+    };
+    let mut failed = None;
+    let salvaged = salvage(vfs, from, &mut |at, payload| {
+        let replaced;
+        let payload = match keep(at, payload)? {
+            Verdict::Keep => payload,
+            Verdict::Drop => return Ok(()),
+            Verdict::Replace(with) => {
+                replaced = with;
+                &replaced
+            }
+        };
+        copy.push(at, payload).map_err(|error| {
+            failed = Some(error.clone());
+            error.into()
+        })
+    });
+    let report = match (salvaged, failed) {
+        (_, Some(error)) => return Err(error),
+        (salvaged, None) => salvaged?,
+    };
+    let lost = report.lost.last().map_or(0, |lost| lost.lsns.end.get());
+    let end = copy.end.max(lost);
+    copy.finish(end)?;
+    Ok(report)
+}
+
+/// The new log while it is being written.
+struct Copy<'a> {
+    target: &'a Directory,
+    database: Uuid,
+    /// The segment that is written, and its length.
+    open: Option<(SegmentWriter<'a>, u64)>,
+    /// The base of the newest segment that was begun.
+    previous: u64,
+    /// The LSN after the last record.
+    end: u64,
+}
+
+impl<'a> Copy<'a> {
+    fn push(&mut self, at: FrameAddress, payload: &[u8]) -> Result<(), LogError> {
+        let lsn = at.lsn.get();
+        if matches!(&self.open, Some((_, bytes)) if *bytes >= SEGMENT_BYTES) {
+            self.seal(lsn)?;
+        }
+        let (mut writer, bytes) = match self.open.take() {
+            Some(open) => open,
+            None => {
+                // What is missing in front of the first frame is covered too.
+                let base = self.end.min(lsn);
+                (self.begin(base)?, 0)
+            }
+        };
+        let pushed = writer.push(lsn, lsn, at.records, payload)?;
+        self.open = Some((writer, bytes + pushed));
+        self.end = at.end().get();
+        Ok(())
+    }
+
+    fn begin(&mut self, base: u64) -> Result<SegmentWriter<'a>, LogError> {
+        let header = SegmentHeader {
+            database: self.database,
+            base,
+            salt: new_salt(),
+            previous: std::mem::replace(&mut self.previous, base),
+            kind: Kind::Ordinary,
+        };
+        SegmentWriter::create(self.target, header)
+    }
+
+    /// Ends the segment that is written, which covers all up to `end`.
+    fn seal(&mut self, end: u64) -> Result<(), LogError> {
+        self.end = end;
+        match self.open.take() {
+            Some((mut writer, _)) => {
+                writer.seal(Some(end))?;
+                writer.finish()?.1
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Ends the log at `end`, with an empty segment to go on in.
+    fn finish(mut self, end: u64) -> Result<(), LogError> {
+        if self.open.is_none() && end > Lsn::FIRST.get() {
+            let writer = self.begin(Lsn::FIRST.get())?;
+            self.open = Some((writer, 0));
+        }
+        self.seal(end)?;
+        let mut newest = self.begin(end)?;
+        newest.seal(None)?;
+        newest.finish()?.1?;
+        let superblock = Superblock {
+            database: self.database,
+            epoch: 1,
+            watermark: end,
+            newest_segment: end,
+            clean: true,
+        };
+        SuperblockFile::write_new(self.target, &superblock)
+    }
+}

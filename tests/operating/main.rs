@@ -1,0 +1,12 @@
+//! Operating a database: backups, verification, looking on while another process writes, figures.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod backup;
+#[path = "../common/database.rs"]
+mod database;
+mod read_only;
+#[path = "../common/samples.rs"]
+mod samples;
+mod stats;
+mod verify;

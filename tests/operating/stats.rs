@@ -1,0 +1,89 @@
+//! Figures.
+
+use futures::executor::block_on;
+use serde_json::json;
+use stepwell::checkpoint::Checkpointer;
+use stepwell::db::{Db, SegmentKind};
+use stepwell::store::Store;
+
+use crate::database::Database;
+use crate::samples::{With, checkpoint, writes};
+
+#[test]
+fn a_database_tells_what_it_consists_of() {
+    let database = Database::default();
+    let db = database.db();
+    let saver = db.checkpointer();
+    let big = json!("x".repeat(1000));
+    for thread in ["t", "u"] {
+        for n in 1..=5_u64 {
+            let parent = (n > 1).then(|| (n - 1).to_string());
+            let put = checkpoint(&n.to_string(), parent.as_deref()).in_thread(thread);
+            let put = put.changed("n", n, json!(n)).carried("big", 1, big.clone());
+            saver.put(put).wait().unwrap();
+        }
+    }
+    saver
+        .put_writes(writes("5", "p", "t", &[("w", json!(1234))]))
+        .wait()
+        .unwrap();
+    block_on(db.store().put(&["a"], "k", json!(1))).unwrap();
+
+    let before = db.stats().unwrap();
+    assert_eq!(
+        (before.threads, before.checkpoints, before.items),
+        (2, 10, 1)
+    );
+    assert_eq!(before.log.commits, 12);
+    assert_eq!(before.segments.len() as u64, before.log.segments);
+    let bytes: u64 = before
+        .segments
+        .iter()
+        .map(|segment| segment.segment.bytes)
+        .sum();
+    assert_eq!(bytes, before.log.bytes);
+    let last = before.segments.last().unwrap();
+    assert_eq!(last.segment.kind, SegmentKind::Active);
+    assert_eq!(
+        (
+            before.dead_bytes(),
+            before.index.lag,
+            before.index.file_bytes
+        ),
+        (0, 12, 0)
+    );
+    assert!(before.index.rows_in_memory >= 13 && before.index.bytes_in_memory > 1000);
+
+    let of_thread = db.thread_stats("t").unwrap().unwrap();
+    assert_eq!(of_thread.checkpoints, 5);
+    let n = of_thread.channels["n"];
+    assert_eq!((n.values, n.bytes), (5, 5));
+    let big = of_thread.channels["big"];
+    assert_eq!((big.values, big.bytes), (1, 1002));
+    assert_eq!((of_thread.writes.values, of_thread.writes.bytes), (1, 4));
+    assert_eq!(of_thread.bytes, 5 + 1002 + 4);
+    assert_eq!(db.thread_stats("none").unwrap(), None);
+
+    saver.delete_thread("t").wait().unwrap();
+    // What is dead is found out after the next commit.
+    saver
+        .put(checkpoint("6", None).in_thread("u"))
+        .wait()
+        .unwrap();
+    let after = db.stats().unwrap();
+    assert_eq!((after.threads, after.checkpoints), (1, 6));
+    assert!(after.dead_bytes() > 1000, "{after:?}");
+}
+
+#[test]
+fn the_time_of_syncs_is_told() {
+    let dir = tempfile::tempdir().unwrap();
+    let db = Db::open(dir.path()).unwrap();
+    for n in 1..=3 {
+        let put = checkpoint(&n.to_string(), None);
+        db.checkpointer().put(put).wait().unwrap();
+    }
+    let stats = db.log_stats().unwrap();
+    assert_eq!((stats.syncs, stats.sync_latency.count), (3, 3));
+    assert!(stats.sync_latency.p50 <= stats.sync_latency.p99);
+}

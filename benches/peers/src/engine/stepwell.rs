@@ -79,7 +79,6 @@ fn writes(step: &Step<'_>) -> PutWrites {
     PutWrites {
         thread: step.thread.to_owned(),
         namespace: String::new(),
-        appended: BTreeMap::new(),
         checkpoint_id: step.parent.to_string(),
         task_id: step.task.to_string(),
         task_path: String::new(),

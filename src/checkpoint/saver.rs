@@ -77,11 +77,11 @@ impl DbSaver {
         if put.appended.is_empty() {
             return Ok(());
         }
+        let mut reader = self.db.reader();
         let parent = match &put.parent_id {
             Some(id) => (self.db.snapshot()).entry(&put.thread, &put.namespace, id)?,
             None => None,
         };
-        let mut reader = self.db.reader();
         make_whole(put, |channel| {
             let place = parent.as_ref().and_then(|entry| value_of(entry, channel));
             Ok(reader.values(place)?.pop())
@@ -113,6 +113,7 @@ impl DbSaver {
     /// Reads what was found as it is asked for.
     fn stream(
         &self,
+        mut reader: Reader,
         found: Result<
             impl Iterator<Item = Result<Found<Place>, TablesError>> + Send + 'static,
             TablesError,
@@ -122,7 +123,6 @@ impl DbSaver {
             Ok(found) => found,
             Err(error) => return stream::iter([Err(error.into())]).boxed(),
         };
-        let mut reader = self.db.reader();
         stream::iter(found)
             .map(move |found| read(&mut reader, &found?))
             .boxed()
@@ -137,19 +137,22 @@ impl Checkpointer for DbSaver {
         id: Option<&'a str>,
     ) -> BoxFuture<'a, Result<Option<CheckpointTuple>, CheckpointError>> {
         async move {
-            let found = self.db.snapshot().get(thread, namespace, id)?;
             let mut reader = self.db.reader();
+            let found = self.db.snapshot().get(thread, namespace, id)?;
             found.map(|found| read(&mut reader, &found)).transpose()
         }
         .boxed()
     }
 
     fn list(&self, query: ListQuery) -> CheckpointStream {
-        self.stream(Selected::new(self.db.snapshot(), query))
+        let reader = self.db.reader();
+        self.stream(reader, Selected::new(self.db.snapshot(), query))
     }
 
     fn list_latest(&self, namespace: &str) -> CheckpointStream {
-        self.stream(Ok(latest_of_each(self.db.snapshot(), namespace.to_owned())))
+        let reader = self.db.reader();
+        let latest = latest_of_each(self.db.snapshot(), namespace.to_owned());
+        self.stream(reader, Ok(latest))
     }
 
     fn leases(&self) -> Leases {
@@ -165,6 +168,7 @@ impl Checkpointer for DbSaver {
         mut put: PutCheckpoint,
         items: Vec<ItemChange>,
     ) -> Commit<CheckpointError> {
+        let _entered = self.db.enter();
         if let Err(error) = self.make_whole(&mut put) {
             return Commit::ready(Err(error));
         }
@@ -278,6 +282,7 @@ impl DbSaver {
     ) -> Result<(), CheckpointError> {
         let mut attempts = 0;
         loop {
+            let mut reader = self.db.reader();
             let snapshot = self.db.snapshot();
             let Some(thread) = snapshot.thread(name)? else {
                 return Ok(());
@@ -287,14 +292,16 @@ impl DbSaver {
                 return Ok(());
             };
             let mut records = vec![Record::CheckpointsPruned(record)];
-            let mut reader = self.db.reader();
             for survivor in &plan.survivors {
                 let values = reader.values(held_values(&survivor.entry))?;
                 let put = standalone_record(name, survivor, values);
                 records.push(Record::CheckpointPut(put));
             }
             let what = || format!("the pruning of thread `{name}`");
-            match self.submit(records, what).await {
+            let submitted = self.submit(records, what);
+            // Compaction waits for readers.
+            drop(reader);
+            match submitted.await {
                 Err(CheckpointError::Changed { .. }) if attempts < PRUNED_AGAIN => attempts += 1,
                 outcome => {
                     outcome?;

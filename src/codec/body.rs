@@ -5,8 +5,8 @@ use bincode::enc::{Encode, Encoder};
 use bincode::error::{DecodeError, EncodeError};
 
 use crate::codec::record::{
-    Changed, CheckpointPut, CheckpointsPruned, ItemDeleted, ItemPut, Record, TagRemoved, TagSet,
-    TaskWrite, ThreadCopied, ThreadDeleted, WritesPut,
+    Changed, CheckpointPut, CheckpointsPruned, ItemDeleted, ItemPut, Record, Remnant, TagRemoved,
+    TagSet, TaskWrite, ThreadCopied, ThreadDeleted, Touched, WritesPut,
 };
 use crate::codec::value::{Found, Stored, put_value, put_whole, some_value, value, whole};
 use crate::codec::wire::{
@@ -22,6 +22,7 @@ mod kind {
     pub(super) const ITEM_DELETED: u8 = 5;
     pub(super) const THREAD_DELETED: u8 = 6;
     pub(super) const CHECKPOINTS_PRUNED: u8 = 7;
+    pub(super) const REMNANT: u8 = 8;
     pub(super) const TAG_SET: u8 = 10;
     pub(super) const TAG_REMOVED: u8 = 11;
 }
@@ -41,6 +42,7 @@ pub(super) fn kind_of<V>(record: &Record<V>) -> u8 {
         Record::CheckpointsPruned(_) => kind::CHECKPOINTS_PRUNED,
         Record::TagSet(_) => kind::TAG_SET,
         Record::TagRemoved(_) => kind::TAG_REMOVED,
+        Record::Remnant(_) => kind::REMNANT,
     }
 }
 
@@ -86,6 +88,7 @@ impl Encode for Body<'_> {
                 removed.namespace.encode(to)?;
                 removed.tag.encode(to)
             }
+            Record::Remnant(remnant) => put_remnant(to, remnant),
         }
     }
 }
@@ -131,6 +134,7 @@ pub(super) fn body<'p, D: BorrowDecoder<'p>>(
                 })
             })?,
         }),
+        kind::REMNANT => Record::Remnant(remnant(from)?),
         kind::TAG_SET => Record::TagSet(TagSet {
             thread: string(from)?,
             namespace: string(from)?,
@@ -216,6 +220,37 @@ fn checkpoint<'p, D: BorrowDecoder<'p>>(
         })?,
         unchanged: map(from, some_value)?,
         standalone: bool::decode(from)?,
+    })
+}
+
+fn put_remnant<E: Encoder>(to: &mut E, remnant: &Remnant<Stored>) -> Result<(), EncodeError> {
+    match &remnant.touched {
+        None => 0_u8.encode(to)?,
+        Some(touched) => {
+            1_u8.encode(to)?;
+            touched.thread.encode(to)?;
+            touched.first.encode(to)?;
+            touched.last.encode(to)?;
+            touched.greatest.encode(to)?;
+            touched.pruned.encode(to)?;
+        }
+    }
+    put_length(to, remnant.values.len())?;
+    (remnant.values.iter()).try_for_each(|value| put_value(to, Some(value)))
+}
+
+fn remnant<'p, D: BorrowDecoder<'p>>(from: &mut D) -> Result<Remnant<Found<'p>>, DecodeError> {
+    Ok(Remnant {
+        touched: option(from, |from| {
+            Ok(Touched {
+                thread: string(from)?,
+                first: u64::decode(from)?,
+                last: u64::decode(from)?,
+                greatest: option(from, string)?,
+                pruned: option(from, string)?,
+            })
+        })?,
+        values: list(from, some_value)?,
     })
 }
 

@@ -17,14 +17,10 @@ mod wire;
 
 pub(crate) use compression::Compression;
 pub(crate) use error::CodecError;
-pub(crate) use payload::{decode, decode_one, encode};
-#[cfg(test)]
-pub(crate) use place::FramePlace;
-pub(crate) use place::Place;
+pub(crate) use payload::{decode, decode_all, decode_one, encode};
+pub(crate) use place::{FramePlace, Place};
 pub(crate) use record::{
-    Changed, CheckpointPut, CheckpointsPruned, ItemDeleted, ItemPut, Record, Removed, TagRemoved,
-    TagSet, TaskWrite, ThreadCopied, ThreadDeleted, WritesPut,
+    Changed, CheckpointPut, CheckpointsPruned, ItemDeleted, ItemPut, Record, Remnant, Removed,
+    TagRemoved, TagSet, TaskWrite, ThreadCopied, ThreadDeleted, Touched, WritesPut,
 };
-#[cfg(test)]
-pub(crate) use value::Alias;
-pub(crate) use value::{Delta, Numbered, Stored, Value};
+pub(crate) use value::{Alias, Delta, Numbered, Stored, Value};

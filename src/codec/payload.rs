@@ -73,15 +73,21 @@ pub(crate) fn decode_one(payload: &Bytes, record: u32) -> Result<Record<Stored>,
     let mut of = 0;
     while let Some(raw) = rest.next()? {
         if of == record {
-            let body = match raw.body()? {
-                Cow::Borrowed(body) => payload.slice_ref(body),
-                Cow::Owned(body) => body.into(),
-            };
-            return Ok(raw.decode(&body)?.map(|value| value.keep(&body)));
+            return raw.kept(payload);
         }
         of += 1;
     }
     Err(CodecError::NoSuchRecord { record, of })
+}
+
+/// All records of a payload. Their values keep it.
+pub(crate) fn decode_all(payload: &Bytes) -> Result<Vec<Record<Stored>>, CodecError> {
+    let mut rest = Rest { payload, at: 0 };
+    let mut records = Vec::new();
+    while let Some(raw) = rest.next()? {
+        records.push(raw.kept(payload)?);
+    }
+    Ok(records)
 }
 
 /// What is left of a payload.
@@ -146,6 +152,15 @@ impl<'p> Raw<'p> {
             return Err(self.malformed("there are bytes left after its end".into()));
         }
         Ok(record)
+    }
+
+    /// The record, whose values keep `payload`, of which it is a part.
+    fn kept(&self, payload: &Bytes) -> Result<Record<Stored>, CodecError> {
+        let body = match self.body()? {
+            Cow::Borrowed(body) => payload.slice_ref(body),
+            Cow::Owned(body) => body.into(),
+        };
+        Ok(self.decode(&body)?.map(|value| value.keep(&body)))
     }
 
     fn malformed(&self, reason: String) -> CodecError {

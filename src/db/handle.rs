@@ -8,6 +8,7 @@ use parking_lot::{Mutex, RwLock};
 
 use crate::Leases;
 use crate::codec::{self, Compression, Record, Stored};
+use crate::db::compaction::{CompactionOptions, CompactionReport, Engine, Entered, Worker};
 use crate::db::indexed::{Indexed, LogState};
 use crate::db::view::{DbSnapshot, Note, View};
 use crate::db::{DbError, DbOptions, Durability, Reader, RecoveryReport, Submitted};
@@ -46,6 +47,9 @@ struct Inner {
     path: PathBuf,
     /// Ends before the log does. `None` once it was closed.
     indexer: Mutex<Option<Indexer>>,
+    /// Ends before the log and the indexer do.
+    worker: Mutex<Option<Worker>>,
+    engine: Arc<Engine>,
     indexed: Arc<Indexed>,
     /// Why what was in the index file was not used.
     rebuilt: Option<String>,
@@ -54,7 +58,7 @@ struct Inner {
 }
 
 /// The version of the index's keys and rows.
-const INDEX_SCHEMA: u32 = 1;
+const INDEX_SCHEMA: u32 = 2;
 
 /// An end with more of the log than this not in the index file fills the file first.
 const REPLAYED_MAX: u64 = 4 << 20;
@@ -85,7 +89,8 @@ fn position(watermark: Watermark) -> LogPosition {
 
 impl Drop for Inner {
     fn drop(&mut self) {
-        // The thread has a share in the log.
+        // The threads have shares in the log.
+        drop(self.worker.get_mut().take());
         drop(self.indexer.get_mut().take());
     }
 }
@@ -109,6 +114,7 @@ impl Db {
         path: &Path,
         options: LogOptions,
         index: IndexOptions,
+        compaction: CompactionOptions,
     ) -> Result<Self, DbError> {
         match Self::open_once(&vfs, path, options, index, None) {
             Err(NotOpened {
@@ -118,6 +124,19 @@ impl Db {
             opened => opened,
         }
         .map_err(|failed| failed.error)
+        .and_then(|db| db.compacting(compaction))
+    }
+
+    /// Starts the thread that compacts, if that is wanted.
+    fn compacting(self, options: CompactionOptions) -> Result<Self, DbError> {
+        if options.background {
+            let worker = Worker::start(Arc::clone(&self.inner.engine), options);
+            let worker = worker.map_err(|error| DbError::Index {
+                reason: format!("the thread that compacts cannot be started: {error}"),
+            })?;
+            *self.inner.worker.lock() = Some(worker);
+        }
+        Ok(self)
     }
 
     /// Opens the database, without what is in its index file if there is a reason not to use it.
@@ -157,6 +176,7 @@ impl Db {
                 reason: format!("its thread cannot be started: {error}"),
             })?;
         let view = &indexed.view;
+        view.be_sure_below(locked.compacted_as_of()?.get());
         let opened = locked.open(
             options,
             from,
@@ -183,6 +203,12 @@ impl Db {
             inner: Arc::new(Inner {
                 path: path.to_path_buf(),
                 indexer: Mutex::new(Some(indexer)),
+                worker: Mutex::new(None),
+                engine: Arc::new(Engine::new(
+                    Arc::clone(&indexed),
+                    path.to_path_buf(),
+                    options.segment_bytes,
+                )),
                 indexed,
                 rebuilt,
                 recovery,
@@ -222,6 +248,22 @@ impl Db {
         self.with_log(|log| Ok(log.stats()))
     }
 
+    /// Gives back the space of everything that was deleted, pruned or replaced, and tells what came of it. Readers and
+    /// writers go on meanwhile. The segment that is written to is sealed first if it has something to give back.
+    ///
+    /// # Errors
+    /// [`DbError::Log`]: a segment is damaged, there is no room for what is kept, or the file system failed; everything
+    /// is as it was then. [`DbError::Closed`].
+    pub fn compact(&self) -> Result<CompactionReport, DbError> {
+        self.inner.engine.compact_all()
+    }
+
+    /// For whoever is about to look up what he will then read from the log, or name in a record: until this is dropped, what
+    /// was there when it was made stays there.
+    pub(crate) fn enter(&self) -> Entered {
+        self.inner.engine.enter()
+    }
+
     /// Writes and syncs everything and closes the database, so that the next open need not
     /// recover it. Clones, checkpointers and stores of it that are left answer
     /// [`DbError::Closed`].
@@ -229,6 +271,8 @@ impl Db {
     /// # Errors
     /// [`DbError::Log`] if writing failed, now or before: the next open recovers what was acknowledged.
     pub fn close(self) -> Result<(), DbError> {
+        self.inner.engine.stop();
+        drop(self.inner.worker.lock().take());
         let indexed = &self.inner.indexed;
         let state = mem::replace(&mut *indexed.log.write(), LogState::Closing);
         let closed = match state {
@@ -260,6 +304,7 @@ impl Db {
         durability: Option<Durability>,
         what: impl Fn() -> String,
     ) -> Result<Submitted, DbError> {
+        let _entered = self.enter();
         let unwritable = |reason: String| DbError::Unwritable {
             what: what(),
             reason,
@@ -292,7 +337,7 @@ impl Db {
         self.inner.indexed.view.snapshot()
     }
 
-    /// A reader of values.
+    /// A reader of values, of those that are looked up from now on.
     pub(crate) fn reader(&self) -> Reader {
         Reader::new(self.clone())
     }

@@ -4,6 +4,7 @@
 //! the index before anyone is told, and what the index points at is read from the log. It speaks
 //! in records and must never know the traits that checkpointers and stores implement.
 
+mod compaction;
 mod error;
 mod handle;
 mod indexed;
@@ -16,6 +17,7 @@ mod submitted;
 mod view;
 
 pub use crate::log::{Durability, LogStats, RecoveryReport, TornTail};
+pub use compaction::{CompactionOptions, CompactionReport};
 pub use error::DbError;
 pub use handle::Db;
 pub use options::DbOptions;

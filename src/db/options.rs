@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::db::{Db, DbError, Durability};
+use crate::db::{CompactionOptions, Db, DbError, Durability};
 use crate::index::IndexOptions;
 use crate::log::LogOptions;
 use crate::vfs::{OsFs, Vfs};
@@ -24,6 +24,7 @@ use crate::vfs::{OsFs, Vfs};
 pub struct DbOptions {
     log: LogOptions,
     index: IndexOptions,
+    compaction: CompactionOptions,
     vfs: Arc<dyn Vfs>,
 }
 
@@ -32,6 +33,7 @@ impl Default for DbOptions {
         Self {
             log: LogOptions::default(),
             index: IndexOptions::default(),
+            compaction: CompactionOptions::default(),
             vfs: Arc::new(OsFs),
         }
     }
@@ -64,6 +66,12 @@ impl DbOptions {
         self
     }
 
+    /// How space is given back while the database is open.
+    pub fn compaction(mut self, options: CompactionOptions) -> Self {
+        self.compaction = options;
+        self
+    }
+
     /// The file system that the database is on; the operating system's by default.
     pub fn vfs(mut self, vfs: Arc<dyn Vfs>) -> Self {
         self.vfs = vfs;
@@ -76,6 +84,12 @@ impl DbOptions {
     /// [`DbError::Log`]: the database is open already, something that was durable is damaged, a record is not
     /// understood, or the file system failed. Nothing was changed then, except by the last.
     pub fn open(self, path: impl AsRef<Path>) -> Result<Db, DbError> {
-        Db::open_with(self.vfs, path.as_ref(), self.log, self.index)
+        Db::open_with(
+            self.vfs,
+            path.as_ref(),
+            self.log,
+            self.index,
+            self.compaction,
+        )
     }
 }

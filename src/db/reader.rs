@@ -7,6 +7,7 @@ use bytes::Bytes;
 
 use crate::Encoded;
 use crate::codec::{self, Delta, Stored, Value};
+use crate::db::compaction::Entered;
 use crate::db::place::Place;
 use crate::db::{Db, DbError};
 use crate::delta::{MAX_LINKS, Rope};
@@ -18,11 +19,12 @@ const MAX_HOPS: u32 = 2 * MAX_LINKS;
 /// The values of records, by the record's LSN.
 type Records = HashMap<Lsn, Arc<[Stored]>>;
 
-/// Reads values. What one call read, the next need not read again: neighbours in a thread's history
+/// Reads values. It is made before the places are looked up that it reads. What one call read, the next need not read again: neighbours in a thread's history
 /// share most of their values.
 #[derive(Debug)]
 pub(crate) struct Reader {
     db: Db,
+    _entered: Entered,
     /// The records that the last call used.
     last: Records,
 }
@@ -38,6 +40,7 @@ struct At {
 impl Reader {
     pub(super) fn new(db: Db) -> Self {
         Self {
+            _entered: db.enter(),
             db,
             last: HashMap::new(),
         }

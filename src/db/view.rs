@@ -7,8 +7,8 @@ use parking_lot::RwLock;
 use crate::codec::{self, CodecError, Numbered, Record};
 use crate::db::place::{Place, RecordPlace};
 use crate::index::{
-    FoundFile, Gate, Index, Layered, LayeredSnapshot, Origin, Row, Snapshot, TablesError,
-    Unapplied, Watermark,
+    FoundFile, Gate, Index, Key, Layered, LayeredSnapshot, Origin, Row, Snapshot, Tables,
+    TablesError, Unapplied, Watermark,
 };
 use crate::log::{CommitSink, FrameAddress, LogPosition};
 
@@ -58,6 +58,24 @@ impl View {
     /// The index as it is now.
     pub(crate) fn snapshot(&self) -> DbSnapshot {
         Snapshot::new(self.index.read().tables().snapshot())
+    }
+
+    /// The index as it is now, and the LSN up to which the log is applied to it.
+    pub(crate) fn snapshot_as_of(&self) -> (DbSnapshot, u64) {
+        let index = self.index.read();
+        let rows = index.tables();
+        let applied = rows.applied().map_or(0, |applied| applied.lsn);
+        (Snapshot::new(rows.snapshot()), applied)
+    }
+
+    /// See [`Index::be_sure_below`].
+    pub(crate) fn be_sure_below(&self, lsn: u64) {
+        self.index.write().be_sure_below(lsn);
+    }
+
+    /// Removes up to about `limit` rows that belong to no thread any more, and tells how many.
+    pub(crate) fn reclaim(&self, limit: usize) -> Result<usize, TablesError> {
+        self.index.write().reclaim(limit)
     }
 
     /// Lends the rows.
@@ -135,16 +153,28 @@ fn try_apply_all(
 ) -> Result<(), Unapplied> {
     for (number, record) in (0..).zip(records) {
         let place = Arc::new(RecordPlace { frame, number });
-        let record = record.map(|value| Place {
-            record: Arc::clone(&place),
-            value: value.number,
+        let record = record.map(|value| match value.alias {
+            // What it stands for may stay when the record goes.
+            Some(of) => Place::named(&place, of),
+            None => Place {
+                record: Arc::clone(&place),
+                value: value.number,
+            },
         });
         let origin = Origin {
             lsn: frame.lsn.plus(u64::from(number)).get(),
             segment: frame.segment.base().get(),
             bytes: u64::from(frame.payload_len) / u64::from(frame.records.max(1)),
         };
-        index.apply(record, origin)?;
+        if let Err(unapplied) = index.apply(record, origin) {
+            if matches!(unapplied, Unapplied::Refused(_)) {
+                let end = frame.end().get();
+                index
+                    .tables_mut()
+                    .put(Key::Refused(origin.lsn), Row::Refused(end));
+            }
+            return Err(unapplied);
+        }
     }
     Ok(())
 }

@@ -129,10 +129,8 @@ impl<H: Clone, T: Rows<Key, Row<H>>> Snapshot<H, T> {
             entry,
         });
         plan.survivors.extend(survivors);
-        Ok(Some((removed.len() < newer).then(|| {
-            (ranges.into_iter().rev())
-                .map(|(from, to)| (from.to_string(), to.to_string()))
-                .collect()
-        })))
+        let ranges = ranges.into_iter().rev();
+        let ranges = ranges.map(|(from, to)| (from.to_string(), to.to_string()));
+        Ok(Some(Some(ranges.collect())))
     }
 }

@@ -10,7 +10,7 @@ use crate::index::bytes::{
 };
 use crate::index::entry::{Channel, Versions};
 use crate::index::names::{Name, Names};
-use crate::index::row::{FrozenRow, Life, Origin, TaskWrites, ThreadRow, Write};
+use crate::index::row::{FrozenRow, Life, Origin, SegmentUse, TaskWrites, ThreadRow, Write};
 use crate::index::{Entry, Held, ItemEntry, Key, Row};
 use crate::version::ChannelVersion;
 
@@ -52,7 +52,11 @@ pub(crate) fn encode<H>(row: &Row<H>, handles: &mut impl HandleBytes<H>) -> Vec<
             put_origin(&mut to, item.origin);
             handles.put(&mut to, &item.value);
         }
-        Row::Segment(dead) => put_number(&mut to, *dead),
+        Row::Segment(used) => {
+            put_number(&mut to, used.dead);
+            put_number(&mut to, used.bound);
+        }
+        Row::Refused(end) => put_number(&mut to, *end),
     }
     to
 }
@@ -103,7 +107,11 @@ pub(crate) fn decode<H>(
             origin: origin(from)?,
             value: handles.take(from)?,
         })),
-        Key::Segment(_) => Row::Segment(number(from)?),
+        Key::Segment(_) => Row::Segment(SegmentUse {
+            dead: number(from)?,
+            bound: number(from)?,
+        }),
+        Key::Refused(_) => Row::Refused(number(from)?),
     };
     from.is_empty().then_some(row)
 }
@@ -206,6 +214,7 @@ fn version(from: &mut &[u8]) -> Option<ChannelVersion> {
 fn put_entry<H>(to: &mut Vec<u8>, entry: &Entry<H>, handles: &mut impl HandleBytes<H>) {
     put_origin(to, entry.origin);
     to.push(u8::from(entry.scanned));
+    to.push(u8::from(entry.standalone));
     put_option(to, entry.parent_id.as_deref(), put_text);
     put_text(to, &entry.ts);
     put_bytes(to, &entry.metadata);
@@ -252,6 +261,7 @@ fn entry<H>(
     Some(Entry {
         origin: origin(from)?,
         scanned: flag(from)?,
+        standalone: flag(from)?,
         parent_id: option(from, boxed)?,
         ts: boxed(from)?,
         metadata: bytes(from)?.into(),
@@ -353,6 +363,7 @@ mod tests {
                 Entry {
                     origin,
                     scanned,
+                    standalone: !scanned,
                     parent_id,
                     ts,
                     metadata: metadata.into(),
@@ -427,7 +438,11 @@ mod tests {
                 };
                 (Key::Item(namespace, "k".into()), Row::Item(Arc::new(item)))
             }),
-            any::<u64>().prop_map(|dead| (Key::Segment(1), Row::Segment(dead))),
+            (any::<u64>(), any::<u64>()).prop_map(|(dead, bound)| (
+                Key::Segment(1),
+                Row::Segment(SegmentUse { dead, bound })
+            )),
+            any::<u64>().prop_map(|end| (Key::Refused(1), Row::Refused(end))),
         ]
     }
 

@@ -294,7 +294,7 @@ proptest! {
         for (key, row) in log.rows() {
             match row {
                 Row::Thread(row) => prop_assert!(row.life.is_none()),
-                Row::Segment(bytes) => dead += bytes,
+                Row::Segment(used) => dead += used.dead,
                 left => prop_assert!(false, "{:?}: {:?}", key, left),
             }
         }

@@ -11,7 +11,7 @@ use serde_json::json;
 use stepwell::checkpoint::{
     ChannelVersion, Checkpoint, CheckpointError, CheckpointIds, CheckpointTuple, Checkpointer,
     ListQuery, MemorySaver, Metadata, Prune, PruneRule, PutCheckpoint, PutWrites, Source, Tag,
-    ThreadQuery,
+    ThreadInfo, ThreadOrder, ThreadQuery,
 };
 use stepwell::{Commit, Encoded};
 
@@ -27,6 +27,7 @@ enum Op {
     Prune(u8, usize),
     Tag(u8, u8, u8, Id),
     Untag(u8, u8, u8),
+    Compact,
     Reopen(Reopening),
 }
 
@@ -110,6 +111,7 @@ fn op() -> impl Strategy<Value = Op> {
         2 => (0_u8..3, 0_usize..3).prop_map(|(thread, n)| Op::Prune(thread, n)),
         1 => (0_u8..3, 0_u8..2, 0_u8..2, id()).prop_map(|(t, ns, n, id)| Op::Tag(t, ns, n, id)),
         1 => (0_u8..3, 0_u8..2, 0_u8..2).prop_map(|(t, ns, n)| Op::Untag(t, ns, n)),
+        2 => Just(Op::Compact),
         1 => Just(Op::Reopen(Reopening::Clean)),
         1 => Just(Op::Reopen(Reopening::Unclean)),
     ]
@@ -199,6 +201,10 @@ impl Trio {
                 let [thread, namespace, name] = [thread, namespace, name].map(u8::to_string);
                 self.model.untag(&thread, &namespace, &name);
                 self.both(&Ok(()), |saver| saver.untag(&thread, &namespace, &name));
+            }
+            Op::Compact => {
+                let report = self.database.db().compact().unwrap();
+                assert!(!report.incomplete);
             }
             Op::Reopen(how) => {
                 self.compare();
@@ -292,6 +298,10 @@ impl Trio {
 
     fn compare(&self) {
         let expected = self.model.list();
+        assert_eq!(
+            threads(&self.database.db().checkpointer()),
+            threads(&self.memory)
+        );
         for saver in self.savers() {
             compare(saver.as_ref(), &expected);
             for thread in ["0", "1", "2"] {
@@ -312,6 +322,17 @@ impl Trio {
             assert_eq!(counted.collect::<BTreeMap<_, _>>(), counts);
         }
     }
+}
+
+/// All that is told of threads but their bytes, which depend on where they are kept.
+fn threads(saver: &dyn Checkpointer) -> Vec<ThreadInfo> {
+    let query = ThreadQuery {
+        order: ThreadOrder::LastUpdate,
+        ..ThreadQuery::default()
+    };
+    let mut threads = block_on(saver.list_threads(query)).unwrap();
+    threads.iter_mut().for_each(|info| info.bytes = 0);
+    threads
 }
 
 fn compare(saver: &dyn Checkpointer, expected: &[CheckpointTuple]) {
@@ -366,6 +387,8 @@ proptest! {
         for op in &ops {
             trio.run(op);
         }
+        trio.run(&Op::Reopen(Reopening::Unclean));
+        trio.run(&Op::Compact);
         trio.run(&Op::Reopen(Reopening::Unclean));
     }
 }

@@ -14,6 +14,8 @@ mod remnants;
 mod rewrite;
 mod standalone;
 mod sweep;
+#[cfg(test)]
+mod tests;
 mod worker;
 
 pub(crate) use engine::Engine;

@@ -31,9 +31,9 @@ use crate::{Commit, Encoded, Leases};
 
 /// A [`Checkpointer`] that keeps everything in a database. Clones share the database.
 ///
-/// A deleted thread is gone from every answer, but its bytes stay in the log's files. A
-/// [`CheckpointStream`] reads values as it is consumed, and keeps the database open until it is
-/// dropped.
+/// A deleted thread is gone from every answer at once; its bytes go from the log's files when they are compacted
+/// ([`Db::compact`]). A [`CheckpointStream`] reads values as it is consumed; it keeps the database open, and compaction from
+/// going on, until it is dropped.
 #[derive(Clone, Debug)]
 pub struct DbSaver {
     db: Db,

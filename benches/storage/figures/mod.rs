@@ -1,5 +1,6 @@
 //! The figures, one function each. Another one is a line in [`ALL`].
 
+mod compact;
 mod delete;
 mod disk;
 mod growth;
@@ -15,12 +16,13 @@ use crate::bench::Bench;
 
 type Figure = fn(&Bench);
 
-pub(crate) const ALL: [(&str, Figure); 8] = [
+pub(crate) const ALL: [(&str, Figure); 9] = [
     ("disk", disk::measure),
     ("growth", growth::measure),
     ("latest", latest::measure),
     ("history", history::measure),
     ("delete", delete::measure),
+    ("compact", compact::measure),
     ("open", open::measure),
     ("memory", memory::measure),
     ("scan", scan::measure),

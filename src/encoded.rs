@@ -23,12 +23,24 @@ pub struct Encoded {
 
 /// The common tags cost no allocation.
 #[derive(Clone, PartialEq, Eq, Hash)]
-enum Tag {
+pub(crate) enum Tag {
     Json,
     Msgpack,
     Bytes,
     Null,
     Other(Box<str>),
+}
+
+impl Tag {
+    fn name(&self) -> &str {
+        match self {
+            Self::Json => "json",
+            Self::Msgpack => "msgpack",
+            Self::Bytes => "bytes",
+            Self::Null => "null",
+            Self::Other(tag) => tag,
+        }
+    }
 }
 
 impl Encoded {
@@ -47,6 +59,11 @@ impl Encoded {
         }
     }
 
+    /// The tag, which can be kept without the bytes.
+    pub(crate) fn tag_of(&self) -> &Tag {
+        &self.tag
+    }
+
     /// A JSON value under the tag `json`.
     pub fn json(value: &serde_json::Value) -> Self {
         // `Value`'s `Display` is its compact JSON text and, unlike `to_vec`, has no error to handle.
@@ -58,13 +75,7 @@ impl Encoded {
 
     /// How to read [`bytes`](Self::bytes).
     pub fn tag(&self) -> &str {
-        match &self.tag {
-            Tag::Json => "json",
-            Tag::Msgpack => "msgpack",
-            Tag::Bytes => "bytes",
-            Tag::Null => "null",
-            Tag::Other(tag) => tag,
-        }
+        self.tag.name()
     }
 
     /// The value's bytes as its writer encoded them. Cloning them is cheap.
@@ -82,6 +93,12 @@ impl Encoded {
             Tag::Json => serde_json::from_slice(&self.bytes).map_err(DecodeError::Json),
             _ => Err(DecodeError::Tag(self.tag().into())),
         }
+    }
+}
+
+impl std::fmt::Debug for Tag {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name())
     }
 }
 

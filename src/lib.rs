@@ -12,6 +12,7 @@
 pub mod checkpoint;
 mod codec;
 mod commit;
+mod compact;
 pub mod db;
 #[doc(hidden)]
 pub mod delta;
@@ -19,8 +20,10 @@ mod encoded;
 pub mod graph;
 mod index;
 mod item_change;
+mod json_list;
 mod lease;
 pub mod log;
+mod retention_policy;
 pub mod store;
 mod time;
 mod version;
@@ -49,6 +52,8 @@ guide! {
     HumanInTheLoop "../docs/guide/human-in-the-loop.md"
     TimeTravel "../docs/guide/time-travel.md"
     Fork "../docs/guide/fork.md"
+    Branches "../docs/guide/branches.md"
+    Retention "../docs/guide/retention.md"
     Subgraphs "../docs/guide/subgraphs.md"
     LongTermStore "../docs/guide/long-term-store.md"
     Durability "../docs/guide/durability.md"

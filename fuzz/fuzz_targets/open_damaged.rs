@@ -75,6 +75,7 @@ fn template() -> &'static Vec<(String, Vec<u8>)> {
                 ..Checkpoint::default()
             };
             let commit = saver.put(PutCheckpoint {
+                appended: [].into(),
                 thread: format!("t{n}"),
                 namespace: String::new(),
                 parent_id: None,

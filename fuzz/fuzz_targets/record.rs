@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use libfuzzer_sys::fuzz_target;
 use stepwell::db::Db;
-use stepwell::log::{Durability, Log, LogOptions};
+use stepwell::log::{Durability, Log, LogOptions, ReplayFrom};
 use stepwell::vfs::OsFs;
 
 fuzz_target!(|input: (u8, Vec<u8>)| {
@@ -20,6 +20,7 @@ fuzz_target!(|input: (u8, Vec<u8>)| {
         Arc::new(OsFs),
         dir.path(),
         options,
+        ReplayFrom::Beginning,
         &mut |_, _| Ok(()),
         Arc::new(()),
     );

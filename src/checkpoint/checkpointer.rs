@@ -9,8 +9,8 @@ use futures::{FutureExt, StreamExt};
 use serde_json::{Map, Value};
 
 use crate::checkpoint::{
-    ChannelVersion, Checkpoint, CheckpointError, CheckpointTuple, Metadata, Prune, PruneReport,
-    PruneRule, ThreadInfo, ThreadQuery,
+    ChannelVersion, Checkpoint, CheckpointError, CheckpointTuple, Metadata, Projection, Prune,
+    PruneReport, PruneRule, PruneStrategy, RetentionPolicy, ThreadInfo, ThreadQuery,
 };
 use crate::db::Db;
 use crate::{Commit, Encoded, ItemChange, Leases};
@@ -38,6 +38,26 @@ pub trait Checkpointer: Send + Sync + 'static {
         namespace: &'a str,
         id: Option<&'a str>,
     ) -> BoxFuture<'a, Result<Option<CheckpointTuple>, CheckpointError>>;
+
+    /// As [`get`](Self::get), but no more of the checkpoint than is in `projection`.
+    ///
+    /// Unless implemented, everything is read and the rest thrown away.
+    fn get_projected<'a>(
+        &'a self,
+        thread: &'a str,
+        namespace: &'a str,
+        id: Option<&'a str>,
+        projection: &'a Projection,
+    ) -> BoxFuture<'a, Result<Option<CheckpointTuple>, CheckpointError>> {
+        async move {
+            let mut found = self.get(thread, namespace, id).await?;
+            if let Some(found) = &mut found {
+                projection.apply(found);
+            }
+            Ok(found)
+        }
+        .boxed()
+    }
 
     /// The checkpoints that `query` selects, newest (greatest id) first, as they are at the moment
     /// of this call.
@@ -80,14 +100,15 @@ pub trait Checkpointer: Send + Sync + 'static {
     fn put_writes(&self, writes: PutWrites) -> Commit<CheckpointError>;
 
     /// The latest checkpoint of each thread that has one in `namespace`, in no particular order, as
-    /// they are at the moment of this call.
+    /// they are at the moment of this call, and no more of them than is in `projection`.
     ///
     /// A checkpointer that keeps more than a few threads should answer without going through their
     /// histories, as this one does.
-    fn list_latest(&self, namespace: &str) -> CheckpointStream {
+    fn list_latest(&self, namespace: &str, projection: Projection) -> CheckpointStream {
         let mut seen = HashSet::new();
         let all = self.list(ListQuery {
             namespace: Some(namespace.to_owned()),
+            projection,
             ..ListQuery::default()
         });
         all.filter(move |found| {
@@ -143,6 +164,67 @@ pub trait Checkpointer: Send + Sync + 'static {
             thread: None,
             rule: PruneRule::Runs(run_ids),
         })
+    }
+
+    /// Prunes threads by one of LangGraph's strategies.
+    fn prune_threads(
+        &self,
+        threads: Vec<String>,
+        strategy: PruneStrategy,
+    ) -> BoxFuture<'_, Result<(), CheckpointError>> {
+        async move {
+            for thread in threads {
+                match strategy {
+                    PruneStrategy::Delete => self.delete_thread(&thread).await?,
+                    PruneStrategy::KeepLatest => {
+                        let rule = PruneRule::KeepLast(1);
+                        let thread = Some(thread);
+                        self.prune(Prune { thread, rule }).await?;
+                    }
+                }
+            }
+            Ok(())
+        }
+        .boxed()
+    }
+
+    /// Says how much of a thread is kept, in the place of what holds for all threads; `None` takes that back. It stays
+    /// until the thread is deleted, and a copy of the thread does not have it. The thread may come later.
+    fn set_retention(
+        &self,
+        thread: &str,
+        policy: Option<RetentionPolicy>,
+    ) -> Commit<CheckpointError> {
+        let _ = (thread, policy);
+        unsupported_commit("keep policies of threads")
+    }
+
+    /// What was said of the thread with [`set_retention`](Self::set_retention).
+    fn retention<'a>(
+        &'a self,
+        thread: &'a str,
+    ) -> BoxFuture<'a, Result<Option<RetentionPolicy>, CheckpointError>> {
+        let _ = thread;
+        unsupported("keep policies of threads")
+    }
+
+    /// Removes what is not to be kept any more, by `policy` or the thread's own, in small portions. Threads that are being
+    /// run, or written to at that moment, are left for another time.
+    fn apply_retention(
+        &self,
+        policy: RetentionPolicy,
+    ) -> BoxFuture<'_, Result<PruneReport, CheckpointError>> {
+        let _ = policy;
+        unsupported("prune threads")
+    }
+
+    /// What [`apply_retention`](Self::apply_retention) would remove now.
+    fn retention_dry_run(
+        &self,
+        policy: RetentionPolicy,
+    ) -> BoxFuture<'_, Result<PruneReport, CheckpointError>> {
+        let _ = policy;
+        unsupported("prune threads")
     }
 
     /// Gives a checkpoint a name, by which [`tags`](Self::tags) lists it, and which keeps it from being pruned. A name
@@ -208,6 +290,8 @@ pub struct ListQuery {
     pub filter: Map<String, Value>,
     /// At most so many.
     pub limit: Option<usize>,
+    /// How much of each is read.
+    pub projection: Projection,
 }
 
 impl ListQuery {
@@ -273,6 +357,16 @@ impl<C: Checkpointer + ?Sized> Checkpointer for Arc<C> {
         (**self).get(thread, namespace, id)
     }
 
+    fn get_projected<'a>(
+        &'a self,
+        thread: &'a str,
+        namespace: &'a str,
+        id: Option<&'a str>,
+        projection: &'a Projection,
+    ) -> BoxFuture<'a, Result<Option<CheckpointTuple>, CheckpointError>> {
+        (**self).get_projected(thread, namespace, id, projection)
+    }
+
     fn list(&self, query: ListQuery) -> CheckpointStream {
         (**self).list(query)
     }
@@ -301,8 +395,8 @@ impl<C: Checkpointer + ?Sized> Checkpointer for Arc<C> {
         (**self).put_writes(writes)
     }
 
-    fn list_latest(&self, namespace: &str) -> CheckpointStream {
-        (**self).list_latest(namespace)
+    fn list_latest(&self, namespace: &str, projection: Projection) -> CheckpointStream {
+        (**self).list_latest(namespace, projection)
     }
 
     fn leases(&self) -> Leases {
@@ -330,6 +424,43 @@ impl<C: Checkpointer + ?Sized> Checkpointer for Arc<C> {
         run_ids: Vec<String>,
     ) -> BoxFuture<'_, Result<PruneReport, CheckpointError>> {
         (**self).delete_for_runs(run_ids)
+    }
+
+    fn prune_threads(
+        &self,
+        threads: Vec<String>,
+        strategy: PruneStrategy,
+    ) -> BoxFuture<'_, Result<(), CheckpointError>> {
+        (**self).prune_threads(threads, strategy)
+    }
+
+    fn set_retention(
+        &self,
+        thread: &str,
+        policy: Option<RetentionPolicy>,
+    ) -> Commit<CheckpointError> {
+        (**self).set_retention(thread, policy)
+    }
+
+    fn retention<'a>(
+        &'a self,
+        thread: &'a str,
+    ) -> BoxFuture<'a, Result<Option<RetentionPolicy>, CheckpointError>> {
+        (**self).retention(thread)
+    }
+
+    fn apply_retention(
+        &self,
+        policy: RetentionPolicy,
+    ) -> BoxFuture<'_, Result<PruneReport, CheckpointError>> {
+        (**self).apply_retention(policy)
+    }
+
+    fn retention_dry_run(
+        &self,
+        policy: RetentionPolicy,
+    ) -> BoxFuture<'_, Result<PruneReport, CheckpointError>> {
+        (**self).retention_dry_run(policy)
     }
 
     fn tag(&self, tag: Tag) -> Commit<CheckpointError> {

@@ -12,7 +12,7 @@ use crate::checkpoint::{
     Checkpoint, CheckpointError, CheckpointTuple, ListQuery, Metadata, PendingWrite, PutCheckpoint,
     PutWrites, Source, Tag, special_write_index,
 };
-use crate::codec::{Changed, CheckpointPut, TagSet, TaskWrite, WritesPut};
+use crate::codec::{Changed, CheckpointPut, TagSet, TaskWrite, Versions, WritesPut};
 use crate::index::{
     Entry, Found, Held, Key, List, Reason, Refused, Row, Rows, Selection, Snapshot, Survivor,
     TablesError,
@@ -24,6 +24,7 @@ impl From<Refused> for CheckpointError {
         match refused.reason {
             Reason::Deleted { checkpoint } => Self::ThreadDeleted { thread, checkpoint },
             Reason::Pruned { checkpoint } => Self::Pruned { thread, checkpoint },
+            Reason::Replaced { checkpoint } => Self::Replaced { thread, checkpoint },
             Reason::Changed => Self::Changed { thread },
             Reason::Empty => Self::NothingToCopy { thread },
             Reason::Taken => Self::ThreadExists { thread },
@@ -38,20 +39,26 @@ impl From<TablesError> for CheckpointError {
     }
 }
 
-/// The record of a checkpoint, with all the values that it came with. Those that it appends to are
-/// [made whole](crate::checkpoint::appended::make_whole) before.
-pub(crate) fn checkpoint_record(put: PutCheckpoint) -> CheckpointPut<Encoded> {
+/// The record of a checkpoint, with all the values that it came with. `lists` are those of changed channels that it came without.
+pub(crate) fn checkpoint_record<V: From<Encoded>>(
+    put: PutCheckpoint,
+    mut lists: BTreeMap<String, V>,
+) -> CheckpointPut<V> {
     let checkpoint = put.checkpoint;
-    let mut unchanged = checkpoint.channel_values;
+    let mut values = checkpoint.channel_values;
     let changed = put
         .new_versions
         .into_iter()
-        .map(|(channel, version)| Changed {
-            value: unchanged.remove(&channel),
-            channel,
-            version,
+        .map(|(channel, version)| {
+            let value = values.remove(&channel).map(V::from);
+            Changed {
+                value: lists.remove(&channel).or(value),
+                channel,
+                version,
+            }
         })
         .collect();
+    let unchanged = (values.into_iter()).map(|(channel, value)| (channel, value.into()));
     CheckpointPut {
         thread: put.thread,
         namespace: put.namespace,
@@ -60,22 +67,24 @@ pub(crate) fn checkpoint_record(put: PutCheckpoint) -> CheckpointPut<Encoded> {
         ts: checkpoint.ts,
         metadata: metadata_to_json(&put.metadata).into(),
         ancestors: put.metadata.parents,
-        versions: checkpoint.channel_versions,
-        seen: checkpoint.versions_seen,
-        updated: checkpoint.updated_channels,
+        versions: Versions::Whole {
+            channels: checkpoint.channel_versions,
+            seen: checkpoint.versions_seen,
+        },
         changed,
-        unchanged,
+        updated: checkpoint.updated_channels,
+        unchanged: unchanged.collect(),
         standalone: false,
     }
 }
 
 /// The record by which a checkpoint is put again without need of its parent, with the `values` that it holds, in
 /// the order of its channels.
-pub(crate) fn standalone_record<H>(
+pub(crate) fn standalone_record<H, V>(
     thread: &str,
     survivor: &Survivor<H>,
-    values: impl IntoIterator<Item = Encoded>,
-) -> CheckpointPut<Encoded> {
+    values: impl IntoIterator<Item = V>,
+) -> CheckpointPut<V> {
     let entry = &survivor.entry;
     let mut values = values.into_iter();
     let changed = entry.channels().iter().filter_map(|channel| {
@@ -101,8 +110,10 @@ pub(crate) fn standalone_record<H>(
         ancestors: (entry.ancestors.iter())
             .map(|(namespace, id)| (namespace.to_string(), id.to_string()))
             .collect(),
-        versions: entry.versions(),
-        seen: entry.seen(),
+        versions: Versions::Whole {
+            channels: entry.versions(),
+            seen: entry.seen(),
+        },
         updated: entry.updated(),
         unchanged: BTreeMap::new(),
         standalone: true,
@@ -169,6 +180,7 @@ pub(crate) struct Selected<H, T> {
     list: List<H, T>,
     filter: Map<String, Value>,
     left: usize,
+    writes: bool,
 }
 
 impl<H: Clone, T: Rows<Key, Row<H>>> Selected<H, T> {
@@ -182,13 +194,14 @@ impl<H: Clone, T: Rows<Key, Row<H>>> Selected<H, T> {
             list,
             filter: query.filter,
             left: query.limit.unwrap_or(usize::MAX),
+            writes: query.projection.writes,
         })
     }
 
     fn advance(&mut self) -> Result<Option<Found<H>>, TablesError> {
         let filter = &self.filter;
         // Unreadable metadata is selected, so that reading the checkpoint says what is wrong.
-        self.list.next(|entry| {
+        self.list.next(self.writes, |entry| {
             filter.is_empty()
                 || metadata_of(entry).map_or(true, |metadata| metadata.matches(filter))
         })
@@ -212,6 +225,7 @@ impl<H: Clone, T: Rows<Key, Row<H>>> Iterator for Selected<H, T> {
 pub(crate) fn latest_of_each<H: Clone, T: Rows<Key, Row<H>>>(
     snapshot: Snapshot<H, T>,
     namespace: String,
+    writes: bool,
 ) -> impl Iterator<Item = Result<Found<H>, TablesError>> {
     let mut after: Option<Arc<str>> = None;
     let mut failed = false;
@@ -219,7 +233,7 @@ pub(crate) fn latest_of_each<H: Clone, T: Rows<Key, Row<H>>>(
         if failed {
             return None;
         }
-        let next = snapshot.next_latest(&namespace, after.as_deref());
+        let next = snapshot.next_latest(&namespace, after.as_deref(), writes);
         match &next {
             Ok(Some(found)) => after = Some(Arc::clone(&found.thread)),
             Ok(None) => {}
@@ -284,9 +298,14 @@ pub(crate) fn value_of<'a, H>(entry: &'a Entry<H>, channel: &str) -> Option<&'a 
     }
 }
 
-/// The handles of all values of a checkpoint, in the order in which [`tuple()`] takes the values.
-pub(crate) fn handles<H>(found: &Found<H>) -> Vec<&H> {
-    let values = held_values(&found.entry);
+/// The handles of the values of a checkpoint that `wants` names the channels of, and of those of its pending writes, in
+/// the order in which [`tuple()`] takes the values.
+pub(crate) fn handles<'f, H>(found: &'f Found<H>, wants: &dyn Fn(&str) -> bool) -> Vec<&'f H> {
+    let channels = found.entry.channels().iter();
+    let values = channels.filter_map(|channel| match &channel.held {
+        Held::Value(handle) if wants(&channel.name) => Some(handle),
+        _ => None,
+    });
     let writes = found.writes.iter().flat_map(|(_, writes)| &writes.writes);
     values.chain(writes.map(|write| &write.value)).collect()
 }
@@ -294,6 +313,7 @@ pub(crate) fn handles<H>(found: &Found<H>) -> Vec<&H> {
 /// A checkpoint, with the `values` that belong to its [`handles`].
 pub(crate) fn tuple<H>(
     found: &Found<H>,
+    wants: &dyn Fn(&str) -> bool,
     metadata: Metadata,
     values: impl IntoIterator<Item = Encoded>,
 ) -> CheckpointTuple {
@@ -302,7 +322,7 @@ pub(crate) fn tuple<H>(
     let channel_values: BTreeMap<String, Encoded> = entry
         .channels()
         .iter()
-        .filter(|channel| matches!(channel.held, Held::Value(_)))
+        .filter(|channel| matches!(channel.held, Held::Value(_)) && wants(&channel.name))
         .map_while(|channel| Some((channel.name.to_string(), values.next()?)))
         .collect();
     let writes = found.writes.iter();

@@ -25,6 +25,17 @@ pub enum CheckpointError {
         /// The checkpoint that is gone.
         checkpoint: String,
     },
+    /// The checkpoint before was put again with other versions while its successor was on its way.
+    #[error(
+        "thread `{thread}`: checkpoint `{checkpoint}` was put again, with other versions, before its successor was \
+         saved; save the successor again"
+    )]
+    Replaced {
+        /// The thread.
+        thread: String,
+        /// The checkpoint that was put again.
+        checkpoint: String,
+    },
     /// A thread was written to between the planning of a prune and its commit. Nothing was removed.
     #[error("thread `{thread}` changed while it was to be pruned; prune it again")]
     Changed {

@@ -1,5 +1,6 @@
 //! [`MemorySaver`]: checkpoints that last as long as the process.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use futures::future::BoxFuture;
@@ -12,13 +13,17 @@ use crate::checkpoint::convert::{
     standalone_record, tag_record, tags_of, tuple, value_of, writes_record,
 };
 use crate::checkpoint::pruning::{dry_run, plan, threads};
+use crate::checkpoint::retention::{self, Due, PORTION, due};
 use crate::checkpoint::threads::list_threads;
 use crate::checkpoint::{
     CheckpointError, CheckpointIds, CheckpointStream, CheckpointTuple, Checkpointer, ListQuery,
-    Prune, PruneReport, PutCheckpoint, PutWrites, Tag, ThreadInfo, ThreadQuery,
+    Projection, Prune, PruneReport, PutCheckpoint, PutWrites, RetentionPolicy, Tag, ThreadInfo,
+    ThreadQuery,
 };
-use crate::codec::{Record, TagRemoved, ThreadCopied, ThreadDeleted};
-use crate::index::{Found, Index, Key, MemTables, Origin, Row, Snapshot, TablesError, Unapplied};
+use crate::codec::{Record, TagRemoved, ThreadCopied, ThreadDeleted, ThreadPolicySet};
+use crate::index::{
+    Found, Index, Key, MemTables, Origin, Plan, Row, Snapshot, TablesError, Thread, Unapplied,
+};
 use crate::{Commit, Encoded, Leases};
 
 /// A [`Checkpointer`] that keeps everything in memory. Clones share what they keep.
@@ -48,7 +53,13 @@ impl Kept {
             return Ok(());
         }
         let parent = match &put.parent_id {
-            Some(id) => (self.index.snapshot()).entry(&put.thread, &put.namespace, id)?,
+            Some(id) => {
+                let index = self.index.snapshot();
+                if let Some(refused) = index.why_gone(&put.thread, &put.namespace, id)? {
+                    return Err(refused.into());
+                }
+                index.entry(&put.thread, &put.namespace, id)?
+            }
             None => None,
         };
         make_whole(put, |channel| {
@@ -57,6 +68,31 @@ impl Kept {
                 .and_then(|entry| value_of(entry, channel))
                 .cloned())
         })
+    }
+
+    fn delete(&mut self, thread: &str, ids: &CheckpointIds) -> Result<(), CheckpointError> {
+        let greatest = self.index.snapshot().greatest_id(thread)?;
+        let cutoff = ids.next(greatest.as_deref(), 0);
+        self.apply(Record::ThreadDeleted(ThreadDeleted {
+            thread: thread.to_owned(),
+            cutoff,
+        }))?;
+        // Nobody else removes what the thread has left behind.
+        while self.index.reclaim(usize::MAX)? > 0 {}
+        Ok(())
+    }
+
+    fn prune(&mut self, thread: &Thread, plan: Plan<Encoded>) -> Result<(), CheckpointError> {
+        let Some(record) = plan.record else {
+            return Ok(());
+        };
+        self.apply(Record::CheckpointsPruned(record))?;
+        for survivor in plan.survivors {
+            let values = held_values(&survivor.entry).cloned();
+            let put = standalone_record(&thread.name, &survivor, values);
+            self.apply(Record::CheckpointPut(put))?;
+        }
+        Ok(())
     }
 
     fn apply(&mut self, record: Record<Encoded>) -> Result<(), CheckpointError> {
@@ -81,6 +117,37 @@ impl MemorySaver {
         Self::default()
     }
 
+    /// Removes some of what is not to be kept of a thread any more, unless it is being run. Whether there may be more.
+    fn retain_portion(
+        &self,
+        name: &str,
+        policy: &RetentionPolicy,
+        report: &mut PruneReport,
+    ) -> Result<bool, CheckpointError> {
+        if self.leases.is_busy(name) {
+            return Ok(false);
+        }
+        let mut kept = self.kept.write();
+        let snapshot = kept.index.snapshot();
+        let Some(thread) = snapshot.thread(name)? else {
+            return Ok(false);
+        };
+        match due(&snapshot, &thread, policy, PORTION)? {
+            Due::Nothing => Ok(false),
+            Due::Delete => {
+                report.remove(&thread);
+                kept.delete(name, &self.ids)?;
+                Ok(false)
+            }
+            Due::Prune(plan) => {
+                report.add_portion(&plan);
+                let more = plan.checkpoints >= PORTION;
+                kept.prune(&thread, plan)?;
+                Ok(more)
+            }
+        }
+    }
+
     fn snapshot(&self) -> Snapshot<Encoded, Tables> {
         self.kept.read().index.snapshot()
     }
@@ -95,9 +162,12 @@ fn read_all(
         impl Iterator<Item = Result<Found<Encoded>, TablesError>> + Send + 'static,
         TablesError,
     >,
+    projection: Projection,
 ) -> CheckpointStream {
     match found {
-        Ok(found) => stream::iter(found).map(|found| read(&found?)).boxed(),
+        Ok(found) => stream::iter(found)
+            .map(move |found| read(&found?, &|channel| projection.channels.has(channel)))
+            .boxed(),
         Err(error) => stream::iter([Err(error.into())]).boxed(),
     }
 }
@@ -110,18 +180,36 @@ impl Checkpointer for MemorySaver {
         id: Option<&'a str>,
     ) -> BoxFuture<'a, Result<Option<CheckpointTuple>, CheckpointError>> {
         async move {
-            let found = self.snapshot().get(thread, namespace, id)?;
-            found.as_ref().map(read).transpose()
+            let found = self.snapshot().get(thread, namespace, id, true)?;
+            found.map(|found| read(&found, &|_| true)).transpose()
+        }
+        .boxed()
+    }
+
+    fn get_projected<'a>(
+        &'a self,
+        thread: &'a str,
+        namespace: &'a str,
+        id: Option<&'a str>,
+        projection: &'a Projection,
+    ) -> BoxFuture<'a, Result<Option<CheckpointTuple>, CheckpointError>> {
+        async move {
+            let snapshot = self.snapshot();
+            let found = snapshot.get(thread, namespace, id, projection.writes)?;
+            let wants = |channel: &str| projection.channels.has(channel);
+            found.map(|found| read(&found, &wants)).transpose()
         }
         .boxed()
     }
 
     fn list(&self, query: ListQuery) -> CheckpointStream {
-        read_all(Selected::new(self.snapshot(), query))
+        let projection = query.projection.clone();
+        read_all(Selected::new(self.snapshot(), query), projection)
     }
 
-    fn list_latest(&self, namespace: &str) -> CheckpointStream {
-        read_all(Ok(latest_of_each(self.snapshot(), namespace.to_owned())))
+    fn list_latest(&self, namespace: &str, projection: Projection) -> CheckpointStream {
+        let latest = latest_of_each(self.snapshot(), namespace.to_owned(), projection.writes);
+        read_all(Ok(latest), projection)
     }
 
     fn leases(&self) -> Leases {
@@ -130,9 +218,12 @@ impl Checkpointer for MemorySaver {
 
     fn put(&self, mut put: PutCheckpoint) -> Commit<CheckpointError> {
         let mut kept = self.kept.write();
-        let outcome = kept
-            .make_whole(&mut put)
-            .and_then(|()| kept.apply(Record::CheckpointPut(checkpoint_record(put))));
+        let outcome = kept.make_whole(&mut put).and_then(|()| {
+            kept.apply(Record::CheckpointPut(checkpoint_record(
+                put,
+                BTreeMap::new(),
+            )))
+        });
         Commit::ready(outcome)
     }
 
@@ -141,18 +232,8 @@ impl Checkpointer for MemorySaver {
     }
 
     fn delete_thread(&self, thread: &str) -> Commit<CheckpointError> {
-        let outcome = self.leases.deleting(thread, || {
-            let mut kept = self.kept.write();
-            let greatest = kept.index.snapshot().greatest_id(thread)?;
-            let cutoff = self.ids.next(greatest.as_deref(), 0);
-            kept.apply(Record::ThreadDeleted(ThreadDeleted {
-                thread: thread.to_owned(),
-                cutoff,
-            }))?;
-            // Nobody else removes what the thread has left behind.
-            while kept.index.reclaim(usize::MAX)? > 0 {}
-            Ok(())
-        });
+        let outcome =
+            (self.leases).deleting(thread, || self.kept.write().delete(thread, &self.ids));
         Commit::ready(outcome)
     }
 
@@ -171,15 +252,7 @@ impl Checkpointer for MemorySaver {
             for thread in threads(&snapshot, &prune)? {
                 let plan = plan(&snapshot, &thread, &prune.rule)?;
                 report.add(&plan);
-                let Some(record) = plan.record else {
-                    continue;
-                };
-                kept.apply(Record::CheckpointsPruned(record))?;
-                for survivor in plan.survivors {
-                    let values = held_values(&survivor.entry).cloned();
-                    let put = standalone_record(&thread.name, &survivor, values);
-                    kept.apply(Record::CheckpointPut(put))?;
-                }
+                kept.prune(&thread, plan)?;
             }
             Ok(report)
         }
@@ -188,6 +261,55 @@ impl Checkpointer for MemorySaver {
 
     fn prune_dry_run(&self, prune: Prune) -> BoxFuture<'_, Result<PruneReport, CheckpointError>> {
         async move { Ok(dry_run(&self.snapshot(), &prune)?) }.boxed()
+    }
+
+    fn set_retention(
+        &self,
+        thread: &str,
+        policy: Option<RetentionPolicy>,
+    ) -> Commit<CheckpointError> {
+        let thread = thread.to_owned();
+        self.apply(Record::ThreadPolicySet(ThreadPolicySet { thread, policy }))
+    }
+
+    fn retention<'a>(
+        &'a self,
+        thread: &'a str,
+    ) -> BoxFuture<'a, Result<Option<RetentionPolicy>, CheckpointError>> {
+        async move {
+            let thread = self.snapshot().thread(thread)?;
+            Ok(thread.and_then(|thread| thread.life.policy))
+        }
+        .boxed()
+    }
+
+    fn apply_retention(
+        &self,
+        policy: RetentionPolicy,
+    ) -> BoxFuture<'_, Result<PruneReport, CheckpointError>> {
+        async move {
+            let mut report = PruneReport::default();
+            let mut next = self.snapshot().next_thread(None)?;
+            while let Some(thread) = next {
+                let before = report.checkpoints;
+                while self.retain_portion(&thread.name, &policy, &mut report)? {}
+                report.threads += u64::from(report.checkpoints > before);
+                next = self.snapshot().next_thread(Some(&thread.name))?;
+            }
+            Ok(report)
+        }
+        .boxed()
+    }
+
+    fn retention_dry_run(
+        &self,
+        policy: RetentionPolicy,
+    ) -> BoxFuture<'_, Result<PruneReport, CheckpointError>> {
+        async move {
+            let is_busy = |name: &str| self.leases.is_busy(name);
+            Ok(retention::dry_run(&self.snapshot(), &policy, is_busy)?)
+        }
+        .boxed()
     }
 
     fn tag(&self, tag: Tag) -> Commit<CheckpointError> {
@@ -210,11 +332,15 @@ impl Checkpointer for MemorySaver {
         &self,
         query: ThreadQuery,
     ) -> BoxFuture<'_, Result<Vec<ThreadInfo>, CheckpointError>> {
-        async move { Ok(list_threads(&self.snapshot(), &query)?) }.boxed()
+        async move { list_threads(&self.snapshot(), &query, read) }.boxed()
     }
 }
 
-fn read(found: &Found<Encoded>) -> Result<CheckpointTuple, CheckpointError> {
+/// A checkpoint with the values of the channels that `wants` names.
+fn read(
+    found: &Found<Encoded>,
+    wants: &dyn Fn(&str) -> bool,
+) -> Result<CheckpointTuple, CheckpointError> {
     let metadata = metadata_of(&found.entry).map_err(|e| CheckpointError::Backend {
         what: format!(
             "reading the metadata of checkpoint `{}` of thread `{}`",
@@ -222,5 +348,6 @@ fn read(found: &Found<Encoded>) -> Result<CheckpointTuple, CheckpointError> {
         ),
         source: Arc::new(e),
     })?;
-    Ok(tuple(found, metadata, handles(found).into_iter().cloned()))
+    let values = handles(found, wants).into_iter().cloned();
+    Ok(tuple(found, wants, metadata, values))
 }

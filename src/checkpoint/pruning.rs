@@ -1,5 +1,6 @@
 //! [`Prune`]: which checkpoints are to be removed.
 
+use std::str::FromStr;
 use std::time::SystemTime;
 
 use crate::checkpoint::convert::metadata_of;
@@ -32,12 +33,40 @@ pub enum PruneRule {
     FinishedSubgraphs,
 }
 
+/// What goes, in LangGraph's words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PruneStrategy {
+    /// `keep_latest`: all but the latest checkpoint of each namespace. It is [`PruneRule::KeepLast`] with 1.
+    KeepLatest,
+    /// `delete`: the whole thread, as by [`delete_thread`](crate::checkpoint::Checkpointer::delete_thread).
+    Delete,
+}
+
+/// A text is no [`PruneStrategy`].
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is no strategy of pruning; there are `keep_latest` and `delete`")]
+pub struct UnknownStrategy(String);
+
+impl FromStr for PruneStrategy {
+    type Err = UnknownStrategy;
+
+    fn from_str(name: &str) -> Result<Self, UnknownStrategy> {
+        match name {
+            "keep_latest" => Ok(Self::KeepLatest),
+            "delete" => Ok(Self::Delete),
+            _ => Err(UnknownStrategy(name.to_owned())),
+        }
+    }
+}
+
 /// What was removed, or would be.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PruneReport {
     /// How many threads lose something.
     pub threads: u64,
+    /// How many of them are deleted, as nothing was done with them for too long.
+    pub deleted_threads: u64,
     /// How many checkpoints go.
     pub checkpoints: u64,
     /// The bytes of their records. Values that others still have stay on disk.
@@ -47,7 +76,12 @@ pub struct PruneReport {
 impl PruneReport {
     /// Counts what goes of one more thread.
     pub(crate) fn add<H>(&mut self, plan: &Plan<H>) {
-        self.threads += u64::from(plan.record.is_some());
+        self.threads += u64::from(plan.checkpoints > 0);
+        self.add_portion(plan);
+    }
+
+    /// Counts what goes of a thread that is counted already.
+    pub(crate) fn add_portion<H>(&mut self, plan: &Plan<H>) {
         self.checkpoints += plan.checkpoints;
         self.bytes = self.bytes.saturating_add(plan.bytes);
     }
@@ -75,24 +109,26 @@ pub(crate) fn plan<H: Clone, T: Rows<Key, Row<H>>>(
     rule: &PruneRule,
 ) -> Result<Plan<H>, TablesError> {
     match rule {
-        PruneRule::KeepLast(n) => snapshot.plan(thread, |candidate| candidate.newer >= *n),
+        PruneRule::KeepLast(n) => {
+            snapshot.plan(thread, u64::MAX, |candidate| candidate.newer >= *n)
+        }
         PruneRule::OlderThan(time) => {
             let before = time::to_micros(*time);
-            snapshot.plan(thread, |candidate| {
+            snapshot.plan(thread, u64::MAX, |candidate| {
                 candidate.newer > 0 && candidate.made_at().is_some_and(|at| at < before)
             })
         }
-        PruneRule::Runs(runs) => snapshot.plan(thread, |candidate| {
+        PruneRule::Runs(runs) => snapshot.plan(thread, u64::MAX, |candidate| {
             metadata_of(candidate.entry).is_ok_and(|metadata| {
                 let run = metadata.extra.get("run_id").and_then(|run| run.as_str());
                 run.is_some_and(|run| runs.iter().any(|wanted| wanted == run))
             })
         }),
         PruneRule::FinishedSubgraphs => {
-            let Some(latest) = snapshot.get(&thread.name, "", None)? else {
-                return snapshot.plan(thread, |_| false);
+            let Some(latest) = snapshot.get(&thread.name, "", None, false)? else {
+                return snapshot.plan(thread, u64::MAX, |_| false);
             };
-            snapshot.plan(thread, |candidate| {
+            snapshot.plan(thread, u64::MAX, |candidate| {
                 is_of_one_call(candidate.namespace) && is_finished(candidate, &latest.id)
             })
         }
@@ -112,7 +148,7 @@ pub(crate) fn dry_run<H: Clone, T: Rows<Key, Row<H>>>(
 }
 
 /// Whether a namespace belongs to a single call of a subgraph: one of its levels names a task.
-fn is_of_one_call(namespace: &str) -> bool {
+pub(crate) fn is_of_one_call(namespace: &str) -> bool {
     namespace.split('|').any(|level| {
         let task = level.split_once(':');
         task.is_some_and(|(node, _)| !node.is_empty())
@@ -120,7 +156,7 @@ fn is_of_one_call(namespace: &str) -> bool {
 }
 
 /// Whether the root graph has gone on since it called the subgraph that made a checkpoint.
-fn is_finished<H>(candidate: &Candidate<'_, H>, latest: &str) -> bool {
+pub(crate) fn is_finished<H>(candidate: &Candidate<'_, H>, latest: &str) -> bool {
     let mut ancestors = candidate.entry.ancestors.iter();
     let root = ancestors.find(|(namespace, _)| namespace.is_empty());
     root.is_some_and(|(_, id)| id.as_ref() < latest)

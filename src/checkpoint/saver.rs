@@ -11,21 +11,22 @@ use std::task::{Context, Poll, ready};
 use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt, stream};
 
-use crate::checkpoint::appended::make_whole;
 use crate::checkpoint::convert::{
     Selected, checkpoint_record, handles, held_values, latest_of_each, metadata_of,
-    standalone_record, tag_record, tags_of, tuple, value_of, writes_record,
+    standalone_record, tag_record, tags_of, tuple, writes_record,
 };
 use crate::checkpoint::pruning::{dry_run, plan, threads};
+use crate::checkpoint::retention::{self, Due, PORTION, due, unchanged};
 use crate::checkpoint::threads::list_threads;
 use crate::checkpoint::{
     CheckpointError, CheckpointIds, CheckpointStream, CheckpointTuple, Checkpointer, ListQuery,
-    Prune, PruneReport, PruneRule, PutCheckpoint, PutWrites, Tag, ThreadInfo, ThreadQuery,
+    Projection, Prune, PruneReport, PruneRule, PutCheckpoint, PutWrites, RetentionPolicy, Tag,
+    ThreadInfo, ThreadQuery,
 };
-use crate::codec::{CheckpointPut, Record, Stored, TagRemoved, ThreadCopied, ThreadDeleted};
+use crate::codec::{Record, Stored, TagRemoved, ThreadCopied, ThreadDeleted, ThreadPolicySet};
 use crate::commit::Helping;
-use crate::db::{Db, DbError, Durability, Place, Reader, Submitted};
-use crate::index::{Found, Refused, TablesError};
+use crate::db::{Db, DbError, Durability, Handed, NotPut, Place, Reader, Submitted};
+use crate::index::{Found, Plan, Refused, TablesError};
 use crate::item_change::ItemChange;
 use crate::{Commit, Encoded, Leases};
 
@@ -66,48 +67,17 @@ impl DbSaver {
         what: impl Fn() -> String,
     ) -> Commit<CheckpointError> {
         let records = records.into_iter().map(|record| record.map(Stored::Whole));
-        match self.db.submit(records.collect(), self.durability, what) {
-            Ok(submitted) => Commit::helping(Saving { submitted }),
-            Err(error) => Commit::ready(Err(error.into())),
-        }
+        saving(self.db.submit(records.collect(), self.durability, what))
     }
 
-    /// Gives channels that `put` appends to their whole values. The parent must have been acknowledged.
-    fn make_whole(&self, put: &mut PutCheckpoint) -> Result<(), CheckpointError> {
-        if put.appended.is_empty() {
-            return Ok(());
-        }
-        let mut reader = self.db.reader();
-        let parent = match &put.parent_id {
-            Some(id) => (self.db.snapshot()).entry(&put.thread, &put.namespace, id)?,
-            None => None,
-        };
-        make_whole(put, |channel| {
-            let place = parent.as_ref().and_then(|entry| value_of(entry, channel));
-            Ok(reader.values(place)?.pop())
-        })
-    }
-
-    /// Drops the unchanged values that the parent has.
-    fn leave_out_what_is_known(
+    /// Submits a record after which nothing of a thread is as it was.
+    fn change(
         &self,
-        put: &mut CheckpointPut<Encoded>,
-    ) -> Result<(), CheckpointError> {
-        let Some(parent) = put.parent_id.as_deref() else {
-            return Ok(());
-        };
-        if put.unchanged.is_empty() {
-            return Ok(());
-        }
-        let parent = (self.db.snapshot()).entry(&put.thread, &put.namespace, parent)?;
-        if let Some(parent) = parent {
-            let versions = &put.versions;
-            put.unchanged.retain(|channel, _| {
-                (versions.get(channel))
-                    .is_some_and(|version| parent.known(channel, version).is_none())
-            });
-        }
-        Ok(())
+        thread: &str,
+        record: Record<Stored>,
+        what: impl Fn() -> String,
+    ) -> Commit<CheckpointError> {
+        saving((self.db).change_thread(thread, vec![record], self.durability, what))
     }
 
     /// Reads what was found as it is asked for.
@@ -118,13 +88,18 @@ impl DbSaver {
             impl Iterator<Item = Result<Found<Place>, TablesError>> + Send + 'static,
             TablesError,
         >,
+        projection: Projection,
     ) -> CheckpointStream {
         let found = match found {
             Ok(found) => found,
             Err(error) => return stream::iter([Err(error.into())]).boxed(),
         };
         stream::iter(found)
-            .map(move |found| read(&mut reader, &found?))
+            .map(move |found| {
+                read(&mut reader, &found?, &|channel| {
+                    projection.channels.has(channel)
+                })
+            })
             .boxed()
     }
 }
@@ -137,22 +112,44 @@ impl Checkpointer for DbSaver {
         id: Option<&'a str>,
     ) -> BoxFuture<'a, Result<Option<CheckpointTuple>, CheckpointError>> {
         async move {
+            let mut reader = self.db.reader().keeping();
+            let found = self.db.snapshot().get(thread, namespace, id, true)?;
+            found
+                .map(|found| read(&mut reader, &found, &|_| true))
+                .transpose()
+        }
+        .boxed()
+    }
+
+    fn get_projected<'a>(
+        &'a self,
+        thread: &'a str,
+        namespace: &'a str,
+        id: Option<&'a str>,
+        projection: &'a Projection,
+    ) -> BoxFuture<'a, Result<Option<CheckpointTuple>, CheckpointError>> {
+        async move {
             let mut reader = self.db.reader();
-            let found = self.db.snapshot().get(thread, namespace, id)?;
-            found.map(|found| read(&mut reader, &found)).transpose()
+            let snapshot = self.db.snapshot();
+            let found = snapshot.get(thread, namespace, id, projection.writes)?;
+            let wants = |channel: &str| projection.channels.has(channel);
+            found
+                .map(|found| read(&mut reader, &found, &wants))
+                .transpose()
         }
         .boxed()
     }
 
     fn list(&self, query: ListQuery) -> CheckpointStream {
         let reader = self.db.reader();
-        self.stream(reader, Selected::new(self.db.snapshot(), query))
+        let projection = query.projection.clone();
+        self.stream(reader, Selected::new(self.db.snapshot(), query), projection)
     }
 
-    fn list_latest(&self, namespace: &str) -> CheckpointStream {
+    fn list_latest(&self, namespace: &str, projection: Projection) -> CheckpointStream {
         let reader = self.db.reader();
-        let latest = latest_of_each(self.db.snapshot(), namespace.to_owned());
-        self.stream(reader, Ok(latest))
+        let latest = latest_of_each(self.db.snapshot(), namespace.to_owned(), projection.writes);
+        self.stream(reader, Ok(latest), projection)
     }
 
     fn leases(&self) -> Leases {
@@ -163,27 +160,36 @@ impl Checkpointer for DbSaver {
         self.put_with_items(put, Vec::new())
     }
 
+    fn takes_appended(&self) -> bool {
+        true
+    }
+
     fn put_with_items(
         &self,
         mut put: PutCheckpoint,
         items: Vec<ItemChange>,
     ) -> Commit<CheckpointError> {
-        let _entered = self.db.enter();
-        if let Err(error) = self.make_whole(&mut put) {
-            return Commit::ready(Err(error));
+        let (thread, checkpoint) = (put.thread.clone(), put.checkpoint.id.clone());
+        let lists = std::mem::take(&mut put.appended).into_iter();
+        let lists = lists.map(|(channel, added)| (channel, Handed::Appended(added)));
+        let lists = lists.collect();
+        let record = checkpoint_record(put, lists);
+        let items = items
+            .into_iter()
+            .map(|item| item.into_record().map(Stored::Whole));
+        let what = || format!("checkpoint `{checkpoint}` of thread `{thread}`");
+        match (self.db).put_checkpoint(record, items.collect(), self.durability, what) {
+            Ok(submitted) => saving(Ok(submitted)),
+            Err(NotPut::Db(error)) => saving(Err(error)),
+            Err(NotPut::Refused(refused)) => Commit::ready(Err(refused.into())),
+            Err(NotPut::NothingToAppendTo { channel }) => {
+                Commit::ready(Err(CheckpointError::NothingToAppendTo {
+                    thread,
+                    checkpoint,
+                    channel,
+                }))
+            }
         }
-        let what = format!(
-            "checkpoint `{}` of thread `{}`",
-            put.checkpoint.id, put.thread
-        );
-        let mut record = checkpoint_record(put);
-        if let Err(error) = self.leave_out_what_is_known(&mut record) {
-            return Commit::ready(Err(error));
-        }
-        let records = std::iter::once(Record::CheckpointPut(record))
-            .chain(items.into_iter().map(ItemChange::into_record))
-            .collect();
-        self.submit(records, || what.clone())
     }
 
     fn database(&self) -> Option<&Db> {
@@ -191,13 +197,15 @@ impl Checkpointer for DbSaver {
     }
 
     fn put_writes(&self, writes: PutWrites) -> Commit<CheckpointError> {
-        let what = format!(
-            "the writes of task `{}` to checkpoint `{}` of thread `{}`",
-            writes.task_id, writes.checkpoint_id, writes.thread
+        let record = writes_record(writes);
+        let (task, checkpoint, thread) = (
+            record.task_id.clone(),
+            record.checkpoint_id.clone(),
+            record.thread.clone(),
         );
-        self.submit(vec![Record::WritesPut(writes_record(writes))], || {
-            what.clone()
-        })
+        saving(self.db.put_writes(record, self.durability, || {
+            format!("the writes of task `{task}` to checkpoint `{checkpoint}` of thread `{thread}`")
+        }))
     }
 
     fn delete_thread(&self, thread: &str) -> Commit<CheckpointError> {
@@ -210,7 +218,7 @@ impl Checkpointer for DbSaver {
             cutoff: self.ids.next(greatest.as_deref(), 0),
         };
         self.db.leases().deleting(thread, || {
-            self.submit(vec![Record::ThreadDeleted(deleted)], || {
+            self.change(thread, Record::ThreadDeleted(deleted), || {
                 format!("the deletion of thread `{thread}`")
             })
         })
@@ -221,7 +229,7 @@ impl Checkpointer for DbSaver {
             source: source.to_owned(),
             target: target.to_owned(),
         };
-        self.submit(vec![Record::ThreadCopied(copied)], || {
+        self.change(target, Record::ThreadCopied(copied), || {
             format!("the copy of thread `{source}` to `{target}`")
         })
     }
@@ -240,6 +248,58 @@ impl Checkpointer for DbSaver {
 
     fn prune_dry_run(&self, prune: Prune) -> BoxFuture<'_, Result<PruneReport, CheckpointError>> {
         async move { Ok(dry_run(&self.db.snapshot(), &prune)?) }.boxed()
+    }
+
+    fn set_retention(
+        &self,
+        thread: &str,
+        policy: Option<RetentionPolicy>,
+    ) -> Commit<CheckpointError> {
+        let thread = thread.to_owned();
+        let what = format!("the policy of thread `{thread}`");
+        let set = ThreadPolicySet { thread, policy };
+        self.submit(vec![Record::ThreadPolicySet(set)], || what.clone())
+    }
+
+    fn retention<'a>(
+        &'a self,
+        thread: &'a str,
+    ) -> BoxFuture<'a, Result<Option<RetentionPolicy>, CheckpointError>> {
+        async move {
+            let thread = self.db.snapshot().thread(thread)?;
+            Ok(thread.and_then(|thread| thread.life.policy))
+        }
+        .boxed()
+    }
+
+    fn apply_retention(
+        &self,
+        policy: RetentionPolicy,
+    ) -> BoxFuture<'_, Result<PruneReport, CheckpointError>> {
+        async move {
+            let mut report = PruneReport::default();
+            let mut last = None;
+            while let Some(name) = self.next_thread(last.as_deref())? {
+                self.retain(&name, &policy, &mut report, || true).await?;
+                last = Some(name);
+            }
+            Ok(report)
+        }
+        .boxed()
+    }
+
+    fn retention_dry_run(
+        &self,
+        policy: RetentionPolicy,
+    ) -> BoxFuture<'_, Result<PruneReport, CheckpointError>> {
+        async move {
+            let leases = self.db.leases();
+            let snapshot = self.db.snapshot();
+            Ok(retention::dry_run(&snapshot, &policy, |name| {
+                leases.is_busy(name)
+            })?)
+        }
+        .boxed()
     }
 
     fn tag(&self, tag: Tag) -> Commit<CheckpointError> {
@@ -266,7 +326,13 @@ impl Checkpointer for DbSaver {
         &self,
         query: ThreadQuery,
     ) -> BoxFuture<'_, Result<Vec<ThreadInfo>, CheckpointError>> {
-        async move { Ok(list_threads(&self.db.snapshot(), &query)?) }.boxed()
+        async move {
+            let mut reader = self.db.reader();
+            list_threads(&self.db.snapshot(), &query, |found, wants| {
+                read(&mut reader, found, wants)
+            })
+        }
+        .boxed()
     }
 }
 
@@ -282,40 +348,129 @@ impl DbSaver {
     ) -> Result<(), CheckpointError> {
         let mut attempts = 0;
         loop {
-            let mut reader = self.db.reader();
+            let entered = self.db.enter();
             let snapshot = self.db.snapshot();
             let Some(thread) = snapshot.thread(name)? else {
                 return Ok(());
             };
             let mut plan = plan(&snapshot, &thread, rule)?;
-            let Some(record) = plan.record.take() else {
+            if plan.record.is_none() {
                 return Ok(());
-            };
-            let mut records = vec![Record::CheckpointsPruned(record)];
-            for survivor in &plan.survivors {
-                let values = reader.values(held_values(&survivor.entry))?;
-                let put = standalone_record(name, survivor, values);
-                records.push(Record::CheckpointPut(put));
             }
-            let what = || format!("the pruning of thread `{name}`");
-            let submitted = self.submit(records, what);
-            // Compaction waits for readers.
-            drop(reader);
+            let submitted = self.submit_plan(name, &mut plan)?;
+            // Compaction waits for those who have entered.
+            drop(entered);
             match submitted.await {
                 Err(CheckpointError::Changed { .. }) if attempts < PRUNED_AGAIN => attempts += 1,
                 outcome => {
                     outcome?;
-                    report.threads += 1;
-                    report.checkpoints += plan.checkpoints;
-                    report.bytes = report.bytes.saturating_add(plan.bytes);
+                    report.add(&plan);
                     return Ok(());
                 }
             }
         }
     }
+
+    /// Submits a prune and what it puts again.
+    fn submit_plan(
+        &self,
+        name: &str,
+        plan: &mut Plan<Place>,
+    ) -> Result<Commit<CheckpointError>, CheckpointError> {
+        let mut records: Vec<_> = plan
+            .record
+            .take()
+            .map(Record::CheckpointsPruned)
+            .into_iter()
+            .collect();
+        let mut reader = self.db.reader();
+        for survivor in &plan.survivors {
+            let values = reader.aliases(held_values(&survivor.entry))?;
+            let put = standalone_record(name, survivor, values);
+            records.push(Record::CheckpointPut(put));
+        }
+        let what = || format!("the pruning of thread `{name}`");
+        let submitted = (self.db).change_thread(name, records, self.durability, what);
+        Ok(saving(submitted))
+    }
+
+    /// The thread after `last` by name.
+    pub(crate) fn next_thread(
+        &self,
+        last: Option<&str>,
+    ) -> Result<Option<Arc<str>>, CheckpointError> {
+        let next = self.db.snapshot().next_thread(last)?;
+        Ok(next.map(|thread| thread.name))
+    }
+
+    /// Removes what is not to be kept of a thread any more, and between portions asks whether to go on.
+    pub(crate) async fn retain(
+        &self,
+        name: &str,
+        policy: &RetentionPolicy,
+        report: &mut PruneReport,
+        mut goes_on: impl FnMut() -> bool,
+    ) -> Result<(), CheckpointError> {
+        let before = report.checkpoints;
+        while self.retain_portion(name, policy, report).await? && goes_on() {}
+        report.threads += u64::from(report.checkpoints > before);
+        Ok(())
+    }
+
+    /// Removes some of what is not to be kept of a thread any more, unless it is being run. Whether there may be more.
+    async fn retain_portion(
+        &self,
+        name: &str,
+        policy: &RetentionPolicy,
+        report: &mut PruneReport,
+    ) -> Result<bool, CheckpointError> {
+        let entered = self.db.enter();
+        let snapshot = self.db.snapshot();
+        let thread = snapshot.thread(name)?;
+        let Some(thread) = thread.filter(|_| !self.db.leases().is_busy(name)) else {
+            return Ok(false);
+        };
+        let (commit, portion) = match due(&snapshot, &thread, policy, PORTION)? {
+            Due::Nothing => return Ok(false),
+            Due::Delete => {
+                let deleted = ThreadDeleted {
+                    thread: name.to_owned(),
+                    cutoff: self.ids.next(thread.life.greatest.as_deref(), 0),
+                };
+                let records = vec![
+                    Record::CheckpointsPruned(unchanged(&thread)),
+                    Record::ThreadDeleted(deleted),
+                ];
+                let what = || format!("the deletion of idle thread `{name}`");
+                let commit = (self.db.leases()).deleting(name, || {
+                    saving((self.db).change_thread(name, records, self.durability, what))
+                });
+                (commit, None)
+            }
+            Due::Prune(mut plan) => (self.submit_plan(name, &mut plan)?, Some(plan)),
+        };
+        drop(entered);
+        match commit.await {
+            // Somebody works with it.
+            Err(CheckpointError::Changed { .. }) => Ok(false),
+            outcome => {
+                outcome?;
+                match &portion {
+                    Some(plan) => report.add_portion(plan),
+                    None => report.remove(&thread),
+                }
+                Ok(portion.is_some_and(|plan| plan.checkpoints >= PORTION))
+            }
+        }
+    }
 }
 
-fn read(reader: &mut Reader, found: &Found<Place>) -> Result<CheckpointTuple, CheckpointError> {
+/// Reads a checkpoint with the values of the channels that `wants` names.
+fn read(
+    reader: &mut Reader,
+    found: &Found<Place>,
+    wants: &dyn Fn(&str) -> bool,
+) -> Result<CheckpointTuple, CheckpointError> {
     let metadata = metadata_of(&found.entry).map_err(|e| DbError::UnreadableValue {
         what: format!(
             "the metadata of checkpoint `{}` of thread `{}`",
@@ -323,8 +478,15 @@ fn read(reader: &mut Reader, found: &Found<Place>) -> Result<CheckpointTuple, Ch
         ),
         reason: e.to_string(),
     })?;
-    let values = reader.values(handles(found))?;
-    Ok(tuple(found, metadata, values))
+    let values = reader.values(handles(found, wants))?;
+    Ok(tuple(found, wants, metadata, values))
+}
+
+fn saving(submitted: Result<Submitted, DbError>) -> Commit<CheckpointError> {
+    match submitted {
+        Ok(submitted) => Commit::helping(Saving { submitted }),
+        Err(error) => Commit::ready(Err(error.into())),
+    }
 }
 
 /// A submitted record of this checkpointer.

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::checkpoint::{CheckpointTuple, Source};
 
+pub(crate) use tasks::is_told_by;
 use tasks::{RUN, Task};
 
 /// Whether a thread has something left to do, and whom that waits for.
@@ -46,6 +47,17 @@ pub enum ThreadStatus {
     },
 }
 
+/// A [`ThreadStatus`] without what it says beside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum StatusKind {
+    /// [`ThreadStatus::Idle`].
+    Idle,
+    /// [`ThreadStatus::Interrupted`].
+    Interrupted,
+    /// [`ThreadStatus::Unfinished`].
+    Unfinished,
+}
+
 /// What an interrupted thread waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -79,9 +91,14 @@ impl ThreadStatus {
         if tasks.is_empty() {
             return Self::Idle;
         }
+        let planned: Vec<_> = tasks.iter().map(|task| task.node.clone()).collect();
         let open = tasks::open(tasks, &latest.pending_writes);
-        let next = open.iter().map(|task| task.node.clone()).collect();
         let note = Note::of(latest);
+        let next = match note {
+            // The step failed as a whole, once all its tasks had finished: none of their writes counts.
+            Some(Note::Failed(_)) if open.is_empty() => planned,
+            _ => open.iter().map(|task| task.node.clone()).collect(),
+        };
         let waits_for = match note {
             Some(Note::Stopped {}) => Some(Awaited::Breakpoint),
             None if is_prepared(latest) => Some(Awaited::Run),
@@ -105,6 +122,15 @@ impl ThreadStatus {
             },
         };
         Self::Unfinished { failure, next }
+    }
+
+    /// Which one it is.
+    pub fn kind(&self) -> StatusKind {
+        match self {
+            Self::Idle => StatusKind::Idle,
+            Self::Interrupted { .. } => StatusKind::Interrupted,
+            Self::Unfinished { .. } => StatusKind::Unfinished,
+        }
     }
 
     /// `idle`, `interrupted` or `unfinished`.

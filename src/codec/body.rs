@@ -1,17 +1,21 @@
 //! The body of each kind of record, field by field, in the order that docs/format.md gives.
 
+use std::time::Duration;
+
 use bincode::de::{BorrowDecoder, Decode};
 use bincode::enc::{Encode, Encoder};
 use bincode::error::{DecodeError, EncodeError};
 
+use crate::codec::checkpoint::{checkpoint, put_checkpoint};
 use crate::codec::record::{
-    Changed, CheckpointPut, CheckpointsPruned, ItemDeleted, ItemPut, Record, Remnant, TagRemoved,
-    TagSet, TaskWrite, ThreadCopied, ThreadDeleted, Touched, WritesPut,
+    CheckpointsPruned, ItemDeleted, ItemPut, Record, Remnant, TagRemoved, TagSet, TaskWrite,
+    ThreadCopied, ThreadDeleted, ThreadPolicySet, Touched, WritesPut,
 };
-use crate::codec::value::{Found, Stored, put_value, put_whole, some_value, value, whole};
+use crate::codec::value::{Found, Stored, put_value, some_value};
 use crate::codec::wire::{
-    Blob, expect, form, list, map, option, put_length, put_map, put_version, string, version,
+    id, list, map, option, put_id, put_length, put_list, put_map, put_option, string,
 };
+use crate::retention_policy::RetentionPolicy;
 
 /// The kinds of records. Missing numbers are reserved; docs/format.md says for what.
 mod kind {
@@ -25,10 +29,8 @@ mod kind {
     pub(super) const REMNANT: u8 = 8;
     pub(super) const TAG_SET: u8 = 10;
     pub(super) const TAG_REMOVED: u8 = 11;
+    pub(super) const THREAD_POLICY_SET: u8 = 12;
 }
-
-/// The tag of metadata; another serializer's would have another.
-const METADATA_TAG: &str = "json";
 
 /// The number that says what a record is.
 pub(super) fn kind_of<V>(record: &Record<V>) -> u8 {
@@ -43,6 +45,7 @@ pub(super) fn kind_of<V>(record: &Record<V>) -> u8 {
         Record::TagSet(_) => kind::TAG_SET,
         Record::TagRemoved(_) => kind::TAG_REMOVED,
         Record::Remnant(_) => kind::REMNANT,
+        Record::ThreadPolicySet(_) => kind::THREAD_POLICY_SET,
     }
 }
 
@@ -65,30 +68,42 @@ impl Encode for Body<'_> {
                 deleted.key.encode(to)
             }
             Record::ThreadDeleted(deleted) => {
-                deleted.thread.encode(to)?;
-                deleted.cutoff.encode(to)
+                put_id(to, &deleted.thread)?;
+                put_id(to, &deleted.cutoff)
             }
             Record::ThreadCopied(copied) => {
-                copied.source.encode(to)?;
-                copied.target.encode(to)
+                put_id(to, &copied.source)?;
+                put_id(to, &copied.target)
             }
             Record::CheckpointsPruned(pruned) => {
-                pruned.thread.encode(to)?;
+                put_id(to, &pruned.thread)?;
                 pruned.as_of.encode(to)?;
-                put_map(to, &pruned.namespaces, |to, removed| removed.encode(to))
+                put_map(to, &pruned.namespaces, |to, removed| {
+                    put_option(to, removed.as_deref(), |to, ranges| {
+                        put_list(to, ranges, |to, (first, last)| {
+                            put_id(to, first)?;
+                            put_id(to, last)
+                        })
+                    })
+                })
             }
             Record::TagSet(set) => {
-                set.thread.encode(to)?;
+                put_id(to, &set.thread)?;
                 set.namespace.encode(to)?;
                 set.tag.encode(to)?;
-                set.checkpoint_id.encode(to)
+                put_id(to, &set.checkpoint_id)
             }
             Record::TagRemoved(removed) => {
-                removed.thread.encode(to)?;
+                put_id(to, &removed.thread)?;
                 removed.namespace.encode(to)?;
                 removed.tag.encode(to)
             }
             Record::Remnant(remnant) => put_remnant(to, remnant),
+            Record::ThreadPolicySet(set) => {
+                put_id(to, &set.thread)?;
+                set.policy.is_some().encode(to)?;
+                set.policy.map_or(Ok(()), |policy| put_policy(to, &policy))
+            }
         }
     }
 }
@@ -118,108 +133,56 @@ pub(super) fn body<'p, D: BorrowDecoder<'p>>(
             key: string(from)?,
         }),
         kind::THREAD_DELETED => Record::ThreadDeleted(ThreadDeleted {
-            thread: string(from)?,
-            cutoff: string(from)?,
+            thread: id(from)?,
+            cutoff: id(from)?,
         }),
         kind::THREAD_COPIED => Record::ThreadCopied(ThreadCopied {
-            source: string(from)?,
-            target: string(from)?,
+            source: id(from)?,
+            target: id(from)?,
         }),
         kind::CHECKPOINTS_PRUNED => Record::CheckpointsPruned(CheckpointsPruned {
-            thread: string(from)?,
+            thread: id(from)?,
             as_of: u64::decode(from)?,
             namespaces: map(from, |from| {
-                option(from, |from| {
-                    list(from, |from| Ok((string(from)?, string(from)?)))
-                })
+                option(from, |from| list(from, |from| Ok((id(from)?, id(from)?))))
             })?,
         }),
         kind::REMNANT => Record::Remnant(remnant(from)?),
         kind::TAG_SET => Record::TagSet(TagSet {
-            thread: string(from)?,
+            thread: id(from)?,
             namespace: string(from)?,
             tag: string(from)?,
-            checkpoint_id: string(from)?,
+            checkpoint_id: id(from)?,
         }),
         kind::TAG_REMOVED => Record::TagRemoved(TagRemoved {
-            thread: string(from)?,
+            thread: id(from)?,
             namespace: string(from)?,
             tag: string(from)?,
+        }),
+        kind::THREAD_POLICY_SET => Record::ThreadPolicySet(ThreadPolicySet {
+            thread: id(from)?,
+            policy: option(from, policy)?,
         }),
         _ => return Ok(None),
     }))
 }
 
-fn put_checkpoint<E: Encoder>(to: &mut E, put: &CheckpointPut<Stored>) -> Result<(), EncodeError> {
-    put.thread.encode(to)?;
-    put.namespace.encode(to)?;
-    put.id.encode(to)?;
-    put.parent_id.encode(to)?;
-    form::TIME_TEXT.encode(to)?;
-    put.ts.encode(to)?;
-    let metadata = Blob {
-        tag: METADATA_TAG,
-        bytes: &put.metadata,
+fn put_policy<E: Encoder>(to: &mut E, policy: &RetentionPolicy) -> Result<(), EncodeError> {
+    let micros = |time: Option<Duration>| {
+        time.map(|time| u64::try_from(time.as_micros()).unwrap_or(u64::MAX))
     };
-    put_whole(to, metadata)?;
-    put_map(to, &put.ancestors, |to, id| id.encode(to))?;
-    form::MAP_WHOLE.encode(to)?;
-    put_map(to, &put.versions, put_version)?;
-    form::MAP_WHOLE.encode(to)?;
-    put_map(to, &put.seen, |to, versions| {
-        put_map(to, versions, put_version)
-    })?;
-    put.updated.encode(to)?;
-    put_length(to, put.changed.len())?;
-    for changed in &put.changed {
-        changed.channel.encode(to)?;
-        put_version(to, &changed.version)?;
-        put_value(to, changed.value.as_ref())?;
-    }
-    put_map(to, &put.unchanged, |to, value| put_value(to, Some(value)))?;
-    put.standalone.encode(to)
+    policy.keep_last.encode(to)?;
+    micros(policy.older_than).encode(to)?;
+    policy.finished_subgraphs.encode(to)?;
+    micros(policy.idle).encode(to)
 }
 
-fn checkpoint<'p, D: BorrowDecoder<'p>>(
-    from: &mut D,
-) -> Result<CheckpointPut<Found<'p>>, DecodeError> {
-    // The fields of a struct expression are evaluated in the order in which they are written.
-    Ok(CheckpointPut {
-        thread: string(from)?,
-        namespace: string(from)?,
-        id: string(from)?,
-        parent_id: option(from, string)?,
-        ts: {
-            expect(from, form::TIME_TEXT, "form of a timestamp")?;
-            string(from)?
-        },
-        metadata: {
-            let Blob { tag, bytes } = whole(from)?;
-            if tag != METADATA_TAG {
-                let reason = format!("metadata is tagged `{tag}` instead of `{METADATA_TAG}`");
-                return Err(DecodeError::OtherString(reason));
-            }
-            bytes.into()
-        },
-        ancestors: map(from, string)?,
-        versions: {
-            expect(from, form::MAP_WHOLE, "form of the channel versions")?;
-            map(from, version)?
-        },
-        seen: {
-            expect(from, form::MAP_WHOLE, "form of the versions seen")?;
-            map(from, |from| map(from, version))?
-        },
-        updated: option(from, |from| list(from, string))?,
-        changed: list(from, |from| {
-            Ok(Changed {
-                channel: string(from)?,
-                version: version(from)?,
-                value: value(from)?,
-            })
-        })?,
-        unchanged: map(from, some_value)?,
-        standalone: bool::decode(from)?,
+fn policy<'p, D: BorrowDecoder<'p>>(from: &mut D) -> Result<RetentionPolicy, DecodeError> {
+    Ok(RetentionPolicy {
+        keep_last: Option::decode(from)?,
+        older_than: Option::decode(from)?.map(Duration::from_micros),
+        finished_subgraphs: bool::decode(from)?,
+        idle: Option::decode(from)?.map(Duration::from_micros),
     })
 }
 
@@ -228,11 +191,11 @@ fn put_remnant<E: Encoder>(to: &mut E, remnant: &Remnant<Stored>) -> Result<(), 
         None => 0_u8.encode(to)?,
         Some(touched) => {
             1_u8.encode(to)?;
-            touched.thread.encode(to)?;
+            put_id(to, &touched.thread)?;
             touched.first.encode(to)?;
             touched.last.encode(to)?;
-            touched.greatest.encode(to)?;
-            touched.pruned.encode(to)?;
+            put_option(to, touched.greatest.as_deref(), put_id)?;
+            put_option(to, touched.pruned.as_deref(), put_id)?;
         }
     }
     put_length(to, remnant.values.len())?;
@@ -243,11 +206,11 @@ fn remnant<'p, D: BorrowDecoder<'p>>(from: &mut D) -> Result<Remnant<Found<'p>>,
     Ok(Remnant {
         touched: option(from, |from| {
             Ok(Touched {
-                thread: string(from)?,
+                thread: id(from)?,
                 first: u64::decode(from)?,
                 last: u64::decode(from)?,
-                greatest: option(from, string)?,
-                pruned: option(from, string)?,
+                greatest: option(from, id)?,
+                pruned: option(from, id)?,
             })
         })?,
         values: list(from, some_value)?,
@@ -255,26 +218,24 @@ fn remnant<'p, D: BorrowDecoder<'p>>(from: &mut D) -> Result<Remnant<Found<'p>>,
 }
 
 fn put_writes<E: Encoder>(to: &mut E, put: &WritesPut<Stored>) -> Result<(), EncodeError> {
-    put.thread.encode(to)?;
+    put_id(to, &put.thread)?;
     put.namespace.encode(to)?;
-    put.checkpoint_id.encode(to)?;
-    put.task_id.encode(to)?;
+    put_id(to, &put.checkpoint_id)?;
+    put_id(to, &put.task_id)?;
     put.task_path.encode(to)?;
-    put_length(to, put.writes.len())?;
-    for write in &put.writes {
+    put_list(to, &put.writes, |to, write| {
         write.index.encode(to)?;
         write.channel.encode(to)?;
-        put_value(to, Some(&write.value))?;
-    }
-    Ok(())
+        put_value(to, Some(&write.value))
+    })
 }
 
 fn writes<'p, D: BorrowDecoder<'p>>(from: &mut D) -> Result<WritesPut<Found<'p>>, DecodeError> {
     Ok(WritesPut {
-        thread: string(from)?,
+        thread: id(from)?,
         namespace: string(from)?,
-        checkpoint_id: string(from)?,
-        task_id: string(from)?,
+        checkpoint_id: id(from)?,
+        task_id: id(from)?,
         task_path: string(from)?,
         writes: list(from, |from| {
             Ok(TaskWrite {

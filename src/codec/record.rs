@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::codec::value::{AsBlob, Numbered, Value};
+use crate::retention_policy::RetentionPolicy;
 use crate::version::ChannelVersion;
 
 /// One thing that happened. `V` stands for the user's values: the values themselves, or handles by
@@ -19,6 +20,7 @@ pub(crate) enum Record<V> {
     TagSet(TagSet),
     TagRemoved(TagRemoved),
     Remnant(Remnant<V>),
+    ThreadPolicySet(ThreadPolicySet),
 }
 
 /// A checkpoint was put.
@@ -33,15 +35,43 @@ pub(crate) struct CheckpointPut<V> {
     pub(crate) metadata: Box<[u8]>,
     /// The checkpoints of the enclosing graphs, by namespace.
     pub(crate) ancestors: BTreeMap<String, String>,
-    pub(crate) versions: BTreeMap<String, ChannelVersion>,
-    pub(crate) seen: BTreeMap<String, BTreeMap<String, ChannelVersion>>,
-    pub(crate) updated: Option<Vec<String>>,
+    pub(crate) versions: Versions,
     /// The channels that changed since the parent.
     pub(crate) changed: Vec<Changed<V>>,
+    pub(crate) updated: Option<Vec<String>>,
     /// Values of channels that did not change, for those that nothing else resolves.
     pub(crate) unchanged: BTreeMap<String, V>,
     /// Whether it needs nothing of its parent: all its channels are in `changed`.
     pub(crate) standalone: bool,
+}
+
+/// The versions of all channels, and by node those that it has seen.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Versions {
+    Whole {
+        channels: ChannelVersions,
+        seen: BTreeMap<String, ChannelVersions>,
+    },
+    /// What differs from the parent.
+    Changed(VersionChanges),
+}
+
+/// Versions by channel.
+pub(crate) type ChannelVersions = BTreeMap<String, ChannelVersion>;
+
+/// What makes the versions of a checkpoint out of its parent's.
+#[derive(Debug, Default, PartialEq)]
+pub(crate) struct VersionChanges {
+    /// The [check](crate::version::check) of what comes out.
+    pub(crate) check: u32,
+    /// Channels that have no version any more. All others of `changed` have the one that they changed to.
+    pub(crate) removed: Vec<String>,
+    /// What neither the parent nor `changed` says.
+    pub(crate) channels: ChannelVersions,
+    /// Nodes that have seen nothing any more.
+    pub(crate) unseen: Vec<String>,
+    /// All that these nodes have seen; `None`: the version that the parent has of the channel.
+    pub(crate) seen: BTreeMap<String, BTreeMap<String, Option<ChannelVersion>>>,
 }
 
 /// A channel that changed.
@@ -164,6 +194,14 @@ pub(crate) struct Touched {
     pub(crate) pruned: Option<String>,
 }
 
+/// How much of a thread is kept was set.
+#[derive(Debug, PartialEq)]
+pub(crate) struct ThreadPolicySet {
+    pub(crate) thread: String,
+    /// `None`: whatever holds for threads without one.
+    pub(crate) policy: Option<RetentionPolicy>,
+}
+
 impl<V> Record<V> {
     /// The same record with each value replaced, in the order of the values in the encoded record.
     pub(crate) fn map<W>(self, mut with: impl FnMut(V) -> W) -> Record<W> {
@@ -177,7 +215,6 @@ impl<V> Record<V> {
                 metadata: put.metadata,
                 ancestors: put.ancestors,
                 versions: put.versions,
-                seen: put.seen,
                 updated: put.updated,
                 changed: (put.changed.into_iter())
                     .map(|changed| Changed {
@@ -221,6 +258,7 @@ impl<V> Record<V> {
                 touched: remnant.touched,
                 values: remnant.values.into_iter().map(with).collect(),
             }),
+            Self::ThreadPolicySet(set) => Record::ThreadPolicySet(set),
         }
     }
 

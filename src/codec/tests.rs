@@ -1,4 +1,5 @@
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use proptest::collection::{btree_map, vec};
 use proptest::option;
@@ -9,6 +10,7 @@ use bytes::Bytes;
 use super::*;
 use crate::Encoded;
 use crate::delta::{MAX_LENGTH, MAX_LINKS, Op, Weight, encoded_len, total_len};
+use crate::retention_policy::RetentionPolicy;
 use crate::version::ChannelVersion;
 
 fn text() -> impl Strategy<Value = String> {
@@ -17,15 +19,31 @@ fn text() -> impl Strategy<Value = String> {
 
 fn version() -> impl Strategy<Value = ChannelVersion> {
     prop_oneof![
+        (0_u64..3).prop_map(ChannelVersion::Int),
         any::<u64>().prop_map(ChannelVersion::Int),
         text().prop_map(ChannelVersion::Text),
+        "0{30}[1-3]{2}\\.(0\\.)?[0-9]{16}".prop_map(ChannelVersion::Text),
+        Just(ChannelVersion::Text(format!("{:032}.{:016}", 7, 8))),
     ]
 }
 
+fn policy() -> impl Strategy<Value = RetentionPolicy> {
+    let time = || option::of(any::<u64>().prop_map(Duration::from_micros));
+    let fields = (option::of(any::<u64>()), time(), any::<bool>(), time());
+    fields.prop_map(
+        |(keep_last, older_than, finished_subgraphs, idle)| RetentionPolicy {
+            keep_last,
+            older_than,
+            finished_subgraphs,
+            idle,
+        },
+    )
+}
+
 fn whole() -> impl Strategy<Value = Stored> {
-    let tag = prop_oneof![Just("json".to_owned()), Just("null".to_owned()), text()];
-    (tag, vec(any::<u8>(), 0..300))
-        .prop_map(|(tag, bytes)| Stored::Whole(Encoded::new(&tag, bytes)))
+    let tag = prop_oneof!["json|msgpack|null", text()];
+    let bytes = prop_oneof![Just(Vec::new()), vec(any::<u8>(), 0..300)];
+    (tag, bytes).prop_map(|(tag, bytes)| Stored::Whole(Encoded::new(&tag, bytes)))
 }
 
 fn place() -> impl Strategy<Value = Place> {
@@ -93,12 +111,61 @@ fn value() -> impl Strategy<Value = Stored> {
     prop_oneof![whole(), delta(), alias()]
 }
 
-fn versions() -> impl Strategy<Value = BTreeMap<String, ChannelVersion>> {
+fn channel_versions() -> impl Strategy<Value = ChannelVersions> {
     btree_map(text(), version(), 0..4)
 }
 
+fn versions() -> impl Strategy<Value = Versions> {
+    let seen = btree_map(text(), channel_versions(), 0..3);
+    let whole =
+        (channel_versions(), seen).prop_map(|(channels, seen)| Versions::Whole { channels, seen });
+    let seen = btree_map(text(), option::of(version()), 0..3);
+    let changes = (
+        any::<u32>(),
+        vec(text(), 0..3),
+        channel_versions(),
+        vec(text(), 0..3),
+        btree_map(text(), seen, 0..3),
+    );
+    let changes = changes.prop_map(|(check, removed, channels, unseen, seen)| {
+        Versions::Changed(VersionChanges {
+            check,
+            removed,
+            channels,
+            unseen,
+            seen,
+        })
+    });
+    prop_oneof![whole, changes]
+}
+
+/// Ids, most of them UUIDs.
+fn id() -> impl Strategy<Value = String> {
+    let uuid = "[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}";
+    prop_oneof![
+        text(),
+        uuid,
+        uuid,
+        "[0-9A-F]{8}-([0-9A-F]{4}-){3}[0-9A-F]{12}"
+    ]
+}
+
+fn time() -> impl Strategy<Value = String> {
+    prop_oneof![
+        text(),
+        "20[0-9]{2}-01-[12][0-9]T00:00:[0-5][0-9]\\.[0-9]{6}\\+00:00",
+        "20[0-9]{2}-01-[12][0-9]T00:00:[0-5][0-9](\\.[0-9]{1,9})?Z",
+    ]
+}
+
+fn metadata() -> impl Strategy<Value = Vec<u8>> {
+    let json =
+        "\\{(\"a\":1,)?\"source\":\"(loop|input|else)\",\"step\":-?[0-9]{1,20}(,\"u\":2)?\\}";
+    prop_oneof![vec(any::<u8>(), 0..9), json.prop_map(String::into_bytes)]
+}
+
 fn checkpoint() -> impl Strategy<Value = CheckpointPut<Stored>> {
-    let names = (text(), text(), text(), option::of(text()), text());
+    let names = (id(), text(), id(), option::of(id()), time());
     let changed = (text(), version(), option::of(value()));
     let changed = changed.prop_map(|(channel, version, value)| Changed {
         channel,
@@ -107,18 +174,33 @@ fn checkpoint() -> impl Strategy<Value = CheckpointPut<Stored>> {
     });
     (
         names,
-        vec(any::<u8>(), 0..9),
-        btree_map(text(), text(), 0..3),
+        metadata(),
+        btree_map(text(), id(), 0..3),
         versions(),
-        btree_map(text(), versions(), 0..3),
         option::of(vec(text(), 0..3)),
-        vec(changed, 0..3),
+        option::of(vec(any::<bool>(), 4)),
+        vec(changed, 0..4),
         (btree_map(text(), value(), 0..3), any::<bool>()),
     )
         .prop_map(
-            |(names, metadata, ancestors, versions, seen, updated, changed, rest)| {
+            |(names, metadata, ancestors, versions, updated, is_updated, changed, rest)| {
                 let (unchanged, standalone) = rest;
-                let (thread, namespace, id, parent_id, ts) = names;
+                let (thread, namespace, id, mut parent_id, ts) = names;
+                let needs_parent = matches!(versions, Versions::Changed(_));
+                if needs_parent && parent_id.is_none() {
+                    parent_id = Some(String::new());
+                }
+                let updated = match is_updated {
+                    None => updated,
+                    Some(is) => {
+                        let is_updated = changed.iter().zip(is).filter(|(_, is)| *is);
+                        Some(
+                            is_updated
+                                .map(|(c, _): (&Changed<_>, _)| c.channel.clone())
+                                .collect(),
+                        )
+                    }
+                };
                 CheckpointPut {
                     thread,
                     namespace,
@@ -128,11 +210,10 @@ fn checkpoint() -> impl Strategy<Value = CheckpointPut<Stored>> {
                     metadata: metadata.into(),
                     ancestors,
                     versions,
-                    seen,
-                    updated,
                     changed,
+                    updated,
                     unchanged,
-                    standalone,
+                    standalone: standalone && !needs_parent,
                 }
             },
         )
@@ -145,7 +226,7 @@ fn writes() -> impl Strategy<Value = WritesPut<Stored>> {
         channel,
         value,
     });
-    let names = (text(), text(), text(), text(), text());
+    let names = (id(), text(), id(), id(), text());
     (names, vec(write, 0..4)).prop_map(|(names, writes)| {
         let (thread, namespace, checkpoint_id, task_id, task_path) = names;
         WritesPut {
@@ -162,8 +243,8 @@ fn writes() -> impl Strategy<Value = WritesPut<Stored>> {
 fn record() -> impl Strategy<Value = Record<Stored>> {
     let item = (vec(text(), 0..4), text(), value(), any::<u64>());
     let deleted = (vec(text(), 0..4), text());
-    let removed = option::of(vec((text(), text()), 0..3));
-    let pruned = (text(), any::<u64>(), btree_map(text(), removed, 0..3));
+    let removed = option::of(vec((id(), id()), 0..3));
+    let pruned = (id(), any::<u64>(), btree_map(text(), removed, 0..3));
     prop_oneof![
         checkpoint().prop_map(Record::CheckpointPut),
         writes().prop_map(Record::WritesPut),
@@ -174,9 +255,9 @@ fn record() -> impl Strategy<Value = Record<Stored>> {
             at
         })),
         deleted.prop_map(|(namespace, key)| Record::ItemDeleted(ItemDeleted { namespace, key })),
-        (text(), text())
+        (id(), id())
             .prop_map(|(thread, cutoff)| Record::ThreadDeleted(ThreadDeleted { thread, cutoff })),
-        (text(), text())
+        (id(), id())
             .prop_map(|(source, target)| Record::ThreadCopied(ThreadCopied { source, target })),
         pruned.prop_map(|(thread, as_of, namespaces)| {
             Record::CheckpointsPruned(CheckpointsPruned {
@@ -214,6 +295,9 @@ fn record() -> impl Strategy<Value = Record<Stored>> {
                 tag,
             })
         }),
+        (text(), option::of(policy())).prop_map(|(thread, policy)| Record::ThreadPolicySet(
+            ThreadPolicySet { thread, policy }
+        )),
     ]
 }
 
@@ -286,8 +370,10 @@ fn one_of_each() -> Vec<Record<Stored>> {
             ts: "now".into(),
             metadata: (*b"{}").into(),
             ancestors: [("".into(), "0".into())].into(),
-            versions: versions(),
-            seen: [("node".into(), versions())].into(),
+            versions: Versions::Whole {
+                channels: versions(),
+                seen: [("node".into(), versions())].into(),
+            },
             updated: Some(vec!["c".into()]),
             changed: vec![Changed {
                 channel: "c".into(),
@@ -371,6 +457,15 @@ fn one_of_each() -> Vec<Record<Stored>> {
             }),
             values: vec![Stored::Whole(Encoded::json(&serde_json::json!(1)))],
         }),
+        Record::ThreadPolicySet(ThreadPolicySet {
+            thread: "t".into(),
+            policy: Some(RetentionPolicy {
+                keep_last: Some(3),
+                older_than: Some(Duration::from_secs(1)),
+                finished_subgraphs: true,
+                idle: None,
+            }),
+        }),
     ]
 }
 
@@ -397,7 +492,7 @@ proptest! {
 
     #[test]
     fn any_body_is_decoded_or_refused(
-        kind in 0_u8..13, flags in 0_u8..2, body in vec(any::<u8>(), 0..200),
+        kind in 0_u8..14, flags in 0_u8..2, body in vec(any::<u8>(), 0..200),
     ) {
         let _ = decoded(&framed(kind, flags, &body));
     }
@@ -490,8 +585,8 @@ fn the_bytes_are_those_of_the_specification() {
     });
     let payload = encoded(&[record]);
     let (head, tail) = payload.split_at(payload.len() - 300);
-    let body = b"\x01t\x00\x011\x01a\x01p\x01\x05\x01c\x01\x04json\xfb\x2c\x01";
-    assert_eq!(head[..6], [0x42, 0x01, 0, 0, 3, 0]);
+    let body = b"\x00\x01t\x00\x00\x011\x00\x01a\x01p\x01\x05\x01c\x04\xfb\x2c\x01";
+    assert_eq!(head[..6], [0x40, 0x01, 0, 0, 3, 0]);
     assert_eq!(&head[6..], body);
     assert_eq!(tail, [b'7'; 300]);
 }

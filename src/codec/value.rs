@@ -10,6 +10,12 @@ use crate::codec::place::{Place, place, put_place};
 use crate::codec::wire::{Blob, form, list, put_length, unknown};
 use crate::delta::{MAX_LENGTH, MAX_LINKS, Op, Weight, total_len};
 
+/// Tags that have a form of their own.
+const JSON: &str = "json";
+const MSGPACK: &str = "msgpack";
+/// Its values have no bytes.
+const NULL: &str = "null";
+
 /// A value as a record holds it. `W` is one that is whole, `L` the bytes of a delta.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Value<W, L> {
@@ -161,9 +167,16 @@ pub(super) fn put_value<E: Encoder>(to: &mut E, value: Option<&Stored>) -> Resul
     }
 }
 
-pub(super) fn put_whole<E: Encoder>(to: &mut E, value: Blob<'_>) -> Result<(), EncodeError> {
-    form::VALUE_WHOLE.encode(to)?;
-    value.tag.encode(to)?;
+fn put_whole<E: Encoder>(to: &mut E, value: Blob<'_>) -> Result<(), EncodeError> {
+    match value.tag {
+        NULL if value.bytes.is_empty() => return form::VALUE_NULL.encode(to),
+        JSON => form::VALUE_JSON.encode(to)?,
+        MSGPACK => form::VALUE_MSGPACK.encode(to)?,
+        tag => {
+            form::VALUE_WHOLE.encode(to)?;
+            tag.encode(to)?;
+        }
+    }
     value.bytes.encode(to)
 }
 
@@ -172,7 +185,16 @@ pub(super) fn value<'p, D: BorrowDecoder<'p>>(
 ) -> Result<Option<Found<'p>>, DecodeError> {
     Ok(Some(match u8::decode(from)? {
         form::VALUE_EMPTY => return Ok(None),
-        form::VALUE_WHOLE => Value::Whole(blob(from)?),
+        form::VALUE_WHOLE => {
+            let tag = BorrowDecode::borrow_decode(from)?;
+            Value::Whole(blob(tag, from)?)
+        }
+        form::VALUE_JSON => Value::Whole(blob(JSON, from)?),
+        form::VALUE_MSGPACK => Value::Whole(blob(MSGPACK, from)?),
+        form::VALUE_NULL => Value::Whole(Blob {
+            tag: NULL,
+            bytes: &[],
+        }),
         form::VALUE_DELTA => Value::Delta(delta(from)?),
         form::VALUE_ALIAS => Value::Alias(Alias {
             of: place(from)?,
@@ -187,19 +209,9 @@ pub(super) fn some_value<'p, D: BorrowDecoder<'p>>(from: &mut D) -> Result<Found
     value(from)?.ok_or_else(|| unknown("form of a value that must not be empty", form::VALUE_EMPTY))
 }
 
-/// A value that must be whole.
-pub(super) fn whole<'p, D: BorrowDecoder<'p>>(from: &mut D) -> Result<Blob<'p>, DecodeError> {
-    match u8::decode(from)? {
-        form::VALUE_WHOLE => blob(from),
-        other => Err(unknown("form of a value that must be whole", other)),
-    }
-}
-
-fn blob<'p, D: BorrowDecoder<'p>>(from: &mut D) -> Result<Blob<'p>, DecodeError> {
-    Ok(Blob {
-        tag: BorrowDecode::borrow_decode(from)?,
-        bytes: BorrowDecode::borrow_decode(from)?,
-    })
+fn blob<'p, D: BorrowDecoder<'p>>(tag: &'p str, from: &mut D) -> Result<Blob<'p>, DecodeError> {
+    let bytes = BorrowDecode::borrow_decode(from)?;
+    Ok(Blob { tag, bytes })
 }
 
 fn delta<'p, D: BorrowDecoder<'p>>(from: &mut D) -> Result<Delta<&'p [u8]>, DecodeError> {

@@ -11,6 +11,7 @@ use bincode::de::{BorrowDecode, BorrowDecoder, Decode};
 use bincode::enc::{Encode, Encoder};
 use bincode::error::{DecodeError, EncodeError};
 
+use crate::compact::{Counted, uuid_of, uuid_text};
 use crate::version::ChannelVersion;
 
 /// Little endian, variable-length integers.
@@ -26,45 +27,152 @@ pub(crate) struct Blob<'p> {
     pub(crate) bytes: &'p [u8],
 }
 
-/// The forms of a value, of an operation, of a map and of a timestamp. Missing numbers are reserved; docs/format.md says for what.
+/// The forms of everything that has more than one. Missing numbers are reserved; docs/format.md says for what.
 pub(super) mod form {
     pub(in crate::codec) const VALUE_EMPTY: u8 = 0;
     pub(in crate::codec) const VALUE_WHOLE: u8 = 1;
     pub(in crate::codec) const VALUE_DELTA: u8 = 2;
     pub(in crate::codec) const VALUE_ALIAS: u8 = 3;
+    pub(in crate::codec) const VALUE_JSON: u8 = 4;
+    pub(in crate::codec) const VALUE_MSGPACK: u8 = 5;
+    pub(in crate::codec) const VALUE_NULL: u8 = 6;
     pub(in crate::codec) const OP_LITERAL: u8 = 0;
     pub(in crate::codec) const OP_COPY_BASE: u8 = 1;
     pub(in crate::codec) const OP_COPY_SOURCE: u8 = 2;
-    pub(in crate::codec) const MAP_WHOLE: u8 = 0;
+    pub(in crate::codec) const ID_TEXT: u8 = 0;
+    pub(in crate::codec) const ID_UUID: u8 = 1;
     pub(in crate::codec) const TIME_TEXT: u8 = 0;
+    pub(in crate::codec) const TIME_MICROS: u8 = 1;
+    pub(in crate::codec) const TIME_NANOS: u8 = 2;
+    pub(in crate::codec) const METADATA_WHOLE: u8 = 0;
+    pub(in crate::codec) const METADATA_STEP_ALONE: u8 = 1;
+    pub(in crate::codec) const METADATA_STEP: u8 = 2;
+    pub(in crate::codec) const VERSIONS_WHOLE: u8 = 0;
+    pub(in crate::codec) const VERSIONS_CHANGED: u8 = 1;
     pub(in crate::codec) const VERSION_INT: u8 = 0;
     pub(in crate::codec) const VERSION_TEXT: u8 = 1;
+    pub(in crate::codec) const VERSION_COUNTED: u8 = 2;
+    pub(in crate::codec) const VERSION_FRACTION: u8 = 3;
+    pub(in crate::codec) const VERSION_SAME: u8 = 4;
+    pub(in crate::codec) const UPDATED_UNKNOWN: u8 = 0;
+    pub(in crate::codec) const UPDATED_LISTED: u8 = 1;
+    pub(in crate::codec) const UPDATED_CHANGED: u8 = 2;
 }
 
-pub(super) fn put_version<E: Encoder>(
-    to: &mut E,
-    version: &ChannelVersion,
-) -> Result<(), EncodeError> {
-    match version {
-        ChannelVersion::Int(number) => {
-            form::VERSION_INT.encode(to)?;
-            number.encode(to)
+/// Writes the versions of a record, which are often the same.
+#[derive(Default)]
+pub(super) struct VersionsWritten<'r> {
+    last: Option<&'r ChannelVersion>,
+}
+
+impl<'r> VersionsWritten<'r> {
+    pub(super) fn put<E: Encoder>(
+        &mut self,
+        to: &mut E,
+        version: &'r ChannelVersion,
+    ) -> Result<(), EncodeError> {
+        if self.last == Some(version) {
+            return form::VERSION_SAME.encode(to);
         }
-        ChannelVersion::Text(text) => {
-            form::VERSION_TEXT.encode(to)?;
-            text.encode(to)
+        match version {
+            ChannelVersion::Int(number) => {
+                form::VERSION_INT.encode(to)?;
+                number.encode(to)?;
+            }
+            ChannelVersion::Text(text) => {
+                let Some(counted) = Counted::of(text) else {
+                    form::VERSION_TEXT.encode(to)?;
+                    return text.encode(to);
+                };
+                if counted.is_fraction {
+                    form::VERSION_FRACTION.encode(to)?;
+                } else {
+                    form::VERSION_COUNTED.encode(to)?;
+                }
+                counted.counter.encode(to)?;
+                counted.digits.encode(to)?;
+                counted.number.encode(to)?;
+            }
+        }
+        self.last = Some(version);
+        Ok(())
+    }
+}
+
+/// Reads the versions of a record.
+#[derive(Default)]
+pub(super) struct VersionsRead {
+    /// Never one that is a text of any length: a byte that stands for it would ask for as many.
+    last: Option<ChannelVersion>,
+}
+
+impl VersionsRead {
+    pub(super) fn take<'p, D: BorrowDecoder<'p>>(
+        &mut self,
+        from: &mut D,
+    ) -> Result<ChannelVersion, DecodeError> {
+        let version = match u8::decode(from)? {
+            form::VERSION_INT => ChannelVersion::Int(u64::decode(from)?),
+            form::VERSION_TEXT => return Ok(ChannelVersion::Text(string(from)?)),
+            form @ (form::VERSION_COUNTED | form::VERSION_FRACTION) => {
+                let counted = Counted {
+                    counter: u64::decode(from)?,
+                    is_fraction: form == form::VERSION_FRACTION,
+                    digits: u8::decode(from)?,
+                    number: u64::decode(from)?,
+                };
+                let text = counted.text();
+                let wrong = "a channel version has more digits than it says";
+                ChannelVersion::Text(text.ok_or(DecodeError::Other(wrong))?)
+            }
+            form::VERSION_SAME => {
+                let none = "a channel version is the same as none";
+                return self.last.clone().ok_or(DecodeError::Other(none));
+            }
+            other => return Err(unknown("form of a channel version", other)),
+        };
+        self.last = Some(version.clone());
+        Ok(version)
+    }
+}
+
+pub(super) fn put_id<E: Encoder>(to: &mut E, id: &str) -> Result<(), EncodeError> {
+    match uuid_of(id) {
+        Some(uuid) => {
+            form::ID_UUID.encode(to)?;
+            uuid.encode(to)
+        }
+        None => {
+            form::ID_TEXT.encode(to)?;
+            id.encode(to)
         }
     }
 }
 
-pub(super) fn version<'p, D: BorrowDecoder<'p>>(
-    from: &mut D,
-) -> Result<ChannelVersion, DecodeError> {
+pub(super) fn id<'p, D: BorrowDecoder<'p>>(from: &mut D) -> Result<String, DecodeError> {
     match u8::decode(from)? {
-        form::VERSION_INT => Ok(ChannelVersion::Int(u64::decode(from)?)),
-        form::VERSION_TEXT => Ok(ChannelVersion::Text(string(from)?)),
-        other => Err(unknown("form of a channel version", other)),
+        form::ID_TEXT => string(from),
+        form::ID_UUID => Ok(uuid_text(Decode::decode(from)?)),
+        other => Err(unknown("form of an id", other)),
     }
+}
+
+pub(super) fn put_option<E: Encoder, T>(
+    to: &mut E,
+    option: Option<T>,
+    put: impl FnOnce(&mut E, T) -> Result<(), EncodeError>,
+) -> Result<(), EncodeError> {
+    option.is_some().encode(to)?;
+    option.map_or(Ok(()), |value| put(to, value))
+}
+
+pub(super) fn put_list<E: Encoder, T>(
+    to: &mut E,
+    list: &[T],
+    mut put: impl FnMut(&mut E, &T) -> Result<(), EncodeError>,
+) -> Result<(), EncodeError> {
+    put_length(to, list.len())?;
+    list.iter().try_for_each(|element| put(to, element))
 }
 
 pub(super) fn string<'p, D: BorrowDecoder<'p>>(from: &mut D) -> Result<String, DecodeError> {
@@ -94,10 +202,10 @@ pub(super) fn list<'p, D: BorrowDecoder<'p>, T>(
     Ok(list)
 }
 
-pub(super) fn put_map<E: Encoder, T>(
+pub(super) fn put_map<'m, E: Encoder, T>(
     to: &mut E,
-    map: &BTreeMap<String, T>,
-    mut put: impl FnMut(&mut E, &T) -> Result<(), EncodeError>,
+    map: &'m BTreeMap<String, T>,
+    mut put: impl FnMut(&mut E, &'m T) -> Result<(), EncodeError>,
 ) -> Result<(), EncodeError> {
     put_length(to, map.len())?;
     for (key, value) in map {
@@ -121,18 +229,6 @@ pub(super) fn map<'p, D: BorrowDecoder<'p>, T>(
 
 pub(super) fn put_length<E: Encoder>(to: &mut E, length: usize) -> Result<(), EncodeError> {
     u64::try_from(length).unwrap_or(u64::MAX).encode(to)
-}
-
-/// Reads a tag byte that has one known value.
-pub(super) fn expect<'p, D: BorrowDecoder<'p>>(
-    from: &mut D,
-    known: u8,
-    what: &str,
-) -> Result<(), DecodeError> {
-    match u8::decode(from)? {
-        found if found == known => Ok(()),
-        other => Err(unknown(what, other)),
-    }
 }
 
 pub(super) fn unknown(what: &str, tag: u8) -> DecodeError {

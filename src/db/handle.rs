@@ -2,16 +2,18 @@
 
 use std::mem;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, Weak};
 
 use parking_lot::{Mutex, RwLock};
 
 use crate::Leases;
 use crate::codec::{self, Compression, Record, Stored};
 use crate::db::compaction::{CompactionOptions, CompactionReport, Engine, Entered, Worker};
+use crate::db::hot::Hot;
 use crate::db::indexed::{Indexed, LogState};
+use crate::db::options::ValueOptions;
 use crate::db::view::{DbSnapshot, Note, View};
-use crate::db::{DbError, DbOptions, Durability, Reader, RecoveryReport, Submitted};
+use crate::db::{DbError, DbOptions, Durability, Periodic, Reader, RecoveryReport, Submitted};
 use crate::index::{Gate, Identity, IndexFile, IndexOptions, Indexer, Stop, Watermark};
 use crate::log::{
     CommitSink, LockedLog, Log, LogError, LogOptions, LogPosition, LogStats, Lsn, ReplayFrom,
@@ -55,10 +57,26 @@ struct Inner {
     rebuilt: Option<String>,
     recovery: RecoveryReport,
     leases: Leases,
+    hot: Arc<Hot>,
+    compression: Compression,
+    /// What is done beside. Ends before the indexer does.
+    background: Mutex<Option<Periodic>>,
+}
+
+/// A handle that does not keep the database open.
+#[derive(Clone, Debug)]
+pub(crate) struct WeakDb(Weak<Inner>);
+
+impl WeakDb {
+    /// The database, if it is still open.
+    pub(crate) fn upgrade(&self) -> Option<Db> {
+        let inner = self.0.upgrade()?;
+        Some(Db { inner })
+    }
 }
 
 /// The version of the index's keys and rows.
-const INDEX_SCHEMA: u32 = 2;
+const INDEX_SCHEMA: u32 = 3;
 
 /// An end with more of the log than this not in the index file fills the file first.
 const REPLAYED_MAX: u64 = 4 << 20;
@@ -91,6 +109,7 @@ impl Drop for Inner {
     fn drop(&mut self) {
         // The threads have shares in the log.
         drop(self.worker.get_mut().take());
+        drop(self.background.get_mut().take());
         drop(self.indexer.get_mut().take());
     }
 }
@@ -114,13 +133,15 @@ impl Db {
         path: &Path,
         options: LogOptions,
         index: IndexOptions,
+        values: ValueOptions,
         compaction: CompactionOptions,
     ) -> Result<Self, DbError> {
-        match Self::open_once(&vfs, path, options, index, None) {
+        let open = |unusable| Self::open_once(&vfs, path, options, index, values, unusable);
+        match open(None) {
             Err(NotOpened {
                 unusable: Some(why),
                 ..
-            }) => Self::open_once(&vfs, path, options, index, Some(why)),
+            }) => open(Some(why)),
             opened => opened,
         }
         .map_err(|failed| failed.error)
@@ -145,6 +166,7 @@ impl Db {
         path: &Path,
         options: LogOptions,
         index: IndexOptions,
+        values: ValueOptions,
         unusable: Option<String>,
     ) -> Result<Self, NotOpened> {
         let locked = LockedLog::lock(Arc::clone(vfs), path)?;
@@ -199,6 +221,7 @@ impl Db {
             }
         })?;
         *indexed.log.write() = LogState::Open(log);
+        let hot = Arc::new(Hot::new(values.hot_bytes));
         Ok(Self {
             inner: Arc::new(Inner {
                 path: path.to_path_buf(),
@@ -206,6 +229,7 @@ impl Db {
                 worker: Mutex::new(None),
                 engine: Arc::new(Engine::new(
                     Arc::clone(&indexed),
+                    Arc::clone(&hot),
                     path.to_path_buf(),
                     options.segment_bytes,
                 )),
@@ -213,6 +237,9 @@ impl Db {
                 rebuilt,
                 recovery,
                 leases: Leases::new(),
+                hot,
+                compression: values.compression,
+                background: Mutex::new(None),
             }),
         })
     }
@@ -273,7 +300,9 @@ impl Db {
     pub fn close(self) -> Result<(), DbError> {
         self.inner.engine.stop();
         drop(self.inner.worker.lock().take());
+        self.set_background(None);
         let indexed = &self.inner.indexed;
+        self.inner.hot.forget_all(|| ());
         let state = mem::replace(&mut *indexed.log.write(), LogState::Closing);
         let closed = match state {
             LogState::Open(log) => log.close(),
@@ -310,8 +339,8 @@ impl Db {
             reason,
         };
         let count = u32::try_from(records.len()).map_err(|e| unwritable(e.to_string()))?;
-        let payload =
-            codec::encode(&records, Compression::None).map_err(|e| unwritable(e.to_string()))?;
+        let payload = codec::encode(&records, self.inner.compression)
+            .map_err(|e| unwritable(e.to_string()))?;
         let unapplied = Arc::new(OnceLock::new());
         let note = Note {
             records: records.into_iter().map(Record::numbered).collect(),
@@ -322,9 +351,25 @@ impl Db {
         Ok(Submitted::new(ticket, unapplied))
     }
 
+    /// What is kept in memory of what was put and read last.
+    pub(super) fn hot(&self) -> &Hot {
+        &self.inner.hot
+    }
+
     /// Which of the database's threads are being run.
     pub(crate) fn leases(&self) -> &Leases {
         &self.inner.leases
+    }
+
+    /// A handle that does not keep the database open.
+    pub(crate) fn downgrade(&self) -> WeakDb {
+        WeakDb(Arc::downgrade(&self.inner))
+    }
+
+    /// Has `work` done until the database is closed, in the place of what was done so far, for whose end it waits.
+    pub(crate) fn set_background(&self, work: Option<Periodic>) {
+        let before = std::mem::replace(&mut *self.inner.background.lock(), work);
+        drop(before);
     }
 
     /// Whether `other` is a handle of the same open database.

@@ -7,12 +7,16 @@
 mod compaction;
 mod error;
 mod handle;
+mod hot;
 mod indexed;
 mod options;
+mod periodic;
 mod place;
 mod place_bytes;
+mod put;
 mod reader;
 mod rows;
+mod storing;
 mod submitted;
 mod view;
 
@@ -21,6 +25,9 @@ pub use compaction::{CompactionOptions, CompactionReport};
 pub use error::DbError;
 pub use handle::Db;
 pub use options::DbOptions;
+pub(crate) use periodic::{Pace, Periodic};
 pub(crate) use place::Place;
+pub(crate) use put::NotPut;
 pub(crate) use reader::Reader;
+pub(crate) use storing::Handed;
 pub(crate) use submitted::Submitted;

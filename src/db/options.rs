@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use crate::codec::Compression;
 use crate::db::{CompactionOptions, Db, DbError, Durability};
 use crate::index::IndexOptions;
 use crate::log::LogOptions;
@@ -25,7 +26,17 @@ pub struct DbOptions {
     log: LogOptions,
     index: IndexOptions,
     compaction: CompactionOptions,
+    values: ValueOptions,
     vfs: Arc<dyn Vfs>,
+}
+
+/// How values are kept.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct ValueOptions {
+    /// In memory.
+    pub(super) hot_bytes: usize,
+    /// In the log.
+    pub(super) compression: Compression,
 }
 
 impl Default for DbOptions {
@@ -34,6 +45,10 @@ impl Default for DbOptions {
             log: LogOptions::default(),
             index: IndexOptions::default(),
             compaction: CompactionOptions::default(),
+            values: ValueOptions {
+                hot_bytes: 32 << 20,
+                compression: Compression::None,
+            },
             vfs: Arc::new(OsFs),
         }
     }
@@ -72,6 +87,24 @@ impl DbOptions {
         self
     }
 
+    /// About how many bytes of memory are for what was put and read last; 32 MiB by default. Without it every
+    /// checkpoint that builds on another one, and every read, has to go to the file. With less, more of them do.
+    pub fn hot_bytes(mut self, bytes: usize) -> Self {
+        self.values.hot_bytes = bytes;
+        self
+    }
+
+    /// Whether records are compressed where that makes them shorter by an eighth; not by default. Reading and writing
+    /// then takes longer.
+    pub fn compress(mut self, compress: bool) -> Self {
+        self.values.compression = if compress {
+            Compression::Lz4
+        } else {
+            Compression::None
+        };
+        self
+    }
+
     /// The file system that the database is on; the operating system's by default.
     pub fn vfs(mut self, vfs: Arc<dyn Vfs>) -> Self {
         self.vfs = vfs;
@@ -89,6 +122,7 @@ impl DbOptions {
             path.as_ref(),
             self.log,
             self.index,
+            self.values,
             self.compaction,
         )
     }

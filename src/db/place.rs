@@ -1,4 +1,4 @@
-//! [`Place`]: where a value is.
+//! [`Place`] and [`At`]: where a value is.
 
 use std::sync::Arc;
 
@@ -15,36 +15,9 @@ pub(crate) struct Place {
 }
 
 impl Place {
-    /// The place that the record at `by` names.
-    pub(crate) fn named(by: &RecordPlace, place: codec::Place) -> Self {
-        let frame = place.frame.map_or(by.frame, |frame| FrameAddress {
-            lsn: Lsn::new(frame.lsn),
-            records: frame.records,
-            segment: SegmentId::new(Lsn::new(frame.segment)),
-            offset: frame.offset,
-            payload_len: frame.payload_len,
-        });
-        let number = place.record;
-        Self {
-            record: Arc::new(RecordPlace { frame, number }),
-            value: place.value,
-        }
-    }
-
     /// The place as another record names it.
     pub(crate) fn to_name(&self) -> codec::Place {
-        let frame = self.record.frame;
-        codec::Place {
-            frame: Some(FramePlace {
-                lsn: frame.lsn.get(),
-                segment: frame.segment.base().get(),
-                offset: frame.offset,
-                payload_len: frame.payload_len,
-                records: frame.records,
-            }),
-            record: self.record.number,
-            value: self.value,
-        }
+        At::from(self).named()
     }
 }
 
@@ -61,4 +34,79 @@ pub(crate) struct RecordPlace {
     pub(crate) frame: FrameAddress,
     /// Its number in the frame.
     pub(crate) number: u32,
+}
+
+/// Where a value is, in one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct At {
+    pub(crate) frame: FrameAddress,
+    pub(crate) record: u32,
+    pub(crate) value: u32,
+}
+
+/// What tells stored values apart, for ever: the record's LSN, and the value's number in it.
+pub(crate) type ValueId = (u64, u32);
+
+impl From<&Place> for At {
+    fn from(place: &Place) -> Self {
+        Self {
+            frame: place.record.frame,
+            record: place.record.number,
+            value: place.value,
+        }
+    }
+}
+
+impl From<At> for Place {
+    fn from(at: At) -> Self {
+        Self {
+            record: Arc::new(RecordPlace {
+                frame: at.frame,
+                number: at.record,
+            }),
+            value: at.value,
+        }
+    }
+}
+
+impl At {
+    /// The place that a record of `frame` names.
+    pub(crate) fn of(frame: FrameAddress, place: codec::Place) -> Self {
+        let frame = place.frame.map_or(frame, |frame| FrameAddress {
+            lsn: Lsn::new(frame.lsn),
+            records: frame.records,
+            segment: SegmentId::new(Lsn::new(frame.segment)),
+            offset: frame.offset,
+            payload_len: frame.payload_len,
+        });
+        Self {
+            frame,
+            record: place.record,
+            value: place.value,
+        }
+    }
+
+    /// As the records of other frames name it.
+    pub(crate) fn named(self) -> codec::Place {
+        codec::Place {
+            frame: Some(FramePlace {
+                lsn: self.frame.lsn.get(),
+                segment: self.frame.segment.base().get(),
+                offset: self.frame.offset,
+                payload_len: self.frame.payload_len,
+                records: self.frame.records,
+            }),
+            record: self.record,
+            value: self.value,
+        }
+    }
+
+    /// Of the record.
+    pub(crate) fn lsn(self) -> Lsn {
+        self.frame.lsn.plus(u64::from(self.record))
+    }
+
+    pub(crate) fn id(self) -> ValueId {
+        (self.lsn().get(), self.value)
+    }
 }

@@ -6,12 +6,12 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use crate::Encoded;
-use crate::codec::{self, Delta, Stored, Value};
+use crate::codec::{self, Alias, Delta, Stored, Value};
 use crate::db::compaction::Entered;
-use crate::db::place::Place;
+use crate::db::place::{At, Place};
 use crate::db::{Db, DbError};
-use crate::delta::{MAX_LINKS, Rope};
-use crate::log::{FrameAddress, Lsn, SegmentId};
+use crate::delta::{MAX_LINKS, Rope, Weight};
+use crate::log::{Lsn, Window};
 
 /// More places than lie between any value and the bytes that it is made of: its deltas, and an alias before each.
 const MAX_HOPS: u32 = 2 * MAX_LINKS;
@@ -27,14 +27,8 @@ pub(crate) struct Reader {
     _entered: Entered,
     /// The records that the last call used.
     last: Records,
-}
-
-/// Where a stored value is.
-#[derive(Clone, Copy)]
-struct At {
-    frame: FrameAddress,
-    record: u32,
-    value: u32,
+    /// Whether what is read is kept for other readers.
+    keeps: bool,
 }
 
 impl Reader {
@@ -43,7 +37,14 @@ impl Reader {
             _entered: db.enter(),
             db,
             last: HashMap::new(),
+            keeps: false,
         }
+    }
+
+    /// Keeps what it reads for other readers.
+    pub(crate) fn keeping(mut self) -> Self {
+        self.keeps = true;
+        self
     }
 
     /// The values at `places`, in their order.
@@ -52,33 +53,90 @@ impl Reader {
         places: impl IntoIterator<Item = &'p Place>,
     ) -> Result<Vec<Encoded>, DbError> {
         let mut used = HashMap::new();
-        let values = places.into_iter().map(|place| {
-            let at = At {
-                frame: place.record.frame,
-                record: place.record.number,
-                value: place.value,
-            };
-            self.value(&mut used, at)
-        });
+        let values = places
+            .into_iter()
+            .map(|place| self.kept_or_read(&mut used, place.into()));
         let values = values.collect::<Result<_, _>>()?;
         self.last = used;
         Ok(values)
     }
 
+    /// One value.
+    pub(super) fn value(&mut self, at: At) -> Result<Encoded, DbError> {
+        let mut used = HashMap::new();
+        let value = self.kept_or_read(&mut used, at);
+        self.last = used;
+        value
+    }
+
+    /// Where a value is that may be an alias, and what it takes to read it.
+    pub(super) fn resolved(&mut self, mut at: At) -> Result<(At, Weight), DbError> {
+        let mut used = HashMap::new();
+        let weight = loop {
+            match self.stored(&mut used, at, None)? {
+                Value::Whole(whole) => break Weight::whole(wide(whole.bytes().len())),
+                Value::Delta(delta) => break delta.weight,
+                Value::Alias(alias) => at = follow(at, alias.of)?,
+            }
+        };
+        self.last = used;
+        Ok((at, weight))
+    }
+
+    /// The values at `places` as another record may name them.
+    pub(crate) fn aliases<'p>(
+        &mut self,
+        places: impl IntoIterator<Item = &'p Place>,
+    ) -> Result<Vec<Stored>, DbError> {
+        let aliases = places.into_iter().map(|place| {
+            let (at, weight) = self.resolved(place.into())?;
+            Ok(Value::Alias(Alias {
+                of: at.named(),
+                weight,
+            }))
+        });
+        aliases.collect()
+    }
+
+    fn kept_or_read(&self, used: &mut Records, at: At) -> Result<Encoded, DbError> {
+        let values = self.db.hot().values();
+        // What the log has lost must not look as if it were there.
+        if !self.db.with_log(|log| Ok(log.has_failed()))?
+            && let Some(value) = values.get(at.id())
+        {
+            return Ok(value);
+        }
+        let value = self.read_value(used, at)?;
+        if self.keeps {
+            values.insert(at.id(), value.clone());
+        }
+        Ok(value)
+    }
+
     /// The value, followed through its bases to one that is whole and put together from there.
-    fn value(&self, used: &mut Records, mut at: At) -> Result<Encoded, DbError> {
+    fn read_value(&self, used: &mut Records, mut at: At) -> Result<Encoded, DbError> {
         let mut chain: Vec<(At, Delta<Bytes>)> = Vec::new();
+        let mut window = Window::default();
         let mut hops = 0;
         let whole = loop {
             hops += 1;
             if hops > MAX_HOPS {
-                return Err(at.unreadable(format!("it is more than {MAX_HOPS} places away")));
+                return Err(unreadable(
+                    at,
+                    format!("it is more than {MAX_HOPS} places away"),
+                ));
             }
-            match self.stored(used, at)? {
+            // A single delta is as soon read as what lies around it.
+            let near = (chain.len() > 1).then_some(&mut window);
+            match self.stored(used, at, near)? {
                 Value::Whole(whole) => break whole,
-                Value::Alias(alias) => at = at.follow(alias.of)?,
+                Value::Alias(alias) => at = follow(at, alias.of)?,
                 Value::Delta(delta) => {
-                    let base = at.follow(delta.base)?;
+                    let base = follow(at, delta.base)?;
+                    // They lie between the value and its base, so now is when they are read best.
+                    for source in &delta.sources {
+                        self.stored(used, follow(at, *source)?, Some(&mut window))?;
+                    }
                     chain.push((at, delta));
                     at = base;
                 }
@@ -90,70 +148,71 @@ impl Reader {
         let mut rope = Rope::new(whole.bytes().clone());
         while let Some((at, delta)) = chain.pop() {
             let sources = delta.sources.iter().map(|source| {
-                match self.stored(used, at.follow(*source)?)? {
+                match self.stored(used, follow(at, *source)?, None)? {
                     Value::Whole(whole) => Ok(whole.bytes().clone()),
                     Value::Delta(_) | Value::Alias(_) => {
-                        Err(at.unreadable("a source of its delta is not stored whole"))
+                        Err(unreadable(at, "a source of its delta is not stored whole"))
                     }
                 }
             });
             let sources = sources.collect::<Result<Vec<_>, _>>()?;
             rope.apply(&delta.ops, &sources, delta.weight.length)
-                .map_err(|e| at.unreadable(e))?;
+                .map_err(|e| unreadable(at, e))?;
         }
         Ok(Encoded::new(whole.tag(), rope.into_bytes()))
     }
 
-    fn stored(&self, used: &mut Records, at: At) -> Result<Stored, DbError> {
+    fn stored(
+        &self,
+        used: &mut Records,
+        at: At,
+        near: Option<&mut Window>,
+    ) -> Result<Stored, DbError> {
         let of_record = match used.get(&at.lsn()).or_else(|| self.last.get(&at.lsn())) {
             Some(known) => Arc::clone(known),
-            None => self.read(at)?,
+            None => self.read(at, near)?,
         };
         let value = usize::try_from(at.value)
             .ok()
             .and_then(|number| of_record.get(number))
             .cloned();
-        let value = value.ok_or_else(|| at.unreadable(format!("it has no value {}", at.value)))?;
+        let value = value.ok_or_else(|| unreadable(at, format!("it has no value {}", at.value)))?;
         used.insert(at.lsn(), of_record);
         Ok(value)
     }
 
-    fn read(&self, at: At) -> Result<Arc<[Stored]>, DbError> {
-        let payload = self.db.with_log(|log| Ok(log.read(at.frame)?))?;
-        let record = codec::decode_one(&payload, at.record).map_err(|e| at.unreadable(e))?;
+    /// Reads a record, with what lies in front of it if others that do are wanted next.
+    fn read(&self, at: At, near: Option<&mut Window>) -> Result<Arc<[Stored]>, DbError> {
+        let payload = self.db.with_log(|log| {
+            Ok(match near {
+                Some(window) => log.read_back(at.frame, window)?,
+                None => log.read(at.frame)?,
+            })
+        })?;
+        let record = codec::decode_one(&payload, at.record).map_err(|e| unreadable(at, e))?;
         Ok(record.into_values().into())
     }
 }
 
-impl At {
-    fn lsn(self) -> Lsn {
-        self.frame.lsn.plus(u64::from(self.record))
+/// The place that the record at `at` names. It is that of an older record, so following places comes to an end.
+fn follow(at: At, place: codec::Place) -> Result<At, DbError> {
+    let named = At::of(at.frame, place);
+    if named.record < named.frame.records && named.lsn() < at.lsn() {
+        Ok(named)
+    } else {
+        Err(unreadable(
+            at,
+            "it names a value that is in no older record",
+        ))
     }
+}
 
-    /// The place that the record here names. It is that of an older record, so following places comes to an end.
-    fn follow(self, place: codec::Place) -> Result<Self, DbError> {
-        let frame = place.frame.map_or(self.frame, |frame| FrameAddress {
-            lsn: Lsn::new(frame.lsn),
-            records: frame.records,
-            segment: SegmentId::new(Lsn::new(frame.segment)),
-            offset: frame.offset,
-            payload_len: frame.payload_len,
-        });
-        let named = Self {
-            frame,
-            record: place.record,
-            value: place.value,
-        };
-        if place.record < frame.records && named.lsn() < self.lsn() {
-            Ok(named)
-        } else {
-            Err(self.unreadable("it names a value that is in no older record"))
-        }
-    }
+fn unreadable(at: At, reason: impl ToString) -> DbError {
+    DbError::unreadable_record(at.frame, at.record, reason)
+}
 
-    fn unreadable(self, reason: impl ToString) -> DbError {
-        DbError::unreadable_record(self.frame, self.record, reason)
-    }
+fn wide(length: usize) -> u64 {
+    u64::try_from(length).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

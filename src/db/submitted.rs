@@ -6,9 +6,10 @@ use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, ready};
 
 use crate::db::DbError;
+use crate::db::place::At;
 use crate::db::view::Note;
 use crate::index::{Refused, Unapplied};
-use crate::log::Ticket;
+use crate::log::{FrameAddress, Ticket};
 
 /// A record on its way into the log. It gets there whether or not anyone waits.
 ///
@@ -22,6 +23,25 @@ pub(crate) struct Submitted {
 impl Submitted {
     pub(super) fn new(ticket: Ticket<Note>, unapplied: Arc<OnceLock<Unapplied>>) -> Self {
         Self { ticket, unapplied }
+    }
+
+    /// Where its frame is, or will be.
+    pub(super) fn address(&self) -> FrameAddress {
+        self.ticket.address()
+    }
+
+    /// Where a value of the frame is, or will be.
+    pub(super) fn at(&self, record: u32, value: u32) -> At {
+        At {
+            frame: self.ticket.address(),
+            record,
+            value,
+        }
+    }
+
+    /// Is set when the index has not taken it.
+    pub(super) fn fate(&self) -> Arc<OnceLock<Unapplied>> {
+        Arc::clone(&self.unapplied)
     }
 
     /// Blocks until the record is acknowledged, and may lead the commit of all who wait.

@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 use parking_lot::RwLock;
 
 use crate::codec::{self, CodecError, Numbered, Record};
-use crate::db::place::{Place, RecordPlace};
+use crate::db::place::{At, Place, RecordPlace};
 use crate::index::{
     FoundFile, Gate, Index, Key, Layered, LayeredSnapshot, Origin, Row, Snapshot, Tables,
     TablesError, Unapplied, Watermark,
@@ -154,12 +154,12 @@ fn try_apply_all(
     for (number, record) in (0..).zip(records) {
         let place = Arc::new(RecordPlace { frame, number });
         let record = record.map(|value| match value.alias {
-            // What it stands for may stay when the record goes.
-            Some(of) => Place::named(&place, of),
             None => Place {
                 record: Arc::clone(&place),
                 value: value.number,
             },
+            // What it stands for may stay when the record goes.
+            Some(of) => At::of(frame, of).into(),
         });
         let origin = Origin {
             lsn: frame.lsn.plus(u64::from(number)).get(),

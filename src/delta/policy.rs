@@ -106,6 +106,11 @@ impl Tip {
         self.weight
     }
 
+    /// How much memory it takes besides itself, in bytes.
+    pub fn heap_len(&self) -> usize {
+        self.run.heap_len()
+    }
+
     /// Whether the run begins at this version: it is then what [`Choice::OnRunBase`] will be about.
     pub fn begins_run(&self) -> bool {
         self.run_links == 0

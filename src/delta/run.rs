@@ -45,6 +45,11 @@ impl Run {
         wide(self.head.len() + self.tail.len())
     }
 
+    /// How much memory it takes besides itself, in bytes.
+    pub fn heap_len(&self) -> usize {
+        self.head.capacity() + self.tail.capacity()
+    }
+
     /// Whether it would be better to end the run than to let it grow.
     pub fn is_full(&self) -> bool {
         self.head.len() > RUN_HEAD || self.tail.len() > RUN_TAIL

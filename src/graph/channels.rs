@@ -1,6 +1,7 @@
 //! [`Channels`]: all channels of a graph during a run.
 
 pub(in crate::graph) mod channel;
+pub(in crate::graph) mod held;
 pub(in crate::graph) mod live_channel;
 pub(in crate::graph) mod locals;
 pub(in crate::graph) mod messages;
@@ -13,6 +14,7 @@ use serde_json::{Map, Value};
 
 use crate::checkpoint::Checkpoint;
 use crate::graph::channels::channel::Channel;
+use crate::graph::channels::held::Held;
 use crate::graph::channels::live_channel::LiveChannel;
 use crate::graph::channels::locals::Locals;
 use crate::graph::error::GraphError;
@@ -66,18 +68,23 @@ impl Channels {
         self.by_name.iter_mut()
     }
 
+    /// Makes one of lists in two parts. To be called when those who saw the channels as they were have gone.
+    pub(in crate::graph) fn settle(&mut self) {
+        self.by_name.values_mut().for_each(LiveChannel::settle);
+    }
+
     /// The channels `names` as a node sees them.
     pub(in crate::graph) fn state(&self, names: &[Name]) -> State {
         State::of_channels(self.values(names), &self.locals)
     }
 
     /// Those of the channels `names` that have a value.
-    pub(in crate::graph) fn values(&self, names: &[Name]) -> BTreeMap<Name, Arc<Value>> {
+    pub(in crate::graph) fn values(&self, names: &[Name]) -> BTreeMap<Name, Held> {
         names
             .iter()
             .filter_map(|name| {
                 let value = self.get(name)?.get()?;
-                Some((Arc::clone(name), Arc::clone(value)))
+                Some((Arc::clone(name), value.clone()))
             })
             .collect()
     }
@@ -87,7 +94,7 @@ impl Channels {
         let object: Map<String, Value> = self
             .values(names)
             .into_iter()
-            .map(|(name, value)| (name.to_string(), Value::clone(&value)))
+            .map(|(name, value)| (name.to_string(), value.to_value()))
             .collect();
         Value::Object(object)
     }

@@ -159,6 +159,12 @@ impl Inner {
         self.aliases.get(channel).map_or(channel, |name| name)
     }
 
+    /// The channels that can bring a task about.
+    pub(super) fn triggers(&self) -> impl Iterator<Item = &str> {
+        let triggers = self.nodes.iter().flat_map(|node| &node.triggers);
+        triggers.map(|name| &**name).chain([names::TASKS])
+    }
+
     /// Whether a change of `channel` can bring a task about.
     pub(super) fn triggers_any(&self, channel: &str) -> bool {
         channel == names::TASKS

@@ -40,6 +40,7 @@ use crate::checkpoint::{
     ChannelVersion, Checkpoint, Metadata, PutCheckpoint, Source, special_write_index,
 };
 use crate::graph::channels::Channels;
+use crate::graph::channels::held::Held;
 use crate::graph::compiled::{CompiledGraph, Inner};
 use crate::graph::config::{Breakpoints, Config, DEFAULT_RECURSION_LIMIT, Durability};
 use crate::graph::error::GraphError;
@@ -200,7 +201,7 @@ pub(in crate::graph) struct Run {
     pub(in crate::graph) resuming: Option<bool>,
     /// What output channels that empty themselves held when the run last had an output to show; `None` if
     /// it has had none.
-    fleeting: Option<BTreeMap<Name, Arc<Value>>>,
+    fleeting: Option<BTreeMap<Name, Held>>,
 }
 
 impl Run {
@@ -265,18 +266,7 @@ impl Run {
     async fn complete_step(&mut self) -> Result<(), Stop> {
         self.tasks.sort_by_cached_key(|task| task.path.to_string());
         let store_changes = store_changes::gather(self.tasks.iter().flat_map(|task| &task.writes));
-        // A step that fails as a whole must leave no trace in what is saved when the run ends.
-        let before = (self.durability == Durability::Exit)
-            .then(|| (self.checkpoint.clone(), self.channels.clone()));
-        let updated = match self.apply_tasks().await {
-            Ok(updated) => updated,
-            Err(error) => {
-                if let Some(before) = before {
-                    (self.checkpoint, self.channels) = before;
-                }
-                return Err(error.into());
-            }
-        };
+        let updated = self.apply_tasks().await?;
         self.store_changes.extend(store_changes);
         self.pending.clear();
         self.replaying = false;
@@ -484,13 +474,27 @@ impl Run {
             // Nobody else sees the values of the channels any more, so they can be changed in place.
             task.input = State::default();
         }
+        // A step that fails as a whole must leave no trace in what is saved when the run ends. Values are shared until
+        // they change, and a list that only grows is not even copied then.
+        let before = (self.durability == Durability::Exit)
+            .then(|| (self.checkpoint.clone(), self.channels.clone()));
         let writes = self.tasks.iter_mut().map(TaskWrites::from).collect();
         let updated = apply_writes(
             &self.graph,
             &mut self.checkpoint,
             &mut self.channels,
             writes,
-        )?;
+        );
+        let updated = match (updated, before) {
+            (Ok(updated), _) => updated,
+            (Err(error), before) => {
+                if let Some(before) = before {
+                    (self.checkpoint, self.channels) = before;
+                }
+                return Err(error);
+            }
+        };
+        self.channels.settle();
         self.show(&written, &updated).await;
         Ok(updated)
     }

@@ -3,11 +3,14 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
+use crate::graph::channels::held::Held;
 use crate::graph::channels::locals::Locals;
 use crate::graph::names::Name;
+use crate::graph::typed::{ChannelValue, List, ListField};
 
 /// What a node sees: the channels that have a value at the start of its super-step or, for a task that
 /// was sent, the argument that was sent.
@@ -26,12 +29,12 @@ pub struct State {
 
 #[derive(Debug)]
 enum Inner {
-    Channels(BTreeMap<Name, Arc<Value>>),
+    Channels(BTreeMap<Name, Held>),
     Argument(Value),
 }
 
 impl State {
-    pub(super) fn of_channels(values: BTreeMap<Name, Arc<Value>>, locals: &Locals) -> Self {
+    pub(super) fn of_channels(values: BTreeMap<Name, Held>, locals: &Locals) -> Self {
         Self::of(Inner::Channels(values), locals)
     }
 
@@ -50,17 +53,40 @@ impl State {
     /// The value under `key`, if there is one.
     pub fn get(&self, key: &str) -> Option<&Value> {
         match &*self.inner {
-            Inner::Channels(values) => values.get(key).map(|value| &**value),
+            Inner::Channels(values) => values.get(key).map(|value| &**value.whole()),
             Inner::Argument(argument) => argument.get(key),
         }
     }
 
-    /// The value under `key`, if there is one that can be shared.
-    pub(super) fn get_shared(&self, key: &str) -> Option<&Arc<Value>> {
+    /// The value under `key`, if there is one, for whoever can read a list in two parts.
+    pub(super) fn get_channel(&self, key: &str) -> Option<ChannelValue<'_>> {
         match &*self.inner {
-            Inner::Channels(values) => values.get(key),
-            Inner::Argument(_) => None,
+            Inner::Channels(values) => values.get(key).map(ChannelValue::from),
+            Inner::Argument(argument) => argument.get(key).map(ChannelValue::from),
         }
+    }
+
+    /// The list under `key`, without copying or decoding it; an absent one reads as empty.
+    ///
+    /// In a conditional edge this is the way to read a long list: what its node has just added lies beside the list, and
+    /// [`get`](Self::get) has to put the two together.
+    ///
+    /// ```
+    /// use stepwell::graph::State;
+    /// let state = State::from(serde_json::json!({"words": ["one", "two"]}));
+    /// let words = state.list::<String>("words")?;
+    /// assert_eq!(words.last()?.as_deref(), Some("two"));
+    /// # Ok::<(), serde_json::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// The value is no list.
+    pub fn list<T: DeserializeOwned + Serialize>(
+        &self,
+        key: &str,
+    ) -> Result<List<T>, serde_json::Error> {
+        self.get_channel(key)
+            .map_or_else(|| Ok(List::default()), List::from_channel)
     }
 
     /// The value under `key` as a `T`; an absent one reads as null.
@@ -85,7 +111,7 @@ impl State {
             Inner::Channels(values) => Value::Object(
                 values
                     .iter()
-                    .map(|(name, value)| (name.to_string(), Value::clone(value)))
+                    .map(|(name, value)| (name.to_string(), value.to_value()))
                     .collect::<Map<_, _>>(),
             ),
             Inner::Argument(argument) => argument.clone(),

@@ -6,11 +6,15 @@ use std::sync::Arc;
 use crate::codec::CheckpointPut;
 use crate::index::chain::{Chain, Shown};
 use crate::index::changes::Changes;
-use crate::index::entry::{Channel, share_seen};
+use crate::index::entry::Channel;
+
 use crate::index::id::{made_at, precedes};
+use crate::index::inherited::expand;
 use crate::index::names::Names;
 use crate::index::row::{Life, Origin, ThreadRow};
-use crate::index::{Entry, Held, Key, Reason, Row, Rows, TablesError, Unapplied, threads};
+use crate::index::{
+    Entry, Held, Key, Reason, Refused, Row, Rows, Snapshot, TablesError, Unapplied, threads,
+};
 use crate::version::ChannelVersion;
 
 /// Puts a checkpoint; without asking whether it may be if that is `sure`.
@@ -115,15 +119,25 @@ fn resolve<H: Clone>(
         })
         .collect();
     let mut unchanged = new.unchanged;
+    let versions_changed = (changed.iter()).map(|(name, (version, _))| (name.as_str(), version));
+    let Some((versions, seen)) = expand(new.versions, versions_changed, parent, names) else {
+        let checkpoint = new.parent_id.unwrap_or_default();
+        let reason = if parent.is_none() {
+            Reason::Pruned { checkpoint }
+        } else {
+            Reason::Replaced { checkpoint }
+        };
+        return Err(Unapplied::refused(&new.thread, reason));
+    };
     let mut unresolved = Vec::new();
-    let mut channels = Vec::with_capacity(new.versions.len());
-    for (channel, version) in new.versions {
-        let before = parent.and_then(|parent| parent.channel(&channel));
+    let mut channels = Vec::with_capacity(versions.len());
+    for (name, version) in versions {
+        let before = parent.and_then(|parent| parent.channel(&name));
         let same = before.filter(|before| before.version == version);
-        let held = match (changed.remove(&channel), same.map(|same| &same.held)) {
+        let held = match (changed.remove(&*name), same.map(|same| &same.held)) {
             (Some((to, held)), _) if to == version => held,
             (_, Some(held @ (Held::Value(_) | Held::Nothing))) => held.clone(),
-            (_, unknown) => match unchanged.remove(&channel) {
+            (_, unknown) => match unchanged.remove(&*name) {
                 Some(value) => Held::Value(value),
                 None => {
                     if unknown.is_none() {
@@ -133,7 +147,6 @@ fn resolve<H: Clone>(
                 }
             },
         };
-        let name = before.map_or_else(|| names.share(&channel), |before| Arc::clone(&before.name));
         channels.push(Channel {
             name,
             version,
@@ -164,7 +177,7 @@ fn resolve<H: Clone>(
             .map(|(namespace, id)| (namespace.into_boxed_str(), id.into_boxed_str()))
             .collect(),
         channels: channels.into_boxed_slice(),
-        seen: share_seen(new.seen, parent, names),
+        seen,
         updated: (new.updated)
             .map(|updated| updated.iter().map(|name| names.share(name)).collect()),
     })
@@ -222,10 +235,41 @@ fn lost_base<H>(
     Ok(None)
 }
 
+impl<H: Clone, T: Rows<Key, Row<H>>> Snapshot<H, T> {
+    /// Why a checkpoint that needs values of the checkpoint `parent` would be refused, if that has gone.
+    pub(crate) fn why_gone(
+        &self,
+        thread: &str,
+        namespace: &str,
+        parent: &str,
+    ) -> Result<Option<Refused>, TablesError> {
+        if self.entry(thread, namespace, parent)?.is_some() {
+            return Ok(None);
+        }
+        let row = threads::row(self.tables(), &Key::Thread(thread.into()))?;
+        let checkpoint = parent.to_owned();
+        let is_deleted =
+            (row.cutoff.as_deref()).is_some_and(|cutoff| precedes(parent, cutoff).unwrap_or(true));
+        let pruned = row.life.as_ref().and_then(|life| life.pruned.as_deref());
+        let reason = if is_deleted {
+            Reason::Deleted { checkpoint }
+        } else if Some(parent) <= pruned {
+            Reason::Pruned { checkpoint }
+        } else {
+            return Ok(None);
+        };
+        Ok(Some(Refused {
+            thread: thread.to_owned(),
+            reason,
+        }))
+    }
+}
+
 impl Life {
     /// A thread whose first record this is.
     pub(super) fn begun(origin: Origin) -> Self {
-        Self::new(branches_of(origin).0)
+        let [branch, ..] = branches_of(origin);
+        Self::new(branch)
     }
 
     /// A record was put into its branch.
@@ -248,10 +292,10 @@ impl Life {
     }
 }
 
-/// The branches that a record may begin.
-pub(super) fn branches_of(origin: Origin) -> (u64, u64) {
-    let first = origin.lsn.saturating_mul(2);
-    (first, first.saturating_add(1))
+/// The branches that a record may begin. Those that may inherit another come behind it.
+pub(super) fn branches_of(origin: Origin) -> [u64; 3] {
+    let first = origin.lsn.saturating_mul(4);
+    [first, first.saturating_add(1), first.saturating_add(2)]
 }
 
 impl ThreadRow {

@@ -4,12 +4,13 @@ use crate::codec::ThreadCopied;
 use crate::index::changes::Changes;
 use crate::index::checkpoints::branches_of;
 use crate::index::deletion::unlink;
+use crate::index::merging::merge;
 use crate::index::row::{FrozenRow, Life, Origin, wrong};
 use crate::index::{Key, Reason, Row, Rows, Unapplied, threads};
 
 /// Freezes the source's branch and begins one for each of the two threads, whose ancestor it is;
 /// without asking whether that may be if it is `sure`.
-pub(super) fn copy<H>(
+pub(super) fn copy<H: Clone>(
     tables: &impl Rows<Key, Row<H>>,
     copied: &ThreadCopied,
     origin: Origin,
@@ -32,7 +33,7 @@ pub(super) fn copy<H>(
         }
         unlink(tables, before, &mut changes)?;
     }
-    let (first, second) = branches_of(origin);
+    let [merged, first, second] = branches_of(origin);
     let ancestor = match life.ancestor {
         // Nothing is its own: there is nothing to freeze.
         Some(ancestor) if !life.own => {
@@ -43,9 +44,20 @@ pub(super) fn copy<H>(
             ancestor
         }
         ancestor => {
-            let frozen = FrozenRow { ancestor, heirs: 2 };
+            let mut frozen = FrozenRow {
+                ancestor,
+                heirs: 2,
+                rank: 0,
+                merged_from: None,
+            };
+            let into = merge(tables, life.branch, ancestor, merged, &mut changes)?;
+            if let Some(into) = into {
+                frozen.heirs = 1;
+                let into = FrozenRow { heirs: 2, ..into };
+                changes.put(Key::Frozen(merged), Row::Frozen(into));
+            }
             changes.put(Key::Frozen(life.branch), Row::Frozen(frozen));
-            life.branch
+            into.map_or(life.branch, |_| merged)
         }
     };
     let copy = Life {
@@ -54,6 +66,7 @@ pub(super) fn copy<H>(
         own: false,
         bytes: origin.bytes,
         lsn: origin.lsn,
+        policy: target.life.as_ref().and_then(|life| life.policy),
         ..life.clone()
     };
     if life.own {

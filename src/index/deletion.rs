@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::codec::ThreadDeleted;
 use crate::index::changes::Changes;
 use crate::index::key::Branch;
-use crate::index::row::{FrozenRow, Life, ThreadRow, wrong};
+use crate::index::row::{DroppedRow, FrozenRow, Life, ThreadRow, wrong};
 use crate::index::{Key, Row, Rows, TablesError, threads};
 
 /// Forgets everything of a thread but that it was deleted. The rows of its branch are left to be reclaimed.
@@ -37,7 +37,11 @@ pub(super) fn unlink<H>(
     changes: &mut Changes<H>,
 ) -> Result<(), TablesError> {
     if life.own {
-        changes.put(Key::Dropped(life.branch), Row::Dropped(life.ancestor));
+        let dropped = DroppedRow {
+            needs: life.ancestor,
+            is_merged: false,
+        };
+        changes.put(Key::Dropped(life.branch), Row::Dropped(dropped));
     } else if let Some(ancestor) = life.ancestor {
         release(tables, ancestor, changes)?;
     }
@@ -57,7 +61,7 @@ pub(super) fn release<H>(
         changes.put(key, Row::Frozen(FrozenRow { heirs, ..row }));
     } else {
         changes.set(key, None);
-        changes.put(Key::Dropped(branch), Row::Dropped(row.ancestor));
+        changes.put(Key::Dropped(branch), Row::Dropped(row.dropped()));
     }
     Ok(())
 }

@@ -10,6 +10,9 @@ use crate::version::ChannelVersion;
 /// Versions by name, sorted by name.
 pub(crate) type Versions = Box<[(Name, ChannelVersion)]>;
 
+/// By node, sorted: the versions that it has seen.
+pub(super) type Seen = Box<[(Name, Arc<Versions>)]>;
+
 /// One checkpoint. Sorted slices instead of maps: there is one of these for every checkpoint.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Entry<H> {
@@ -25,7 +28,7 @@ pub(crate) struct Entry<H> {
     /// Sorted by name.
     pub(super) channels: Box<[Channel<H>]>,
     /// By node, sorted; nodes that did not run since the parent share its slices.
-    pub(super) seen: Box<[(Name, Arc<Versions>)]>,
+    pub(super) seen: Seen,
     pub(crate) updated: Option<Box<[Name]>>,
 }
 
@@ -126,7 +129,7 @@ impl<H> Entry<H> {
         Some(updated.iter().map(ToString::to_string).collect())
     }
 
-    fn seen_by(&self, node: &str) -> Option<&(Name, Arc<Versions>)> {
+    pub(super) fn seen_by(&self, node: &str) -> Option<&(Name, Arc<Versions>)> {
         let at = self
             .seen
             .binary_search_by(|(name, _)| name.as_ref().cmp(node))
@@ -140,17 +143,10 @@ pub(super) fn share_seen<H>(
     seen: BTreeMap<String, BTreeMap<String, ChannelVersion>>,
     parent: Option<&Entry<H>>,
     names: &mut Names,
-) -> Box<[(Name, Arc<Versions>)]> {
+) -> Seen {
     let shared = seen.into_iter().map(|(node, versions)| {
         let before = parent.and_then(|parent| parent.seen_by(&node));
-        let same = before.filter(|(_, before)| {
-            before.len() == versions.len()
-                && before
-                    .iter()
-                    .zip(&versions)
-                    .all(|((name, version), (n, v))| name.as_ref() == n && version == v)
-        });
-        if let Some((node, versions)) = same {
+        if let Some((node, versions)) = before.filter(|(_, before)| is_same(before, &versions)) {
             return (Name::clone(node), Arc::clone(versions));
         }
         let versions: Versions = versions
@@ -160,4 +156,11 @@ pub(super) fn share_seen<H>(
         (names.share(&node), Arc::new(versions))
     });
     shared.collect()
+}
+
+/// Whether both are the same versions.
+pub(super) fn is_same(these: &Versions, those: &BTreeMap<String, ChannelVersion>) -> bool {
+    let mut pairs = these.iter().zip(those);
+    these.len() == those.len()
+        && pairs.all(|((name, version), (n, v))| name.as_ref() == n && version == v)
 }

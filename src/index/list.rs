@@ -106,9 +106,10 @@ impl<H: Clone, T: Rows<Key, Row<H>>> Snapshot<H, T> {
 }
 
 impl<H: Clone, T: Rows<Key, Row<H>>> List<H, T> {
-    /// The next checkpoint that is `wanted`.
+    /// The next checkpoint that is `wanted`, with its pending writes or without.
     pub(crate) fn next(
         &mut self,
+        with_writes: bool,
         wanted: impl Fn(&Entry<H>) -> bool,
     ) -> Result<Option<Found<H>>, TablesError> {
         while let Some(Head { id, source, entry }) = self.heads.pop() {
@@ -117,7 +118,11 @@ impl<H: Clone, T: Rows<Key, Row<H>>> List<H, T> {
             if let Some(of) = self.sources.get(source)
                 && wanted(&entry)
             {
-                let writes = writes::of(self.view.tables(), &of.chain, &of.namespace, &id)?;
+                let writes = if with_writes {
+                    writes::of(self.view.tables(), &of.chain, &of.namespace, &id)?
+                } else {
+                    Vec::new()
+                };
                 return Ok(Some(Found {
                     thread: Arc::clone(&of.thread),
                     namespace: Arc::clone(&of.namespace),

@@ -20,18 +20,19 @@ pub(crate) struct Found<H> {
 }
 
 impl<H: Clone, T: Rows<Key, Row<H>>> Snapshot<H, T> {
-    /// The checkpoint `id`, or the latest.
+    /// The checkpoint `id`, or the latest, with its pending writes or without.
     pub(crate) fn get(
         &self,
         thread: &str,
         namespace: &str,
         id: Option<&str>,
+        with_writes: bool,
     ) -> Result<Option<Found<H>>, TablesError> {
         let Some(life) = threads::life(self.tables(), thread)? else {
             return Ok(None);
         };
         let chain = Chain::of(self.tables(), &life)?;
-        self.in_chain(&chain, &thread.into(), &namespace.into(), id)
+        self.in_chain(&chain, &thread.into(), &namespace.into(), id, with_writes)
     }
 
     /// What is known of a checkpoint, without its pending writes.
@@ -53,12 +54,13 @@ impl<H: Clone, T: Rows<Key, Row<H>>> Snapshot<H, T> {
         &self,
         namespace: &str,
         after: Option<&str>,
+        with_writes: bool,
     ) -> Result<Option<Found<H>>, TablesError> {
         let namespace = namespace.into();
         let mut next = self.next_thread(after)?;
         while let Some(thread) = next {
             let chain = Chain::of(self.tables(), &thread.life)?;
-            let found = self.in_chain(&chain, &thread.name, &namespace, None)?;
+            let found = self.in_chain(&chain, &thread.name, &namespace, None, with_writes)?;
             if found.is_some() {
                 return Ok(found);
             }
@@ -73,6 +75,7 @@ impl<H: Clone, T: Rows<Key, Row<H>>> Snapshot<H, T> {
         thread: &Arc<str>,
         namespace: &Arc<str>,
         id: Option<&str>,
+        with_writes: bool,
     ) -> Result<Option<Found<H>>, TablesError> {
         let found = match id {
             Some(id) => {
@@ -85,10 +88,15 @@ impl<H: Clone, T: Rows<Key, Row<H>>> Snapshot<H, T> {
         let Some((id, entry)) = found else {
             return Ok(None);
         };
+        let writes = if with_writes {
+            writes::of(self.tables(), chain, namespace, &id)?
+        } else {
+            Vec::new()
+        };
         Ok(Some(Found {
             thread: Arc::clone(thread),
             namespace: Arc::clone(namespace),
-            writes: writes::of(self.tables(), chain, namespace, &id)?,
+            writes,
             id,
             entry,
         }))

@@ -44,6 +44,26 @@ impl<K: Ord + Clone, R: Clone> Rows<K, R> for MemTables<K, R> {
             .map(|(key, row)| (key.clone(), row.clone())))
     }
 
+    fn scan(
+        &self,
+        start: Bound<&K>,
+        end: Bound<&K>,
+        mut visit: impl FnMut(&K, &R) -> bool,
+    ) -> Result<(), TablesError> {
+        // Given both bounds, the map would refuse some that are merely empty.
+        for (key, row) in self.rows.range::<_, K>((start, Bound::Unbounded)) {
+            let is_inside = match end {
+                Bound::Included(end) => key <= end,
+                Bound::Excluded(end) => key < end,
+                Bound::Unbounded => true,
+            };
+            if !is_inside || !visit(key, row) {
+                break;
+            }
+        }
+        Ok(())
+    }
+
     fn previous(&self, start: Bound<&K>, before: Bound<&K>) -> Result<Option<(K, R)>, TablesError> {
         let previous = self
             .rows

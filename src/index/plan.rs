@@ -1,10 +1,11 @@
 //! [`Plan`]: which checkpoints of a thread would go.
 
 use std::collections::{BTreeMap, HashSet};
+use std::ops::Bound;
 use std::sync::Arc;
 
 use crate::codec::{CheckpointsPruned, Removed};
-use crate::index::chain::Chain;
+use crate::index::chain::{Chain, after};
 use crate::index::id::made_at;
 use crate::index::look_up::namespaces;
 use crate::index::tags::tagged;
@@ -33,7 +34,7 @@ pub(crate) struct Plan<H> {
     pub(crate) record: Option<CheckpointsPruned>,
     /// How many checkpoints would go.
     pub(crate) checkpoints: u64,
-    /// The bytes of their records.
+    /// The bytes of their records, pending writes included, but for those that other threads have too.
     pub(crate) bytes: u64,
     /// Those that stay and take values from some that go. They are to be put again, standalone, behind the record.
     pub(crate) survivors: Vec<Survivor<H>>,
@@ -47,10 +48,12 @@ pub(crate) struct Survivor<H> {
 }
 
 impl<H: Clone, T: Rows<Key, Row<H>>> Snapshot<H, T> {
-    /// Plans to remove the checkpoints that `goes` says of a thread. Those with a tag stay.
+    /// Plans to remove the checkpoints that `goes` says of a thread, up to `most`: of each namespace the newest first, so
+    /// that what stays is put again once and not with each portion. Those with a tag stay.
     pub(crate) fn plan(
         &self,
         thread: &Thread,
+        most: u64,
         goes: impl Fn(&Candidate<'_, H>) -> bool,
     ) -> Result<Plan<H>, TablesError> {
         let chain = Chain::of(self.tables(), &thread.life)?;
@@ -62,7 +65,10 @@ impl<H: Clone, T: Rows<Key, Row<H>>> Snapshot<H, T> {
         };
         let mut ranges = BTreeMap::new();
         for namespace in namespaces(self.tables(), &chain)? {
-            let removed = self.plan_namespace(&chain, &namespace, &goes, &mut plan)?;
+            if plan.checkpoints >= most {
+                break;
+            }
+            let removed = self.plan_namespace(&chain, &namespace, most, &goes, &mut plan)?;
             if let Some(removed) = removed {
                 ranges.insert(namespace.to_string(), removed);
             }
@@ -75,10 +81,32 @@ impl<H: Clone, T: Rows<Key, Row<H>>> Snapshot<H, T> {
         Ok(plan)
     }
 
+    /// The bytes of a checkpoint and its pending writes that nobody has inherited.
+    fn own_bytes(
+        &self,
+        chain: &Chain,
+        namespace: &Arc<str>,
+        id: &Arc<str>,
+    ) -> Result<u64, TablesError> {
+        let own = chain.own();
+        let checkpoint = Key::Checkpoint(own, Arc::clone(namespace), Arc::clone(id));
+        let row = self.tables().get(&checkpoint)?;
+        let mut origins = row.map_or_else(Vec::new, |row| row.origins());
+        let writes = |id| Key::Writes(own, Arc::clone(namespace), id, Arc::default());
+        let (from, end) = (writes(Arc::clone(id)), writes(after(id)));
+        let (from, end) = (Bound::Included(&from), Bound::Excluded(&end));
+        self.tables().scan(from, end, |_, row| {
+            origins.extend(row.origins());
+            true
+        })?;
+        Ok(origins.iter().map(|origin| origin.bytes).sum())
+    }
+
     fn plan_namespace(
         &self,
         chain: &Chain,
         namespace: &Arc<str>,
+        most: u64,
         goes: &impl Fn(&Candidate<'_, H>) -> bool,
         plan: &mut Plan<H>,
     ) -> Result<Option<Removed>, TablesError> {
@@ -91,6 +119,9 @@ impl<H: Clone, T: Rows<Key, Row<H>>> Snapshot<H, T> {
         let mut newer = 0;
         let mut before = None;
         while let Some((id, entry)) = chain.newest(self.tables(), namespace, before.as_ref())? {
+            if plan.checkpoints >= most {
+                break;
+            }
             let candidate = Candidate {
                 namespace,
                 newer,
@@ -99,7 +130,8 @@ impl<H: Clone, T: Rows<Key, Row<H>>> Snapshot<H, T> {
             };
             if !tagged.contains(&id) && goes(&candidate) {
                 plan.checkpoints += 1;
-                plan.bytes = plan.bytes.saturating_add(entry.origin.bytes);
+                let bytes = self.own_bytes(chain, namespace, &id)?;
+                plan.bytes = plan.bytes.saturating_add(bytes);
                 removed.insert(Arc::clone(&id));
                 match ranges.last_mut() {
                     Some((from, _)) if is_open => *from = Arc::clone(&id),

@@ -1,10 +1,10 @@
 //! Removing the rows that nobody needs.
 
 use std::ops::Bound;
-use std::sync::Arc;
 
 use crate::index::changes::Changes;
 use crate::index::deletion::release;
+use crate::index::merging::tables_of;
 use crate::index::row::wrong;
 use crate::index::{Key, Row, Rows, TablesError};
 
@@ -19,38 +19,24 @@ pub(super) fn reclaim<H>(
         Bound::Included(&Key::Dropped(u64::MAX)),
     )?;
     if let Some((key, row)) = first {
-        let (Key::Dropped(branch), Row::Dropped(ancestor)) = (&key, row) else {
+        let (Key::Dropped(branch), Row::Dropped(dropped)) = (&key, row) else {
             return Err(wrong());
         };
-        let none = Arc::<str>::default;
-        let next = branch.saturating_add(1);
-        let tables_of = [
-            (
-                Key::Checkpoint(*branch, none(), none()),
-                Key::Checkpoint(next, none(), none()),
-            ),
-            (
-                Key::Writes(*branch, none(), none(), none()),
-                Key::Writes(next, none(), none(), none()),
-            ),
-            (
-                Key::Tag(*branch, none(), none()),
-                Key::Tag(next, none(), none()),
-            ),
-        ];
-        for (from, end) in tables_of {
+        for (from, end) in tables_of(*branch) {
             let mut from = Bound::Included(from);
             while changes.len() < limit
                 && let Some((key, row)) = tables.next(from.as_ref(), Bound::Excluded(&end))?
             {
-                changes.died(row.origins());
+                if !dropped.is_merged {
+                    changes.died(row.origins());
+                }
                 changes.set(key.clone(), None);
                 from = Bound::Excluded(key);
             }
         }
         if changes.len() < limit {
             changes.set(key, None);
-            if let Some(ancestor) = ancestor {
+            if let Some(ancestor) = dropped.needs {
                 release(tables, ancestor, &mut changes)?;
             }
         }

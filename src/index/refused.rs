@@ -16,6 +16,8 @@ pub(crate) enum Reason {
     Deleted { checkpoint: String },
     /// It takes values from this checkpoint, which was pruned.
     Pruned { checkpoint: String },
+    /// It says how its versions differ from this checkpoint's, which was put again with others.
+    Replaced { checkpoint: String },
     /// The thread has changed since the removal of some of its checkpoints was planned.
     Changed,
     /// There is nothing to copy.

@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use crate::index::key::Branch;
 use crate::index::{Entry, ItemEntry, TablesError};
+use crate::retention_policy::RetentionPolicy;
 
 /// What the index knows of one thing. Rows of branches may be `None`: what an older branch has is gone in this one.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Row<H> {
     Thread(Arc<ThreadRow>),
     Frozen(FrozenRow),
-    /// The branch that the dropped one has inherited.
-    Dropped(Option<Branch>),
+    Dropped(DroppedRow),
     Checkpoint(Option<Arc<Entry<H>>>),
     Writes(Option<Arc<TaskWrites<H>>>),
     /// The id of the checkpoint.
@@ -61,6 +61,8 @@ pub(crate) struct Life {
     pub(crate) greatest: Option<Arc<str>>,
     /// The greatest id of all checkpoints that were pruned.
     pub(crate) pruned: Option<Arc<str>>,
+    /// How much of it is kept, if it was said.
+    pub(crate) policy: Option<RetentionPolicy>,
 }
 
 impl Life {
@@ -76,6 +78,7 @@ impl Life {
             lsn: 0,
             greatest: None,
             pruned: None,
+            policy: None,
         }
     }
 }
@@ -84,8 +87,32 @@ impl Life {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct FrozenRow {
     pub(crate) ancestor: Option<Branch>,
-    /// How many branches have inherited it.
+    /// How many branches have inherited it, or were merged from it.
     pub(crate) heirs: u64,
+    /// How often what it has was merged.
+    pub(crate) rank: u8,
+    /// The newest of the branches whose rows it has, if it was merged. They stay as long as it does: whose bytes are whose
+    /// is told by them.
+    pub(crate) merged_from: Option<Branch>,
+}
+
+/// A branch that nobody needs.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct DroppedRow {
+    /// The branch that goes with it, if nobody else needs it.
+    pub(crate) needs: Option<Branch>,
+    /// Whether its rows are those of others, too.
+    pub(crate) is_merged: bool,
+}
+
+impl FrozenRow {
+    /// What becomes of it when nobody needs it any more.
+    pub(super) fn dropped(self) -> DroppedRow {
+        DroppedRow {
+            needs: self.merged_from.or(self.ancestor),
+            is_merged: self.merged_from.is_some(),
+        }
+    }
 }
 
 /// The record that something came with.

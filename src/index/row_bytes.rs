@@ -4,14 +4,19 @@
 //! made again from the log.
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use crate::compact::{Counted, Step, Time, uuid_of, uuid_text};
 use crate::index::bytes::{
     byte, bytes, list, number, option, put_bytes, put_length, put_number, put_option, text,
 };
 use crate::index::entry::{Channel, Versions};
 use crate::index::names::{Name, Names};
-use crate::index::row::{FrozenRow, Life, Origin, SegmentUse, TaskWrites, ThreadRow, Write};
+use crate::index::row::{
+    DroppedRow, FrozenRow, Life, Origin, SegmentUse, TaskWrites, ThreadRow, Write,
+};
 use crate::index::{Entry, Held, ItemEntry, Key, Row};
+use crate::retention_policy::RetentionPolicy;
 use crate::version::ChannelVersion;
 
 /// How handles are written. It may remember the last one of a row, which the next one often resembles.
@@ -29,8 +34,13 @@ pub(crate) fn encode<H>(row: &Row<H>, handles: &mut impl HandleBytes<H>) -> Vec<
         Row::Frozen(row) => {
             put_option(&mut to, row.ancestor, put_number);
             put_number(&mut to, row.heirs);
+            to.push(row.rank);
+            put_option(&mut to, row.merged_from, put_number);
         }
-        Row::Dropped(ancestor) => put_option(&mut to, *ancestor, put_number),
+        Row::Dropped(row) => {
+            put_option(&mut to, row.needs, put_number);
+            to.push(u8::from(row.is_merged));
+        }
         Row::Checkpoint(entry) => put_option(&mut to, entry.as_deref(), |to, entry| {
             put_entry(to, entry, handles);
         }),
@@ -74,8 +84,13 @@ pub(crate) fn decode<H>(
         Key::Frozen(_) => Row::Frozen(FrozenRow {
             ancestor: option(from, number)?,
             heirs: number(from)?,
+            rank: byte(from)?,
+            merged_from: option(from, number)?,
         }),
-        Key::Dropped(_) => Row::Dropped(option(from, number)?),
+        Key::Dropped(_) => Row::Dropped(DroppedRow {
+            needs: option(from, number)?,
+            is_merged: flag(from)?,
+        }),
         Key::Checkpoint(..) => {
             let entry = option(from, |from| entry(from, names, handles))?;
             Row::Checkpoint(entry.map(Arc::new))
@@ -159,6 +174,7 @@ fn put_thread(to: &mut Vec<u8>, row: &ThreadRow) {
         }
         put_option(to, life.greatest.as_deref(), put_text);
         put_option(to, life.pruned.as_deref(), put_text);
+        put_option(to, life.policy, put_policy);
     });
 }
 
@@ -177,9 +193,35 @@ fn thread(from: &mut &[u8]) -> Option<ThreadRow> {
                 lsn: number(from)?,
                 greatest: option(from, shared)?,
                 pruned: option(from, shared)?,
+                policy: option(from, policy)?,
             })
         })?,
     })
+}
+
+fn put_policy(to: &mut Vec<u8>, policy: RetentionPolicy) {
+    put_option(to, policy.keep_last, put_number);
+    put_option(to, policy.older_than, put_span);
+    to.push(u8::from(policy.finished_subgraphs));
+    put_option(to, policy.idle, put_span);
+}
+
+fn policy(from: &mut &[u8]) -> Option<RetentionPolicy> {
+    Some(RetentionPolicy {
+        keep_last: option(from, number)?,
+        older_than: option(from, span)?,
+        finished_subgraphs: flag(from)?,
+        idle: option(from, span)?,
+    })
+}
+
+/// In microseconds, as records have it.
+fn put_span(to: &mut Vec<u8>, time: Duration) {
+    put_number(to, u64::try_from(time.as_micros()).unwrap_or(u64::MAX));
+}
+
+fn span(from: &mut &[u8]) -> Option<Duration> {
+    number(from).map(Duration::from_micros)
 }
 
 fn flag(from: &mut &[u8]) -> Option<bool> {
@@ -196,17 +238,108 @@ fn put_version(to: &mut Vec<u8>, version: &ChannelVersion) {
             to.push(0);
             put_number(to, *count);
         }
-        ChannelVersion::Text(text) => {
-            to.push(1);
-            put_text(to, text);
-        }
+        ChannelVersion::Text(text) => match Counted::of(text) {
+            None => {
+                to.push(1);
+                put_text(to, text);
+            }
+            Some(counted) => {
+                to.push(if counted.is_fraction { 3 } else { 2 });
+                put_number(to, counted.counter);
+                to.push(counted.digits);
+                put_number(to, counted.number);
+            }
+        },
     }
 }
 
 fn version(from: &mut &[u8]) -> Option<ChannelVersion> {
+    let text = match byte(from)? {
+        0 => return number(from).map(ChannelVersion::Int),
+        1 => text(from)?.to_owned(),
+        form @ (2 | 3) => {
+            let counted = Counted {
+                counter: number(from)?,
+                is_fraction: form == 3,
+                digits: byte(from)?,
+                number: number(from)?,
+            };
+            counted.text()?
+        }
+        _ => return None,
+    };
+    Some(ChannelVersion::Text(text))
+}
+
+fn put_id(to: &mut Vec<u8>, id: &str) {
+    match uuid_of(id) {
+        None => {
+            to.push(0);
+            put_text(to, id);
+        }
+        Some(uuid) => {
+            to.push(1);
+            to.extend(uuid);
+        }
+    }
+}
+
+fn id(from: &mut &[u8]) -> Option<Box<str>> {
     match byte(from)? {
-        0 => number(from).map(ChannelVersion::Int),
-        1 => text(from).map(|text| ChannelVersion::Text(text.to_owned())),
+        0 => boxed(from),
+        1 => {
+            let (uuid, rest) = from.split_first_chunk()?;
+            *from = rest;
+            Some(uuid_text(*uuid).into())
+        }
+        _ => None,
+    }
+}
+
+fn put_time(to: &mut Vec<u8>, text: &str) {
+    match Time::of(text) {
+        None => {
+            to.push(0);
+            put_text(to, text);
+        }
+        Some(Time::Micros(micros)) => {
+            to.push(1);
+            put_number(to, micros);
+        }
+        Some(Time::Nanos(nanos)) => {
+            to.push(2);
+            put_number(to, nanos);
+        }
+    }
+}
+
+fn time(from: &mut &[u8]) -> Option<Box<str>> {
+    let time = match byte(from)? {
+        0 => return boxed(from),
+        1 => Time::Micros(number(from)?),
+        2 => Time::Nanos(number(from)?),
+        _ => return None,
+    };
+    time.text().map(Into::into)
+}
+
+fn put_metadata(to: &mut Vec<u8>, metadata: &[u8]) {
+    match Step::of(metadata) {
+        Some(step) if step == Step::alone(step.source, step.step) => {
+            to.extend([1, step.source]);
+            put_number(to, step.step.cast_unsigned());
+        }
+        _ => {
+            to.push(0);
+            put_bytes(to, metadata);
+        }
+    }
+}
+
+fn metadata(from: &mut &[u8]) -> Option<Box<[u8]>> {
+    match byte(from)? {
+        0 => bytes(from).map(Into::into),
+        1 => Step::alone(byte(from)?, number(from)?.cast_signed()).bytes(),
         _ => None,
     }
 }
@@ -215,13 +348,13 @@ fn put_entry<H>(to: &mut Vec<u8>, entry: &Entry<H>, handles: &mut impl HandleByt
     put_origin(to, entry.origin);
     to.push(u8::from(entry.scanned));
     to.push(u8::from(entry.standalone));
-    put_option(to, entry.parent_id.as_deref(), put_text);
-    put_text(to, &entry.ts);
-    put_bytes(to, &entry.metadata);
+    put_option(to, entry.parent_id.as_deref(), put_id);
+    put_time(to, &entry.ts);
+    put_metadata(to, &entry.metadata);
     put_length(to, entry.ancestors.len());
     for (namespace, id) in &entry.ancestors {
         put_text(to, namespace);
-        put_text(to, id);
+        put_id(to, id);
     }
     put_length(to, entry.channels.len());
     for channel in &entry.channels {
@@ -262,10 +395,10 @@ fn entry<H>(
         origin: origin(from)?,
         scanned: flag(from)?,
         standalone: flag(from)?,
-        parent_id: option(from, boxed)?,
-        ts: boxed(from)?,
-        metadata: bytes(from)?.into(),
-        ancestors: list(from, |from| Some((boxed(from)?, boxed(from)?)))?.into(),
+        parent_id: option(from, id)?,
+        ts: time(from)?,
+        metadata: metadata(from)?,
+        ancestors: list(from, |from| Some((boxed(from)?, id(from)?)))?.into(),
         channels: list(from, |from| {
             Some(Channel {
                 name: names.share(text(from)?),
@@ -334,8 +467,16 @@ mod tests {
     fn versions() -> impl Strategy<Value = ChannelVersion> {
         prop_oneof![
             any::<u64>().prop_map(ChannelVersion::Int),
-            "[a-z]{0,3}".prop_map(ChannelVersion::Text),
+            "[a-z]{0,3}|0{31}[0-9]\\.(0\\.)?[0-9]{16}".prop_map(ChannelVersion::Text),
         ]
+    }
+
+    fn ids() -> impl Strategy<Value = Box<str>> {
+        "[a\0é]{0,3}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}".prop_map(Box::from)
+    }
+
+    fn times() -> impl Strategy<Value = Box<str>> {
+        "[a\0é]{0,3}|20[0-9]{2}-01-01T00:00:00\\.[0-9]{6}(\\+00:00|Z)".prop_map(Box::from)
     }
 
     fn entries() -> impl Strategy<Value = Entry<u64>> {
@@ -349,11 +490,13 @@ mod tests {
             version,
             held,
         });
+        let metadata = "\\{\"source\":\"(loop|other)\",\"step\":-?[0-9]{1,9}(,\"a\":1)?\\}";
+        let metadata = metadata.prop_map(String::into_bytes);
         let seen = vec((shared(), versions()), 0..3).prop_map(|v| Arc::new(Versions::from(v)));
         (
-            (origins(), any::<bool>(), option::of(boxed()), boxed()),
-            vec(any::<u8>(), 0..9),
-            vec((boxed(), boxed()), 0..3),
+            (origins(), any::<bool>(), option::of(ids()), times()),
+            prop_oneof![vec(any::<u8>(), 0..9), metadata],
+            vec((boxed(), ids()), 0..3),
             vec(channel, 0..4),
             vec((shared(), seen), 0..3),
             option::of(vec(shared(), 0..3)),
@@ -375,14 +518,27 @@ mod tests {
             })
     }
 
+    fn policies() -> impl Strategy<Value = RetentionPolicy> {
+        let time = || option::of(any::<u64>().prop_map(Duration::from_micros));
+        (option::of(any::<u64>()), time(), any::<bool>(), time()).prop_map(
+            |(keep_last, older_than, finished_subgraphs, idle)| RetentionPolicy {
+                keep_last,
+                older_than,
+                finished_subgraphs,
+                idle,
+            },
+        )
+    }
+
     fn threads() -> impl Strategy<Value = ThreadRow> {
         let life = (
             any::<(u64, Option<u64>, bool)>(),
             any::<(u64, u64, u64, u64, u64)>(),
             option::of(shared()),
             option::of(shared()),
+            option::of(policies()),
         );
-        let life = life.prop_map(|(branch, numbers, greatest, pruned)| Life {
+        let life = life.prop_map(|(branch, numbers, greatest, pruned, policy)| Life {
             branch: branch.0,
             ancestor: branch.1,
             own: branch.2,
@@ -393,6 +549,7 @@ mod tests {
             lsn: numbers.4,
             greatest,
             pruned,
+            policy,
         });
         (option::of(shared()), option::of(life))
             .prop_map(|(cutoff, life)| ThreadRow { cutoff, life })
@@ -416,10 +573,23 @@ mod tests {
         let item = (any::<(u64, u64, u64, u64)>(), origins());
         prop_oneof![
             threads().prop_map(move |row| (Key::Thread(none()), Row::Thread(Arc::new(row)))),
-            any::<(Option<u64>, u64)>().prop_map(|(ancestor, heirs)| {
-                (Key::Frozen(1), Row::Frozen(FrozenRow { ancestor, heirs }))
+            any::<(Option<u64>, u64, u8, Option<u64>)>().prop_map(
+                |(ancestor, heirs, rank, merged_from)| {
+                    let row = FrozenRow {
+                        ancestor,
+                        heirs,
+                        rank,
+                        merged_from,
+                    };
+                    (Key::Frozen(1), Row::Frozen(row))
+                }
+            ),
+            any::<(Option<u64>, bool)>().prop_map(|(needs, is_merged)| {
+                (
+                    Key::Dropped(1),
+                    Row::Dropped(DroppedRow { needs, is_merged }),
+                )
             }),
-            any::<Option<u64>>().prop_map(|row| (Key::Dropped(1), Row::Dropped(row))),
             option::of(entries().prop_map(Arc::new))
                 .prop_map(move |row| (Key::Checkpoint(1, none(), none()), Row::Checkpoint(row))),
             option::of(writes)

@@ -8,7 +8,7 @@ use crate::index::names::Names;
 use crate::index::reclaim::reclaim;
 use crate::index::{
     Key, Origin, Row, Rows, Tables, TablesError, Unapplied, checkpoints, copying, deletion, items,
-    pruning, remnants, tags, writes,
+    policies, pruning, remnants, tags, writes,
 };
 
 /// Both memories, as the log tells them. `T` is where its rows are.
@@ -61,6 +61,7 @@ impl<H: Clone, T: Tables<Key, Row<H>>> Index<H, T> {
             Record::TagSet(set) => tags::set(tables, set, origin, sure)?,
             Record::TagRemoved(removed) => tags::remove(tables, &removed, origin)?,
             Record::Remnant(remnant) => remnants::apply(tables, remnant, origin)?,
+            Record::ThreadPolicySet(set) => policies::set(tables, &set, origin)?,
         };
         changes.account(&self.tables)?.make(&mut self.tables);
         Ok(())

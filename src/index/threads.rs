@@ -3,6 +3,8 @@
 use std::ops::Bound;
 use std::sync::Arc;
 
+use crate::index::chain::Chain;
+use crate::index::look_up::namespaces;
 use crate::index::row::{Life, ThreadRow, wrong};
 use crate::index::{Key, Row, Rows, Snapshot, TablesError};
 
@@ -50,6 +52,36 @@ impl<H: Clone, T: Rows<Key, Row<H>>> Snapshot<H, T> {
     /// The first thread at or after `name` that has something.
     pub(crate) fn thread_from(&self, name: &str) -> Result<Option<Thread>, TablesError> {
         self.first_thread(Bound::Included(Key::Thread(name.into())))
+    }
+
+    /// Hands all threads that have something and whose name begins with `prefix` to `visit`, by name.
+    pub(crate) fn each_thread(
+        &self,
+        prefix: &str,
+        mut visit: impl FnMut(&Arc<str>, &Life),
+    ) -> Result<(), TablesError> {
+        let from = Key::Thread(prefix.into());
+        let end = Key::Frozen(0);
+        let mut outcome = Ok(());
+        let bounds = (Bound::Included(&from), Bound::Excluded(&end));
+        self.tables().scan(bounds.0, bounds.1, |key, row| {
+            let (Key::Thread(name), Row::Thread(row)) = (key, row) else {
+                outcome = Err(wrong());
+                return false;
+            };
+            let is_inside = name.starts_with(prefix);
+            if let (true, Some(life)) = (is_inside, &row.life) {
+                visit(name, life);
+            }
+            is_inside
+        })?;
+        outcome
+    }
+
+    /// How many namespaces of a thread have checkpoints.
+    pub(crate) fn count_namespaces(&self, thread: &Thread) -> Result<usize, TablesError> {
+        let chain = Chain::of(self.tables(), &thread.life)?;
+        Ok(namespaces(self.tables(), &chain)?.len())
     }
 
     fn first_thread(&self, mut after: Bound<Key>) -> Result<Option<Thread>, TablesError> {

@@ -19,15 +19,14 @@ use super::{Durability, FrameAddress, LogError, Lsn, MAX_FRAME_BYTES};
 const WRITTEN_BY_TASK_MAX: usize = 64 * 1024;
 
 impl<T: Send + 'static> Shared<T> {
-    /// Gives a frame its LSN and place and queues it. Gives the frame's first LSN and the one after
-    /// its last.
+    /// Gives a frame its LSN and place and queues it.
     pub(super) fn submit(
         &self,
         records: u32,
         payload: &[u8],
         note: T,
         durability: Durability,
-    ) -> Result<(u64, u64), LogError> {
+    ) -> Result<FrameAddress, LogError> {
         let refused = |reason| LogError::InvalidFrame {
             records,
             bytes: payload.len(),
@@ -77,7 +76,7 @@ impl<T: Send + 'static> Shared<T> {
             state.committer_asleep = false;
             self.committer.notify_one();
         }
-        Ok((lsn, end))
+        Ok(address)
     }
 
     /// Blocks until all below `end` is acknowledged, leading if nobody else does.

@@ -3,6 +3,8 @@
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
 
 use uuid::Uuid;
 
@@ -10,6 +12,10 @@ use super::segment::Segment;
 use super::segment_header::{Kind, SEGMENT_HEADER_BYTES, SegmentHeader};
 use super::{LogError, Lsn, SegmentId};
 use crate::vfs::{LockError, OpenMode, Vfs, VfsFile, VfsLock, create_dirs};
+
+/// How often, and how soon, a lock that somebody has is tried again: for a fifth of a second.
+const LOCK_ATTEMPTS: u32 = 20;
+const LOCK_RETRIED: Duration = Duration::from_millis(10);
 
 /// The directory of a database.
 #[derive(Debug, Clone)]
@@ -67,10 +73,20 @@ impl Directory {
 
     pub(super) fn lock_there(&self) -> Result<Box<dyn VfsLock>, LogError> {
         let path = self.lock_file();
-        self.vfs.lock(&path).map_err(|error| match error {
-            LockError::Held { holder } => LogError::Locked { path, holder },
-            LockError::Io(error) => LogError::io("lock", &path, error),
-        })
+        let mut attempts = LOCK_ATTEMPTS;
+        loop {
+            match self.vfs.lock(&path) {
+                Ok(lock) => return Ok(lock),
+                // A process that was just begun by this one holds what was open here until it has become another program;
+                // and the tasks of a run that was dropped may hold a database that was closed a moment ago.
+                Err(LockError::Held { .. }) if attempts > 0 => {
+                    attempts -= 1;
+                    thread::sleep(LOCK_RETRIED);
+                }
+                Err(LockError::Held { holder }) => return Err(LogError::Locked { path, holder }),
+                Err(LockError::Io(error)) => return Err(LogError::io("lock", &path, error)),
+            }
+        }
     }
 
     /// Makes a directory and those above it, durably, if they are missing.

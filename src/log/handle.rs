@@ -9,12 +9,13 @@ use std::sync::atomic::Ordering;
 use bytes::Bytes;
 
 use super::background::Background;
+use super::segment::Segment;
 use super::shared::Shared;
 use super::verify::Verify;
 use super::{
     BackupReport, CommitSink, CompactOptions, Compaction, Durability, FrameAddress, LockedLog,
     LogError, LogOptions, LogStats, Lsn, RecoveryReport, Replay, ReplayFrom, SegmentId,
-    SegmentStats, Ticket, Verdict, VerifyProgress, VerifyReport,
+    SegmentStats, Ticket, Verdict, VerifyProgress, VerifyReport, Window,
 };
 use crate::vfs::{Vfs, VfsLock};
 
@@ -65,8 +66,8 @@ impl<T: Send + 'static> Log<T> {
         durability: Option<Durability>,
     ) -> Result<Ticket<T>, LogError> {
         let durability = durability.unwrap_or(self.shared.options.durability);
-        let (lsn, end) = self.shared.submit(records, payload, note, durability)?;
-        Ok(Ticket::new(Arc::clone(&self.shared), lsn, end))
+        let address = self.shared.submit(records, payload, note, durability)?;
+        Ok(Ticket::new(Arc::clone(&self.shared), address))
     }
 
     /// The payload of a frame that was replayed or that the sink was told of. Its checksums are
@@ -78,8 +79,25 @@ impl<T: Send + 'static> Log<T> {
     /// [`LogError::Poisoned`] if the log failed before the frame was known to be durable.
     /// [`LogError::Io`] from the file system.
     pub fn read(&self, at: FrameAddress) -> Result<Bytes, LogError> {
+        self.read_with(at, |segment| segment.read(at))
+    }
+
+    /// As [`read`](Self::read), for frames that are read one after the other, each in front of the one before: what
+    /// lies in front of a frame is read with it. A payload keeps all that was read with it in memory.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    pub fn read_back(&self, at: FrameAddress, window: &mut Window) -> Result<Bytes, LogError> {
+        self.read_with(at, |segment| segment.read_back(at, window))
+    }
+
+    fn read_with(
+        &self,
+        at: FrameAddress,
+        read: impl FnOnce(&Arc<Segment>) -> Result<Bytes, LogError>,
+    ) -> Result<Bytes, LogError> {
         let segment = self.shared.segments.segment_of(at)?;
-        let read = segment.read(at);
+        let read = read(&segment);
         if self.shared.failed.load(Ordering::Acquire) {
             let state = self.shared.state.lock();
             if let Some(error) = state.poisoned()
@@ -97,6 +115,25 @@ impl<T: Send + 'static> Log<T> {
     /// [`LogError::Poisoned`] if the log failed, now or before.
     pub fn sync(&self) -> Result<(), LogError> {
         self.shared.sync()
+    }
+
+    /// Blocks until everything submitted so far is acknowledged, and may lead its commit.
+    ///
+    /// # Errors
+    /// [`LogError::Poisoned`] if the log failed before.
+    pub fn wait(&self) -> Result<(), LogError> {
+        let end = self.shared.state.lock().next_lsn;
+        self.shared.wait(end)
+    }
+
+    /// Whether every record below this LSN is acknowledged.
+    pub fn is_acknowledged(&self, end: Lsn) -> bool {
+        self.shared.acked.load(Ordering::Acquire) >= end.get()
+    }
+
+    /// Whether the log has stopped after a failure.
+    pub fn has_failed(&self) -> bool {
+        self.shared.failed.load(Ordering::Acquire)
     }
 
     /// Every record below this LSN is durable.

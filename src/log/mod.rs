@@ -46,6 +46,7 @@ mod superblock_file;
 mod ticket;
 mod verdict;
 mod verify;
+mod window;
 
 pub use address::{FrameAddress, SegmentId};
 pub use backup::BackupReport;
@@ -64,6 +65,7 @@ pub use stats::{LogStats, SegmentKind, SegmentStats};
 pub use ticket::Ticket;
 pub use verdict::{CompactOptions, Compaction, Verdict};
 pub use verify::{VerifyProgress, VerifyReport};
+pub use window::Window;
 
 /// The longest frame, header and padding included, in bytes.
 pub const MAX_FRAME_BYTES: u64 = 1 << 30;

@@ -6,9 +6,9 @@ use std::sync::{Arc, OnceLock};
 use bytes::Bytes;
 
 use super::footer::Footer;
-use super::frame::{ALIGNMENT, BadHeader, FrameHeader, HEADER_BYTES};
+use super::frame::{BadHeader, FrameHeader, HEADER_BYTES};
 use super::segment_header::{Kind, SegmentHeader};
-use super::{FrameAddress, LogError, SegmentId};
+use super::{FrameAddress, LogError, SegmentId, Window};
 use crate::vfs::VfsFile;
 
 /// One open file of the log.
@@ -60,17 +60,54 @@ impl Segment {
         }
     }
 
+    /// As [`read`](Self::read), by way of a window that also holds what lies in front of the frame.
+    pub(super) fn read_back(
+        self: &Arc<Self>,
+        at: FrameAddress,
+        window: &mut Window,
+    ) -> Result<Bytes, LogError> {
+        if self.header.kind != Kind::Ordinary {
+            return self.read(at);
+        }
+        let end = at.position_after().offset;
+        let bytes = match window.get(self, at.offset, end) {
+            Some(bytes) => bytes,
+            None => {
+                let Some(length) = window.next_length() else {
+                    return self.read(at);
+                };
+                let start = at.offset.min(end.saturating_sub(length));
+                let bytes = Bytes::from(self.bytes(at, start, end)?);
+                window.fill(self, start, bytes.clone());
+                bytes.slice(usize::try_from(at.offset - start).unwrap_or_default()..)
+            }
+        };
+        self.verified(at, bytes)
+    }
+
     fn read_at(&self, at: FrameAddress) -> Result<Bytes, LogError> {
-        let padded = u64::from(at.payload_len).next_multiple_of(ALIGNMENT);
+        let end = at.position_after().offset;
+        let bytes = self.bytes(at, at.offset, end)?;
+        self.verified(at, bytes.into())
+    }
+
+    /// The bytes of the file from `start` to `end`, which are needed for the frame at `at`.
+    fn bytes(&self, at: FrameAddress, start: u64, end: u64) -> Result<Vec<u8>, LogError> {
         let damaged = |reason: &str| self.damaged(at.offset, at.lsn.get()..at.end().get(), reason);
-        let length = HEADER_BYTES + usize::try_from(padded).map_err(|_| damaged("too long"))?;
-        let mut bytes = vec![0; length];
+        let length = end.saturating_sub(start);
+        let mut bytes = vec![0; usize::try_from(length).map_err(|_| damaged("too long"))?];
         self.file
-            .read_exact_at(&mut bytes, at.offset)
+            .read_exact_at(&mut bytes, start)
             .map_err(|error| match error.kind() {
                 std::io::ErrorKind::UnexpectedEof => damaged("the file ends before the frame does"),
                 _ => LogError::io("read", &self.path, error),
             })?;
+        Ok(bytes)
+    }
+
+    /// The payload of the frame that these bytes are, if they are that.
+    fn verified(&self, at: FrameAddress, bytes: Bytes) -> Result<Bytes, LogError> {
+        let damaged = |reason: &str| self.damaged(at.offset, at.lsn.get()..at.end().get(), reason);
         let (header, body) = bytes.split_at_checked(HEADER_BYTES).unwrap_or_default();
         let header = self.header_of(header, at.offset, at.lsn.get()..at.end().get())?;
         if header.lsn != at.lsn.get()
@@ -83,7 +120,7 @@ impl Segment {
             return Err(damaged("the payload's checksum is wrong"));
         }
         let end = HEADER_BYTES + at.payload_len as usize;
-        Ok(Bytes::from(bytes).slice(HEADER_BYTES..end))
+        Ok(bytes.slice(HEADER_BYTES..end))
     }
 
     /// The first frame of a compacted segment that ends after the record `lsn`. It may begin before it.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use super::shared::Shared;
-use super::{LogError, Lsn};
+use super::{FrameAddress, LogError, Lsn};
 
 /// A submitted frame that may not have been acknowledged yet.
 ///
@@ -17,24 +17,27 @@ use super::{LogError, Lsn};
 #[must_use = "a frame is known to have been accepted only once its ticket was awaited"]
 pub struct Ticket<T: Send + 'static> {
     shared: Arc<Shared<T>>,
-    lsn: u64,
-    end: u64,
+    address: FrameAddress,
     registered: bool,
 }
 
 impl<T: Send + 'static> Ticket<T> {
-    pub(super) fn new(shared: Arc<Shared<T>>, lsn: u64, end: u64) -> Self {
+    pub(super) fn new(shared: Arc<Shared<T>>, address: FrameAddress) -> Self {
         Self {
             shared,
-            lsn,
-            end,
+            address,
             registered: false,
         }
     }
 
     /// The LSN of the frame's first record.
     pub fn lsn(&self) -> Lsn {
-        Lsn::new(self.lsn)
+        self.address.lsn
+    }
+
+    /// Where the frame is, or will be once it is acknowledged.
+    pub fn address(&self) -> FrameAddress {
+        self.address
     }
 
     /// Blocks this thread until the frame is acknowledged. The thread may do the write and the
@@ -43,7 +46,8 @@ impl<T: Send + 'static> Ticket<T> {
     /// # Errors
     /// [`LogError::Poisoned`] if the log failed before.
     pub fn wait(self) -> Result<Lsn, LogError> {
-        self.shared.wait(self.end).map(|()| Lsn::new(self.lsn))
+        let end = self.address.end().get();
+        self.shared.wait(end).map(|()| self.address.lsn)
     }
 }
 
@@ -51,16 +55,16 @@ impl<T: Send + 'static> Future for Ticket<T> {
     type Output = Result<Lsn, LogError>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let polled = self.shared.poll(self.end, context);
+        let polled = self.shared.poll(self.address.end().get(), context);
         self.registered = polled.is_pending();
-        polled.map_ok(|()| Lsn::new(self.lsn))
+        polled.map_ok(|()| self.address.lsn)
     }
 }
 
 impl<T: Send + 'static> Drop for Ticket<T> {
     fn drop(&mut self) {
         if self.registered {
-            self.shared.forget(self.end);
+            self.shared.forget(self.address.end().get());
         }
     }
 }
@@ -68,7 +72,7 @@ impl<T: Send + 'static> Drop for Ticket<T> {
 impl<T: Send + 'static> fmt::Debug for Ticket<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Ticket")
-            .field("lsn", &self.lsn)
+            .field("address", &self.address)
             .finish_non_exhaustive()
     }
 }

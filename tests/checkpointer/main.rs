@@ -14,8 +14,10 @@ mod copying;
 mod database;
 mod deletion;
 mod listing;
+mod projecting;
 mod pruning;
 mod putting;
+mod retaining;
 #[path = "../common/samples.rs"]
 mod samples;
 mod saver;
@@ -84,6 +86,20 @@ on_every_backend! {
         a_list_has_pending_writes_and_values
         a_list_survives_the_deletion_of_its_thread
     }
+    projecting {
+        metadata_come_without_values
+        named_channels_come_alone
+        a_checkpointer_that_reads_everything_gives_the_same
+    }
+    retaining {
+        each_thread_has_its_own_policy_or_that_of_all
+        a_policy_goes_with_its_thread_and_not_with_a_copy
+        what_is_old_goes_but_for_the_latest_ones
+        an_idle_thread_is_deleted_unless_it_has_a_tag
+        a_long_thread_goes_in_portions
+        a_thread_that_is_being_run_is_passed_over
+        threads_are_pruned_by_the_names_that_langgraph_has
+    }
     deletion {
         a_deleted_thread_is_gone_in_all_namespaces_and_others_stay
         deleting_an_unknown_thread_is_no_error
@@ -113,5 +129,7 @@ on_every_backend! {
         what_has_a_tag_is_not_pruned
         a_copy_has_the_tags
         threads_are_listed_by_update_and_by_name
+        threads_are_listed_with_their_status
+        pages_are_stable_while_others_write
     }
 }

@@ -4,7 +4,8 @@ use std::time::{Duration, SystemTime};
 
 use serde_json::json;
 use stepwell::checkpoint::{
-    CheckpointError, CheckpointIds, ListQuery, Prune, PruneRule, Tag, ThreadOrder, ThreadQuery,
+    CheckpointError, CheckpointIds, ListQuery, Prune, PruneRule, StatusKind, Tag, ThreadOrder,
+    ThreadQuery,
 };
 
 use crate::samples::{With, checkpoint, pending, values, writes};
@@ -206,7 +207,14 @@ pub(crate) fn threads_are_listed_by_update_and_by_name(saver: &mut Saver) {
         ..query()
     };
     let second = |mut page: ThreadQuery, after: &str| {
-        page.after = Some(after.into());
+        let all = saver.list_threads(page.clone()).into_iter();
+        let cursor = all
+            .filter(|info| info.thread == after)
+            .map(|info| info.cursor);
+        // It may go through other hands.
+        page.after = cursor
+            .last()
+            .map(|cursor| cursor.to_string().parse().unwrap());
         page.limit = Some(1);
         names(page)
     };
@@ -224,4 +232,81 @@ pub(crate) fn threads_are_listed_by_update_and_by_name(saver: &mut Saver) {
     let first = list.first().unwrap();
     assert_eq!(first.checkpoints, 2);
     assert!(first.created < first.updated && first.updated <= SystemTime::now());
+}
+
+pub(crate) fn threads_are_listed_with_their_status(saver: &mut Saver) {
+    saver.put(checkpoint("1", None).in_thread("idle"));
+    let waiting = checkpoint("1", None).in_thread("waiting");
+    saver.put(waiting.changed("branch:to:node", 1, json!(null)));
+    let mut asks = writes(
+        "1",
+        "~__pregel_pull, node",
+        "t",
+        &[("__interrupt__", json!([]))],
+    );
+    asks.thread = "waiting".into();
+    saver.put_writes(asks);
+    let cut_off = checkpoint("1", None).in_thread("cut off");
+    saver.put(cut_off.changed("branch:to:node", 1, json!(null)));
+    saver.put(
+        checkpoint("1", None)
+            .in_thread("subgraph only")
+            .in_namespace("sub"),
+    );
+    saver.reopen();
+    let all = saver.list_threads(ThreadQuery::default()).into_iter();
+    let all: Vec<_> = all
+        .map(|info| {
+            let status = info.status.map_or("none", |status| status.name());
+            (info.thread, status, info.namespaces)
+        })
+        .collect();
+    let expected = [
+        ("cut off", "unfinished", 1),
+        ("idle", "idle", 1),
+        ("subgraph only", "none", 1),
+        ("waiting", "interrupted", 1),
+    ];
+    assert_eq!(
+        all,
+        expected.map(|(name, status, n)| (name.to_owned(), status, n))
+    );
+    let of_status = |status| {
+        let list = saver.list_threads(ThreadQuery {
+            status: Some(status),
+            limit: Some(1),
+            ..ThreadQuery::default()
+        });
+        list.into_iter().map(|info| info.thread).collect::<Vec<_>>()
+    };
+    assert_eq!(of_status(StatusKind::Interrupted), ["waiting"]);
+    assert_eq!(of_status(StatusKind::Unfinished), ["cut off"]);
+}
+
+pub(crate) fn pages_are_stable_while_others_write(saver: &mut Saver) {
+    let ids = CheckpointIds::new();
+    for thread in ["a", "b", "c", "d", "e"] {
+        saver.put(checkpoint(&ids.next(None, 0), None).in_thread(thread));
+    }
+    let mut listed = Vec::new();
+    let mut after = None;
+    loop {
+        let page = saver.list_threads(ThreadQuery {
+            after,
+            limit: Some(2),
+            ..ThreadQuery::default()
+        });
+        let Some(last) = page.last() else { break };
+        after = Some(last.cursor.clone());
+        listed.extend(page.into_iter().map(|info| info.thread));
+        // Those that were listed are updated, or go, and one that was not is pruned.
+        saver.put(checkpoint(&ids.next(None, 1), None).in_thread("e"));
+        saver.delete("d");
+        saver.prune(Prune {
+            thread: Some("a".into()),
+            rule: PruneRule::KeepLast(1),
+        });
+        saver.reopen();
+    }
+    assert_eq!(listed, ["e", "d", "c", "b", "a"]);
 }

@@ -4,9 +4,12 @@ use std::sync::Arc;
 
 use futures::StreamExt;
 use futures::executor::block_on;
+use futures::future::BoxFuture;
+use stepwell::Commit;
 use stepwell::checkpoint::{
-    CheckpointError, CheckpointTuple, Checkpointer, ListQuery, MemorySaver, Prune, PruneReport,
-    PutCheckpoint, PutWrites, Tag, ThreadInfo, ThreadQuery,
+    CheckpointError, CheckpointTuple, Checkpointer, ListQuery, MemorySaver, Projection, Prune,
+    PruneReport, PruneStrategy, PutCheckpoint, PutWrites, RetentionPolicy, Tag, ThreadInfo,
+    ThreadQuery,
 };
 
 use crate::backend::Backend;
@@ -26,6 +29,14 @@ impl Saver {
             None => Arc::new(MemorySaver::new()),
         };
         Self { open, database }
+    }
+
+    /// A checkpointer of one's own.
+    pub(crate) fn of(open: Arc<dyn Checkpointer>) -> Self {
+        Self {
+            open,
+            database: None,
+        }
     }
 
     /// Closes and opens again what can be.
@@ -79,6 +90,45 @@ impl Saver {
         block_on(self.open.delete_for_runs(runs)).unwrap()
     }
 
+    pub(crate) fn prune_threads(&self, thread: &str, strategy: PruneStrategy) {
+        let threads = vec![thread.to_owned()];
+        block_on(self.open.prune_threads(threads, strategy)).unwrap();
+    }
+
+    pub(crate) fn set_retention(&self, thread: &str, policy: Option<RetentionPolicy>) {
+        self.open.set_retention(thread, policy).wait().unwrap();
+    }
+
+    pub(crate) fn retention(&self, thread: &str) -> Option<RetentionPolicy> {
+        block_on(self.open.retention(thread)).unwrap()
+    }
+
+    pub(crate) fn apply_retention(&self, policy: RetentionPolicy) -> PruneReport {
+        block_on(self.open.apply_retention(policy)).unwrap()
+    }
+
+    pub(crate) fn retention_dry_run(&self, policy: RetentionPolicy) -> PruneReport {
+        block_on(self.open.retention_dry_run(policy)).unwrap()
+    }
+
+    /// A run of the thread that goes on until what is given back is dropped.
+    pub(crate) fn busy(&self, thread: &str) -> impl Drop + use<> {
+        Busy::run(&self.open, thread)
+    }
+
+    pub(crate) fn get_projected(
+        &self,
+        thread: &str,
+        id: &str,
+        projection: &Projection,
+    ) -> Option<CheckpointTuple> {
+        block_on(self.open.get_projected(thread, "", Some(id), projection)).unwrap()
+    }
+
+    pub(crate) fn latest_projected(&self, projection: &Projection) -> Vec<CheckpointTuple> {
+        Self::collect(self.open.list_latest("", projection.clone()))
+    }
+
     pub(crate) fn tag(&self, tag: Tag) -> Result<(), CheckpointError> {
         self.open.tag(tag).wait()
     }
@@ -109,7 +159,10 @@ impl Saver {
 
     /// The latest checkpoint of each thread: thread and id.
     pub(crate) fn latest_of_each(&self, namespace: &str) -> Vec<(String, String)> {
-        let list = Self::collect(self.open.list_latest(namespace));
+        let list = Self::collect(
+            self.open
+                .list_latest(namespace, Projection::metadata_only()),
+        );
         let mut latest: Vec<_> = list
             .into_iter()
             .map(|t| (t.thread, t.checkpoint.id))
@@ -130,5 +183,80 @@ impl Saver {
 
     pub(crate) fn collect(stream: stepwell::checkpoint::CheckpointStream) -> Vec<CheckpointTuple> {
         block_on(stream.map(Result::unwrap).collect())
+    }
+}
+
+/// A run that stays in its only node.
+struct Busy {
+    runtime: Option<tokio::runtime::Runtime>,
+    saver: Arc<dyn Checkpointer>,
+    thread: String,
+}
+
+impl Busy {
+    fn run(saver: &Arc<dyn Checkpointer>, thread: &str) -> Self {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_time()
+            .build()
+            .unwrap();
+        let node = |_: stepwell::graph::State| std::future::pending::<serde_json::Value>();
+        let graph = stepwell::graph::StateGraph::new()
+            .add_node("node", node)
+            .add_edge(stepwell::graph::START, "node")
+            .with_checkpointer(Arc::clone(saver))
+            .compile()
+            .unwrap();
+        let config = stepwell::graph::Config::thread(thread);
+        // It begins on the thread as it stands and saves nothing of its own before its node is done.
+        let config = config.durability(stepwell::graph::Durability::Exit);
+        runtime.spawn(async move { drop(graph.invoke(serde_json::json!({}), &config).await) });
+        while !saver.leases().is_busy(thread) {
+            std::thread::yield_now();
+        }
+        Self {
+            runtime: Some(runtime),
+            saver: Arc::clone(saver),
+            thread: thread.to_owned(),
+        }
+    }
+}
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        drop(self.runtime.take());
+        while self.saver.leases().is_busy(&self.thread) {
+            std::thread::yield_now();
+        }
+    }
+}
+
+/// A checkpointer that has only what every one has to have.
+pub(crate) struct Plain(pub(crate) MemorySaver);
+
+impl Checkpointer for Plain {
+    fn get<'a>(
+        &'a self,
+        thread: &'a str,
+        namespace: &'a str,
+        id: Option<&'a str>,
+    ) -> BoxFuture<'a, Result<Option<CheckpointTuple>, CheckpointError>> {
+        self.0.get(thread, namespace, id)
+    }
+
+    fn list(&self, query: ListQuery) -> stepwell::checkpoint::CheckpointStream {
+        self.0.list(query)
+    }
+
+    fn put(&self, put: PutCheckpoint) -> Commit<CheckpointError> {
+        self.0.put(put)
+    }
+
+    fn put_writes(&self, writes: PutWrites) -> Commit<CheckpointError> {
+        self.0.put_writes(writes)
+    }
+
+    fn delete_thread(&self, thread: &str) -> Commit<CheckpointError> {
+        self.0.delete_thread(thread)
     }
 }

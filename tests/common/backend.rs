@@ -24,6 +24,6 @@ impl Backend {
             Self::Reopened => Some(Reopening::Clean),
             Self::Recovered => Some(Reopening::Unclean),
         };
-        Some((Database::new(), reopening))
+        Some((Database::default(), reopening))
     }
 }

@@ -20,6 +20,7 @@ pub(crate) struct Database {
     // Fields are dropped in order: the database goes before its directory.
     db: Option<Db>,
     dir: TempDir,
+    options: DbOptions,
 }
 
 /// Small segments, so that there are several, and no syncs, since nobody cuts the power.
@@ -27,12 +28,20 @@ pub(crate) fn options() -> DbOptions {
     Db::options().segment_bytes(1024).durability(Durability::Os)
 }
 
+impl Default for Database {
+    fn default() -> Self {
+        Self::with(options())
+    }
+}
+
 impl Database {
-    pub(crate) fn new() -> Self {
+    /// One that is always opened like this.
+    pub(crate) fn with(options: DbOptions) -> Self {
         let dir = TempDir::new().unwrap();
         Self {
-            db: Some(options().open(dir.path()).unwrap()),
+            db: Some(options.clone().open(dir.path()).unwrap()),
             dir,
+            options,
         }
     }
 
@@ -51,7 +60,7 @@ impl Database {
                 self.dir = dir;
             }
         }
-        self.db = Some(options().open(self.dir.path()).unwrap());
+        self.db = Some(self.options.clone().open(self.dir.path()).unwrap());
         let recovery = self.db().recovery();
         assert_eq!(recovery.clean, reopening == Reopening::Clean);
         assert_eq!(recovery.torn_tail, None);

@@ -1,6 +1,6 @@
 //! Whether a thread's checkpoints and its graph say the same about it.
 
-use stepwell::checkpoint::{Awaited, Checkpointer, RunFailure, ThreadStatus};
+use stepwell::checkpoint::{Awaited, CheckpointTuple, Checkpointer, RunFailure, ThreadStatus};
 use stepwell::graph::{CompiledGraph, Config, UnfinishedReason};
 
 /// Fails unless the status that the thread's latest checkpoint tells is that which the graph tells.
@@ -30,9 +30,12 @@ pub(crate) async fn agree(
                 !unfinished.iter().any(|found| found.thread == thread)
                     && (*waits_for == Awaited::Answer) != state.interrupts.is_empty()
             }
-            ThreadStatus::Unfinished { failure, .. } => unfinished
-                .iter()
-                .any(|found| found.thread == thread && failure_of(&found.reason) == *failure),
+            ThreadStatus::Unfinished { failure, .. } => {
+                is_of_another_graph(graph, &latest)
+                    || unfinished.iter().any(|found| {
+                        found.thread == thread && failure_of(&found.reason) == *failure
+                    })
+            }
         };
     if is_right {
         return Ok(());
@@ -41,6 +44,13 @@ pub(crate) async fn agree(
         "its checkpoints say {status:?}, its graph says {next:?}, {:?}, {unfinished:?}",
         state.interrupts
     )))
+}
+
+/// Whether another graph has run on the thread: this one then passes over it.
+fn is_of_another_graph(graph: &CompiledGraph, latest: &CheckpointTuple) -> bool {
+    let chart = graph.to_mermaid();
+    let mut nodes = latest.checkpoint.versions_seen.keys();
+    nodes.any(|node| !node.starts_with("__") && !chart.contains(node.as_str()))
 }
 
 fn failure_of(reason: &UnfinishedReason) -> Option<RunFailure> {

@@ -24,7 +24,7 @@ fn all(db: &Db) -> Vec<CheckpointTuple> {
 
 #[test]
 fn a_write_goes_on_whether_or_not_its_commit_is_awaited() {
-    let database = Database::new();
+    let database = Database::default();
     let saver = database.db().checkpointer();
     drop(saver.put(checkpoint("1", None)));
     drop(saver.put_writes(writes("1", "p", "t", &[("x", json!(1))])));
@@ -43,7 +43,7 @@ fn a_write_goes_on_whether_or_not_its_commit_is_awaited() {
 
 #[test]
 fn commits_can_be_submitted_ahead_and_awaited_together() {
-    let database = Database::new();
+    let database = Database::default();
     let saver = database.db().checkpointer();
     let commits = (0..20).map(|n| {
         let parent = (n > 0).then(|| format!("{:02}", n - 1));
@@ -58,7 +58,7 @@ fn commits_can_be_submitted_ahead_and_awaited_together() {
 
 #[test]
 fn an_unchanged_channel_is_inherited_from_a_parent_that_is_not_acknowledged_yet() {
-    let mut database = Database::new();
+    let mut database = Database::default();
     let saver = database.db().checkpointer();
     let first = saver.put(checkpoint("1", None).changed("a", 1, json!("value")));
     let second = saver.put(checkpoint("2", Some("1")).unchanged("a", 1));
@@ -75,7 +75,7 @@ fn an_unchanged_channel_is_inherited_from_a_parent_that_is_not_acknowledged_yet(
 
 #[test]
 fn writers_in_many_threads_lose_nothing() {
-    let mut database = Database::new();
+    let mut database = Database::default();
     thread::scope(|scope| {
         for writer in 0..8 {
             let db = database.db().clone();
@@ -114,7 +114,7 @@ fn writers_in_many_threads_lose_nothing() {
 
 #[test]
 fn deletions_that_race_with_writers_end_the_same_after_opening_again() {
-    let mut database = Database::new();
+    let mut database = Database::default();
     let ids = CheckpointIds::new();
     let done = AtomicBool::new(false);
     let saver = database.db().checkpointer();
@@ -174,7 +174,7 @@ fn deletions_that_race_with_writers_end_the_same_after_opening_again() {
 
 #[test]
 fn handles_may_have_a_durability_of_their_own() {
-    let mut database = Database::new();
+    let mut database = Database::default();
     for durability in [
         Durability::Sync,
         Durability::Interval(Duration::from_millis(5)),

@@ -17,7 +17,7 @@ use crate::samples::{With, checkpoint};
 
 #[test]
 fn a_database_that_is_open_cannot_be_opened_again_and_says_who_has_it() {
-    let database = Database::new();
+    let database = Database::default();
     let error = Db::open(database.db().path()).unwrap_err();
     let DbError::Log(LogError::Locked { holder, .. }) = &error else {
         panic!("{error}");
@@ -51,7 +51,7 @@ fn a_database_is_closed_by_the_last_handle_that_goes() {
 
 #[test]
 fn what_is_left_of_a_closed_database_says_that_it_is_closed() {
-    let database = Database::new();
+    let database = Database::default();
     let db = database.db().clone();
     let (saver, store) = (db.checkpointer(), db.store());
     let put = checkpoint("1", None).changed("a", 1, json!(1));
@@ -120,7 +120,7 @@ fn a_frame_with_another_number_of_records_than_it_says_is_refused() {
         Arc::new(()),
     );
     let (log, _) = log.unwrap();
-    let deleted = b"\x04\0\0\0\x06\0\x01t\x019";
+    let deleted = b"\x06\0\0\0\x06\0\0\x01t\0\x019";
     log.submit(2, deleted, (), None).unwrap().wait().unwrap();
     log.close().unwrap();
     let text = Db::open(dir.path()).unwrap_err().to_string();
@@ -130,7 +130,8 @@ fn a_frame_with_another_number_of_records_than_it_says_is_refused() {
 #[test]
 fn a_value_that_is_damaged_while_the_database_is_open_is_an_error_that_names_it() {
     let dir = TempDir::new().unwrap();
-    let db = options().open(dir.path()).unwrap();
+    // Nothing of it is in memory.
+    let db = options().hot_bytes(0).open(dir.path()).unwrap();
     let saver = db.checkpointer();
     let put = checkpoint("1", None).changed("a", 1, json!("needle"));
     saver.put(put).wait().unwrap();

@@ -26,7 +26,7 @@ fn bytes_in(dir: &Path) -> u64 {
 
 #[test]
 fn an_unchanged_value_is_not_written_again_even_if_it_is_handed_over() {
-    let mut database = Database::new();
+    let mut database = Database::default();
     let saver = database.db().checkpointer();
     let big = json!("x".repeat(100_000));
     let base = checkpoint("00", None).changed("big", 1, big.clone());

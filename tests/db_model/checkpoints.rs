@@ -10,8 +10,8 @@ use proptest::prelude::*;
 use serde_json::json;
 use stepwell::checkpoint::{
     ChannelVersion, Checkpoint, CheckpointError, CheckpointIds, CheckpointTuple, Checkpointer,
-    ListQuery, MemorySaver, Metadata, Prune, PruneRule, PutCheckpoint, PutWrites, Source, Tag,
-    ThreadInfo, ThreadOrder, ThreadQuery,
+    ListQuery, MemorySaver, Metadata, Prune, PruneRule, PutCheckpoint, PutWrites, RetentionPolicy,
+    Source, Tag, ThreadInfo, ThreadOrder, ThreadQuery,
 };
 use stepwell::{Commit, Encoded};
 
@@ -25,6 +25,10 @@ enum Op {
     Delete(u8),
     Copy(u8, u8),
     Prune(u8, usize),
+    /// Keep the last so many of a thread.
+    Policy(u8, Option<u64>),
+    /// Of threads without a policy.
+    Retain(Option<u64>),
     Tag(u8, u8, u8, Id),
     Untag(u8, u8, u8),
     Compact,
@@ -109,6 +113,8 @@ fn op() -> impl Strategy<Value = Op> {
         1 => (0_u8..3).prop_map(Op::Delete),
         2 => (0_u8..3, 0_u8..3).prop_map(|(source, target)| Op::Copy(source, target)),
         2 => (0_u8..3, 0_usize..3).prop_map(|(thread, n)| Op::Prune(thread, n)),
+        1 => (0_u8..3, option::of(1_u64..3)).prop_map(|(thread, n)| Op::Policy(thread, n)),
+        2 => option::of(1_u64..3).prop_map(Op::Retain),
         1 => (0_u8..3, 0_u8..2, 0_u8..2, id()).prop_map(|(t, ns, n, id)| Op::Tag(t, ns, n, id)),
         1 => (0_u8..3, 0_u8..2, 0_u8..2).prop_map(|(t, ns, n)| Op::Untag(t, ns, n)),
         2 => Just(Op::Compact),
@@ -124,6 +130,7 @@ struct Trio {
     database: Database,
     ids: CheckpointIds,
     made: Vec<String>,
+    policies: BTreeMap<String, u64>,
     /// Makes every value another.
     values: u64,
 }
@@ -133,9 +140,10 @@ impl Trio {
         Self {
             model: Model::default(),
             memory: MemorySaver::new(),
-            database: Database::new(),
+            database: Database::default(),
             ids: CheckpointIds::new(),
             made: Vec::new(),
+            policies: BTreeMap::new(),
             values: 0,
         }
     }
@@ -165,6 +173,7 @@ impl Trio {
             Op::Delete(thread) => {
                 let thread = thread.to_string();
                 self.model.delete(&thread, self.made.clone());
+                self.policies.remove(&thread);
                 self.memory.delete_thread(&thread).wait().unwrap();
                 let saver = self.database.db().checkpointer();
                 saver.delete_thread(&thread).wait().unwrap();
@@ -183,6 +192,29 @@ impl Trio {
                 for saver in self.savers() {
                     let planned = block_on(saver.prune_dry_run(prune.clone())).unwrap();
                     let report = block_on(saver.prune(prune.clone())).unwrap();
+                    assert_eq!((report.checkpoints, report), (expected, planned));
+                }
+            }
+            Op::Policy(thread, n) => {
+                let thread = thread.to_string();
+                match n {
+                    Some(n) => self.policies.insert(thread.clone(), *n),
+                    None => self.policies.remove(&thread),
+                };
+                let policy = n.map(|n| keep_last(Some(n)));
+                self.both(&Ok(()), |saver| saver.set_retention(&thread, policy));
+            }
+            Op::Retain(n) => {
+                let mut expected = 0;
+                for thread in ["0", "1", "2"] {
+                    if let Some(n) = self.policies.get(thread).copied().or(*n) {
+                        let n = usize::try_from(n).unwrap();
+                        expected += self.model.keep_last(thread, n);
+                    }
+                }
+                for saver in self.savers() {
+                    let planned = block_on(saver.retention_dry_run(keep_last(*n))).unwrap();
+                    let report = block_on(saver.apply_retention(keep_last(*n))).unwrap();
                     assert_eq!((report.checkpoints, report), (expected, planned));
                 }
             }
@@ -310,6 +342,9 @@ impl Trio {
                     .map(|tag| (tag.namespace, tag.name, tag.checkpoint_id))
                     .collect();
                 assert_eq!(tags, self.model.tags(thread));
+                let policy = block_on(saver.retention(thread)).unwrap();
+                let expected = self.policies.get(thread).map(|n| keep_last(Some(*n)));
+                assert_eq!(policy, expected);
             }
             let threads = block_on(saver.list_threads(ThreadQuery::default())).unwrap();
             let mut counts: BTreeMap<String, u64> = BTreeMap::new();
@@ -333,6 +368,13 @@ fn threads(saver: &dyn Checkpointer) -> Vec<ThreadInfo> {
     let mut threads = block_on(saver.list_threads(query)).unwrap();
     threads.iter_mut().for_each(|info| info.bytes = 0);
     threads
+}
+
+fn keep_last(n: Option<u64>) -> RetentionPolicy {
+    RetentionPolicy {
+        keep_last: n,
+        ..RetentionPolicy::default()
+    }
 }
 
 fn compare(saver: &dyn Checkpointer, expected: &[CheckpointTuple]) {

@@ -79,7 +79,7 @@ proptest! {
     fn stores_agree_with_a_list(ops in vec(op(), 0..30)) {
         let mut model = Model::new();
         let memory = MemoryStore::new();
-        let mut database = Database::new();
+        let mut database = Database::default();
         for op in ops.iter().chain([&Op::Reopen(Reopening::Unclean)]) {
             match op {
                 Op::Put(namespace, key, n) => {

@@ -31,6 +31,8 @@ mod layers;
 #[cfg(test)]
 mod recovering;
 #[cfg(test)]
+mod routing;
+#[cfg(test)]
 mod saving;
 #[cfg(test)]
 #[path = "../common/status.rs"]

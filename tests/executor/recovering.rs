@@ -6,7 +6,7 @@ use std::sync::Arc;
 use futures::StreamExt;
 use parking_lot::Mutex;
 use serde_json::json;
-use stepwell::checkpoint::{Checkpointer, MemorySaver};
+use stepwell::checkpoint::{Checkpointer, MemorySaver, Projection};
 use stepwell::db::Db;
 use stepwell::graph::{
     Breakpoints, Channel, Command, CompiledGraph, Config, Durability, ErrorKind, Input, NodeError,
@@ -71,7 +71,7 @@ async fn cut_off(graph: &CompiledGraph, input: impl Into<Input>, config: &Config
 async fn statuses_agree(graph: &CompiledGraph, saver: &Arc<dyn Checkpointer>) {
     // What is left of an aborted run gives its thread back.
     tokio::time::sleep(std::time::Duration::from_millis(5)).await;
-    let threads: Vec<_> = saver.list_latest("").collect().await;
+    let threads: Vec<_> = saver.list_latest("", Projection::default()).collect().await;
     for thread in threads {
         let thread = thread.unwrap().thread;
         if !saver.leases().is_busy(&thread) {

@@ -1,9 +1,9 @@
-//! Going through the history of a long thread. Through `list`, which gives the values too.
+//! Going through the history of a long thread, with the values and without.
 
 use futures::StreamExt;
 use futures::executor::block_on;
 use stepwell::Encoded;
-use stepwell::checkpoint::{CheckpointIds, Checkpointer, ListQuery};
+use stepwell::checkpoint::{CheckpointIds, Checkpointer, ListQuery, Projection};
 
 use crate::bench::{Bench, open, row, title};
 use crate::stats::{Rounds, time, us};
@@ -33,11 +33,28 @@ pub(crate) fn measure(bench: &Bench) {
         );
         saver.put(put).wait().unwrap();
     }
-    let mut times = Rounds::default();
-    for _ in 0..bench.rounds() {
-        let (took, found) = time(|| block_on(saver.list(ListQuery::of(THREAD, "")).count()));
-        assert_eq!(found as u64, checkpoints);
-        times.add(us(took) / 1e3);
+    let history = |projection: Projection, limit| ListQuery {
+        projection,
+        limit,
+        ..ListQuery::of(THREAD, "")
+    };
+    for (what, query) in [
+        ("metadata only", history(Projection::metadata_only(), None)),
+        (
+            "the latest 20, metadata only",
+            history(Projection::metadata_only(), Some(20)),
+        ),
+        ("values included", history(Projection::default(), None)),
+    ] {
+        let mut times = Rounds::default();
+        for _ in 0..bench.rounds() {
+            let (took, found) = time(|| block_on(saver.list(query.clone()).count()));
+            assert_eq!(
+                found as u64,
+                checkpoints.min(query.limit.unwrap_or(usize::MAX) as u64)
+            );
+            times.add(us(took) / 1e3);
+        }
+        row(what, times.show(" ms"));
     }
-    row("all of them, values included", times.show(" ms"));
 }

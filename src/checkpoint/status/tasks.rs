@@ -61,6 +61,11 @@ impl Task {
     }
 }
 
+/// Whether the status of a thread depends on the value of `channel`.
+pub(crate) fn is_told_by(channel: &str) -> bool {
+    channel == START || channel == SENT || channel.starts_with(TRIGGER) || channel.starts_with(JOIN)
+}
+
 /// The tasks that a checkpoint leads to: what was sent, then what was triggered.
 pub(super) fn planned(latest: &CheckpointTuple) -> Vec<Task> {
     let checkpoint = &latest.checkpoint;

@@ -5,6 +5,7 @@ use crate::db::compaction::candidates::Candidate;
 use crate::db::compaction::engine::Engine;
 use crate::db::view::DbSnapshot;
 use crate::index::{Branch, Key, Row, Rows, SegmentUse, Tables, TablesError};
+use crate::log::SegmentId;
 
 impl Engine {
     /// Takes note that of `run` only `bound` bytes of dead records are left, and what died since the snapshot.
@@ -42,9 +43,9 @@ impl Engine {
     /// Takes note that these records say all that their checkpoints hold.
     pub(super) fn note_standalone(
         &self,
-        replaced: impl IntoIterator<Item = (u64, Branch, Key)>,
+        replaced: impl IntoIterator<Item = (u64, Key)>,
     ) -> Result<(), TablesError> {
-        for (lsn, _, key) in replaced {
+        for (lsn, key) in replaced {
             self.indexed.view.with_rows(|rows| {
                 if let Some(Row::Checkpoint(Some(entry))) = rows.get(&key)?
                     && entry.origin.lsn == lsn
@@ -59,13 +60,28 @@ impl Engine {
         Ok(())
     }
 
-    /// Forgets that these records were not taken, now that they are gone.
-    pub(super) fn forget_refused(&self, refused: &[(u64, u64)]) {
+    /// Forgets that these records of a segment were not taken, now that they are gone, but for so many bytes of values.
+    pub(super) fn forget_refused(
+        &self,
+        refused: &[(u64, u64)],
+        segment: SegmentId,
+        left: u64,
+    ) -> Result<(), TablesError> {
         self.indexed.view.with_rows(|rows| {
             for (lsn, _) in refused {
                 rows.delete(Key::Refused(*lsn));
             }
-        });
+            let key = Key::Segment(segment.base().get());
+            let mut used = match rows.get(&key)? {
+                Some(Row::Segment(used)) => used,
+                _ => SegmentUse::default(),
+            };
+            used.dead = used.dead.saturating_add(left);
+            if used != SegmentUse::default() {
+                rows.put(key, Row::Segment(used));
+            }
+            Ok(())
+        })
     }
 }
 

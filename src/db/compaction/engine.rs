@@ -10,6 +10,7 @@ use crate::db::DbError;
 use crate::db::compaction::CompactionReport;
 use crate::db::compaction::candidates::{Candidate, with_use};
 use crate::db::compaction::eras::{Entered, Eras};
+use crate::db::hot::Hot;
 use crate::db::indexed::{Indexed, LogState};
 use crate::db::view::{DbSnapshot, Note};
 use crate::log::Log;
@@ -18,6 +19,7 @@ use crate::log::Log;
 #[derive(Debug)]
 pub(crate) struct Engine {
     pub(super) indexed: Arc<Indexed>,
+    pub(super) hot: Arc<Hot>,
     pub(super) eras: Eras,
     path: PathBuf,
     pub(super) segment_bytes: u64,
@@ -27,9 +29,15 @@ pub(crate) struct Engine {
 }
 
 impl Engine {
-    pub(crate) fn new(indexed: Arc<Indexed>, path: PathBuf, segment_bytes: u64) -> Self {
+    pub(crate) fn new(
+        indexed: Arc<Indexed>,
+        hot: Arc<Hot>,
+        path: PathBuf,
+        segment_bytes: u64,
+    ) -> Self {
         Self {
             indexed,
+            hot,
             eras: Eras::new(),
             path,
             segment_bytes,

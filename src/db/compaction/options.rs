@@ -3,7 +3,8 @@
 /// How space is given back while a database is open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CompactionOptions {
-    /// Whether a thread does it in the background. Default: yes. [`Db::compact`](crate::db::Db::compact) works without, too.
+    /// Whether a thread does it in the background. Default: no, as it is not measured yet how much longer a put takes while it
+    /// does. [`Db::compact`](crate::db::Db::compact) works without.
     pub background: bool,
     /// The share of a segment, in percent, that nobody needs when it is compacted in the background. Default: 50.
     pub dead_percent: u8,
@@ -14,7 +15,7 @@ pub struct CompactionOptions {
 impl Default for CompactionOptions {
     fn default() -> Self {
         Self {
-            background: true,
+            background: false,
             dead_percent: 50,
             bytes_per_second: 32 << 20,
         }

@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
+use std::mem;
 use std::ops::ControlFlow;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -26,7 +27,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// So often it begins again because what is to be changed is still being written to.
 const ATTEMPTS: usize = 4;
 /// So many rows are removed at a time.
-const RECLAIMED: usize = 1024;
+const RECLAIMED: usize = 64;
 
 /// Says what becomes of a frame.
 type Keep<'k> = dyn FnMut(FrameAddress, &[u8]) -> Result<Verdict, DbError> + 'k;
@@ -38,7 +39,7 @@ struct Known {
     as_of: u64,
     marks: Marks,
     /// Records that are to be standalone, and the branches of their checkpoints.
-    alone: BTreeMap<u64, Branch>,
+    alone: BTreeMap<u64, Vec<Branch>>,
 }
 
 /// Holds the pace.
@@ -73,7 +74,11 @@ impl Engine {
             }
         }
         for _ in 0..ATTEMPTS {
-            let (snapshot, as_of) = self.indexed.view.snapshot_as_of();
+            // What is put from then on builds on nothing that was known before, but on what the snapshot shows.
+            let (snapshot, as_of) = self.hot.forget_all(|| {
+                self.with_log(|log| Ok(log.wait()?))?;
+                Ok::<_, DbError>(self.indexed.view.snapshot_as_of())
+            })?;
             let segments = self.segments(&snapshot)?;
             let chosen = choose(&segments, worth, self.segment_bytes);
             if chosen.is_empty() {
@@ -112,11 +117,12 @@ impl Engine {
             return Ok(false);
         };
         let mut marks = Marks::new(from, end.get());
-        let mut alone = BTreeMap::new();
+        let mut alone: BTreeMap<u64, Vec<Branch>> = BTreeMap::new();
         snapshot.needed(from, &mut |needed: Needed<'_, Place>| match needed {
             Needed::Record(lsn) => marks.set_live(lsn),
             Needed::Value(place) => marks.set_values(place.record.lsn()),
-            Needed::Standalone(lsn, branch) => drop(alone.insert(lsn, branch)),
+            // Branches that were merged share their rows.
+            Needed::Standalone(lsn, branch) => alone.entry(lsn).or_default().push(branch),
         })?;
         let mut segments = self.segments(&snapshot)?;
         segments.retain(|of| of.stats.end.get() > from && of.stats.id.base() < end);
@@ -175,10 +181,10 @@ impl Engine {
                 let mut number = 0;
                 let noted = codec::decode(payload, |record| {
                     let lsn = frame.lsn.plus(u64::from(number)).get();
-                    if let Some(branch) = known.alone.get(&lsn) {
+                    if let Some(branches) = known.alone.get(&lsn) {
                         let payload = Bytes::copy_from_slice(payload);
                         let record = codec::decode_one(&payload, number).map_err(unreadable)?;
-                        alone.push((lsn, *branch, record));
+                        alone.push((lsn, branches.as_slice(), record));
                     }
                     number += 1;
                     collecting.record(lsn, &record)
@@ -192,10 +198,12 @@ impl Engine {
         }
         let mut replaced = HashMap::new();
         let mut noted = Vec::new();
-        for (lsn, branch, record) in alone {
-            if let Some(key) = key_of(branch, &record) {
-                noted.push((lsn, branch, key));
-            }
+        for (lsn, branches, record) in alone {
+            let keys = branches.iter().filter_map(|of| key_of(*of, &record));
+            noted.extend(keys.map(|key| (lsn, key)));
+            let Some(branch) = branches.first().copied() else {
+                continue;
+            };
             if let Some(record) = self.replacement(&known.snapshot, lsn, branch, record)? {
                 replaced.insert(lsn, record);
             }
@@ -257,11 +265,14 @@ impl Engine {
                 self.with_log(|log| Ok(log.roll()?))?;
                 continue;
             }
-            let keep = &mut |frame: FrameAddress, payload: &[u8]| without(&refused, frame, payload);
+            let mut left = 0;
+            let keep = &mut |frame: FrameAddress, payload: &[u8]| {
+                without(&refused, frame, payload, &mut left)
+            };
             let run = std::slice::from_ref(segment);
             // Nothing else goes: whatever was known before is still so.
             if self.rewrite(run, Lsn::new(0), pace, report, keep)? {
-                self.forget_refused(&refused);
+                self.forget_refused(&refused, segment.stats.id, left)?;
             }
         }
         Ok(())
@@ -318,25 +329,34 @@ impl Engine {
     }
 }
 
-/// A frame without the records that were not taken.
+/// A frame without the records that were not taken. Their values stay for now: what was put after them may be made of them.
+/// They are counted to what is `left`.
 fn without(
     refused: &[(u64, u64)],
     frame: FrameAddress,
     payload: &[u8],
+    left: &mut u64,
 ) -> Result<Verdict, DbError> {
     let lsns = frame.lsn.get()..frame.end().get();
     let Some((first, _)) = refused.iter().find(|(lsn, _)| lsns.contains(lsn)) else {
         return Ok(Verdict::Keep);
     };
-    if *first == lsns.start {
-        return Ok(Verdict::Drop);
-    }
     let unreadable = |error| DbError::unreadable_record(frame, 0, error);
     let mut records = codec::decode_all(&Bytes::copy_from_slice(payload)).map_err(unreadable)?;
-    for (lsn, record) in lsns.zip(&mut records) {
-        if lsn >= *first {
-            *record = Record::Remnant(Remnant::default());
+    let share = u64::from(frame.payload_len) / u64::from(frame.records.max(1));
+    let mut is_needed = *first > lsns.start;
+    for (_, record) in lsns.zip(&mut records).filter(|(lsn, _)| lsn >= first) {
+        let refused = mem::replace(record, Record::Remnant(Remnant::default()));
+        let values = refused.into_values();
+        if !values.is_empty() {
+            is_needed = true;
+            *left = left.saturating_add(share);
+            let touched = None;
+            *record = Record::Remnant(Remnant { touched, values });
         }
+    }
+    if !is_needed {
+        return Ok(Verdict::Drop);
     }
     let payload = codec::encode(&records, Compression::None).map_err(unreadable)?;
     Ok(Verdict::Replace(payload))

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::codec::{self, Alias, Changed, CheckpointPut, Stored, Value};
+use crate::codec::{self, Alias, Changed, CheckpointPut, Stored, Value, Versions};
 use crate::db::compaction::engine::Engine;
 use crate::db::{DbError, Place};
 use crate::index::{Entry, Held};
@@ -26,7 +26,7 @@ impl Engine {
                 own.insert(place.value, channel.name.as_ref());
             }
         }
-        let versions = &put.versions;
+        let versions = entry.versions();
         let mut number = 0;
         let mut changed = Vec::new();
         let mut add = |channel: String, version: ChannelVersion, value: Stored| {
@@ -69,6 +69,10 @@ impl Engine {
         }
         Ok(CheckpointPut {
             changed,
+            versions: Versions::Whole {
+                channels: versions,
+                seen: entry.seen(),
+            },
             unchanged: BTreeMap::new(),
             standalone: true,
             ..put

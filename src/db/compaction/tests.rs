@@ -7,7 +7,9 @@ use tempfile::TempDir;
 
 use super::CompactionOptions;
 use crate::Encoded;
-use crate::codec::{Alias, Changed, CheckpointPut, Delta, Record, Stored, ThreadDeleted, Value};
+use crate::codec::{
+    Alias, Changed, CheckpointPut, Delta, Record, Stored, ThreadDeleted, Value, Versions,
+};
 use crate::db::{Db, Durability, Place};
 use crate::delta::{Op, Weight};
 use crate::version::ChannelVersion;
@@ -39,8 +41,10 @@ fn put(db: &Db, thread: &str, value: Stored) -> Place {
         ts: String::new(),
         metadata: b"{}".as_slice().into(),
         ancestors: BTreeMap::new(),
-        versions: [("c".into(), version.clone())].into(),
-        seen: BTreeMap::new(),
+        versions: Versions::Whole {
+            channels: [("c".into(), version.clone())].into(),
+            seen: BTreeMap::new(),
+        },
         updated: None,
         changed: vec![Changed {
             channel: "c".into(),

@@ -1,9 +1,15 @@
+use proptest::collection::vec;
+use proptest::prelude::*;
 use tempfile::TempDir;
 
 use super::*;
-use crate::codec::{Alias, FramePlace, ItemPut, Place as Named, Record};
-use crate::db::Durability;
-use crate::delta::{Op, Weight, diff, total_len};
+use crate::codec::{Changed, CheckpointPut, FramePlace, ItemPut, Place as Named, Record, Versions};
+use crate::db::{Durability, Handed};
+use crate::delta::{
+    COST_FACTOR, COST_SLACK, LINK_BYTES, LINK_COST, Op, RUN_LINKS, diff, encoded_len, total_len,
+};
+use crate::index::Held;
+use crate::version::ChannelVersion;
 
 /// A database whose items are what the tests store.
 struct Values {
@@ -132,6 +138,110 @@ fn a_value_is_followed_through_deltas_aliases_and_sources() {
             values.read(&key).unwrap(),
             Encoded::new("json", list.clone())
         );
+    }
+}
+
+/// A number of bytes that follow from a number.
+fn noise(seed: u64, bytes: usize) -> Vec<u8> {
+    let mut state = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
+    let mut noise = Vec::with_capacity(bytes + 8);
+    while noise.len() < bytes {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        noise.extend_from_slice(&state.to_le_bytes());
+    }
+    noise.truncate(bytes);
+    noise
+}
+
+/// How many deltas a value is made of, and what has to be read for it.
+fn walked(db: &Db, place: &Place) -> (u32, u64) {
+    let (mut at, mut links, mut bytes) = (At::from(place), 0, 0);
+    let reader = db.reader();
+    let stored = |at| reader.stored(&mut HashMap::new(), at, None).unwrap();
+    loop {
+        bytes += LINK_COST;
+        match stored(at) {
+            Value::Alias(alias) => at = follow(at, alias.of).unwrap(),
+            Value::Whole(whole) => return (links, bytes + wide(whole.bytes().len())),
+            Value::Delta(delta) => {
+                links += 1;
+                bytes += encoded_len(&delta.ops);
+                for source in &delta.sources {
+                    match stored(follow(at, *source).unwrap()) {
+                        Value::Whole(whole) => bytes += LINK_COST + wide(whole.bytes().len()),
+                        other => panic!("a source is {other:?}"),
+                    }
+                }
+                at = follow(at, delta.base).unwrap();
+            }
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+
+    #[test]
+    fn every_stored_version_is_within_the_bounds_of_the_policy(
+        edits in vec((0_usize..6, 0_usize..5_000, 0_usize..1_500), 1..200),
+        hot_bytes in prop_oneof![Just(0_usize), Just(32 << 20)],
+    ) {
+        let dir = tempfile::tempdir().unwrap();
+        let options = Db::options().durability(Durability::Os).hot_bytes(hot_bytes);
+        let db = options.open(dir.path()).unwrap();
+        let mut value = b"[]".to_vec();
+        let mut parent_id: Option<String> = None;
+        for (version, (kind, at, length)) in (1_u64..).zip(edits) {
+            let new = noise(version, length);
+            let at = at.min(value.len());
+            let to = (at + length).min(value.len());
+            match kind {
+                0 => value.extend(new),
+                1 => drop(value.splice(at..to, new)),
+                2 => drop(value.splice(at..at, new)),
+                3 => drop(value.drain(at..to)),
+                // What has been there before, elsewhere.
+                4 => value.extend_from_within(at..to),
+                _ => value.truncate(at),
+            }
+            let id = format!("{version:06}");
+            let channel = || "c".to_owned();
+            let put = CheckpointPut {
+                thread: "t".into(),
+                namespace: String::new(),
+                id: id.clone(),
+                parent_id: parent_id.replace(id.clone()),
+                ts: String::new(),
+                metadata: b"{}".as_slice().into(),
+                ancestors: [].into(),
+                versions: Versions::Whole {
+                    channels: [(channel(), ChannelVersion::Int(version))].into(),
+                    seen: [].into(),
+                },
+                updated: None,
+                changed: vec![Changed {
+                    channel: channel(),
+                    version: ChannelVersion::Int(version),
+                    value: Some(Handed::Whole(Encoded::new("bytes", value.clone()))),
+                }],
+                unchanged: [].into(),
+                standalone: false,
+            };
+            let submitted = db.put_checkpoint(put, Vec::new(), None, String::new);
+            prop_assert!(submitted.unwrap().wait().unwrap().is_none());
+            let entry = db.snapshot().entry("t", "", &id).unwrap().unwrap();
+            let Held::Value(place) = &entry.channels()[0].held else {
+                panic!("it has no value");
+            };
+            let (links, bytes) = walked(&db, place);
+            let length = wide(value.len());
+            prop_assert!(bytes <= COST_FACTOR * length + COST_SLACK, "{bytes} for {length}");
+            prop_assert!(u64::from(links) <= u64::from(RUN_LINKS) + length / LINK_BYTES);
+            let read = db.reader().values([place]).unwrap().remove(0);
+            prop_assert_eq!(read.bytes(), &value);
+        }
     }
 }
 

@@ -57,7 +57,7 @@ impl Channel {
 
     /// A list that lists of new elements are appended to; empty at first.
     pub fn append() -> Self {
-        Reducer::of_lists("append", reducer::append).into()
+        Reducer::append().into()
     }
 
     /// A string that strings are appended to; empty at first.
@@ -89,7 +89,7 @@ impl Channel {
     /// appended, a missing one made up. `{"role": "remove", "id": X}` removes message X, and all of them
     /// if X is `__remove_all__`.
     pub fn messages() -> Self {
-        Reducer::of_lists("messages", crate::graph::channels::messages::reduce).into()
+        Reducer::messages().into()
     }
 
     /// The last of several values written in one super-step; empty after a super-step without a write.
@@ -139,7 +139,7 @@ impl Channel {
     /// The same channel with another value before its first write, if it has a reducer.
     pub(in crate::graph) fn starting_from(mut self, initial: Value) -> Self {
         if let Kind::Reduce(reducer) = &mut self.kind {
-            reducer.initial = Some(initial);
+            reducer.initial = Some(Arc::new(initial));
         }
         self
     }

@@ -6,6 +6,8 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use crate::graph::channels::channel::Kind;
+use crate::graph::channels::held::Held;
+use crate::graph::channels::messages::Places;
 use crate::graph::channels::reducer::{Folded, ReduceError, Reducer};
 use crate::graph::output::as_overwrite;
 use crate::graph::typed::refuse_unserializable;
@@ -14,7 +16,9 @@ use crate::graph::typed::refuse_unserializable;
 #[derive(Clone, Debug)]
 pub(in crate::graph) struct LiveChannel {
     kind: Kind,
-    value: Option<Arc<Value>>,
+    value: Option<Held>,
+    /// Where the messages of a `messages` channel are; found out at its first write in a run.
+    places: Option<Places>,
     /// How long the list was in the checkpoint that the next one follows, if it has only grown since.
     saved_len: Option<usize>,
     /// Of a barrier: who has written since it last fired.
@@ -26,12 +30,13 @@ pub(in crate::graph) struct LiveChannel {
 impl LiveChannel {
     pub(in crate::graph) fn new(kind: Kind) -> Self {
         let value = match &kind {
-            Kind::Reduce(reducer) => reducer.initial.clone().map(Arc::new),
+            Kind::Reduce(reducer) => reducer.initial.clone().map(Held::from),
             _ => None,
         };
         Self {
             kind,
             value,
+            places: None,
             saved_len: None,
             seen: BTreeSet::new(),
             finished: false,
@@ -57,10 +62,10 @@ impl LiveChannel {
             }
             (Kind::DeferredTrigger, saved) => {
                 let (value, finished) = take_pair(saved)?;
-                channel.value = Some(Arc::new(value));
+                channel.value = Some(value.into());
                 channel.finished = finished;
             }
-            (_, saved) => channel.value = Some(Arc::new(saved)),
+            (_, saved) => channel.value = Some(saved.into()),
         }
         channel.mark_saved();
         Ok(channel)
@@ -68,11 +73,7 @@ impl LiveChannel {
 
     /// The next checkpoint follows one that has the value as it is now.
     pub(in crate::graph) fn mark_saved(&mut self) {
-        self.saved_len = self
-            .value
-            .as_ref()
-            .and_then(|value| value.as_array())
-            .map(Vec::len);
+        self.saved_len = self.value.as_ref().and_then(Held::len);
     }
 
     /// The next checkpoint follows one that does not have the value.
@@ -81,10 +82,22 @@ impl LiveChannel {
     }
 
     /// The elements that were added to the list since it was saved, if nothing else happened to it.
-    pub(in crate::graph) fn appended(&self) -> Option<&[Value]> {
+    pub(in crate::graph) fn appended(&self) -> Option<impl Iterator<Item = &Value>> {
         let saves_value = matches!(self.kind, Kind::Reduce(_) | Kind::Topic { .. });
-        let list = self.value.as_ref().filter(|_| saves_value)?.as_array()?;
-        list.get(self.saved_len?..)
+        let list = self.value.as_ref().filter(|_| saves_value)?;
+        let saved_len = self.saved_len?;
+        Some(list.elements()?.skip(saved_len))
+    }
+
+    /// Makes one list of what was there and what was added: without a copy, if nobody else has the former. To be called
+    /// when those who saw the channel as it was have gone.
+    pub(in crate::graph) fn settle(&mut self) {
+        if let Some(value) = &mut self.value {
+            value.join();
+        }
+        if let Some(places) = &mut self.places {
+            places.join();
+        }
     }
 
     /// What a checkpoint keeps of it; `None` if there is nothing to keep.
@@ -103,13 +116,13 @@ impl LiveChannel {
             Kind::DeferredTrigger => self
                 .value
                 .as_ref()
-                .map(|value| Arc::new(json!([value.as_ref(), self.finished]))),
-            _ => self.value.clone(),
+                .map(|value| Arc::new(json!([**value.whole(), self.finished]))),
+            _ => self.value.as_ref().map(|value| Arc::clone(value.whole())),
         }
     }
 
     /// The value that nodes see, if there is one.
-    pub(in crate::graph) fn get(&self) -> Option<&Arc<Value>> {
+    pub(in crate::graph) fn get(&self) -> Option<&Held> {
         match &self.kind {
             Kind::Barrier { .. } => None,
             Kind::DeferredTrigger if !self.finished => None,
@@ -221,28 +234,28 @@ impl LiveChannel {
             return Ok(false);
         };
         self.saved_len = None;
-        self.value = Some(Arc::new(as_overwrite(last).unwrap_or_else(|plain| plain)));
+        self.value = Some(as_overwrite(last).unwrap_or_else(|plain| plain).into());
         Ok(true)
     }
 
     fn extend_topic(&mut self, writes: Vec<Value>, keep: bool) -> bool {
         let had = self.value.is_some();
-        let mut list = match self.value.take().filter(|_| keep).map(Arc::unwrap_or_clone) {
-            Some(Value::Array(list)) => list,
-            _ => {
-                self.saved_len = None;
-                Vec::new()
-            }
-        };
-        let before = list.len();
+        let mut new = Vec::new();
         for write in writes {
             match write {
-                Value::Array(elements) => list.extend(elements),
-                one => list.push(one),
+                Value::Array(elements) => new.extend(elements),
+                one => new.push(one),
             }
         }
-        let grew = list.len() > before;
-        self.value = (!list.is_empty()).then(|| Arc::new(Value::Array(list)));
+        let grew = !new.is_empty();
+        let rest = match self.value.as_mut().filter(|_| keep) {
+            Some(list) => list.grow(new),
+            None => Err(new),
+        };
+        if let Err(new) = rest {
+            self.saved_len = None;
+            self.value = grew.then(|| Value::Array(new).into());
+        }
         grew || (had && !keep)
     }
 
@@ -260,22 +273,23 @@ impl LiveChannel {
                 }
                 Ok(value) => {
                     self.saved_len = None;
-                    self.value = Some(Arc::new(value));
+                    self.places = None;
+                    self.value = Some(value.into());
                     overwritten = true;
                 }
                 Err(_) if overwritten => {}
                 Err(write) => {
                     let next = match self.value.take() {
-                        Some(current) => reducer.fold(Arc::unwrap_or_clone(current), write)?,
+                        Some(current) => reducer.fold(current, &mut self.places, write)?,
                         None => Folded {
-                            value: write,
+                            value: write.into(),
                             only_grew: false,
                         },
                     };
                     if !next.only_grew {
                         self.saved_len = None;
                     }
-                    self.value = Some(Arc::new(next.value));
+                    self.value = Some(next.value);
                 }
             }
         }

@@ -5,6 +5,9 @@ use std::sync::Arc;
 
 use serde_json::{Number, Value};
 
+use crate::graph::channels::held::Held;
+use crate::graph::channels::messages::{self, Places};
+
 /// Why a write could not be folded into a channel's value.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -19,19 +22,27 @@ pub enum ReduceError {
 
 /// A channel's value with a write folded in.
 pub(in crate::graph) struct Folded {
-    pub(in crate::graph) value: Value,
+    pub(in crate::graph) value: Held,
     /// Whether it is the list that was there, followed by new elements.
     pub(in crate::graph) only_grew: bool,
 }
-
-type Fold = dyn Fn(Value, Value) -> Result<Folded, ReduceError> + Send + Sync;
 
 /// A reducer and the value that it starts from.
 #[derive(Clone)]
 pub(in crate::graph) struct Reducer {
     pub(in crate::graph) name: &'static str,
-    pub(in crate::graph) initial: Option<Value>,
-    fold: Arc<Fold>,
+    pub(in crate::graph) initial: Option<Arc<Value>>,
+    fold: Fold,
+}
+
+type FoldValues = dyn Fn(Value, Value) -> Result<Value, ReduceError> + Send + Sync;
+
+#[derive(Clone)]
+enum Fold {
+    /// The new value follows from the old one, which the function takes, and the write.
+    Values(Arc<FoldValues>),
+    Append,
+    Messages,
 }
 
 impl Reducer {
@@ -41,35 +52,47 @@ impl Reducer {
     {
         Self {
             name,
-            initial,
-            fold: Arc::new(move |current, write| {
-                let value = fold(current, write)?;
-                Ok(Folded {
-                    value,
-                    only_grew: false,
-                })
-            }),
+            initial: initial.map(Arc::new),
+            fold: Fold::Values(Arc::new(fold)),
         }
     }
 
-    /// A reducer of lists, empty at first, that says when it does nothing but add to them.
-    pub(in crate::graph) fn of_lists<F>(name: &'static str, fold: F) -> Self
-    where
-        F: Fn(Value, Value) -> Result<Folded, ReduceError> + Send + Sync + 'static,
-    {
+    /// Appends lists to a list, empty at first.
+    pub(in crate::graph) fn append() -> Self {
+        Self::of_lists("append", Fold::Append)
+    }
+
+    /// Merges messages into a list by their ids, empty at first.
+    pub(in crate::graph) fn messages() -> Self {
+        Self::of_lists("messages", Fold::Messages)
+    }
+
+    fn of_lists(name: &'static str, fold: Fold) -> Self {
         Self {
             name,
-            initial: Some(Value::Array(Vec::new())),
-            fold: Arc::new(fold),
+            initial: Some(Arc::new(Value::Array(Vec::new()))),
+            fold,
         }
     }
 
+    /// Folds `write` into `current`. `places` says where messages are, if that is known.
     pub(in crate::graph) fn fold(
         &self,
-        current: Value,
+        current: Held,
+        places: &mut Option<Places>,
         write: Value,
     ) -> Result<Folded, ReduceError> {
-        (self.fold)(current, write)
+        match &self.fold {
+            Fold::Values(fold) => {
+                let value = fold(current.into_value(), write)?;
+                Ok(Folded {
+                    value: value.into(),
+                    only_grew: false,
+                })
+            }
+            Fold::Append => append(current, write),
+            Fold::Messages => messages::reduce(current, places, write),
+        }
     }
 }
 
@@ -127,17 +150,20 @@ fn as_i128(n: &Number) -> Option<i128> {
         .or_else(|| n.as_u64().map(i128::from))
 }
 
-pub(in crate::graph) fn append(current: Value, write: Value) -> Result<Folded, ReduceError> {
-    match (current, write) {
-        (Value::Array(mut list), Value::Array(more)) => {
-            list.extend(more);
-            Ok(Folded {
-                value: Value::Array(list),
-                only_grew: true,
-            })
-        }
-        (current, write) => Err(mismatch("append", "lists", &current, &write)),
-    }
+fn append(mut current: Held, write: Value) -> Result<Folded, ReduceError> {
+    let refused = match write {
+        Value::Array(more) => match current.grow(more) {
+            Ok(()) => {
+                return Ok(Folded {
+                    value: current,
+                    only_grew: true,
+                });
+            }
+            Err(more) => Value::Array(more),
+        },
+        other => other,
+    };
+    Err(mismatch("append", "lists", current.whole(), &refused))
 }
 
 pub(in crate::graph) fn concat(current: Value, write: Value) -> Result<Value, ReduceError> {

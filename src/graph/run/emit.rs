@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 
 use super::Run;
+use crate::graph::channels::held::Held;
 use crate::graph::config::Config;
 use crate::graph::error::GraphError;
 use crate::graph::interrupt::Interrupt;
@@ -78,12 +79,12 @@ impl Run {
             return Value::Null;
         };
         let object = shown.iter();
-        let object = object.map(|(name, value)| (name.to_string(), Value::clone(value)));
+        let object = object.map(|(name, value)| (name.to_string(), value.to_value()));
         Value::Object(object.collect())
     }
 
     /// The same by channel.
-    pub(super) fn shown(&self) -> Option<BTreeMap<Name, Arc<Value>>> {
+    pub(super) fn shown(&self) -> Option<BTreeMap<Name, Held>> {
         let fleeting = self.fleeting.as_ref()?;
         let mut values = self.channels.values(&self.graph.output);
         values.retain(|name, _| self.channels.get(name).is_some_and(|c| !c.is_fleeting()));

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use crate::checkpoint::Checkpoint;
 use crate::graph::channels::Channels;
+use crate::graph::channels::held::Held;
 use crate::graph::command::Send;
 use crate::graph::compiled::{CompiledNode, Inner};
 use crate::graph::names::{INTERRUPT, NS_END, NULL_TASK_ID, PUSH, RESUME, START, TASKS};
@@ -81,7 +82,7 @@ impl Plan<'_> {
 
     fn sent(&self, open_answer: &OpenAnswers<'_>) -> Vec<Task> {
         let packets = self.channels.get(TASKS).and_then(|c| c.get());
-        let Some(Value::Array(packets)) = packets.map(|p| &**p) else {
+        let Some(Value::Array(packets)) = packets.map(|p| &**p.whole()) else {
             return Vec::new();
         };
         let mut tasks = Vec::new();
@@ -133,7 +134,7 @@ impl Plan<'_> {
         );
         let input = if &*node.name == START {
             let input = self.channels.get(START).and_then(|c| c.get());
-            State::from(input.map_or(Value::Null, |value| Value::clone(value)))
+            State::from(input.map_or(Value::Null, Held::to_value))
         } else {
             self.channels.state(&self.graph.state)
         };

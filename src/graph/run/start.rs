@@ -340,6 +340,7 @@ impl Run {
             &mut self.channels,
             vec![TaskWrites::from_input(writes)],
         )?;
+        self.channels.settle();
         if let Some(known) = &mut self.checkpoint.updated_channels {
             known.extend(updated.iter().map(ToString::to_string));
             known.sort();
@@ -385,6 +386,8 @@ impl Run {
             &mut self.channels,
             writes,
         )?;
+        drop(discarded);
+        self.channels.settle();
         self.pending.clear();
         self.put_checkpoint(Source::Input, &updated);
         Ok(())

@@ -154,6 +154,19 @@ mod tests {
             ),
             "a6701ec9-0eb5-17de-3712-2a564320832c"
         );
+        // Of a task that a workflow called; only LangGraph has those.
+        let parts = [
+            "wf:b6016846-b213-449c-ee6c-37a1638919ec|add",
+            "3",
+            "add",
+            PUSH,
+            "~__pregel_pull, wf",
+            "0",
+        ];
+        assert_eq!(
+            task_id(CHECKPOINT, &parts),
+            "23184208-8eef-c657-d374-a3eb353a73c2"
+        );
     }
 
     #[test]
@@ -178,6 +191,10 @@ mod tests {
         assert_eq!(
             TaskPath::Push(1).to_string(),
             "~__pregel_push, 0000000001, 0000000000"
+        );
+        assert_eq!(
+            TaskPath::Handler(Box::new(TaskPath::Pull("a".into()))).to_string(),
+            "~__pregel_pull, a, node_error_handler, 0000000000"
         );
     }
 }

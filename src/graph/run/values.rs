@@ -36,7 +36,7 @@ impl Values {
                 continue;
             };
             if let Some(added) = channel.appended().filter(|_| takes_appended) {
-                let added = added.iter().map(encode).collect();
+                let added = added.map(encode).collect();
                 values.appended.insert(name.clone(), added);
             } else if let Some(value) = channel.save() {
                 let value = match name.as_str() {

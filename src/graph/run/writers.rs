@@ -1,13 +1,13 @@
 //! From what a node returned to the writes that follow from it: updates of channels, triggers of the
 //! next nodes.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde_json::Value;
 
 use crate::graph::branch::Target;
 use crate::graph::channels::Channels;
+use crate::graph::channels::live_channel::LiveChannel;
 use crate::graph::command::Command;
 use crate::graph::compiled::{CompiledNode, Inner};
 use crate::graph::error::GraphError;
@@ -108,25 +108,27 @@ fn take_update(
     }
 }
 
-/// The state as a conditional edge sees it: with this task's writes applied, and no other's.
+/// The state as a conditional edge sees it: with this task's writes applied, and no other's. Lists that the writes add to
+/// are not copied, but shown in two parts.
 fn fresh_state(graph: &Inner, channels: &Channels, writes: &[Write]) -> Result<State, GraphError> {
-    let mut values = BTreeMap::new();
+    let mut values = channels.values(&graph.state);
     for name in &graph.state {
-        let Some(channel) = channels.get(name) else {
-            continue;
-        };
-        let mut channel = channel.clone();
-        let own = writes
-            .iter()
+        let own: Vec<Value> = (writes.iter())
             .filter(|(written, _)| written == name)
             .map(|(_, value)| value.clone())
             .collect();
+        let changes = |c: &&LiveChannel| !own.is_empty() || c.is_fleeting();
+        let Some(channel) = channels.get(name).filter(changes) else {
+            continue;
+        };
+        let mut channel = channel.clone();
         channel
             .update(own)
             .map_err(|e| GraphError::reduce(name, e))?;
-        if let Some(value) = channel.get() {
-            values.insert(Arc::clone(name), Arc::clone(value));
-        }
+        match channel.get() {
+            Some(value) => values.insert(Arc::clone(name), value.clone()),
+            None => values.remove(name),
+        };
     }
     Ok(State::of_channels(values, &channels.locals))
 }

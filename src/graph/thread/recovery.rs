@@ -2,6 +2,7 @@
 
 use futures::{StreamExt, TryStreamExt, stream};
 
+use crate::checkpoint::Projection;
 use crate::graph::compiled::CompiledGraph;
 use crate::graph::config::Config;
 use crate::graph::error::GraphError;
@@ -34,8 +35,8 @@ impl CompiledGraph {
     ///   same checkpointer. Graphs of which one could continue the other's threads should not share one.
     ///
     /// Only what was saved is known: of a run with [`Durability::Exit`](crate::graph::Durability::Exit) that was cut off
-    /// nothing was, and its thread stands where it stood before. The cost is that of reading the latest checkpoint of
-    /// every thread.
+    /// nothing was, and its thread stands where it stood before. The cost is that of looking at the latest checkpoint of
+    /// every thread, without the values of its state.
     ///
     /// # Errors
     /// The graph has no checkpointer, or that failed. A checkpoint that this graph cannot read is a reason, and no
@@ -43,16 +44,23 @@ impl CompiledGraph {
     pub async fn unfinished(&self) -> Result<Vec<UnfinishedThread>, GraphError> {
         let checkpointer = self.state_checkpointer("unfinished")?;
         let leases = checkpointer.leases();
-        let mut latest = checkpointer.list_latest("");
+        // Whether there is something to do is told by what triggers nodes, not by the state.
+        let triggers = self.inner.triggers().map(str::to_owned);
+        let mut latest = checkpointer.list_latest("", Projection::named(triggers));
+        let failed = |e| GraphError::checkpoint("(all)", e);
         let mut unfinished = Vec::new();
-        while let Some(saved) = latest
-            .try_next()
-            .await
-            .map_err(|e| GraphError::checkpoint("(all)", e))?
-        {
-            if !leases.is_busy(&saved.thread) {
-                unfinished.extend(self.inspect(&saved));
+        while let Some(saved) = latest.try_next().await.map_err(failed)? {
+            if leases.is_busy(&saved.thread) || self.inspect(&saved).is_none() {
+                continue;
             }
+            // Whether it can be continued is told by the whole state.
+            let id = Some(saved.checkpoint.id.as_str());
+            let whole = checkpointer.get(&saved.thread, "", id).await;
+            unfinished.extend(
+                whole
+                    .map_err(failed)?
+                    .and_then(|whole| self.inspect(&whole)),
+            );
         }
         unfinished.sort_by(|a, b| a.thread.cmp(&b.thread));
         Ok(unfinished)

@@ -121,7 +121,12 @@ impl CompiledGraph {
         Ok(Some(UnfinishedThread {
             thread: saved.thread.clone(),
             checkpoint_id: saved.checkpoint.id.clone(),
-            next: open.iter().map(|(node, _)| (*node).to_owned()).collect(),
+            next: if open.is_empty() {
+                // The step failed as a whole, once all its tasks had finished: none of their writes counts.
+                tasks.iter().map(|task| task.node.to_string()).collect()
+            } else {
+                open.iter().map(|(node, _)| (*node).to_owned()).collect()
+            },
             reason,
         }))
     }

@@ -2,31 +2,32 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::hash::{BuildHasher, Hash};
-use std::sync::Arc;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use crate::graph::channels::held::Held;
+
 /// The value of a channel as a field is read from it.
 ///
 /// What is inside is the engine's business, so that a list can come to be something else than JSON.
 #[derive(Clone, Copy, Debug)]
-pub struct ChannelValue<'a> {
-    value: &'a Value,
-    /// The same, if it can be shared.
-    shared: Option<&'a Arc<Value>>,
+pub struct ChannelValue<'a>(Source<'a>);
+
+#[derive(Clone, Copy, Debug)]
+enum Source<'a> {
+    Plain(&'a Value),
+    Held(&'a Held),
 }
 
-impl<'a> ChannelValue<'a> {
-    pub(super) fn new(value: &'a Value, shared: Option<&'a Arc<Value>>) -> Self {
-        Self { value, shared }
-    }
-
+impl ChannelValue<'_> {
     /// The value itself, without a copy where that is possible.
-    pub(super) fn share(self) -> Arc<Value> {
-        self.shared
-            .map_or_else(|| Arc::new(self.value.clone()), Arc::clone)
+    pub(super) fn share(self) -> Held {
+        match self.0 {
+            Source::Plain(value) => value.clone().into(),
+            Source::Held(held) => held.clone(),
+        }
     }
 
     /// The value as a `T`.
@@ -34,7 +35,22 @@ impl<'a> ChannelValue<'a> {
     /// # Errors
     /// It does not have the shape of a `T`.
     pub fn to<T: DeserializeOwned>(self) -> Result<T, serde_json::Error> {
-        T::deserialize(self.value)
+        match self.0 {
+            Source::Plain(value) => T::deserialize(value),
+            Source::Held(held) => T::deserialize(&**held.whole()),
+        }
+    }
+}
+
+impl<'a> From<&'a Value> for ChannelValue<'a> {
+    fn from(value: &'a Value) -> Self {
+        Self(Source::Plain(value))
+    }
+}
+
+impl<'a> From<&'a Held> for ChannelValue<'a> {
+    fn from(held: &'a Held) -> Self {
+        Self(Source::Held(held))
     }
 }
 

@@ -2,13 +2,13 @@
 
 use std::fmt;
 use std::marker::PhantomData;
-use std::sync::Arc;
 
 use serde::de::{DeserializeOwned, Error};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 
 use super::fields::{ChannelValue, ListField, SavedField};
+use crate::graph::channels::held::Held;
 
 /// A list for `append`, `messages` and `topic` fields that shares the channel's value: a node gets it, and
 /// clones it, in constant time however long it is, and only the elements that it asks for are decoded.
@@ -33,31 +33,31 @@ use super::fields::{ChannelValue, ListField, SavedField};
 /// }
 /// ```
 pub struct List<T> {
-    /// Always an array.
-    elements: Arc<Value>,
+    /// Always a list.
+    held: Held,
     of: PhantomData<fn() -> T>,
 }
 
 impl<T> List<T> {
-    fn of(elements: Arc<Value>) -> Option<Self> {
-        elements.is_array().then_some(Self {
-            elements,
+    fn of(held: Held) -> Option<Self> {
+        held.len().is_some().then_some(Self {
+            held,
             of: PhantomData,
         })
     }
 
-    fn as_slice(&self) -> &[Value] {
-        self.elements.as_array().map_or(&[], Vec::as_slice)
+    fn elements(&self) -> impl DoubleEndedIterator<Item = &Value> {
+        self.held.elements().into_iter().flatten()
     }
 
     /// How many elements it has.
     pub fn len(&self) -> usize {
-        self.as_slice().len()
+        self.held.len().unwrap_or_default()
     }
 
     /// Whether it has none.
     pub fn is_empty(&self) -> bool {
-        self.as_slice().is_empty()
+        self.len() == 0
     }
 }
 
@@ -67,7 +67,7 @@ impl<T: DeserializeOwned> List<T> {
     /// # Errors
     /// The element is no `T`.
     pub fn get(&self, place: usize) -> Result<Option<T>, serde_json::Error> {
-        self.as_slice().get(place).map(T::deserialize).transpose()
+        self.held.element(place).map(T::deserialize).transpose()
     }
 
     /// The last element; `None` if there is none.
@@ -75,19 +75,19 @@ impl<T: DeserializeOwned> List<T> {
     /// # Errors
     /// The element is no `T`.
     pub fn last(&self) -> Result<Option<T>, serde_json::Error> {
-        self.as_slice().last().map(T::deserialize).transpose()
+        self.elements().next_back().map(T::deserialize).transpose()
     }
 
     /// All elements, decoded as they are asked for; from the end with `rev()`.
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = Result<T, serde_json::Error>> + '_ {
-        self.as_slice().iter().map(T::deserialize)
+        self.elements().map(T::deserialize)
     }
 }
 
 impl<T> Clone for List<T> {
     fn clone(&self) -> Self {
         Self {
-            elements: Arc::clone(&self.elements),
+            held: self.held.clone(),
             of: PhantomData,
         }
     }
@@ -96,7 +96,7 @@ impl<T> Clone for List<T> {
 impl<T> Default for List<T> {
     fn default() -> Self {
         Self {
-            elements: Arc::new(Value::Array(Vec::new())),
+            held: Value::Array(Vec::new()).into(),
             of: PhantomData,
         }
     }
@@ -104,26 +104,26 @@ impl<T> Default for List<T> {
 
 impl<T> PartialEq for List<T> {
     fn eq(&self, other: &Self) -> bool {
-        self.elements == other.elements
+        self.held == other.held
     }
 }
 
 impl<T> fmt::Debug for List<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(self.as_slice()).finish()
+        f.debug_list().entries(self.elements()).finish()
     }
 }
 
 impl<T> Serialize for List<T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.elements.serialize(serializer)
+        serializer.collect_seq(self.elements())
     }
 }
 
 impl<'de, T> Deserialize<'de> for List<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let elements = Value::deserialize(deserializer)?;
-        Self::of(Arc::new(elements)).ok_or_else(|| D::Error::custom("it is no list"))
+        Self::of(elements.into()).ok_or_else(|| D::Error::custom("it is no list"))
     }
 }
 

@@ -27,10 +27,7 @@ impl Field<'_> {
     fn value(&self) -> Option<ChannelValue<'_>> {
         // An argument that was sent before a channel was renamed has its former name.
         let names = std::iter::once(&self.name).chain(self.aliases);
-        let mut values = names.filter_map(|name| {
-            let value = self.state.get(name)?;
-            Some(ChannelValue::new(value, self.state.get_shared(name)))
-        });
+        let mut values = names.filter_map(|name| self.state.get_channel(name));
         values.next()
     }
 

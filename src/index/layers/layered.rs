@@ -167,6 +167,15 @@ impl<R: TableRow> Rows<R::Key, R> for Layered<R> {
         self.rows.next(after, end)
     }
 
+    fn scan(
+        &self,
+        start: Bound<&R::Key>,
+        end: Bound<&R::Key>,
+        visit: impl FnMut(&R::Key, &R) -> bool,
+    ) -> Result<(), TablesError> {
+        self.rows.scan(start, end, visit)
+    }
+
     fn previous(
         &self,
         start: Bound<&R::Key>,

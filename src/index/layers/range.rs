@@ -76,6 +76,42 @@ impl<'s, R: TableRow> Range<'s, R> {
         }
     }
 
+    /// Hands the rows to `visit`, until it says false. Nothing is cloned.
+    pub(super) fn visit(
+        mut self,
+        mut visit: impl FnMut(&R::Key, &R) -> bool,
+    ) -> Result<(), TablesError> {
+        loop {
+            for layer in &mut self.layers {
+                layer.look(End::First)?;
+            }
+            let mut first: Option<usize> = None;
+            for (number, layer) in self.layers.iter().enumerate() {
+                let best = first.and_then(|first| self.layers.get(first)?.head(End::First));
+                if let Some(head) = layer.head(End::First)
+                    && best.is_none_or(|best| head.key() < best.key())
+                {
+                    first = Some(number);
+                }
+            }
+            let mut layers = self.layers.iter_mut().skip(first.unwrap_or(usize::MAX));
+            let Some(head) = layers.next().and_then(|layer| layer.first.take()) else {
+                return Ok(());
+            };
+            // What is newer hides what is older.
+            for layer in layers {
+                drop(layer.first.take_if(|older| older.key() == head.key()));
+            }
+            let goes_on = match &head {
+                Head::Change(key, row) => row.is_none_or(|row| visit(key, row)),
+                Head::Row(key, raw) => visit(key, &raw.row(key)?),
+            };
+            if !goes_on {
+                return Ok(());
+            }
+        }
+    }
+
     fn take_or_end(&mut self, end: End) -> Option<Result<(R::Key, R), TablesError>> {
         let taken = self.take(end);
         if taken.is_err() {

@@ -73,6 +73,15 @@ impl<R: TableRow> Rows<R::Key, R> for LayeredSnapshot<R> {
         self.range(after, end)?.next().transpose()
     }
 
+    fn scan(
+        &self,
+        start: Bound<&R::Key>,
+        end: Bound<&R::Key>,
+        visit: impl FnMut(&R::Key, &R) -> bool,
+    ) -> Result<(), TablesError> {
+        self.range(start, end)?.visit(visit)
+    }
+
     fn previous(
         &self,
         start: Bound<&R::Key>,

@@ -1,7 +1,7 @@
 //! Finding the checkpoint that the user means.
 
 use futures::StreamExt;
-use stepwell::checkpoint::{CheckpointTuple, Checkpointer, ListQuery};
+use stepwell::checkpoint::{CheckpointTuple, Checkpointer, ListQuery, Projection};
 use stepwell::db::Db;
 
 use crate::failure::Failure;
@@ -29,7 +29,10 @@ impl Thread {
             return Ok(found);
         }
         let wanted = wanted.unwrap_or_default();
-        let mut all = saver.list(ListQuery::of(&self.id, &self.namespace));
+        let mut all = saver.list(ListQuery {
+            projection: Projection::metadata_only(),
+            ..ListQuery::of(&self.id, &self.namespace)
+        });
         let mut any = false;
         let mut matching = 0;
         let mut last = None;
@@ -42,7 +45,11 @@ impl Thread {
             }
         }
         match last {
-            Some(found) if matching == 1 => Ok(found),
+            Some(found) if matching == 1 => {
+                let id = Some(found.checkpoint.id.as_str());
+                let whole = saver.get(&self.id, &self.namespace, id).await?;
+                whole.ok_or_else(|| self.no_checkpoint(db, wanted))
+            }
             Some(_) => Err(Failure::usage(format!(
                 "{matching} checkpoints begin with `{wanted}`; give more of the id"
             ))),

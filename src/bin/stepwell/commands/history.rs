@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures::StreamExt;
-use stepwell::checkpoint::{CheckpointTuple, Checkpointer, ListQuery};
+use stepwell::checkpoint::{CheckpointTuple, Checkpointer, ListQuery, ThreadQuery};
 use stepwell::db::Db;
 
 use super::find::unknown;
@@ -82,15 +82,13 @@ async fn print(db: &Db, args: &Args, screen: &Screen) -> Result<Answer, Failure>
 
 /// The thread with the newest checkpoint.
 async fn newest(db: &Db) -> Result<String, Failure> {
-    let mut all = db.checkpointer().list(ListQuery::default());
-    let mut newest: Option<(String, String)> = None;
-    while let Some(found) = all.next().await {
-        let found = found?;
-        let candidate = (found.checkpoint.ts, found.thread);
-        newest = newest.max(Some(candidate));
-    }
+    let newest = ThreadQuery {
+        limit: Some(1),
+        ..ThreadQuery::default()
+    };
+    let newest = db.checkpointer().list_threads(newest).await?.pop();
     match newest {
-        Some((_, thread)) => Ok(thread),
+        Some(newest) => Ok(newest.thread),
         None => Err(Failure::new("the database has no threads yet")),
     }
 }

@@ -1,12 +1,12 @@
 //! `stepwell threads`: the threads of a database.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::time::SystemTime;
 
 use clap::ValueEnum;
-use futures::StreamExt;
 use serde::Serialize;
-use stepwell::checkpoint::{Awaited, Checkpointer, ListQuery, ThreadStatus};
-use stepwell::db::Db;
+use stepwell::checkpoint::{
+    Awaited, Checkpointer, StatusKind, ThreadInfo, ThreadOrder, ThreadQuery, ThreadStatus,
+};
 
 use crate::database;
 use crate::failure::{Answer, Failure};
@@ -45,6 +45,16 @@ enum Status {
     Unfinished,
 }
 
+impl From<Status> for StatusKind {
+    fn from(status: Status) -> Self {
+        match status {
+            Status::Idle => Self::Idle,
+            Status::Interrupted => Self::Interrupted,
+            Status::Unfinished => Self::Unfinished,
+        }
+    }
+}
+
 #[derive(Clone, Copy, ValueEnum)]
 enum Sort {
     /// The one that changed last
@@ -60,7 +70,7 @@ struct Thread {
     /// `None` if it has no checkpoint of the root graph.
     #[serde(flatten)]
     status: Option<ThreadStatus>,
-    checkpoints: usize,
+    checkpoints: u64,
     subgraphs: usize,
     /// When its first and its latest checkpoint were made: RFC 3339, UTC.
     created: String,
@@ -70,16 +80,23 @@ struct Thread {
 /// Prints the threads.
 pub(crate) fn run(args: &Args) -> Result<Answer, Failure> {
     let db = args.db.open()?;
-    let mut threads = futures::executor::block_on(read(&db))?;
+    let listed = |query| futures::executor::block_on(db.checkpointer().list_threads(query));
+    let any = listed(ThreadQuery {
+        limit: Some(1),
+        ..ThreadQuery::default()
+    })?;
+    let is_empty = any.is_empty();
+    let threads = listed(ThreadQuery {
+        status: args.status.map(StatusKind::from),
+        order: match args.sort {
+            Sort::Updated => ThreadOrder::LastUpdate,
+            Sort::Name => ThreadOrder::Name,
+        },
+        limit: args.limit,
+        ..ThreadQuery::default()
+    })?;
+    let threads: Vec<Thread> = threads.into_iter().map(Thread::from).collect();
     db.close()?;
-    let is_empty = threads.is_empty();
-    if let Some(status) = args.status {
-        threads.retain(|thread| thread.has(status));
-    }
-    if let Sort::Updated = args.sort {
-        threads.sort_by(|a, b| b.updated.cmp(&a.updated));
-    }
-    threads.truncate(args.limit.unwrap_or(usize::MAX));
     let screen = Screen::new();
     if args.json {
         threads.iter().try_for_each(|thread| screen.json(thread))?;
@@ -117,15 +134,6 @@ fn print(screen: &Screen, threads: &[Thread]) -> Result<(), Failure> {
 }
 
 impl Thread {
-    fn has(&self, wanted: Status) -> bool {
-        match &self.status {
-            Some(ThreadStatus::Idle) => matches!(wanted, Status::Idle),
-            Some(ThreadStatus::Interrupted { .. }) => matches!(wanted, Status::Interrupted),
-            Some(ThreadStatus::Unfinished { .. }) => matches!(wanted, Status::Unfinished),
-            None => false,
-        }
-    }
-
     /// What comes next, and why it has not yet.
     fn next(&self) -> String {
         let Some(status) = &self.status else {
@@ -156,34 +164,20 @@ fn to_the_second(time: &str) -> String {
     }
 }
 
-/// All threads, by name.
-async fn read(db: &Db) -> Result<Vec<Thread>, Failure> {
-    let mut threads: BTreeMap<String, Thread> = BTreeMap::new();
-    let mut namespaces = BTreeSet::new();
-    let mut all = db.checkpointer().list(ListQuery::default());
-    while let Some(found) = all.next().await {
-        let found = found?;
-        let time = &found.checkpoint.ts;
-        let new = || Thread {
-            thread: found.thread.clone(),
-            status: None,
-            checkpoints: 0,
-            subgraphs: 0,
-            created: time.clone(),
-            updated: time.clone(),
-        };
-        let thread = threads.entry(found.thread.clone()).or_insert_with(new);
-        thread.checkpoints += 1;
-        thread.created = thread.created.clone().min(time.clone());
-        thread.updated = thread.updated.clone().max(time.clone());
-        if found.namespace.is_empty() {
-            // The newest comes first.
-            thread
-                .status
-                .get_or_insert_with(|| ThreadStatus::of(&found));
-        } else if namespaces.insert((found.thread, found.namespace)) {
-            thread.subgraphs += 1;
+impl From<ThreadInfo> for Thread {
+    fn from(info: ThreadInfo) -> Self {
+        let root = usize::from(info.status.is_some());
+        Self {
+            subgraphs: info.namespaces.saturating_sub(root),
+            thread: info.thread,
+            status: info.status,
+            checkpoints: info.checkpoints,
+            created: rfc3339(info.created),
+            updated: rfc3339(info.updated),
         }
     }
-    Ok(threads.into_values().collect())
+}
+
+fn rfc3339(time: SystemTime) -> String {
+    jiff::Timestamp::try_from(time).map_or_else(|_| String::new(), |time| time.to_string())
 }

@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use futures::future::BoxFuture;
 use stepwell::checkpoint::{
-    CheckpointError, CheckpointStream, CheckpointTuple, Checkpointer, ListQuery, PutCheckpoint,
-    PutWrites,
+    CheckpointError, CheckpointStream, CheckpointTuple, Checkpointer, ListQuery, Projection,
+    PutCheckpoint, PutWrites,
 };
 use stepwell::{Commit, Leases};
 use tokio::sync::oneshot;
@@ -61,8 +61,8 @@ impl<C: Checkpointer> Checkpointer for Witness<C> {
         self.saver.get(thread, namespace, id)
     }
 
-    fn list_latest(&self, namespace: &str) -> CheckpointStream {
-        self.saver.list_latest(namespace)
+    fn list_latest(&self, namespace: &str, projection: Projection) -> CheckpointStream {
+        self.saver.list_latest(namespace, projection)
     }
 
     fn leases(&self) -> Leases {

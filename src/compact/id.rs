@@ -1,0 +1,37 @@
+//! Ids that are UUIDs.
+
+use uuid::Uuid;
+
+/// The UUID that `text` is, written with hyphens and in lower case.
+pub(crate) fn uuid_of(text: &str) -> Option<[u8; 16]> {
+    // Parsing takes other spellings, too.
+    let is_plain = text.len() == 36 && !text.bytes().any(|byte| byte.is_ascii_uppercase());
+    let uuid = is_plain.then(|| Uuid::try_parse(text).ok())??;
+    Some(uuid.into_bytes())
+}
+
+/// The text of a UUID, written with hyphens and in lower case.
+pub(crate) fn uuid_text(uuid: [u8; 16]) -> String {
+    Uuid::from_bytes(uuid).hyphenated().to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn an_id_comes_back_as_it_was(text in "[0-9a-fA-F]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}|[0-9a-f-]{36}|\\{[0-9a-f-]{34}\\}") {
+            if let Some(uuid) = uuid_of(&text) {
+                prop_assert_eq!(uuid_text(uuid), text);
+            }
+        }
+
+        #[test]
+        fn any_uuid_is_found_in_its_text(uuid: [u8; 16]) {
+            prop_assert_eq!(uuid_of(&uuid_text(uuid)), Some(uuid));
+        }
+    }
+}

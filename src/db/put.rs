@@ -1,0 +1,325 @@
+//! Putting checkpoints and writes, with what is kept in memory of those before, and what else changes a thread.
+
+use std::collections::BTreeMap;
+
+use crate::Encoded;
+use crate::codec::{Changed, CheckpointPut, Record, Stored, Versions, WritesPut};
+use crate::db::hot::{Draft, Held, HotCheckpoint, HotValue, HotVersions, Shared, Sources};
+use crate::db::place::At;
+use crate::db::storing::{Handed, Storing, ToStore};
+use crate::db::{Db, DbError, Durability, Submitted};
+use crate::index::{Refused, shrink};
+use crate::version::ChannelVersion;
+
+/// Why a checkpoint was not submitted.
+#[derive(Debug)]
+pub(crate) enum NotPut {
+    Db(DbError),
+    /// The index would refuse it.
+    Refused(Refused),
+    /// The parent has no list to append to in this channel.
+    NothingToAppendTo {
+        channel: String,
+    },
+}
+
+impl<E: Into<DbError>> From<E> for NotPut {
+    fn from(error: E) -> Self {
+        Self::Db(error.into())
+    }
+}
+
+/// A channel of a checkpoint that is about to be submitted.
+struct Kept {
+    channel: Box<str>,
+    version: ChannelVersion,
+    /// `None`: it was cleared.
+    value: Option<KeptValue>,
+}
+
+struct KeptValue {
+    /// Its number in the record.
+    number: u32,
+    draft: Draft,
+    bytes: Option<(Encoded, Option<At>)>,
+    hash: Option<u128>,
+}
+
+impl Db {
+    /// Submits a checkpoint, each of its values as what it has of others, and other records in the same frame.
+    pub(crate) fn put_checkpoint(
+        &self,
+        put: CheckpointPut<Handed>,
+        others: Vec<Record<Stored>>,
+        durability: Option<Durability>,
+        what: impl Fn() -> String,
+    ) -> Result<Submitted, NotPut> {
+        let _entered = self.enter();
+        let name = put.thread.clone();
+        self.hot().with_thread(&name, |thread| {
+            let (id, namespace) = (put.id.as_str().into(), put.namespace.clone());
+            let mut hot = thread.namespace(&namespace);
+            let mut parent = self.parent(&put, hot.checkpoint.take())?;
+            let sources = hot.sources.of(put.parent_id.as_deref());
+            let storing = Storing::new(self, sources, &mut thread.shared);
+            let (mut record, kept) = self.stored(put, parent.as_mut(), storing)?;
+            let versions = shrunk(&mut record, parent.as_ref());
+            let mut records = Vec::with_capacity(1 + others.len());
+            records.push(Record::CheckpointPut(record));
+            records.extend(others);
+            let submitted = self.submit(records, durability, what)?;
+
+            let mut channels = parent.map(|parent| parent.channels).unwrap_or_default();
+            for kept in kept {
+                let held = kept.value.map_or(Held::Nothing, |value| {
+                    Held::Hot(Box::new(self.keep(value, &submitted, &mut thread.shared)))
+                });
+                channels.insert(kept.channel, (kept.version, held));
+            }
+            hot.checkpoint = Some(HotCheckpoint {
+                id,
+                put: Some((submitted.address().end(), submitted.fate())),
+                versions,
+                channels,
+            });
+            thread.keep(&namespace, hot);
+            Ok(submitted)
+        })
+    }
+
+    /// Submits writes of a task. They are stored whole, or are ones that were, so that the checkpoint after them can copy from
+    /// them.
+    pub(crate) fn put_writes(
+        &self,
+        put: WritesPut<Encoded>,
+        durability: Option<Durability>,
+        what: impl Fn() -> String,
+    ) -> Result<Submitted, DbError> {
+        let _entered = self.enter();
+        let (name, namespace) = (put.thread.clone(), put.namespace.clone());
+        self.hot().with_thread(&name, |thread| {
+            let checkpoint: Box<str> = put.checkpoint_id.as_str().into();
+            // Special ones are replaced, and what is gone should not be needed.
+            let is_special: Vec<bool> = put.writes.iter().map(|write| write.index < 0).collect();
+            let mut storing = Storing::new(self, &[], &mut thread.shared);
+            let mut written = Vec::with_capacity(put.writes.len());
+            let record = Record::WritesPut(put).map(|value| {
+                let (stored, kept) = storing.written(value.clone()).numbered(0);
+                written.push((value, kept));
+                stored
+            });
+            let submitted = self.submit(vec![record], durability, what)?;
+            let mut sources = Vec::with_capacity(written.len());
+            for ((number, (value, kept)), is_special) in (0_u32..).zip(written).zip(is_special) {
+                let own = submitted.at(0, number);
+                if let Some(hash) = kept.hash {
+                    thread.shared.note(hash, own);
+                }
+                if !is_special && Sources::takes(&value) {
+                    sources.push((kept.draft.at.unwrap_or(own), value));
+                }
+            }
+            let mut hot = thread.namespace(&namespace);
+            hot.sources.add(&checkpoint, sources);
+            thread.keep(&namespace, hot);
+            Ok(submitted)
+        })
+    }
+
+    /// Submits records after which nothing of a thread is as it was.
+    pub(crate) fn change_thread(
+        &self,
+        name: &str,
+        records: Vec<Record<Stored>>,
+        durability: Option<Durability>,
+        what: impl Fn() -> String,
+    ) -> Result<Submitted, DbError> {
+        let _entered = self.enter();
+        self.hot().with_thread(name, |thread| {
+            thread.forget();
+            self.submit(records, durability, what)
+        })
+    }
+
+    /// What is known of the parent of a checkpoint. It is the one that was put last, or is looked up.
+    fn parent(
+        &self,
+        put: &CheckpointPut<Handed>,
+        last: Option<HotCheckpoint>,
+    ) -> Result<Option<HotCheckpoint>, DbError> {
+        let Some(id) = put.parent_id.as_deref() else {
+            return Ok(None);
+        };
+        let look_up = || {
+            let entry = (self.snapshot()).entry(&put.thread, &put.namespace, id)?;
+            Ok::<_, DbError>(entry.map(|entry| HotCheckpoint::cold(id, &entry)))
+        };
+        let parent = match last.filter(|last| *last.id == *id && !last.is_refused()) {
+            Some(last) => Some(last),
+            None => look_up()?,
+        };
+        let is_missing = |channel: &str| {
+            (parent.as_ref()).is_none_or(|parent| !parent.channels.contains_key(channel))
+        };
+        let mut lists = put
+            .changed
+            .iter()
+            .filter(|c| matches!(c.value, Some(Handed::Appended(_))));
+        if lists.any(|list| is_missing(&list.channel)) {
+            // It is on its way into the index, if it is anywhere.
+            self.with_log(|log| Ok(log.wait()?))?;
+            return look_up();
+        }
+        Ok(parent)
+    }
+
+    /// The record of a checkpoint, and what is to be kept of it. Of the parent remains what the checkpoint inherits.
+    fn stored(
+        &self,
+        put: CheckpointPut<Handed>,
+        mut parent: Option<&mut HotCheckpoint>,
+        mut storing: Storing<'_>,
+    ) -> Result<(CheckpointPut<Stored>, Vec<Kept>), NotPut> {
+        let is_applied = match parent.as_ref().and_then(|parent| parent.put.as_ref()) {
+            Some((end, _)) => self.with_log(|log| Ok(log.is_acknowledged(*end)))?,
+            None => true,
+        };
+        let Versions::Whole {
+            channels: versions,
+            seen,
+        } = put.versions
+        else {
+            let what = format!("checkpoint `{}` of thread `{}`", put.id, put.thread);
+            let reason =
+                "its versions were left out before it was known what its parent has".into();
+            return Err(DbError::Unwritable { what, reason }.into());
+        };
+        let mut all = Vec::with_capacity(put.changed.len());
+        let mut number = 0;
+        let nothing_to_append_to = |channel: &str| {
+            let gone = (put.parent_id.as_deref())
+                .map(|parent| (self.snapshot()).why_gone(&put.thread, &put.namespace, parent));
+            match gone.transpose().map(Option::flatten) {
+                Ok(None) => NotPut::NothingToAppendTo {
+                    channel: channel.to_owned(),
+                },
+                Ok(Some(refused)) => NotPut::Refused(refused),
+                Err(error) => error.into(),
+            }
+        };
+        let mut store = |channel: &str, version: ChannelVersion, value, parents| {
+            let to_store = match value {
+                None => None,
+                Some(value) => {
+                    let stored = storing.store(value, parents)?;
+                    Some(stored.ok_or_else(|| nothing_to_append_to(channel))?)
+                }
+            };
+            let (stored, value) = to_store.map(|to_store| to_store.numbered(number)).unzip();
+            number += u32::from(value.is_some());
+            all.push(Kept {
+                channel: channel.into(),
+                version,
+                value,
+            });
+            Ok::<Option<Stored>, NotPut>(stored)
+        };
+        let mut changed = Vec::with_capacity(put.changed.len());
+        for Changed {
+            channel,
+            version,
+            value,
+        } in put.changed
+        {
+            let parents = parent
+                .as_deref_mut()
+                .and_then(|parent| parent.take(&channel));
+            let value = store(&channel, version.clone(), value, parents)?;
+            changed.push(Changed {
+                channel,
+                version,
+                value,
+            });
+        }
+        let mut unchanged = BTreeMap::new();
+        for (channel, value) in put.unchanged {
+            let Some(version) = versions.get(&channel) else {
+                continue;
+            };
+            let parent = (parent.as_deref_mut()).filter(|parent| parent.has(&channel, version));
+            // A parent that is not in the index yet may still be refused.
+            if parent.is_some() && is_applied {
+                continue;
+            }
+            let parents = parent.and_then(|parent| parent.take(&channel));
+            if let Some(value) = store(&channel, version.clone(), Some(value), parents)? {
+                unchanged.insert(channel, value);
+            }
+        }
+        let kept = all
+            .into_iter()
+            .filter(|kept| versions.get(&*kept.channel) == Some(&kept.version));
+        let kept = kept.collect();
+        if let Some(parent) = parent {
+            parent.retain(&versions);
+        }
+        let record = CheckpointPut {
+            thread: put.thread,
+            namespace: put.namespace,
+            id: put.id,
+            parent_id: put.parent_id,
+            ts: put.ts,
+            metadata: put.metadata,
+            ancestors: put.ancestors,
+            versions: Versions::Whole {
+                channels: versions,
+                seen,
+            },
+            changed,
+            updated: put.updated,
+            unchanged,
+            standalone: put.standalone,
+        };
+        Ok((record, kept))
+    }
+
+    /// Keeps a value that was submitted.
+    fn keep(&self, value: KeptValue, submitted: &Submitted, shared: &mut Shared) -> HotValue {
+        let own = submitted.at(0, value.number);
+        if let Some(hash) = value.hash {
+            shared.note(hash, own);
+        }
+        if let Some((bytes, replaced)) = value.bytes {
+            self.hot()
+                .values()
+                .replace(replaced.map(At::id), own.id(), bytes);
+        }
+        value.draft.placed(own)
+    }
+}
+
+/// Leaves out of the record what its parent says as well. Returns all versions.
+fn shrunk(record: &mut CheckpointPut<Stored>, parent: Option<&HotCheckpoint>) -> HotVersions {
+    let whole = parent.and_then(|parent| shrink(record, &parent.versions));
+    match (whole, &record.versions) {
+        (Some(Versions::Whole { channels, seen }), _) => HotVersions { channels, seen },
+        (_, Versions::Whole { channels, seen }) => HotVersions {
+            channels: channels.clone(),
+            seen: seen.clone(),
+        },
+        (_, Versions::Changed(_)) => HotVersions::default(),
+    }
+}
+
+impl ToStore {
+    /// What goes into the record, as its value with this number, and what is to be kept of it.
+    fn numbered(self, number: u32) -> (Stored, KeptValue) {
+        let kept = KeptValue {
+            number,
+            draft: self.draft,
+            bytes: self.bytes,
+            hash: self.hash,
+        };
+        (self.stored, kept)
+    }
+}

@@ -1,0 +1,10 @@
+//! Values that are stored as what they have of others come back as they were, whatever was put, removed and opened again in between.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod damage;
+#[path = "../common/database.rs"]
+mod database;
+mod histories;
+mod sizes;
+mod values;

@@ -131,7 +131,8 @@ impl<H: Clone, T: Rows<Key, Row<H>>> Walk<'_, H, T> {
                         (Some(parent), _) => self.shown(parent, &branches)?,
                         (None, _) => Some(0),
                     };
-                    if entry.scanned || found.is_none_or(|parent| parent > lsn) {
+                    // One that took the place of its own parent shows as that.
+                    if entry.scanned || found.is_none_or(|parent| parent >= lsn) {
                         (self.with)(Needed::Standalone(lsn, *branch));
                     }
                 }

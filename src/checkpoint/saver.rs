@@ -32,9 +32,9 @@ use crate::{Commit, Encoded, Leases};
 
 /// A [`Checkpointer`] that keeps everything in a database. Clones share the database.
 ///
-/// A deleted thread is gone from every answer, but its bytes stay in the log's files. A
-/// [`CheckpointStream`] reads values as it is consumed, and keeps the database open until it is
-/// dropped.
+/// A deleted thread is gone from every answer at once; its bytes go from the log's files when they are compacted
+/// ([`Db::compact`]). A [`CheckpointStream`] reads values as it is consumed; it keeps the database open, and compaction from
+/// going on, until it is dropped.
 #[derive(Clone, Debug)]
 pub struct DbSaver {
     db: Db,
@@ -83,6 +83,7 @@ impl DbSaver {
     /// Reads what was found as it is asked for.
     fn stream(
         &self,
+        mut reader: Reader,
         found: Result<
             impl Iterator<Item = Result<Found<Place>, TablesError>> + Send + 'static,
             TablesError,
@@ -93,7 +94,6 @@ impl DbSaver {
             Ok(found) => found,
             Err(error) => return stream::iter([Err(error.into())]).boxed(),
         };
-        let mut reader = self.db.reader();
         stream::iter(found)
             .map(move |found| {
                 read(&mut reader, &found?, &|channel| {
@@ -112,8 +112,8 @@ impl Checkpointer for DbSaver {
         id: Option<&'a str>,
     ) -> BoxFuture<'a, Result<Option<CheckpointTuple>, CheckpointError>> {
         async move {
-            let found = self.db.snapshot().get(thread, namespace, id, true)?;
             let mut reader = self.db.reader().keeping();
+            let found = self.db.snapshot().get(thread, namespace, id, true)?;
             found
                 .map(|found| read(&mut reader, &found, &|_| true))
                 .transpose()
@@ -129,9 +129,9 @@ impl Checkpointer for DbSaver {
         projection: &'a Projection,
     ) -> BoxFuture<'a, Result<Option<CheckpointTuple>, CheckpointError>> {
         async move {
+            let mut reader = self.db.reader();
             let snapshot = self.db.snapshot();
             let found = snapshot.get(thread, namespace, id, projection.writes)?;
-            let mut reader = self.db.reader();
             let wants = |channel: &str| projection.channels.has(channel);
             found
                 .map(|found| read(&mut reader, &found, &wants))
@@ -141,13 +141,15 @@ impl Checkpointer for DbSaver {
     }
 
     fn list(&self, query: ListQuery) -> CheckpointStream {
+        let reader = self.db.reader();
         let projection = query.projection.clone();
-        self.stream(Selected::new(self.db.snapshot(), query), projection)
+        self.stream(reader, Selected::new(self.db.snapshot(), query), projection)
     }
 
     fn list_latest(&self, namespace: &str, projection: Projection) -> CheckpointStream {
+        let reader = self.db.reader();
         let latest = latest_of_each(self.db.snapshot(), namespace.to_owned(), projection.writes);
-        self.stream(Ok(latest), projection)
+        self.stream(reader, Ok(latest), projection)
     }
 
     fn leases(&self) -> Leases {
@@ -346,6 +348,7 @@ impl DbSaver {
     ) -> Result<(), CheckpointError> {
         let mut attempts = 0;
         loop {
+            let entered = self.db.enter();
             let snapshot = self.db.snapshot();
             let Some(thread) = snapshot.thread(name)? else {
                 return Ok(());
@@ -354,7 +357,10 @@ impl DbSaver {
             if plan.record.is_none() {
                 return Ok(());
             }
-            match self.submit_plan(name, &mut plan)?.await {
+            let submitted = self.submit_plan(name, &mut plan)?;
+            // Compaction waits for those who have entered.
+            drop(entered);
+            match submitted.await {
                 Err(CheckpointError::Changed { .. }) if attempts < PRUNED_AGAIN => attempts += 1,
                 outcome => {
                     outcome?;
@@ -418,6 +424,7 @@ impl DbSaver {
         policy: &RetentionPolicy,
         report: &mut PruneReport,
     ) -> Result<bool, CheckpointError> {
+        let entered = self.db.enter();
         let snapshot = self.db.snapshot();
         let thread = snapshot.thread(name)?;
         let Some(thread) = thread.filter(|_| !self.db.leases().is_busy(name)) else {
@@ -442,6 +449,7 @@ impl DbSaver {
             }
             Due::Prune(mut plan) => (self.submit_plan(name, &mut plan)?, Some(plan)),
         };
+        drop(entered);
         match commit.await {
             // Somebody works with it.
             Err(CheckpointError::Changed { .. }) => Ok(false),

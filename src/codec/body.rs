@@ -8,11 +8,13 @@ use bincode::error::{DecodeError, EncodeError};
 
 use crate::codec::checkpoint::{checkpoint, put_checkpoint};
 use crate::codec::record::{
-    CheckpointsPruned, ItemDeleted, ItemPut, Record, TagRemoved, TagSet, TaskWrite, ThreadCopied,
-    ThreadDeleted, ThreadPolicySet, WritesPut,
+    CheckpointsPruned, ItemDeleted, ItemPut, Record, Remnant, TagRemoved, TagSet, TaskWrite,
+    ThreadCopied, ThreadDeleted, ThreadPolicySet, Touched, WritesPut,
 };
 use crate::codec::value::{Found, Stored, put_value, some_value};
-use crate::codec::wire::{id, list, map, option, put_id, put_list, put_map, put_option, string};
+use crate::codec::wire::{
+    id, list, map, option, put_id, put_length, put_list, put_map, put_option, string,
+};
 use crate::retention_policy::RetentionPolicy;
 
 /// The kinds of records. Missing numbers are reserved; docs/format.md says for what.
@@ -24,6 +26,7 @@ mod kind {
     pub(super) const ITEM_DELETED: u8 = 5;
     pub(super) const THREAD_DELETED: u8 = 6;
     pub(super) const CHECKPOINTS_PRUNED: u8 = 7;
+    pub(super) const REMNANT: u8 = 8;
     pub(super) const TAG_SET: u8 = 10;
     pub(super) const TAG_REMOVED: u8 = 11;
     pub(super) const THREAD_POLICY_SET: u8 = 12;
@@ -41,6 +44,7 @@ pub(super) fn kind_of<V>(record: &Record<V>) -> u8 {
         Record::CheckpointsPruned(_) => kind::CHECKPOINTS_PRUNED,
         Record::TagSet(_) => kind::TAG_SET,
         Record::TagRemoved(_) => kind::TAG_REMOVED,
+        Record::Remnant(_) => kind::REMNANT,
         Record::ThreadPolicySet(_) => kind::THREAD_POLICY_SET,
     }
 }
@@ -94,6 +98,7 @@ impl Encode for Body<'_> {
                 removed.namespace.encode(to)?;
                 removed.tag.encode(to)
             }
+            Record::Remnant(remnant) => put_remnant(to, remnant),
             Record::ThreadPolicySet(set) => {
                 put_id(to, &set.thread)?;
                 set.policy.is_some().encode(to)?;
@@ -142,6 +147,7 @@ pub(super) fn body<'p, D: BorrowDecoder<'p>>(
                 option(from, |from| list(from, |from| Ok((id(from)?, id(from)?))))
             })?,
         }),
+        kind::REMNANT => Record::Remnant(remnant(from)?),
         kind::TAG_SET => Record::TagSet(TagSet {
             thread: id(from)?,
             namespace: string(from)?,
@@ -177,6 +183,37 @@ fn policy<'p, D: BorrowDecoder<'p>>(from: &mut D) -> Result<RetentionPolicy, Dec
         older_than: Option::decode(from)?.map(Duration::from_micros),
         finished_subgraphs: bool::decode(from)?,
         idle: Option::decode(from)?.map(Duration::from_micros),
+    })
+}
+
+fn put_remnant<E: Encoder>(to: &mut E, remnant: &Remnant<Stored>) -> Result<(), EncodeError> {
+    match &remnant.touched {
+        None => 0_u8.encode(to)?,
+        Some(touched) => {
+            1_u8.encode(to)?;
+            put_id(to, &touched.thread)?;
+            touched.first.encode(to)?;
+            touched.last.encode(to)?;
+            put_option(to, touched.greatest.as_deref(), put_id)?;
+            put_option(to, touched.pruned.as_deref(), put_id)?;
+        }
+    }
+    put_length(to, remnant.values.len())?;
+    (remnant.values.iter()).try_for_each(|value| put_value(to, Some(value)))
+}
+
+fn remnant<'p, D: BorrowDecoder<'p>>(from: &mut D) -> Result<Remnant<Found<'p>>, DecodeError> {
+    Ok(Remnant {
+        touched: option(from, |from| {
+            Ok(Touched {
+                thread: id(from)?,
+                first: u64::decode(from)?,
+                last: u64::decode(from)?,
+                greatest: option(from, id)?,
+                pruned: option(from, id)?,
+            })
+        })?,
+        values: list(from, some_value)?,
     })
 }
 

@@ -22,7 +22,7 @@ pub(crate) use payload::{decode, decode_all, decode_one, encode};
 pub(crate) use place::{FramePlace, Place};
 pub(crate) use record::{
     Changed, ChannelVersions, CheckpointPut, CheckpointsPruned, ItemDeleted, ItemPut, Record,
-    Removed, TagRemoved, TagSet, TaskWrite, ThreadCopied, ThreadDeleted, ThreadPolicySet,
-    VersionChanges, Versions, WritesPut,
+    Remnant, Removed, TagRemoved, TagSet, TaskWrite, ThreadCopied, ThreadDeleted, ThreadPolicySet,
+    Touched, VersionChanges, Versions, WritesPut,
 };
 pub(crate) use value::{Alias, Delta, Numbered, Stored, Value};

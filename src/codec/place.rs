@@ -15,6 +15,14 @@ pub(crate) struct Place {
     pub(crate) value: u32,
 }
 
+impl Place {
+    /// The LSN of the record that holds the value, if a record of the frame that begins at `frame` names it.
+    pub(crate) fn lsn(&self, frame: u64) -> u64 {
+        let frame = self.frame.map_or(frame, |of| of.lsn);
+        frame.saturating_add(u64::from(self.record))
+    }
+}
+
 /// Where a frame is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct FramePlace {

@@ -19,6 +19,7 @@ pub(crate) enum Record<V> {
     CheckpointsPruned(CheckpointsPruned),
     TagSet(TagSet),
     TagRemoved(TagRemoved),
+    Remnant(Remnant<V>),
     ThreadPolicySet(ThreadPolicySet),
 }
 
@@ -162,6 +163,37 @@ pub(crate) struct TagRemoved {
     pub(crate) tag: String,
 }
 
+/// What is left of a record that a compaction dropped.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Remnant<V> {
+    pub(crate) touched: Option<Touched>,
+    /// The record's values, if others are made of them.
+    pub(crate) values: Vec<V>,
+}
+
+impl<V> Default for Remnant<V> {
+    fn default() -> Self {
+        Self {
+            touched: None,
+            values: Vec::new(),
+        }
+    }
+}
+
+/// What is left of a thread's records: of this one and of later ones up to the next copy or deletion.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Touched {
+    pub(crate) thread: String,
+    /// Microseconds since the Unix epoch; of the first checkpoint among them, 0 if there is none.
+    pub(crate) first: u64,
+    /// The same of the newest.
+    pub(crate) last: u64,
+    /// The greatest version 6 id of the checkpoints.
+    pub(crate) greatest: Option<String>,
+    /// The greatest id of those that were pruned.
+    pub(crate) pruned: Option<String>,
+}
+
 /// How much of a thread is kept was set.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct ThreadPolicySet {
@@ -222,6 +254,10 @@ impl<V> Record<V> {
             Self::CheckpointsPruned(pruned) => Record::CheckpointsPruned(pruned),
             Self::TagSet(set) => Record::TagSet(set),
             Self::TagRemoved(removed) => Record::TagRemoved(removed),
+            Self::Remnant(remnant) => Record::Remnant(Remnant {
+                touched: remnant.touched,
+                values: remnant.values.into_iter().map(with).collect(),
+            }),
             Self::ThreadPolicySet(set) => Record::ThreadPolicySet(set),
         }
     }
@@ -242,6 +278,7 @@ impl<V> Record<V> {
             }
             Self::WritesPut(put) => put.writes.iter().map(|write| size(&write.value)).sum(),
             Self::ItemPut(put) => size(&put.value),
+            Self::Remnant(remnant) => remnant.values.iter().map(size).sum(),
             _ => 0,
         };
         u64::try_from(bytes).unwrap_or(u64::MAX)

@@ -274,6 +274,20 @@ fn record() -> impl Strategy<Value = Record<Stored>> {
                 checkpoint_id,
             })
         }),
+        (
+            option::of((text(), any::<u64>(), option::of(text()))),
+            vec(value(), 0..3)
+        )
+            .prop_map(|(touched, values)| {
+                let touched = touched.map(|(thread, first, greatest)| Touched {
+                    thread,
+                    first,
+                    last: first / 2,
+                    pruned: greatest.clone(),
+                    greatest,
+                });
+                Record::Remnant(Remnant { touched, values })
+            }),
         (text(), text(), text()).prop_map(|(thread, namespace, tag)| {
             Record::TagRemoved(TagRemoved {
                 thread,
@@ -433,6 +447,16 @@ fn one_of_each() -> Vec<Record<Stored>> {
             namespace: String::new(),
             tag: "good".into(),
         }),
+        Record::Remnant(Remnant {
+            touched: Some(Touched {
+                thread: "t".into(),
+                first: 1,
+                last: 2,
+                greatest: Some("2".into()),
+                pruned: None,
+            }),
+            values: vec![Stored::Whole(Encoded::json(&serde_json::json!(1)))],
+        }),
         Record::ThreadPolicySet(ThreadPolicySet {
             thread: "t".into(),
             policy: Some(RetentionPolicy {
@@ -535,7 +559,7 @@ fn bytes_after_the_end_of_a_record_are_refused() {
 
 #[test]
 fn records_of_unknown_kinds_or_with_flags_are_refused() {
-    for (kind, flags) in [(0, 0), (8, 0), (99, 0), (2, 2)] {
+    for (kind, flags) in [(0, 0), (9, 0), (99, 0), (2, 2)] {
         let payload = [0, 0, 0, 0, kind, flags];
         assert_eq!(
             decoded(&payload),

@@ -96,6 +96,23 @@ impl<W: AsBlob, L> Value<W, L> {
     }
 }
 
+impl<W: AsBlob, L> Value<W, L> {
+    /// What it takes to read it.
+    pub(crate) fn weight(&self) -> Weight {
+        self.numbered(0).weight
+    }
+
+    /// The places that it names.
+    pub(crate) fn places(&self) -> impl Iterator<Item = Place> {
+        let (first, sources) = match self {
+            Self::Whole(_) => (None, [].as_slice()),
+            Self::Delta(delta) => (Some(delta.base), delta.sources.as_slice()),
+            Self::Alias(alias) => (Some(alias.of), [].as_slice()),
+        };
+        first.into_iter().chain(sources.iter().copied())
+    }
+}
+
 impl Found<'_> {
     /// The value, which keeps `body`, the record's body that it lies in.
     pub(super) fn keep(self, body: &Bytes) -> Stored {

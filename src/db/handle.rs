@@ -8,6 +8,7 @@ use parking_lot::{Mutex, RwLock};
 
 use crate::Leases;
 use crate::codec::{self, Compression, Record, Stored};
+use crate::db::compaction::{CompactionOptions, CompactionReport, Engine, Entered, Worker};
 use crate::db::hot::Hot;
 use crate::db::indexed::{Indexed, LogState};
 use crate::db::options::ValueOptions;
@@ -48,12 +49,15 @@ struct Inner {
     vfs: Arc<dyn Vfs>,
     /// Ends before the log does. `None` once it was closed.
     indexer: Mutex<Option<Indexer>>,
+    /// Ends before the log and the indexer do.
+    worker: Mutex<Option<Worker>>,
+    engine: Arc<Engine>,
     indexed: Arc<Indexed>,
     /// Why what was in the index file was not used.
     rebuilt: Option<String>,
     recovery: RecoveryReport,
     leases: Leases,
-    hot: Hot,
+    hot: Arc<Hot>,
     compression: Compression,
     /// What is done beside. Ends before the indexer does.
     background: Mutex<Option<Periodic>>,
@@ -72,7 +76,7 @@ impl WeakDb {
 }
 
 /// The version of the index's keys and rows.
-const INDEX_SCHEMA: u32 = 2;
+const INDEX_SCHEMA: u32 = 3;
 
 /// An end with more of the log than this not in the index file fills the file first.
 const REPLAYED_MAX: u64 = 4 << 20;
@@ -103,8 +107,9 @@ fn position(watermark: Watermark) -> LogPosition {
 
 impl Drop for Inner {
     fn drop(&mut self) {
+        // The threads have shares in the log.
+        drop(self.worker.get_mut().take());
         drop(self.background.get_mut().take());
-        // The thread has a share in the log.
         drop(self.indexer.get_mut().take());
     }
 }
@@ -129,6 +134,7 @@ impl Db {
         options: LogOptions,
         index: IndexOptions,
         values: ValueOptions,
+        compaction: CompactionOptions,
     ) -> Result<Self, DbError> {
         let open = |unusable| Self::open_once(&vfs, path, options, index, values, unusable);
         match open(None) {
@@ -139,6 +145,19 @@ impl Db {
             opened => opened,
         }
         .map_err(|failed| failed.error)
+        .and_then(|db| db.compacting(compaction))
+    }
+
+    /// Starts the thread that compacts, if that is wanted.
+    fn compacting(self, options: CompactionOptions) -> Result<Self, DbError> {
+        if options.background {
+            let worker = Worker::start(Arc::clone(&self.inner.engine), options);
+            let worker = worker.map_err(|error| DbError::Index {
+                reason: format!("the thread that compacts cannot be started: {error}"),
+            })?;
+            *self.inner.worker.lock() = Some(worker);
+        }
+        Ok(self)
     }
 
     /// Opens the database, without what is in its index file if there is a reason not to use it.
@@ -179,6 +198,7 @@ impl Db {
                 reason: format!("its thread cannot be started: {error}"),
             })?;
         let view = &indexed.view;
+        view.be_sure_below(locked.compacted_as_of()?.get());
         let opened = locked.open(
             options,
             from,
@@ -208,6 +228,7 @@ impl Db {
             Some(indexer),
             (rebuilt, recovery),
             values,
+            options.segment_bytes,
         ))
     }
 
@@ -219,17 +240,26 @@ impl Db {
         indexer: Option<Indexer>,
         (rebuilt, recovery): (Option<String>, RecoveryReport),
         values: ValueOptions,
+        segment_bytes: u64,
     ) -> Self {
+        let hot = Arc::new(Hot::new(values.hot_bytes));
         Self {
             inner: Arc::new(Inner {
                 path: path.to_path_buf(),
                 vfs: Arc::clone(vfs),
                 indexer: Mutex::new(indexer),
+                worker: Mutex::new(None),
+                engine: Arc::new(Engine::new(
+                    Arc::clone(&indexed),
+                    Arc::clone(&hot),
+                    path.to_path_buf(),
+                    segment_bytes,
+                )),
                 indexed,
                 rebuilt,
                 recovery,
                 leases: Leases::new(),
-                hot: Hot::new(values.hot_bytes),
+                hot,
                 compression: values.compression,
                 background: Mutex::new(None),
             }),
@@ -259,6 +289,22 @@ impl Db {
         self.with_log(|log| Ok(log.sync()?))
     }
 
+    /// Gives back the space of everything that was deleted, pruned or replaced, and tells what came of it. Readers and
+    /// writers go on meanwhile. The segment that is written to is sealed first if it has something to give back.
+    ///
+    /// # Errors
+    /// [`DbError::Log`]: a segment is damaged, there is no room for what is kept, or the file system failed; everything
+    /// is as it was then. [`DbError::Closed`].
+    pub fn compact(&self) -> Result<CompactionReport, DbError> {
+        self.inner.engine.compact_all()
+    }
+
+    /// For whoever is about to look up what he will then read from the log, or name in a record: until this is dropped, what
+    /// was there when it was made stays there.
+    pub(crate) fn enter(&self) -> Entered {
+        self.inner.engine.enter()
+    }
+
     /// Writes and syncs everything and closes the database, so that the next open need not
     /// recover it. Clones, checkpointers and stores of it that are left answer
     /// [`DbError::Closed`].
@@ -266,6 +312,8 @@ impl Db {
     /// # Errors
     /// [`DbError::Log`] if writing failed, now or before: the next open recovers what was acknowledged.
     pub fn close(self) -> Result<(), DbError> {
+        self.inner.engine.stop();
+        drop(self.inner.worker.lock().take());
         self.set_background(None);
         let indexed = &self.inner.indexed;
         self.inner.hot.forget_all(|| ());
@@ -300,6 +348,7 @@ impl Db {
         durability: Option<Durability>,
         what: impl Fn() -> String,
     ) -> Result<Submitted, DbError> {
+        let _entered = self.enter();
         let unwritable = |reason: String| DbError::Unwritable {
             what: what(),
             reason,
@@ -348,7 +397,7 @@ impl Db {
         self.inner.indexed.view.snapshot()
     }
 
-    /// A reader of values.
+    /// A reader of values, of those that are looked up from now on.
     pub(crate) fn reader(&self) -> Reader {
         Reader::new(self.clone())
     }

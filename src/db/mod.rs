@@ -5,6 +5,7 @@
 //! in records and must never know the traits that checkpointers and stores implement.
 
 mod backup;
+mod compaction;
 mod error;
 mod handle;
 mod hot;
@@ -31,6 +32,7 @@ pub use crate::log::{
     BackupReport, Durability, Latency, LogStats, Lost as LostRecords, RecoveryReport, SegmentKind,
     SegmentStats, TornTail,
 };
+pub use compaction::{CompactionOptions, CompactionReport};
 pub use error::DbError;
 pub use handle::Db;
 pub use options::DbOptions;

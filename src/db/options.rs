@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::db::{Compression, Db, DbError, Durability};
+use crate::db::{CompactionOptions, Compression, Db, DbError, Durability};
 use crate::index::IndexOptions;
 use crate::log::LogOptions;
 use crate::vfs::{OsFs, Vfs};
@@ -25,6 +25,7 @@ pub struct DbOptions {
     log: LogOptions,
     index: IndexOptions,
     read_only: bool,
+    compaction: CompactionOptions,
     values: ValueOptions,
     vfs: Arc<dyn Vfs>,
 }
@@ -44,6 +45,7 @@ impl Default for DbOptions {
             log: LogOptions::default(),
             index: IndexOptions::default(),
             read_only: false,
+            compaction: CompactionOptions::default(),
             values: ValueOptions {
                 hot_bytes: 32 << 20,
                 compression: Compression::default(),
@@ -77,6 +79,12 @@ impl DbOptions {
     pub fn index_memory_bytes(mut self, bytes: usize) -> Self {
         self.index.memory_bytes = bytes;
         self.index.flush_bytes = bytes / 2;
+        self
+    }
+
+    /// How space is given back while the database is open.
+    pub fn compaction(mut self, options: CompactionOptions) -> Self {
+        self.compaction = options;
         self
     }
 
@@ -119,6 +127,13 @@ impl DbOptions {
         if self.read_only {
             return Db::open_read_only(self.vfs, path.as_ref(), self.values);
         }
-        Db::open_with(self.vfs, path.as_ref(), self.log, self.index, self.values)
+        Db::open_with(
+            self.vfs,
+            path.as_ref(),
+            self.log,
+            self.index,
+            self.values,
+            self.compaction,
+        )
     }
 }

@@ -17,8 +17,19 @@ pub(crate) struct Place {
 impl Place {
     /// That of the record.
     pub(crate) fn lsn(&self) -> Lsn {
-        let record = &self.record;
-        record.frame.lsn.plus(u64::from(record.number))
+        self.record.lsn()
+    }
+
+    /// The place as another record names it.
+    pub(crate) fn to_name(&self) -> codec::Place {
+        At::from(self).named()
+    }
+}
+
+impl RecordPlace {
+    /// The record's LSN.
+    pub(crate) fn lsn(&self) -> Lsn {
+        self.frame.lsn.plus(u64::from(self.number))
     }
 }
 

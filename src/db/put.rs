@@ -54,6 +54,7 @@ impl Db {
         durability: Option<Durability>,
         what: impl Fn() -> String,
     ) -> Result<Submitted, NotPut> {
+        let _entered = self.enter();
         let name = put.thread.clone();
         self.hot().with_thread(&name, |thread| {
             let (id, namespace) = (put.id.as_str().into(), put.namespace.clone());
@@ -94,6 +95,7 @@ impl Db {
         durability: Option<Durability>,
         what: impl Fn() -> String,
     ) -> Result<Submitted, DbError> {
+        let _entered = self.enter();
         let (name, namespace) = (put.thread.clone(), put.namespace.clone());
         self.hot().with_thread(&name, |thread| {
             let checkpoint: Box<str> = put.checkpoint_id.as_str().into();
@@ -132,6 +134,7 @@ impl Db {
         durability: Option<Durability>,
         what: impl Fn() -> String,
     ) -> Result<Submitted, DbError> {
+        let _entered = self.enter();
         self.hot().with_thread(name, |thread| {
             thread.forget();
             self.submit(records, durability, what)

@@ -11,7 +11,7 @@ use crate::db::options::ValueOptions;
 use crate::db::view::View;
 use crate::db::{Db, DbError, RecoveryReport};
 use crate::index::{Gate, IndexOptions};
-use crate::log::{FrameAddress, ReadOnlyLog, Window};
+use crate::log::{FrameAddress, LogOptions, ReadOnlyLog, Window};
 use crate::vfs::Vfs;
 
 impl Db {
@@ -52,6 +52,7 @@ impl Db {
             None,
             (None, recovery),
             values,
+            LogOptions::default().segment_bytes,
         ))
     }
 

@@ -7,6 +7,7 @@ use bytes::Bytes;
 
 use crate::Encoded;
 use crate::codec::{self, Alias, Delta, Stored, Value};
+use crate::db::compaction::Entered;
 use crate::db::place::{At, Place};
 use crate::db::{Db, DbError};
 use crate::delta::{MAX_LINKS, Op, Rope, Weight};
@@ -18,11 +19,12 @@ const MAX_HOPS: u32 = 2 * MAX_LINKS;
 /// The values of records, by the record's LSN.
 type Records = HashMap<Lsn, Arc<[Stored]>>;
 
-/// Reads values. What one call read, the next need not read again: neighbours in a thread's history
+/// Reads values. It is made before the places are looked up that it reads. What one call read, the next need not read again: neighbours in a thread's history
 /// share most of their values.
 #[derive(Debug)]
 pub(crate) struct Reader {
     db: Db,
+    _entered: Entered,
     /// The records that the last call used.
     last: Records,
     /// Whether what is read is kept for other readers.
@@ -32,6 +34,7 @@ pub(crate) struct Reader {
 impl Reader {
     pub(super) fn new(db: Db) -> Self {
         Self {
+            _entered: db.enter(),
             db,
             last: HashMap::new(),
             keeps: false,

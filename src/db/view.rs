@@ -60,6 +60,24 @@ impl View {
         Snapshot::new(self.index.read().tables().snapshot())
     }
 
+    /// The index as it is now, and the LSN up to which the log is applied to it.
+    pub(crate) fn snapshot_as_of(&self) -> (DbSnapshot, u64) {
+        let index = self.index.read();
+        let rows = index.tables();
+        let applied = rows.applied().map_or(0, |applied| applied.lsn);
+        (Snapshot::new(rows.snapshot()), applied)
+    }
+
+    /// See [`Index::be_sure_below`].
+    pub(crate) fn be_sure_below(&self, lsn: u64) {
+        self.index.write().be_sure_below(lsn);
+    }
+
+    /// Removes up to about `limit` rows that belong to no thread any more, and tells how many.
+    pub(crate) fn reclaim(&self, limit: usize) -> Result<usize, TablesError> {
+        self.index.write().reclaim(limit)
+    }
+
     /// Lends the rows.
     pub(crate) fn with_rows<T>(&self, with: impl FnOnce(&mut DbTables) -> T) -> T {
         with(self.index.write().tables_mut())
@@ -166,6 +184,7 @@ pub(super) fn apply_one(
             record: Arc::clone(&place),
             value: value.number,
         },
+        // What it stands for may stay when the record goes.
         Some(of) => At::of(frame, of).into(),
     });
     let origin = Origin {
@@ -173,5 +192,12 @@ pub(super) fn apply_one(
         segment: frame.segment.base().get(),
         bytes: u64::from(frame.payload_len) / u64::from(frame.records.max(1)),
     };
-    index.apply(record, origin)
+    let applied = index.apply(record, origin);
+    if matches!(applied, Err(Unapplied::Refused(_))) {
+        let end = frame.end().get();
+        index
+            .tables_mut()
+            .put(Key::Refused(origin.lsn), Row::Refused(end));
+    }
+    applied
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::index::row::SegmentUse;
 use crate::index::{Key, Origin, Row, Rows, Tables, TablesError};
 
 /// What a record changes.
@@ -50,11 +51,12 @@ impl<H> Changes<H> {
         }
         for (base, died) in by_segment {
             let key = Key::Segment(base);
-            let before = match tables.get(&key)? {
-                Some(Row::Segment(bytes)) => bytes,
-                _ => 0,
+            let mut used = match tables.get(&key)? {
+                Some(Row::Segment(used)) => used,
+                _ => SegmentUse::default(),
             };
-            self.put(key, Row::Segment(before.saturating_add(died)));
+            used.dead = used.dead.saturating_add(died);
+            self.put(key, Row::Segment(used));
         }
         Ok(self)
     }

@@ -17,11 +17,13 @@ use crate::index::{
 };
 use crate::version::ChannelVersion;
 
+/// Puts a checkpoint; without asking whether it may be if that is `sure`.
 pub(super) fn put<H: Clone>(
     tables: &impl Rows<Key, Row<H>>,
     names: &mut Names,
     new: CheckpointPut<H>,
     origin: Origin,
+    sure: bool,
 ) -> Result<Changes<H>, Unapplied> {
     let thread_key = Key::Thread(new.thread.as_str().into());
     let thread = threads::row(tables, &thread_key)?;
@@ -36,7 +38,7 @@ pub(super) fn put<H: Clone>(
         Some(id) => place.chain.checkpoint(tables, &place.namespace, id)?,
         None => None,
     };
-    if let (Some(cutoff), false) = (&thread.cutoff, new.standalone) {
+    if let (Some(cutoff), false) = (&thread.cutoff, new.standalone || sure) {
         let lost = lost_base(tables, &place, parent.is_none(), &new, cutoff)?;
         if let Some(checkpoint) = lost {
             return Err(Unapplied::refused(
@@ -61,7 +63,16 @@ pub(super) fn put<H: Clone>(
     };
 
     let ts_micros = made_at.or_else(|| crate::time::parse_micros(&new.ts));
-    let entry = resolve(tables, names, new, origin, &place, parent.as_deref(), &life)?;
+    let pruned = life.pruned.as_ref().filter(|_| !sure);
+    let entry = resolve(
+        tables,
+        names,
+        new,
+        origin,
+        &place,
+        parent.as_deref(),
+        pruned,
+    )?;
     let mut changes = Changes::default();
     changes.put(key, Row::Checkpoint(Some(Arc::new(entry))));
 
@@ -99,7 +110,7 @@ fn resolve<H: Clone>(
     origin: Origin,
     place: &Place,
     parent: Option<&Entry<H>>,
-    life: &Life,
+    pruned: Option<&Arc<str>>,
 ) -> Result<Entry<H>, Unapplied> {
     let mut changed: BTreeMap<String, (ChannelVersion, Held<H>)> = (new.changed.into_iter())
         .map(|changed| {
@@ -145,7 +156,7 @@ fn resolve<H: Clone>(
     let mut scanned = false;
     if !unresolved.is_empty() && !new.standalone {
         if let (Some(id), None) = (&place.parent_id, parent)
-            && Some(id) <= life.pruned.as_ref()
+            && Some(id) <= pruned
         {
             let checkpoint = id.to_string();
             return Err(Unapplied::refused(
@@ -158,6 +169,7 @@ fn resolve<H: Clone>(
     Ok(Entry {
         origin,
         scanned,
+        standalone: new.standalone,
         parent_id: new.parent_id.map(String::into_boxed_str),
         ts: new.ts.into_boxed_str(),
         metadata: new.metadata,

@@ -8,22 +8,27 @@ use crate::index::merging::merge;
 use crate::index::row::{FrozenRow, Life, Origin, wrong};
 use crate::index::{Key, Reason, Row, Rows, Unapplied, threads};
 
-/// Freezes the source's branch and begins one for each of the two threads, whose ancestor it is.
+/// Freezes the source's branch and begins one for each of the two threads, whose ancestor it is;
+/// without asking whether that may be if it is `sure`.
 pub(super) fn copy<H: Clone>(
     tables: &impl Rows<Key, Row<H>>,
     copied: &ThreadCopied,
     origin: Origin,
+    sure: bool,
 ) -> Result<Changes<H>, Unapplied> {
     let source_key = Key::Thread(copied.source.as_str().into());
     let target_key = Key::Thread(copied.target.as_str().into());
     let source = threads::row(tables, &source_key)?;
     let target = threads::row(tables, &target_key)?;
-    let Some(mut life) = (source.life.clone()).filter(|life| life.checkpoints > 0) else {
+    let Some(mut life) = (source.life.clone()).filter(|life| life.checkpoints > 0 || sure) else {
+        if sure {
+            return Ok(Changes::default());
+        }
         return Err(Unapplied::refused(&copied.source, Reason::Empty));
     };
     let mut changes = Changes::default();
     if let Some(before) = &target.life {
-        if before.checkpoints > 0 {
+        if before.checkpoints > 0 && !sure {
             return Err(Unapplied::refused(&copied.target, Reason::Taken));
         }
         unlink(tables, before, &mut changes)?;

@@ -14,11 +14,13 @@ pub(crate) type Versions = Box<[(Name, ChannelVersion)]>;
 pub(super) type Seen = Box<[(Name, Arc<Versions>)]>;
 
 /// One checkpoint. Sorted slices instead of maps: there is one of these for every checkpoint.
-#[derive(Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Entry<H> {
     pub(crate) origin: Origin,
     /// Whether a channel's value was looked for in other checkpoints than its parent.
     pub(crate) scanned: bool,
+    /// Whether its record says all that it holds.
+    pub(crate) standalone: bool,
     pub(crate) parent_id: Option<Box<str>>,
     pub(crate) ts: Box<str>,
     pub(crate) metadata: Box<[u8]>,
@@ -31,7 +33,7 @@ pub(crate) struct Entry<H> {
 }
 
 /// A channel of a checkpoint.
-#[derive(Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Channel<H> {
     pub(crate) name: Name,
     pub(crate) version: ChannelVersion,
@@ -52,6 +54,16 @@ impl<H> Entry<H> {
     /// The entry's channels, sorted by name.
     pub(crate) fn channels(&self) -> &[Channel<H>] {
         &self.channels
+    }
+
+    /// The handles of its values.
+    pub(crate) fn values(&self) -> impl Iterator<Item = &H> {
+        self.channels
+            .iter()
+            .filter_map(|channel| match &channel.held {
+                Held::Value(value) => Some(value),
+                Held::Nothing | Held::Unknown => None,
+            })
     }
 
     /// About how many bytes it takes.

@@ -28,6 +28,8 @@ pub(crate) enum Key {
     Item(Arc<[String]>, Arc<str>),
     /// A segment of the log, by its base.
     Segment(u64),
+    /// Records that were not taken, by the LSN of the first.
+    Refused(u64),
 }
 
 mod kind {
@@ -39,6 +41,7 @@ mod kind {
     pub(super) const TAG: u8 = 6;
     pub(super) const ITEM: u8 = 7;
     pub(super) const SEGMENT: u8 = 8;
+    pub(super) const REFUSED: u8 = 9;
 }
 
 /// Stand before a label, and behind the last one.
@@ -55,7 +58,8 @@ impl Key {
             | Self::Frozen(_)
             | Self::Dropped(_)
             | Self::Item(..)
-            | Self::Segment(_) => {}
+            | Self::Segment(_)
+            | Self::Refused(_) => {}
         }
         key
     }
@@ -72,7 +76,7 @@ impl Key {
     pub(crate) fn text_len(&self) -> usize {
         match self {
             Self::Thread(name) => name.len(),
-            Self::Frozen(_) | Self::Dropped(_) | Self::Segment(_) => 0,
+            Self::Frozen(_) | Self::Dropped(_) | Self::Segment(_) | Self::Refused(_) => 0,
             Self::Checkpoint(_, namespace, name) | Self::Tag(_, namespace, name) => {
                 namespace.len() + name.len()
             }
@@ -122,6 +126,7 @@ impl Key {
                 put_text(&mut to, key);
             }
             Self::Segment(base) => put_number(&mut to, kind::SEGMENT, *base),
+            Self::Refused(lsn) => put_number(&mut to, kind::REFUSED, *lsn),
         }
         to
     }
@@ -165,6 +170,7 @@ impl Key {
                 Self::Item(labels.into(), text(&mut from)?.into())
             }
             kind::SEGMENT => Self::Segment(number(&mut from)?),
+            kind::REFUSED => Self::Refused(number(&mut from)?),
             _ => return None,
         };
         from.is_empty().then_some(key)
@@ -235,6 +241,7 @@ mod tests {
             (number(), text(), text()).prop_map(|(b, n, t)| Key::Tag(b, n, t)),
             (vec(label, 0..4), text()).prop_map(|(n, k)| Key::Item(n.into(), k)),
             number().prop_map(Key::Segment),
+            number().prop_map(Key::Refused),
         ]
     }
 

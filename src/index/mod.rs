@@ -24,6 +24,7 @@ mod key;
 mod known_versions;
 mod layers;
 mod list;
+mod liveness;
 mod look_up;
 mod mem_tables;
 mod merging;
@@ -33,6 +34,7 @@ mod policies;
 mod pruning;
 mod reclaim;
 mod refused;
+mod remnants;
 mod row;
 mod row_bytes;
 mod state;
@@ -46,20 +48,22 @@ mod writes;
 
 pub(crate) use bytes::{byte, number, put_number};
 pub(crate) use entry::{Entry, Held};
+pub(crate) use id::made_at;
 pub(crate) use inherited::{Parent, shrink};
 pub(crate) use items::ItemEntry;
-pub(crate) use key::Key;
+pub(crate) use key::{Branch, Key};
 pub(crate) use known_versions::KnownVersions;
 pub(crate) use layers::{
     Found as FoundFile, Gate, INDEX_FILE, Identity, IndexFile, IndexOptions, Indexer, Layered,
     LayeredSnapshot, Owner, Stop, Watermark,
 };
 pub(crate) use list::{List, Selection};
+pub(crate) use liveness::Needed;
 pub(crate) use look_up::Found;
 pub(crate) use mem_tables::MemTables;
 pub(crate) use plan::{Candidate, Plan, Survivor};
 pub(crate) use refused::{Reason, Refused, Unapplied};
-pub(crate) use row::{Origin, Row};
+pub(crate) use row::{Origin, Row, SegmentUse};
 pub(crate) use row_bytes::{HandleBytes, decode as decode_row, encode as encode_row};
 pub(crate) use state::{Index, Snapshot};
 pub(crate) use tables::{Rows, TableKey, TableRow, Tables, TablesError, Undecodable};

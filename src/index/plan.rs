@@ -118,10 +118,8 @@ impl<H: Clone, T: Rows<Key, Row<H>>> Snapshot<H, T> {
         let mut is_open = false;
         let mut newer = 0;
         let mut before = None;
-        let mut stays = false;
         while let Some((id, entry)) = chain.newest(self.tables(), namespace, before.as_ref())? {
             if plan.checkpoints >= most {
-                stays = true;
                 break;
             }
             let candidate = Candidate {
@@ -142,7 +140,6 @@ impl<H: Clone, T: Rows<Key, Row<H>>> Snapshot<H, T> {
                 is_open = true;
             } else {
                 is_open = false;
-                stays = true;
                 // Only what needs another is remembered.
                 if entry.parent_id.is_some() || entry.scanned {
                     kept.push((Arc::clone(&id), entry));
@@ -164,10 +161,8 @@ impl<H: Clone, T: Rows<Key, Row<H>>> Snapshot<H, T> {
             entry,
         });
         plan.survivors.extend(survivors);
-        Ok(Some(stays.then(|| {
-            (ranges.into_iter().rev())
-                .map(|(from, to)| (from.to_string(), to.to_string()))
-                .collect()
-        })))
+        let ranges = ranges.into_iter().rev();
+        let ranges = ranges.map(|(from, to)| (from.to_string(), to.to_string()));
+        Ok(Some(Some(ranges.collect())))
     }
 }

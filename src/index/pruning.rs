@@ -11,14 +11,20 @@ use crate::index::row::{Life, Origin, wrong};
 use crate::index::tags::tagged;
 use crate::index::{Key, Reason, Row, Rows, TablesError, Unapplied, threads};
 
+/// Removes checkpoints; without asking as of when it was planned if it is `sure` that this is right.
 pub(super) fn prune<H>(
     tables: &impl Rows<Key, Row<H>>,
     pruned: CheckpointsPruned,
     origin: Origin,
+    sure: bool,
 ) -> Result<Changes<H>, Unapplied> {
     let key = Key::Thread(pruned.thread.as_str().into());
     let thread = threads::row(tables, &key)?;
-    let Some(mut life) = (thread.life.clone()).filter(|life| life.lsn == pruned.as_of) else {
+    let Some(mut life) = (thread.life.clone()).filter(|life| sure || life.lsn == pruned.as_of)
+    else {
+        if sure {
+            return Ok(Changes::default());
+        }
         return Err(Unapplied::refused(&pruned.thread, Reason::Changed));
     };
     let chain = Chain::of(tables, &life)?;
@@ -64,8 +70,11 @@ impl<H, T: Rows<Key, Row<H>>> Pruning<'_, H, T> {
     fn whole(&mut self, namespace: &Arc<str>) -> Result<(), TablesError> {
         let first = Key::Checkpoint(self.chain.own(), Arc::clone(namespace), Arc::default());
         let end = after_checkpoints(self.chain.own(), namespace);
-        let removed = self.checkpoints(first, Bound::Excluded(&end))?;
-        self.writes(namespace, &removed)
+        self.checkpoints(first, Bound::Excluded(&end))?;
+        let writes =
+            |namespace| Key::Writes(self.chain.own(), namespace, Arc::default(), Arc::default());
+        let (first, end) = (writes(Arc::clone(namespace)), writes(after(namespace)));
+        self.writes(first, &end)
     }
 
     /// Removes the checkpoints whose ids are neither smaller than `from` nor greater than `to`.
@@ -75,53 +84,42 @@ impl<H, T: Rows<Key, Row<H>>> Pruning<'_, H, T> {
         from: Arc<str>,
         to: Arc<str>,
     ) -> Result<(), TablesError> {
-        let id = |id| Key::Checkpoint(self.chain.own(), Arc::clone(namespace), id);
-        let (first, last) = (id(from), id(to));
-        let removed = self.checkpoints(first, Bound::Included(&last))?;
-        self.writes(namespace, &removed)
+        let own = self.chain.own();
+        let id = |id| Key::Checkpoint(own, Arc::clone(namespace), id);
+        let (first, last) = (id(Arc::clone(&from)), id(Arc::clone(&to)));
+        self.checkpoints(first, Bound::Included(&last))?;
+        let writes = |id| Key::Writes(own, Arc::clone(namespace), id, Arc::default());
+        self.writes(writes(from), &writes(after(&to)))
     }
 
-    /// Removes checkpoints and tells which, in the order of their ids.
-    fn checkpoints(
-        &mut self,
-        first: Key,
-        end: Bound<&Key>,
-    ) -> Result<BTreeSet<Arc<str>>, TablesError> {
-        let mut removed = BTreeSet::new();
+    /// Removes checkpoints.
+    fn checkpoints(&mut self, first: Key, end: Bound<&Key>) -> Result<(), TablesError> {
         let mut from = Bound::Included(first);
         while let Some(shown) = self.chain.next(self.tables, from.as_ref(), end)? {
             let Key::Checkpoint(_, _, id) = &shown.key else {
                 return Err(wrong());
             };
             if !self.kept.contains(id) {
-                removed.insert(Arc::clone(id));
+                self.life.checkpoints = self.life.checkpoints.saturating_sub(1);
+                self.life.pruned = self.life.pruned.take().max(Some(Arc::clone(id)));
                 self.remove(&shown)?;
             }
             from = Bound::Excluded(shown.key);
         }
-        let count = u64::try_from(removed.len()).unwrap_or(u64::MAX);
-        self.life.checkpoints = self.life.checkpoints.saturating_sub(count);
-        let greatest = removed.last().cloned();
-        self.life.pruned = self.life.pruned.take().max(greatest);
-        Ok(removed)
+        Ok(())
     }
 
-    /// Removes the pending writes of checkpoints. Those of checkpoints that have not come yet stay.
-    fn writes(&mut self, namespace: &Arc<str>, of: &BTreeSet<Arc<str>>) -> Result<(), TablesError> {
-        let (Some(first), Some(last)) = (of.first(), of.last()) else {
-            return Ok(());
-        };
-        let own = self.chain.own();
-        let writes = |id| Key::Writes(own, Arc::clone(namespace), id, Arc::default());
-        let mut from = Bound::Included(writes(Arc::clone(first)));
-        let end = writes(after(last));
+    /// Removes pending writes, whether or not their checkpoints were there: that might be told otherwise when the log is
+    /// replayed.
+    fn writes(&mut self, first: Key, end: &Key) -> Result<(), TablesError> {
+        let mut from = Bound::Included(first);
         while let Some(shown) =
-            (self.chain).next(self.tables, from.as_ref(), Bound::Excluded(&end))?
+            (self.chain).next(self.tables, from.as_ref(), Bound::Excluded(end))?
         {
             let Key::Writes(_, _, id, _) = &shown.key else {
                 return Err(wrong());
             };
-            if of.contains(id) {
+            if !self.kept.contains(id) {
                 self.remove(&shown)?;
             }
             from = Bound::Excluded(shown.key);

@@ -17,8 +17,18 @@ pub(crate) enum Row<H> {
     /// The id of the checkpoint.
     Tag(Option<Arc<str>>),
     Item(Arc<ItemEntry<H>>),
-    /// How many bytes of the segment's records nobody can look up any more.
-    Segment(u64),
+    Segment(SegmentUse),
+    /// The LSN behind the last of them.
+    Refused(u64),
+}
+
+/// What a segment's records are good for, in bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct SegmentUse {
+    /// Of records that nobody can look up any more.
+    pub(crate) dead: u64,
+    /// Of such records that were there all the same after the last compaction: others are made of their values.
+    pub(crate) bound: u64,
 }
 
 /// A thread that has, or had, something.

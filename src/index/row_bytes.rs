@@ -12,7 +12,9 @@ use crate::index::bytes::{
 };
 use crate::index::entry::{Channel, Versions};
 use crate::index::names::{Name, Names};
-use crate::index::row::{DroppedRow, FrozenRow, Life, Origin, TaskWrites, ThreadRow, Write};
+use crate::index::row::{
+    DroppedRow, FrozenRow, Life, Origin, SegmentUse, TaskWrites, ThreadRow, Write,
+};
 use crate::index::{Entry, Held, ItemEntry, Key, Row};
 use crate::retention_policy::RetentionPolicy;
 use crate::version::ChannelVersion;
@@ -60,7 +62,11 @@ pub(crate) fn encode<H>(row: &Row<H>, handles: &mut impl HandleBytes<H>) -> Vec<
             put_origin(&mut to, item.origin);
             handles.put(&mut to, &item.value);
         }
-        Row::Segment(dead) => put_number(&mut to, *dead),
+        Row::Segment(used) => {
+            put_number(&mut to, used.dead);
+            put_number(&mut to, used.bound);
+        }
+        Row::Refused(end) => put_number(&mut to, *end),
     }
     to
 }
@@ -116,7 +122,11 @@ pub(crate) fn decode<H>(
             origin: origin(from)?,
             value: handles.take(from)?,
         })),
-        Key::Segment(_) => Row::Segment(number(from)?),
+        Key::Segment(_) => Row::Segment(SegmentUse {
+            dead: number(from)?,
+            bound: number(from)?,
+        }),
+        Key::Refused(_) => Row::Refused(number(from)?),
     };
     from.is_empty().then_some(row)
 }
@@ -337,6 +347,7 @@ fn metadata(from: &mut &[u8]) -> Option<Box<[u8]>> {
 fn put_entry<H>(to: &mut Vec<u8>, entry: &Entry<H>, handles: &mut impl HandleBytes<H>) {
     put_origin(to, entry.origin);
     to.push(u8::from(entry.scanned));
+    to.push(u8::from(entry.standalone));
     put_option(to, entry.parent_id.as_deref(), put_id);
     put_time(to, &entry.ts);
     put_metadata(to, &entry.metadata);
@@ -383,6 +394,7 @@ fn entry<H>(
     Some(Entry {
         origin: origin(from)?,
         scanned: flag(from)?,
+        standalone: flag(from)?,
         parent_id: option(from, id)?,
         ts: time(from)?,
         metadata: metadata(from)?,
@@ -494,6 +506,7 @@ mod tests {
                 Entry {
                     origin,
                     scanned,
+                    standalone: !scanned,
                     parent_id,
                     ts,
                     metadata: metadata.into(),
@@ -595,7 +608,11 @@ mod tests {
                 };
                 (Key::Item(namespace, "k".into()), Row::Item(Arc::new(item)))
             }),
-            any::<u64>().prop_map(|dead| (Key::Segment(1), Row::Segment(dead))),
+            (any::<u64>(), any::<u64>()).prop_map(|(dead, bound)| (
+                Key::Segment(1),
+                Row::Segment(SegmentUse { dead, bound })
+            )),
+            any::<u64>().prop_map(|end| (Key::Refused(1), Row::Refused(end))),
         ]
     }
 

@@ -8,7 +8,7 @@ use crate::index::names::Names;
 use crate::index::reclaim::reclaim;
 use crate::index::{
     Key, Origin, Row, Rows, Tables, TablesError, Unapplied, checkpoints, copying, deletion, items,
-    policies, pruning, tags, writes,
+    policies, pruning, remnants, tags, writes,
 };
 
 /// Both memories, as the log tells them. `T` is where its rows are.
@@ -16,6 +16,8 @@ use crate::index::{
 pub(crate) struct Index<H, T> {
     tables: T,
     names: Names,
+    /// Records below this LSN were all taken when they were written, or are gone.
+    sure_below: u64,
     handles: PhantomData<fn() -> H>,
 }
 
@@ -37,6 +39,7 @@ impl<H, T> Index<H, T> {
         Self {
             tables,
             names: Names::default(),
+            sure_below: 0,
             handles: PhantomData,
         }
     }
@@ -46,16 +49,18 @@ impl<H: Clone, T: Tables<Key, Row<H>>> Index<H, T> {
     /// Applies a record, or changes nothing.
     pub(crate) fn apply(&mut self, record: Record<H>, origin: Origin) -> Result<(), Unapplied> {
         let (tables, names) = (&self.tables, &mut self.names);
+        let sure = origin.lsn < self.sure_below;
         let changes: Changes<H> = match record {
-            Record::CheckpointPut(put) => checkpoints::put(tables, names, put, origin)?,
-            Record::WritesPut(put) => writes::put(tables, names, put, origin)?,
+            Record::CheckpointPut(put) => checkpoints::put(tables, names, put, origin, sure)?,
+            Record::WritesPut(put) => writes::put(tables, names, put, origin, sure)?,
             Record::ItemPut(put) => items::put(tables, put, origin)?,
             Record::ItemDeleted(deleted) => items::delete(tables, deleted)?,
             Record::ThreadDeleted(deleted) => deletion::delete(tables, &deleted)?,
-            Record::ThreadCopied(copied) => copying::copy(tables, &copied, origin)?,
-            Record::CheckpointsPruned(pruned) => pruning::prune(tables, pruned, origin)?,
-            Record::TagSet(set) => tags::set(tables, set, origin)?,
+            Record::ThreadCopied(copied) => copying::copy(tables, &copied, origin, sure)?,
+            Record::CheckpointsPruned(pruned) => pruning::prune(tables, pruned, origin, sure)?,
+            Record::TagSet(set) => tags::set(tables, set, origin, sure)?,
             Record::TagRemoved(removed) => tags::remove(tables, &removed, origin)?,
+            Record::Remnant(remnant) => remnants::apply(tables, remnant, origin)?,
             Record::ThreadPolicySet(set) => policies::set(tables, &set, origin)?,
         };
         changes.account(&self.tables)?.make(&mut self.tables);
@@ -72,6 +77,12 @@ impl<H: Clone, T: Tables<Key, Row<H>>> Index<H, T> {
 }
 
 impl<H, T> Index<H, T> {
+    /// Takes records below this LSN as they come: none of those that are left was refused when it was written, and what would
+    /// show that may be gone.
+    pub(crate) fn be_sure_below(&mut self, lsn: u64) {
+        self.sure_below = lsn;
+    }
+
     /// Where its rows are.
     pub(crate) fn tables(&self) -> &T {
         &self.tables

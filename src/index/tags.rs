@@ -10,10 +10,12 @@ use crate::index::changes::Changes;
 use crate::index::row::{Origin, wrong};
 use crate::index::{Key, Reason, Row, Rows, Snapshot, TablesError, Unapplied, threads};
 
+/// Sets a tag; without asking whether its checkpoint is there if that is `sure`.
 pub(super) fn set<H>(
     tables: &impl Rows<Key, Row<H>>,
     new: TagSet,
     origin: Origin,
+    sure: bool,
 ) -> Result<Changes<H>, Unapplied> {
     let thread_key = Key::Thread(new.thread.as_str().into());
     let thread = threads::row(tables, &thread_key)?;
@@ -21,7 +23,7 @@ pub(super) fn set<H>(
         (new.namespace.into(), new.checkpoint_id.as_str().into());
     if let Some(mut life) = thread.life.clone() {
         let chain = Chain::of(tables, &life)?;
-        if chain.checkpoint(tables, &namespace, &id)?.is_some() {
+        if sure || chain.checkpoint(tables, &namespace, &id)?.is_some() {
             life.changed(origin);
             let mut changes = Changes::default();
             let key = Key::Tag(chain.own(), namespace, new.tag.into());

@@ -326,7 +326,7 @@ proptest! {
         for (key, row) in log.rows() {
             match row {
                 Row::Thread(row) => prop_assert!(row.life.is_none()),
-                Row::Segment(bytes) => dead += bytes,
+                Row::Segment(used) => dead += used.dead,
                 left => prop_assert!(false, "{:?}: {:?}", key, left),
             }
         }
@@ -385,7 +385,7 @@ fn a_look_up_at_the_end_of_many_copies_visits_few_branches_and_finds_everything(
     for (key, row) in log.rows() {
         match row {
             Row::Thread(row) => assert!(row.life.is_none()),
-            Row::Segment(bytes) => dead += bytes,
+            Row::Segment(used) => dead += used.dead,
             left => panic!("{key:?}: {left:?}"),
         }
     }

@@ -25,7 +25,7 @@ impl<H: Clone, T: Rows<Key, Row<H>>> Snapshot<H, T> {
             let (Key::Segment(base), Row::Segment(bytes)) = (&key, row) else {
                 return Err(wrong());
             };
-            dead.push((*base, bytes));
+            dead.push((*base, bytes.dead));
             from = Bound::Excluded(key);
         }
         Ok(dead)

@@ -11,11 +11,13 @@ use crate::index::names::Names;
 use crate::index::row::{Life, Origin, TaskWrites, Write, wrong};
 use crate::index::{Key, Reason, Row, Rows, TablesError, Unapplied, threads};
 
+/// Puts writes; without asking whether they may be if that is `sure`.
 pub(super) fn put<H: Clone>(
     tables: &impl Rows<Key, Row<H>>,
     names: &mut Names,
     new: WritesPut<H>,
     origin: Origin,
+    sure: bool,
 ) -> Result<Changes<H>, Unapplied> {
     let thread_key = Key::Thread(new.thread.as_str().into());
     let thread = threads::row(tables, &thread_key)?;
@@ -25,7 +27,7 @@ pub(super) fn put<H: Clone>(
     let checkpoint: Arc<str> = new.checkpoint_id.into();
     let before_deletion = (thread.cutoff.as_deref())
         .is_some_and(|cutoff| precedes(&checkpoint, cutoff).unwrap_or(false));
-    if before_deletion && chain.checkpoint(tables, &namespace, &checkpoint)?.is_none() {
+    if before_deletion && !sure && chain.checkpoint(tables, &namespace, &checkpoint)?.is_none() {
         let checkpoint = checkpoint.to_string();
         let reason = Reason::Deleted { checkpoint };
         return Err(Unapplied::refused(&new.thread, reason));

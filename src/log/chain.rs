@@ -31,6 +31,14 @@ pub(super) struct Chain {
     pub(super) leftovers: Vec<(SegmentId, SegmentId)>,
 }
 
+impl Chain {
+    /// The greatest LSN up to which the log was known to whoever compacted segments of it; 0 if nobody has.
+    pub(super) fn compacted_as_of(&self) -> u64 {
+        let of_segments = self.segments.iter().map(|info| info.header.kind.as_of());
+        of_segments.max().unwrap_or_default()
+    }
+}
+
 /// Reads the headers of the segments in `directory` and finds what is missing between them.
 pub(super) fn read_chain(
     directory: &Directory,
@@ -109,7 +117,7 @@ fn read_header(
     let header = header_of(file.as_ref(), bytes)
         .map_err(|error| LogError::io("read", &path, error))
         .and_then(|header| SegmentHeader::decode(&header, &path, id, superblock.database))?;
-    if let Kind::Compacted { footer, end } = header.kind
+    if let Kind::Compacted { footer, end, .. } = header.kind
         && bytes <= footer
     {
         let reason = "the file ends before the segment's footer";

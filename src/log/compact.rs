@@ -12,11 +12,11 @@ use super::frame::frame_bytes;
 use super::scan::SegmentScan;
 use super::sealed::{Sealed, SealedFrame};
 use super::segment::Segment;
-use super::segment_header::SegmentHeader;
+use super::segment_header::{Kind, SegmentHeader};
 use super::segment_writer::SegmentWriter;
 use super::shared::Shared;
 use super::verdict::{CompactOptions, Compaction, Verdict};
-use super::{FrameAddress, LogError, MAX_FRAME_BYTES, SegmentId};
+use super::{FrameAddress, LogError, Lsn, MAX_FRAME_BYTES, SegmentId};
 
 /// So many bytes are read and written between two calls of the pace.
 const PACED: u64 = 256 * 1024;
@@ -67,6 +67,39 @@ impl<T: Send + 'static> Shared<T> {
         let compacted = self.compact_run(&run, &opened, options, keep);
         self.segments.unpin(ids);
         compacted
+    }
+
+    /// See [`Log::frames`](super::Log::frames).
+    pub(super) fn frames(
+        &self,
+        id: SegmentId,
+        end: Lsn,
+        with: &mut dyn FnMut(FrameAddress, &[u8]) -> ControlFlow<()>,
+    ) -> Result<(), LogError> {
+        let gone = || LogError::NotCompactable {
+            reason: format!("there is no segment {id}"),
+        };
+        let (segment, end) = loop {
+            let (info, next) = self.segments.covering(id.base()).ok_or_else(gone)?;
+            if info.id() != id {
+                return Err(gone());
+            }
+            let end = match info.header.kind {
+                Kind::Compacted { end, .. } => end,
+                Kind::Ordinary => next.unwrap_or(end.get()).min(end.get()),
+            };
+            if let Some(segment) = self.segments.open(&info)? {
+                break (segment, end);
+            }
+        };
+        let scan = SegmentScan::new(Arc::clone(&segment.file), &segment.path)?;
+        let mut sealed = Sealed::new(scan, segment.header, end)?;
+        while let Some(frame) = sealed.next()? {
+            if with(frame.address, frame.payload) == ControlFlow::Break(()) {
+                break;
+            }
+        }
+        Ok(())
     }
 
     fn run_of(&self, ids: &[SegmentId]) -> Result<Run, LogError> {
@@ -143,7 +176,9 @@ impl<T: Send + 'static> Shared<T> {
                 }
             }
         }
-        let bytes = writer.seal(Some(run.end))?;
+        let known = run.segments.iter().map(|info| info.header.kind.as_of());
+        let as_of = known.fold(options.as_of.get(), u64::max);
+        let bytes = writer.seal(Some((run.end, as_of)))?;
         if (options.pace)(counts.moved) == ControlFlow::Break(()) {
             return Ok(Compaction::Stopped);
         }

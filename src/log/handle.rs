@@ -169,6 +169,29 @@ impl<T: Send + 'static> Log<T> {
         segments
     }
 
+    /// Gives the frames of the segment `id` to `with`, in LSN order, those below `end`. All that was submitted below
+    /// `end` must have been acknowledged. Readers and writers go on meanwhile.
+    ///
+    /// # Errors
+    /// [`LogError::NotCompactable`] if there is no such segment any more. [`LogError::Corrupt`] if it is damaged.
+    /// [`LogError::Io`] from the file system.
+    pub fn frames(
+        &self,
+        id: SegmentId,
+        end: Lsn,
+        with: &mut dyn FnMut(FrameAddress, &[u8]) -> ControlFlow<()>,
+    ) -> Result<(), LogError> {
+        self.shared.frames(id, end, with)
+    }
+
+    /// Begins a new segment, so that the one that was active can be compacted, if there is anything in it.
+    ///
+    /// # Errors
+    /// [`LogError::OutOfSpace`] if there is no room for one; the log goes on. [`LogError::Poisoned`] after a failure.
+    pub fn roll(&self) -> Result<(), LogError> {
+        self.shared.begin_next()
+    }
+
     /// Puts one segment in the place of adjacent sealed ones, with those of their frames that are to be kept.
     /// `keep` is asked for each frame, in LSN order. The LSNs stay, and so do the addresses: [`read`](Self::read)
     /// finds the frames where they are then.

@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use super::background::Background;
 use super::batch::Batch;
+use super::chain::read_chain;
 use super::directory::Directory;
 use super::latency::Histogram;
 use super::recovery::{open_superblock, recover};
@@ -19,7 +20,7 @@ use super::segment_table::SegmentTable;
 use super::shared::Shared;
 use super::state::{Active, State};
 use super::superblock_file::SuperblockFile;
-use super::{CommitSink, Log, LogError, LogOptions, RecoveryReport, Replay, ReplayFrom};
+use super::{CommitSink, Log, LogError, LogOptions, Lsn, RecoveryReport, Replay, ReplayFrom};
 use crate::vfs::{Vfs, VfsLock};
 
 /// A log that nobody else can open, and whose frames were not read yet.
@@ -49,6 +50,19 @@ impl LockedLog {
     /// The database's identity.
     pub fn database(&self) -> Uuid {
         self.superblock.current().database
+    }
+
+    /// The greatest LSN up to which the log was known when segments that are there now were
+    /// [compacted](Log::compact); 0 if none was.
+    ///
+    /// # Errors
+    /// [`LogError::Corrupt`] if a segment is missing or its header is damaged. [`LogError::Io`] from the file system.
+    pub fn compacted_as_of(&self) -> Result<Lsn, LogError> {
+        if !self.directory.has_log()? {
+            return Ok(Lsn::new(0));
+        }
+        let chain = read_chain(&self.directory, self.superblock.current())?;
+        Ok(Lsn::new(chain.compacted_as_of()))
     }
 
     /// Opens the log. Every frame in it `from` there on is given to `replay` first, in LSN order; then `sink` is told of each new one.

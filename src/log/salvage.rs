@@ -101,7 +101,7 @@ impl Salvage<'_, '_> {
         let (salt, kind, mut damage) = self.read_header(&header, &path, id);
         let watermark = self.superblock.map_or(0, |superblock| superblock.watermark);
         let (end, frames_end, all) = match kind {
-            Kind::Compacted { end, footer } => (Some(end), footer.min(scan.len()), false),
+            Kind::Compacted { end, footer, .. } => (Some(end), footer.min(scan.len()), false),
             Kind::Ordinary => (
                 later.first().map(|next| next.base().get()),
                 scan.len(),

@@ -121,7 +121,7 @@ impl<'a> Copy<'a> {
         self.end = end;
         match self.open.take() {
             Some((mut writer, _)) => {
-                writer.seal(Some(end))?;
+                writer.seal(Some((end, 0)))?;
                 writer.finish()?.1
             }
             None => Ok(()),

@@ -192,7 +192,10 @@ pub(super) fn read_footer(
     file: &dyn VfsFile,
     len: u64,
 ) -> Result<Footer, LogError> {
-    let Kind::Compacted { end, footer: at } = header.kind else {
+    let Kind::Compacted {
+        end, footer: at, ..
+    } = header.kind
+    else {
         return Ok(Footer::default());
     };
     let damaged = |reason| LogError::corrupt(path, at, header.base..end, reason);

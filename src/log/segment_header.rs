@@ -40,7 +40,19 @@ pub(super) enum Kind {
         end: u64,
         /// Where its frames end and its footer begins.
         footer: u64,
+        /// The LSN that whoever chose its frames knew the log up to.
+        as_of: u64,
     },
+}
+
+impl Kind {
+    /// The LSN that whoever chose the frames of a compacted one knew the log up to; 0 of an ordinary one.
+    pub(super) fn as_of(self) -> u64 {
+        match self {
+            Self::Ordinary => 0,
+            Self::Compacted { as_of, .. } => as_of,
+        }
+    }
 }
 
 impl SegmentHeader {
@@ -49,9 +61,9 @@ impl SegmentHeader {
     }
 
     pub(super) fn encode(&self) -> Vec<u8> {
-        let (kind, end, footer) = match self.kind {
-            Kind::Ordinary => (KIND_ORDINARY, 0, 0),
-            Kind::Compacted { end, footer } => (KIND_COMPACTED, end, footer),
+        let (kind, end, footer, as_of) = match self.kind {
+            Kind::Ordinary => (KIND_ORDINARY, 0, 0, 0),
+            Kind::Compacted { end, footer, as_of } => (KIND_COMPACTED, end, footer, as_of),
         };
         let mut bytes = Vec::with_capacity(BYTES);
         bytes.extend_from_slice(&MAGIC);
@@ -64,6 +76,7 @@ impl SegmentHeader {
         bytes.extend_from_slice(&end.to_le_bytes());
         bytes.extend_from_slice(&footer.to_le_bytes());
         bytes.extend_from_slice(&kind.to_le_bytes());
+        bytes.extend_from_slice(&as_of.to_le_bytes());
         bytes.resize(CHECKED_BYTES, 0);
         bytes.extend_from_slice(&crc32fast::hash(&bytes).to_le_bytes());
         bytes
@@ -98,13 +111,13 @@ impl SegmentHeader {
             what,
         };
         let (version, length) = (fields.version, fields.length);
-        if version != VERSION || length as usize != BYTES || fields.reserved != [0; 16] {
+        if version != VERSION || length as usize != BYTES || fields.reserved != [0; 8] {
             let what = format!("a segment header of version {version} and {length} bytes");
             return Err(newer(what));
         }
-        let kind = match (fields.kind, fields.end, fields.footer) {
-            (KIND_ORDINARY, 0, 0) => Kind::Ordinary,
-            (KIND_COMPACTED, end, footer) => Kind::Compacted { end, footer },
+        let kind = match (fields.kind, fields.end, fields.footer, fields.as_of) {
+            (KIND_ORDINARY, 0, 0, 0) => Kind::Ordinary,
+            (KIND_COMPACTED, end, footer, as_of) => Kind::Compacted { end, footer, as_of },
             (kind, ..) => return Err(newer(format!("a segment of kind {kind}"))),
         };
         if fields.database != database {
@@ -120,7 +133,7 @@ impl SegmentHeader {
                 fields.base
             )));
         }
-        if let Kind::Compacted { end, footer } = kind
+        if let Kind::Compacted { end, footer, .. } = kind
             && (end <= base || footer < SEGMENT_HEADER_BYTES || footer % 8 != 0)
         {
             return Err(damaged("the segment header is impossible"));
@@ -147,7 +160,8 @@ struct Stored {
     end: u64,
     footer: u64,
     kind: u32,
-    reserved: [u8; 16],
+    as_of: u64,
+    reserved: [u8; 8],
     checked: bool,
 }
 
@@ -169,6 +183,7 @@ impl Stored {
             end: fields.u64()?,
             footer: fields.u64()?,
             kind: fields.u32()?,
+            as_of: fields.u64()?,
             reserved: fields.bytes()?,
             checked: bytes.len() == BYTES && checked(bytes, CHECKED_BYTES),
         })
@@ -196,6 +211,7 @@ mod tests {
             kind: Kind::Compacted {
                 end: 5,
                 footer: 104,
+                as_of: 9,
             },
         }
     }
@@ -212,7 +228,7 @@ mod tests {
         assert_eq!(&bytes[..16], b"STEPWSEG\x02\0\0\0\x60\0\0\0");
         assert_eq!((bytes[31], bytes[32], bytes[40]), (1, 2, 3));
         assert_eq!((bytes[48], bytes[56], bytes[64], bytes[72]), (1, 5, 104, 2));
-        assert_eq!(bytes[76..92], [0; 16]);
+        assert_eq!(bytes[76..92], [[9, 0, 0, 0, 0, 0, 0, 0], [0; 8]].concat());
         assert_eq!(decode(&bytes).unwrap(), header());
         let ordinary = SegmentHeader {
             kind: Kind::Ordinary,

@@ -88,15 +88,19 @@ impl<'a> SegmentWriter<'a> {
     }
 
     /// Writes what is missing and makes the file durable under its temporary name. It is a compacted
-    /// segment if there is an LSN that it is compacted to, which is its end. Gives its length.
-    pub(super) fn seal(&mut self, compacted_to: Option<u64>) -> Result<u64, LogError> {
+    /// segment if there is an end that it is compacted to, and an LSN up to which the log was known then. Gives its length.
+    pub(super) fn seal(&mut self, compacted: Option<(u64, u64)>) -> Result<u64, LogError> {
         let sealed = (|| {
             self.flush()?;
             let at = self.written;
             let mut footer = Vec::new();
             self.header.kind = Kind::Ordinary;
-            if let Some(end) = compacted_to {
-                self.header.kind = Kind::Compacted { end, footer: at };
+            if let Some((end, as_of)) = compacted {
+                self.header.kind = Kind::Compacted {
+                    end,
+                    footer: at,
+                    as_of,
+                };
                 footer = self.footer.encode(self.header.salt, self.header.base);
                 self.file.write_all_at(&footer, at)?;
             }

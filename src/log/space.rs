@@ -239,6 +239,18 @@ impl<T: Send + 'static> Shared<T> {
         Ok(state)
     }
 
+    /// See [`Log::roll`](super::Log::roll).
+    pub(super) fn begin_next(&self) -> Result<(), LogError> {
+        let mut state = self.state.lock();
+        while state.exclusive && state.poison.is_none() {
+            self.changed.wait(&mut state);
+        }
+        if state.active.offset > SEGMENT_HEADER_BYTES {
+            state = self.roll(state)?;
+        }
+        state.poisoned().map_or(Ok(()), Err)
+    }
+
     /// Writes what is pending, syncs and trims the active segment, and acknowledges. The caller has
     /// the log for himself and keeps it.
     pub(super) fn seal(&self, mut state: MutexGuard<'_, State<T>>) -> Result<(), LogError> {

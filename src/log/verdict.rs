@@ -3,6 +3,8 @@
 use std::fmt;
 use std::ops::ControlFlow;
 
+use super::Lsn;
+
 /// What becomes of a frame.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
@@ -16,6 +18,10 @@ pub enum Verdict {
 
 /// How a compaction is run.
 pub struct CompactOptions<'a> {
+    /// Up to which LSN the log was known when it was decided what is kept. The greatest one that was ever given
+    /// for segments that are still there, or were made from those, is told when the log is opened
+    /// ([`LockedLog::compacted_as_of`](super::LockedLog::compacted_as_of)).
+    pub as_of: Lsn,
     /// Called again and again with the number of bytes that were read and written since the last call, at
     /// most about 512 KiB unless frames are longer. It may sleep, to leave the medium to others, and
     /// may stop the compaction.

@@ -80,12 +80,12 @@ impl Store for DbStore {
     ) -> BoxFuture<'a, Result<Option<Item>, StoreError>> {
         async move {
             let namespace = namespace::owned(namespace);
+            let mut reader = self.db.reader();
             let found = self
                 .db
                 .snapshot()
                 .item(&namespace, key)
                 .map_err(DbError::from)?;
-            let mut reader = self.db.reader();
             found.map(|entry| read(&mut reader, &entry)).transpose()
         }
         .boxed()
@@ -110,9 +110,9 @@ impl Store for DbStore {
 
     fn search(&self, search: Search) -> BoxFuture<'_, Result<Vec<Item>, StoreError>> {
         async move {
+            let mut reader = self.db.reader();
             let found = self.db.snapshot().items_below(&search.prefix);
             let found = found.map_err(DbError::from)?;
-            let mut reader = self.db.reader();
             let mut to_skip = search.offset;
             let mut items = Vec::new();
             for entry in found {

@@ -25,7 +25,7 @@ pub(crate) struct Database {
 
 /// Small segments, so that there are several, and no syncs, since nobody cuts the power.
 pub(crate) fn options() -> DbOptions {
-    Db::options().segment_bytes(4096).durability(Durability::Os)
+    Db::options().segment_bytes(1024).durability(Durability::Os)
 }
 
 impl Default for Database {

@@ -11,7 +11,7 @@ use serde_json::json;
 use stepwell::checkpoint::{
     ChannelVersion, Checkpoint, CheckpointError, CheckpointIds, CheckpointTuple, Checkpointer,
     ListQuery, MemorySaver, Metadata, Prune, PruneRule, PutCheckpoint, PutWrites, RetentionPolicy,
-    Source, Tag, ThreadQuery,
+    Source, Tag, ThreadInfo, ThreadOrder, ThreadQuery,
 };
 use stepwell::{Commit, Encoded};
 
@@ -31,6 +31,7 @@ enum Op {
     Retain(Option<u64>),
     Tag(u8, u8, u8, Id),
     Untag(u8, u8, u8),
+    Compact,
     Reopen(Reopening),
 }
 
@@ -116,6 +117,7 @@ fn op() -> impl Strategy<Value = Op> {
         2 => option::of(1_u64..3).prop_map(Op::Retain),
         1 => (0_u8..3, 0_u8..2, 0_u8..2, id()).prop_map(|(t, ns, n, id)| Op::Tag(t, ns, n, id)),
         1 => (0_u8..3, 0_u8..2, 0_u8..2).prop_map(|(t, ns, n)| Op::Untag(t, ns, n)),
+        2 => Just(Op::Compact),
         1 => Just(Op::Reopen(Reopening::Clean)),
         1 => Just(Op::Reopen(Reopening::Unclean)),
     ]
@@ -232,6 +234,10 @@ impl Trio {
                 self.model.untag(&thread, &namespace, &name);
                 self.both(&Ok(()), |saver| saver.untag(&thread, &namespace, &name));
             }
+            Op::Compact => {
+                let report = self.database.db().compact().unwrap();
+                assert!(!report.incomplete);
+            }
             Op::Reopen(how) => {
                 self.compare();
                 self.database.reopen(*how);
@@ -324,6 +330,10 @@ impl Trio {
 
     fn compare(&self) {
         let expected = self.model.list();
+        assert_eq!(
+            threads(&self.database.db().checkpointer()),
+            threads(&self.memory)
+        );
         for saver in self.savers() {
             compare(saver.as_ref(), &expected);
             for thread in ["0", "1", "2"] {
@@ -347,6 +357,17 @@ impl Trio {
             assert_eq!(counted.collect::<BTreeMap<_, _>>(), counts);
         }
     }
+}
+
+/// All that is told of threads but their bytes, which depend on where they are kept.
+fn threads(saver: &dyn Checkpointer) -> Vec<ThreadInfo> {
+    let query = ThreadQuery {
+        order: ThreadOrder::LastUpdate,
+        ..ThreadQuery::default()
+    };
+    let mut threads = block_on(saver.list_threads(query)).unwrap();
+    threads.iter_mut().for_each(|info| info.bytes = 0);
+    threads
 }
 
 fn keep_last(n: Option<u64>) -> RetentionPolicy {
@@ -408,6 +429,8 @@ proptest! {
         for op in &ops {
             trio.run(op);
         }
+        trio.run(&Op::Reopen(Reopening::Unclean));
+        trio.run(&Op::Compact);
         trio.run(&Op::Reopen(Reopening::Unclean));
     }
 }

@@ -14,6 +14,7 @@ const NAMESPACES: [&[&str]; 4] = [&["a"], &["a", "b"], &["a", "b", "c"], &["ab"]
 enum Op {
     Put(usize, u8, u8),
     Delete(usize, u8),
+    Compact,
     Reopen(Reopening),
 }
 
@@ -21,6 +22,7 @@ fn op() -> impl Strategy<Value = Op> {
     prop_oneof![
         6 => (0_usize..4, 0_u8..3, any::<u8>()).prop_map(|(n, k, v)| Op::Put(n, k, v)),
         3 => (0_usize..4, 0_u8..3).prop_map(|(n, k)| Op::Delete(n, k)),
+        2 => Just(Op::Compact),
         1 => Just(Op::Reopen(Reopening::Clean)),
         1 => Just(Op::Reopen(Reopening::Unclean)),
     ]
@@ -97,6 +99,7 @@ proptest! {
                     block_on(memory.delete(labels, &key)).unwrap();
                     block_on(database.db().store().delete(labels, &key)).unwrap();
                 }
+                Op::Compact => drop(database.db().compact().unwrap()),
                 Op::Reopen(how) => {
                     compare(&memory, &model);
                     compare(&database.db().store(), &model);

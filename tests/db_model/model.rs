@@ -207,9 +207,24 @@ impl Model {
             put.thread == thread
                 && (gone.iter()).any(|(ns, id)| *ns == put.namespace && *id == put.checkpoint.id)
         };
-        self.writes.retain(|(of, ns, id, _)| {
-            of != thread || !gone.iter().any(|(n, gone)| n == ns && gone == id)
-        });
+        // Each range of neighbours that go takes the pending writes within it along.
+        let goes = |namespace: &str, id: &String| {
+            let of = |kept: &&Kept| kept.put.thread == thread && kept.put.namespace == namespace;
+            let mut ids: Vec<_> = self.checkpoints.iter().filter(of).collect();
+            ids.sort_by(|a, b| a.put.checkpoint.id.cmp(&b.put.checkpoint.id));
+            let is_gone = |kept: &&Kept| {
+                let id = &kept.put.checkpoint.id;
+                gone.iter().any(|(ns, gone)| *ns == namespace && gone == id)
+            };
+            let ranges = ids.chunk_by(|a, b| is_gone(a) && is_gone(b));
+            ranges.into_iter().any(|range| {
+                let (first, last) = (range.first().unwrap(), range.last().unwrap());
+                is_gone(first) && (&first.put.checkpoint.id..=&last.put.checkpoint.id).contains(&id)
+            })
+        };
+        let mut writes = std::mem::take(&mut self.writes);
+        writes.retain(|(of, ns, id, _)| of != thread || !goes(ns, id));
+        self.writes = writes;
         // Those whose parent went are put again.
         let is_orphan = |kept: &Kept| {
             let put = &kept.put;

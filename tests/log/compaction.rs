@@ -25,7 +25,8 @@ pub(crate) fn try_compact(
     keep: Keep<'_>,
 ) -> Result<Compaction, LogError> {
     let pace = &mut |_| ControlFlow::Continue(());
-    log.compact(run, CompactOptions { pace }, keep)
+    let as_of = log.next_lsn();
+    log.compact(run, CompactOptions { as_of, pace }, keep)
 }
 
 pub(crate) fn compact(log: &TestLog, run: &[SegmentId], keep: Keep<'_>) -> Compaction {
@@ -189,7 +190,8 @@ fn it_can_be_stopped_and_leaves_nothing() {
     let before = all_files(dir.path());
     let pace = &mut |_| ControlFlow::Break(());
     let run = ids(&log)[..3].to_vec();
-    let stopped = log.compact(&run, CompactOptions { pace }, &mut keep_even);
+    let as_of = log.next_lsn();
+    let stopped = log.compact(&run, CompactOptions { as_of, pace }, &mut keep_even);
     assert_eq!(stopped.unwrap(), Compaction::Stopped);
     assert_eq!(all_files(dir.path()), before);
     compact(&log, &run, &mut keep_even);

@@ -1,6 +1,7 @@
 //! The figures, one function each. Another one is a line in [`ALL`].
 
 mod branches;
+mod compact;
 mod delete;
 mod disk;
 mod growth;
@@ -17,12 +18,13 @@ use crate::bench::Bench;
 
 type Figure = fn(&Bench);
 
-pub(crate) const ALL: [(&str, Figure); 10] = [
+pub(crate) const ALL: [(&str, Figure); 11] = [
     ("disk", disk::measure),
     ("growth", growth::measure),
     ("latest", latest::measure),
     ("history", history::measure),
     ("delete", delete::measure),
+    ("compact", compact::measure),
     ("branches", branches::measure),
     ("threads", threads::measure),
     ("open", open::measure),

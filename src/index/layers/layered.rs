@@ -93,6 +93,11 @@ impl<R: TableRow> Layered<R> {
         self.tell();
     }
 
+    /// Up to where in the log everything is applied.
+    pub(crate) fn applied(&self) -> Option<Watermark> {
+        self.applied
+    }
+
     /// Answers nothing any more, because a change could not be made. Nothing more gets into the file, so that the
     /// next open makes it.
     pub(crate) fn abandon(&mut self, error: TablesError) {

@@ -1,0 +1,43 @@
+//! [`CompactionOptions`] and [`CompactionReport`]: how compaction is run, and what it did.
+
+/// How space is given back while a database is open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CompactionOptions {
+    /// Whether a thread does it in the background. Default: no, as it is not measured yet how much longer a put takes while it
+    /// does. [`Db::compact`](crate::db::Db::compact) works without.
+    pub background: bool,
+    /// The share of a segment, in percent, that nobody needs when it is compacted in the background. Default: 50.
+    pub dead_percent: u8,
+    /// How many bytes are read and written per second in the background at most. Default: 32 MiB.
+    pub bytes_per_second: u64,
+}
+
+impl Default for CompactionOptions {
+    fn default() -> Self {
+        Self {
+            background: false,
+            dead_percent: 50,
+            bytes_per_second: 32 << 20,
+        }
+    }
+}
+
+/// What a compaction did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct CompactionReport {
+    /// How many segments were compacted.
+    pub segments_before: u64,
+    /// How many took their place.
+    pub segments_after: u64,
+    /// The length of the files before, in bytes.
+    pub bytes_before: u64,
+    /// The length of the files that took their place, in bytes.
+    pub bytes_after: u64,
+    /// How many commits were kept, in part at least.
+    pub kept: u64,
+    /// How many commits were dropped.
+    pub dropped: u64,
+    /// Not everything was done: the database was about to be closed, or a reader or writer that had begun before did not end
+    /// for some seconds, such as a list of checkpoints that is not read to its end.
+    pub incomplete: bool,
+}

@@ -1,0 +1,101 @@
+//! [`Rewriter`]: what becomes of each frame of a run.
+
+use std::collections::HashMap;
+
+use bytes::Bytes;
+
+use crate::Encoded;
+use crate::codec::{self, Compression, ItemPut, Record, Remnant, Stored};
+use crate::db::DbError;
+use crate::db::compaction::marks::Marks;
+use crate::db::compaction::remnants::Remnants;
+use crate::db::view::DbSnapshot;
+use crate::log::{FrameAddress, Verdict};
+
+/// Decides what becomes of each frame of a run.
+pub(super) struct Rewriter<'r> {
+    pub(super) snapshot: &'r DbSnapshot,
+    pub(super) marks: &'r Marks,
+    pub(super) remnants: Remnants,
+    /// Records that others take the place of, by LSN.
+    pub(super) replaced: HashMap<u64, Record<Stored>>,
+    /// About how many bytes are kept only for values that others are made of.
+    pub(super) bound: u64,
+}
+
+/// What becomes of a record.
+enum Fate {
+    Stays(Record<Stored>),
+    Changes(Record<Stored>),
+    Goes,
+}
+
+impl Rewriter<'_> {
+    pub(super) fn verdict(
+        &mut self,
+        frame: FrameAddress,
+        payload: &[u8],
+    ) -> Result<Verdict, DbError> {
+        let unreadable = |error| DbError::unreadable_record(frame, 0, error);
+        let records = codec::decode_all(&Bytes::copy_from_slice(payload)).map_err(unreadable)?;
+        let share = u64::from(frame.payload_len) / u64::from(frame.records.max(1));
+        let mut fates = Vec::with_capacity(records.len());
+        for (lsn, record) in (frame.lsn.get()..).zip(records) {
+            fates.push(self.fate(lsn, record, share)?);
+        }
+        if fates.iter().all(|fate| matches!(fate, Fate::Goes)) {
+            return Ok(Verdict::Drop);
+        }
+        if fates.iter().all(|fate| matches!(fate, Fate::Stays(_))) {
+            return Ok(Verdict::Keep);
+        }
+        let records: Vec<_> = fates
+            .into_iter()
+            .map(|fate| match fate {
+                Fate::Stays(record) | Fate::Changes(record) => record,
+                Fate::Goes => Record::Remnant(Remnant::default()),
+            })
+            .collect();
+        let payload = codec::encode(&records, Compression::None).map_err(unreadable)?;
+        Ok(Verdict::Replace(payload))
+    }
+
+    fn fate(&mut self, lsn: u64, record: Record<Stored>, bytes: u64) -> Result<Fate, DbError> {
+        if let Some(replaced) = self.replaced.remove(&lsn) {
+            return Ok(Fate::Changes(replaced));
+        }
+        let live = self.marks.is_live(lsn);
+        let has_values = self.marks.has_values(lsn);
+        match record {
+            Record::CheckpointPut(_) | Record::WritesPut(_) if live => Ok(Fate::Stays(record)),
+            Record::CheckpointPut(_) | Record::WritesPut(_) | Record::Remnant(_) => {
+                let touched = self.remnants.remove(&lsn);
+                let mut values = Vec::new();
+                if has_values {
+                    self.bound = self.bound.saturating_add(bytes);
+                    values = record.into_values();
+                }
+                Ok(if touched.is_some() || !values.is_empty() {
+                    Fate::Changes(Record::Remnant(Remnant { touched, values }))
+                } else {
+                    Fate::Goes
+                })
+            }
+            Record::ItemPut(put) if !live && !has_values => self.dead_item(lsn, put),
+            // Few bytes, and what they say may have to be said again.
+            _ => Ok(Fate::Stays(record)),
+        }
+    }
+
+    /// When the key first came, and where it is in the order of insertion, is told by its first record.
+    fn dead_item(&self, lsn: u64, put: ItemPut<Stored>) -> Result<Fate, DbError> {
+        let item = self.snapshot.item(&put.namespace, &put.key)?;
+        Ok(match item {
+            Some(item) if item.place == lsn => Fate::Changes(Record::ItemPut(ItemPut {
+                value: Stored::Whole(Encoded::new("json", &b"null"[..])),
+                ..put
+            })),
+            _ => Fate::Goes,
+        })
+    }
+}

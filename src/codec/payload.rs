@@ -161,15 +161,6 @@ impl<'p> Raw<'p> {
         Ok(record)
     }
 
-    /// The record, whose values keep `payload`, of which it is a part.
-    fn kept(&self, payload: &Bytes) -> Result<Record<Stored>, CodecError> {
-        let body = match self.body()? {
-            Cow::Borrowed(body) => payload.slice_ref(body),
-            Cow::Owned(body) => body.into(),
-        };
-        Ok(self.decode(&body)?.map(|value| value.keep(&body)))
-    }
-
     fn malformed(&self, reason: String) -> CodecError {
         CodecError::Malformed {
             at: self.at,

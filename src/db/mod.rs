@@ -29,8 +29,8 @@ mod view;
 
 pub use crate::codec::Compression;
 pub use crate::log::{
-    BackupReport, Durability, Latency, LogStats, Lost as LostRecords, RecoveryReport, SegmentKind,
-    SegmentStats, TornTail,
+    BackupProgress, BackupReport, Durability, Latency, LogStats, Lost as LostRecords,
+    RecoveryReport, SegmentKind, SegmentStats, TornTail,
 };
 pub use compaction::{CompactionOptions, CompactionReport};
 pub use error::DbError;

@@ -1,5 +1,6 @@
 //! [`Directory`]: which files a log consists of, and how they come to be.
 
+use std::ffi::OsStr;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -52,6 +53,13 @@ impl Directory {
 
     pub(super) fn segment(&self, id: SegmentId) -> PathBuf {
         self.log.join(id.to_string())
+    }
+
+    /// Whether a log, or the index that is kept beside it, has something of this name in its directory.
+    pub(super) fn owns(name: &OsStr) -> bool {
+        let name = name.as_encoded_bytes();
+        let ours: [&[u8]; 4] = [b"LOCK", b"SUPERBLOCK", b"log", b"index.redb"];
+        ours.iter().any(|ours| name.starts_with(ours))
     }
 
     pub(super) fn temporary(path: &Path) -> PathBuf {

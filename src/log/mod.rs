@@ -51,7 +51,7 @@ mod verify;
 mod window;
 
 pub use address::{FrameAddress, SegmentId};
-pub use backup::BackupReport;
+pub use backup::{BackupProgress, BackupReport, OnBackup};
 pub use durability::Durability;
 pub use error::{LogError, Replay, ReplayError};
 pub use handle::Log;

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::backup::{BackupReport, OnBackup, Original, Target};
 use super::chain::{SegmentInfo, header_of, read_chain};
 use super::directory::Directory;
 use super::scan::{Expected, Found, SegmentScan};
@@ -113,6 +114,48 @@ impl ReadOnlyLog {
         verify.segments(&self.table, &|info| self.open_segment(info))?;
         verify.superblock()?;
         Ok(verify.report)
+    }
+
+    /// Makes a backup of what was there when it was opened, as [`Log::backup`](super::Log::backup).
+    ///
+    /// # Errors
+    /// [`LogError::NotABackup`]; [`LogError::Locked`] if the backup is open; [`LogError::Io`] from the file system,
+    /// also if the log is compacted again and again meanwhile.
+    pub fn backup(&self, to: &Path, progress: &mut OnBackup<'_>) -> Result<BackupReport, LogError> {
+        let database = self.superblock.database;
+        let target = Target::new(&self.directory, to, database)?;
+        for _ in 0..ATTEMPTS {
+            let mut sealed = self.table.infos();
+            let Some(newest) = sealed.pop() else {
+                break;
+            };
+            let Some(newest) = self.open_segment(&newest)? else {
+                continue;
+            };
+            let (newest, end) = match newest.header.kind {
+                Kind::Ordinary => (Some(newest), self.end.get()),
+                // It was filled and compacted since it was opened here.
+                Kind::Compacted { end, .. } => {
+                    sealed = self.table.infos();
+                    (None, end)
+                }
+            };
+            let original = Original {
+                directory: &self.directory,
+                database,
+                sealed,
+                newest,
+                end,
+            };
+            if let Some(report) = target.back_up(&original, progress)? {
+                return Ok(report);
+            }
+            for info in original.sealed {
+                self.open_segment(&info)?;
+            }
+        }
+        let gone = io::ErrorKind::NotFound.into();
+        Err(LogError::io("back up", self.directory.log(), gone))
     }
 
     /// Opens a segment; none if another process has replaced it, and then the table knows what is there now.

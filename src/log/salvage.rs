@@ -52,7 +52,9 @@ pub fn salvage(
     let _lock = directory.lock_there()?;
     let superblock = match SuperblockFile::read(&directory) {
         Ok((superblock, _)) => Some(superblock),
-        Err(error @ LogError::OldFormat { .. }) => return Err(error),
+        Err(error @ (LogError::OldFormat { .. } | LogError::NewerFormat { .. })) => {
+            return Err(error);
+        }
         Err(error) => {
             tracing::warn!(%error, "salvaging without the superblock");
             None

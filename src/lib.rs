@@ -25,6 +25,8 @@ mod lease;
 pub mod log;
 mod retention_policy;
 pub mod store;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod time;
 mod version;
 pub mod vfs;

@@ -199,7 +199,7 @@ fn tear(
                 Rest::Zeros => vec![0; part.len()],
                 Rest::Garbage => part
                     .iter()
-                    .map(|_| mood.random.next().to_le_bytes()[0])
+                    .map(|_| mood.random.number().to_le_bytes()[0])
                     .collect(),
                 Rest::Recycled => stranger.map_or_else(Vec::new, |of| of.slice(at..to)),
             };

@@ -88,7 +88,7 @@ impl Moment {
     }
 
     fn next_seed(&self) -> u64 {
-        Random::new(self.seed ^ self.call).next()
+        Random::new(self.seed ^ self.call).number()
     }
 }
 

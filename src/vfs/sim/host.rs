@@ -83,7 +83,7 @@ impl Host for SimHost {
 
     fn unique(&self) -> Uuid {
         let mut state = self.state.lock();
-        let (high, low) = (state.random.next(), state.random.next());
+        let (high, low) = (state.random.number(), state.random.number());
         uuid::Builder::from_random_bytes((u128::from(high) << 64 | u128::from(low)).to_be_bytes())
             .into_uuid()
     }

@@ -18,7 +18,8 @@ use crate::index::{Gate, Identity, IndexFile, IndexOptions, Indexer, Stop, Water
 use crate::log::{
     CommitSink, LockedLog, Log, LogError, LogOptions, LogPosition, Lsn, ReplayFrom, SegmentId,
 };
-use crate::vfs::Vfs;
+use crate::time;
+use crate::vfs::{Host, Vfs};
 
 /// An open database: a directory that one handle and its clones have to themselves.
 ///
@@ -188,15 +189,15 @@ impl Db {
         let from = found.as_ref().map_or(ReplayFrom::Beginning, |found| {
             ReplayFrom::Position(position(found.watermark))
         });
-        let gate = Arc::new(Gate::new(index));
+        let gate = Arc::new(Gate::new(index, Arc::clone(vfs)));
         let indexed = Arc::new(Indexed {
             view: Arc::new(View::new(found, &gate)),
             log: RwLock::new(LogState::Opening),
         });
-        let indexer =
-            Indexer::start(file, Arc::clone(&indexed), gate).map_err(|error| DbError::Index {
-                reason: format!("its thread cannot be started: {error}"),
-            })?;
+        let indexer = Indexer::start(file, Arc::clone(&indexed), gate, vfs.host());
+        let indexer = indexer.map_err(|error| DbError::Index {
+            reason: format!("its thread cannot be started: {error}"),
+        })?;
         let view = &indexed.view;
         view.be_sure_below(locked.compacted_as_of()?.get());
         let opened = locked.open(
@@ -423,6 +424,16 @@ impl Db {
 
     pub(super) fn indexed(&self) -> &Indexed {
         &self.inner.indexed
+    }
+
+    /// Where time and randomness come from.
+    pub(crate) fn host(&self) -> &dyn Host {
+        self.inner.vfs.host()
+    }
+
+    /// The time of day in microseconds since the Unix epoch.
+    pub(crate) fn now(&self) -> u64 {
+        time::to_micros(self.host().system_time())
     }
 
     pub(super) fn vfs(&self) -> &Arc<dyn Vfs> {

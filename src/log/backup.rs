@@ -310,7 +310,7 @@ fn copy_active(
     end: u64,
 ) -> Result<u64, LogError> {
     let header_of_copy = SegmentHeader {
-        salt: new_salt(),
+        salt: new_salt(target.vfs.as_ref()),
         kind: Kind::Ordinary,
         ..header
     };

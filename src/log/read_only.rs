@@ -47,8 +47,8 @@ impl ReadOnlyLog {
     /// fails; [`LogError::Io`] from the file system, also if there is no log.
     pub fn open(vfs: Arc<dyn Vfs>, dir: &Path, replay: &mut Replay<'_>) -> Result<Self, LogError> {
         let directory = Directory::new(vfs, dir);
-        let superblock = again(|| SuperblockFile::read(&directory))?.0;
-        let chain = again(|| read_chain(&directory, &superblock))?;
+        let superblock = again(&directory, || SuperblockFile::read(&directory))?.0;
+        let chain = again(&directory, || read_chain(&directory, &superblock))?;
         let mut log = Self {
             table: SegmentTable::new(directory.clone(), chain.segments),
             directory,
@@ -177,7 +177,9 @@ impl ReadOnlyLog {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => return Err(io(error)),
         }
-        let chain = again(|| read_chain(&self.directory, &self.superblock))?;
+        let chain = again(&self.directory, || {
+            read_chain(&self.directory, &self.superblock)
+        })?;
         let mut now = chain.segments;
         if now.iter().any(|now| now.header == info.header) {
             return Err(io(io::ErrorKind::NotFound.into()));
@@ -263,7 +265,7 @@ fn replayed(
 }
 
 /// Looks again for a while if what is there does not fit together: another process may be changing it.
-fn again<R>(look: impl Fn() -> Result<R, LogError>) -> Result<R, LogError> {
+fn again<R>(directory: &Directory, look: impl Fn() -> Result<R, LogError>) -> Result<R, LogError> {
     let mut attempt = 0;
     loop {
         match look() {
@@ -271,7 +273,7 @@ fn again<R>(look: impl Fn() -> Result<R, LogError>) -> Result<R, LogError> {
                 LogError::Corrupt { .. } | LogError::SuperblockDamaged { .. } | LogError::Io { .. },
             ) if attempt < ATTEMPTS => {
                 attempt += 1;
-                std::thread::sleep(PAUSE);
+                directory.vfs.host().sleep(PAUSE);
             }
             looked => return looked,
         }

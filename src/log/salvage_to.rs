@@ -42,7 +42,7 @@ pub fn salvage_to(
     target.create(target.log())?;
     let mut copy = Copy {
         target: &target,
-        database: Uuid::new_v4(),
+        database: target.vfs.host().unique(),
         open: None,
         previous: 0,
         end: Lsn::FIRST.get(),
@@ -109,7 +109,7 @@ impl<'a> Copy<'a> {
         let header = SegmentHeader {
             database: self.database,
             base,
-            salt: new_salt(),
+            salt: new_salt(self.target.vfs.as_ref()),
             previous: std::mem::replace(&mut self.previous, base),
             kind: Kind::Ordinary,
         };

@@ -67,7 +67,7 @@ impl Store for DbStore {
                 key: key.to_owned(),
                 value: Some(Encoded::json(&value)),
             };
-            self.submit(put.into_record(), || name(namespace, key))
+            self.submit(put.into_record(self.db.now()), || name(namespace, key))
                 .await
         }
         .boxed()
@@ -102,7 +102,7 @@ impl Store for DbStore {
                 key: key.to_owned(),
                 value: None,
             };
-            self.submit(deleted.into_record(), || name(namespace, key))
+            self.submit(deleted.into_record(self.db.now()), || name(namespace, key))
                 .await
         }
         .boxed()

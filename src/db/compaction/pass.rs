@@ -52,6 +52,10 @@ struct Pace<'p> {
 
 impl Engine {
     /// Compacts what is worth it.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a pace that is asked for is one of real time"
+    )]
     pub(super) fn compact(
         &self,
         worth: Worth,
@@ -363,6 +367,10 @@ fn without(
 }
 
 impl Pace<'_> {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a pace that is asked for is one of real time"
+    )]
     fn hold(&mut self, moved: u64) -> ControlFlow<()> {
         self.moved = self.moved.saturating_add(moved);
         let due = u128::from(self.moved) * 1_000_000 / u128::from(self.bytes_per_second.max(1));

@@ -60,7 +60,7 @@ impl<T: Send + 'static> Shared<T> {
             copied_bytes: 0,
         };
         let sealed = infos.iter().filter(|info| info.id() < active.id);
-        // In order, each durable before the next: so whatever a crash leaves is the beginning of a log.
+        // In order, each durable before the next: so whatever a crash leaves is the beginning of a log, or no log.
         for info in sealed.clone() {
             self.back_up_sealed(&target, info, &mut report)?;
         }
@@ -94,6 +94,9 @@ impl<T: Send + 'static> Shared<T> {
         if is_same(target, &to, info).map_err(|error| LogError::io("read", &to, error))? {
             report.unchanged += 1;
             return Ok(());
+        }
+        if matches!(info.header.kind, Kind::Compacted { .. }) {
+            end_backup(target)?;
         }
         let temporary = Directory::temporary(&to);
         let vfs = &target.vfs;
@@ -138,6 +141,15 @@ fn require_backup(target: &Directory, database: uuid::Uuid) -> Result<(), LogErr
         )),
         Some(_) => Ok(()),
     }
+}
+
+/// An earlier backup that gets something compacted is none until it is up to date: what was compacted needs what came after it.
+fn end_backup(target: &Directory) -> Result<(), LogError> {
+    let path = target.superblock();
+    target
+        .remove_if_there(&path)
+        .and_then(|()| target.vfs.sync_dir(target.root()))
+        .map_err(|error| LogError::io("remove", &path, error))
 }
 
 /// Whether the file at `path` is the segment already: its salt is in no other.

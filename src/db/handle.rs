@@ -186,6 +186,15 @@ impl Db {
             Ok(found) => (found, unusable),
             Err(why) => (None, Some(why.to_string())),
         };
+        let as_of = locked.compacted_as_of()?.get();
+        if (found.as_ref()).is_some_and(|found| found.watermark.lsn < as_of) {
+            let unusable = "it is older than a compaction of the log".to_owned();
+            let reason = unusable.clone();
+            return Err(NotOpened {
+                error: DbError::Index { reason },
+                unusable: Some(unusable),
+            });
+        }
         let from = found.as_ref().map_or(ReplayFrom::Beginning, |found| {
             ReplayFrom::Position(position(found.watermark))
         });
@@ -199,7 +208,7 @@ impl Db {
             reason: format!("its thread cannot be started: {error}"),
         })?;
         let view = &indexed.view;
-        view.be_sure_below(locked.compacted_as_of()?.get());
+        view.be_sure_below(as_of);
         let opened = locked.open(
             options,
             from,
@@ -221,6 +230,9 @@ impl Db {
                 unusable,
             }
         })?;
+        if let Some(newest) = log.segments().last() {
+            view.opened(newest);
+        }
         *indexed.log.write() = LogState::Open(log);
         Ok(Self::of(
             vfs,
@@ -294,9 +306,10 @@ impl Db {
     /// writers go on meanwhile. The segment that is written to is sealed first if it has something to give back.
     ///
     /// # Errors
-    /// [`DbError::Log`]: a segment is damaged, there is no room for what is kept, or the file system failed; everything
-    /// is as it was then. [`DbError::Closed`].
+    /// [`DbError::Log`]: a segment is damaged, there is no room for what is kept, or the file system failed; all that was not done
+    /// yet is as it was then. [`DbError::Index`]; [`DbError::ReadOnly`]; [`DbError::Closed`].
     pub fn compact(&self) -> Result<CompactionReport, DbError> {
+        self.with_log(|_| Ok(()))?;
         self.inner.engine.compact_all()
     }
 

@@ -30,8 +30,9 @@ impl Db {
         let gate = Arc::new(Gate::new(options, Arc::clone(&vfs)));
         let view = Arc::new(View::new(None, &gate));
         let mut frames = 0;
-        let log = ReadOnlyLog::open(Arc::clone(&vfs), path, &mut |frame, payload| {
+        let log = ReadOnlyLog::open(Arc::clone(&vfs), path, &mut |frame, payload, as_of| {
             frames += 1;
+            view.be_sure_below(as_of.get());
             Ok(view.replay(frame, payload)?)
         })?;
         let recovery = RecoveryReport {

@@ -10,7 +10,7 @@ use crate::index::{
     FoundFile, Gate, Index, Key, Layered, LayeredSnapshot, Origin, Row, Snapshot, Tables,
     TablesError, Unapplied, Watermark,
 };
-use crate::log::{CommitSink, FrameAddress, LogPosition};
+use crate::log::{CommitSink, FrameAddress, LogPosition, SegmentStats};
 
 /// The index of a database. The log tells it of every commit, in order, before the committer.
 #[derive(Debug)]
@@ -68,6 +68,20 @@ impl View {
         (Snapshot::new(rows.snapshot()), applied)
     }
 
+    /// Takes note that all of the log is applied, which ends with this segment: what was dropped from its end need not be.
+    pub(crate) fn opened(&self, newest: &SegmentStats) {
+        let mut index = self.index.write();
+        let rows = index.tables_mut();
+        let watermark = Watermark {
+            lsn: newest.end.get(),
+            segment: newest.id.base().get(),
+            offset: newest.bytes,
+        };
+        if (rows.applied()).is_none_or(|applied| applied.lsn < watermark.lsn) {
+            rows.advance(watermark, 0);
+        }
+    }
+
     /// See [`Index::be_sure_below`].
     pub(crate) fn be_sure_below(&self, lsn: u64) {
         self.index.write().be_sure_below(lsn);
@@ -81,6 +95,12 @@ impl View {
     /// Lends the rows.
     pub(crate) fn with_rows<T>(&self, with: impl FnOnce(&mut DbTables) -> T) -> T {
         with(self.index.write().tables_mut())
+    }
+
+    /// Blocks until the index file, if there is one, follows the log up to `lsn`, or never will.
+    pub(crate) fn flush(&self, lsn: u64) -> Result<(), TablesError> {
+        while self.index.read().tables().lags(lsn) && self.gate.wait_for_flush()? {}
+        Ok(())
     }
 
     /// Blocks while too much of the index is only in memory.

@@ -108,7 +108,7 @@ impl Target {
         let copied = newest.as_ref().map_or(0, |(_, scan)| scan.len());
         let of = bytes.sum::<u64>().saturating_add(copied);
         let mut done = 0;
-        // In order, each durable before the next: so whatever a crash leaves is the beginning of a log.
+        // In order, each durable before the next: so whatever a crash leaves is the beginning of a log, or no log.
         for info in sealed.clone() {
             progress(BackupProgress { done, of });
             if !self.back_up_sealed(original.directory, info, &mut report)? {
@@ -159,6 +159,9 @@ impl Target {
         if is_same(target, &to, info).map_err(|error| LogError::io("read", &to, error))? {
             report.unchanged += 1;
             return Ok(true);
+        }
+        if matches!(info.header.kind, Kind::Compacted { .. }) {
+            end_backup(target)?;
         }
         let temporary = Directory::temporary(&to);
         let vfs = &target.vfs;
@@ -273,6 +276,15 @@ fn require_backup(target: &Directory, database: Uuid) -> Result<(), LogError> {
         )),
         Some(_) => Ok(()),
     }
+}
+
+/// An earlier backup that gets something compacted is none until it is up to date: what was compacted needs what came after it.
+fn end_backup(target: &Directory) -> Result<(), LogError> {
+    let path = target.superblock();
+    target
+        .remove_if_there(&path)
+        .and_then(|()| target.vfs.sync_dir(target.root()))
+        .map_err(|error| LogError::io("remove", &path, error))
 }
 
 /// Whether the file at `path` is the segment already: its salt is in no other.

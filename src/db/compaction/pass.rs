@@ -93,6 +93,7 @@ impl Engine {
                 self.drop_refused(&refused, &segments, &mut pace, &mut report)?;
                 continue;
             }
+
             if !self.eras.end(PATIENCE, || self.is_stopped()) {
                 break;
             }
@@ -115,6 +116,8 @@ impl Engine {
     ) -> Result<bool, DbError> {
         // What made records dead must be as durable as they were.
         self.with_log(|log| Ok(log.sync()?))?;
+        // An index file from before would not be followed by what is left.
+        self.indexed.view.flush(as_of)?;
         let end = self.with_log(|log| Ok(log.next_lsn()))?;
         chosen.retain(|of| of.stats.end.get() <= as_of);
         let Some(from) = chosen.first().map(|of| of.stats.id.base().get()) else {

@@ -31,6 +31,8 @@ struct State {
     young: usize,
     /// The weight of all changes in memory.
     total: usize,
+    /// Somebody waits for the next flush.
+    wanted: bool,
     /// The last flush failed, and when.
     failed: Option<(TablesError, Instant)>,
     /// The log failed: nothing is moved any more and nobody is held back.
@@ -90,6 +92,23 @@ impl Gate {
         Ok(())
     }
 
+    /// Has all that is in memory moved to the file, and blocks until something was. Not if nothing is moved any more.
+    ///
+    /// # Errors
+    /// [`TablesError::Unwritable`] if it cannot be moved.
+    pub(crate) fn wait_for_flush(&self) -> Result<bool, TablesError> {
+        let mut state = self.state.lock();
+        state.wanted = true;
+        self.work.notify_one();
+        while state.wanted && !state.open && state.stop.is_none() {
+            self.room.wait(&mut state);
+        }
+        match &state.failed {
+            Some((error, _)) => Err(error.clone()),
+            None => Ok(!state.wanted),
+        }
+    }
+
     /// Takes note of what the changes in memory weigh.
     pub(super) fn tell(&self, young: usize, total: usize) {
         let mut state = self.state.lock();
@@ -102,12 +121,17 @@ impl Gate {
     }
 
     pub(super) fn succeeded(&self) {
-        self.state.lock().failed = None;
+        let mut state = self.state.lock();
+        state.failed = None;
+        state.wanted = false;
+        self.room.notify_all();
     }
 
     /// Whoever waits for room gets the error, and nobody waits until a flush succeeds.
     pub(super) fn failed(&self, error: TablesError) {
-        self.state.lock().failed = Some((error, self.vfs.host().now()));
+        let mut state = self.state.lock();
+        state.failed = Some((error, self.vfs.host().now()));
+        state.wanted = false;
         self.room.notify_all();
     }
 
@@ -116,11 +140,13 @@ impl Gate {
         let mut state = self.state.lock();
         state.open = true;
         self.admit(&state);
+        self.room.notify_all();
     }
 
     pub(super) fn stop(&self, stop: Stop) {
         self.state.lock().stop = Some(stop);
         self.work.notify_one();
+        self.room.notify_all();
     }
 
     pub(super) fn wait_for_work(&self) -> Work {
@@ -155,7 +181,7 @@ impl Gate {
     }
 
     fn is_due(&self, state: &State) -> bool {
-        state.failed.is_some() || state.young >= self.options.flush_bytes
+        state.failed.is_some() || state.wanted || state.young >= self.options.flush_bytes
     }
 
     fn is_crowded(&self, state: &State) -> bool {

@@ -36,6 +36,12 @@ impl<H> Changes<H> {
         self.dead.extend(records);
     }
 
+    /// Whether a branch is dropped.
+    pub(super) fn drops(&self) -> bool {
+        let mut rows = self.rows.iter();
+        rows.any(|row| matches!(row, (Key::Dropped(_), Some(_))))
+    }
+
     /// How many rows change.
     pub(super) fn len(&self) -> usize {
         self.rows.len()

@@ -16,6 +16,8 @@ use crate::index::{
 pub(crate) struct Index<H, T> {
     tables: T,
     names: Names,
+    /// Whether branches may be dropped whose rows are there yet.
+    reclaims: bool,
     /// Records below this LSN were all taken when they were written, or are gone.
     sure_below: u64,
     handles: PhantomData<fn() -> H>,
@@ -39,6 +41,7 @@ impl<H, T> Index<H, T> {
         Self {
             tables,
             names: Names::default(),
+            reclaims: true,
             sure_below: 0,
             handles: PhantomData,
         }
@@ -63,14 +66,20 @@ impl<H: Clone, T: Tables<Key, Row<H>>> Index<H, T> {
             Record::Remnant(remnant) => remnants::apply(tables, remnant, origin)?,
             Record::ThreadPolicySet(set) => policies::set(tables, &set, origin)?,
         };
-        changes.account(&self.tables)?.make(&mut self.tables);
+        let changes = changes.account(&self.tables)?;
+        self.reclaims |= changes.drops();
+        changes.make(&mut self.tables);
         Ok(())
     }
 
     /// Removes up to about `limit` rows that belong to no thread any more, and tells how many; 0 if there are none.
     pub(crate) fn reclaim(&mut self, limit: usize) -> Result<usize, TablesError> {
+        if !self.reclaims {
+            return Ok(0);
+        }
         let changes = reclaim(&self.tables, limit)?;
         let rows = changes.len();
+        self.reclaims = rows > 0;
         changes.account(&self.tables)?.make(&mut self.tables);
         Ok(rows)
     }

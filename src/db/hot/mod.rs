@@ -76,9 +76,11 @@ impl Hot {
         let (outcome, bytes) = {
             let mut thread = shared.lock();
             let outcome = with(&mut thread);
-            (outcome, thread.bytes())
+            (outcome, thread.recounted())
         };
-        self.threads.lock().settle(name, bytes, self.limit);
+        if let Some(bytes) = bytes {
+            self.threads.lock().settle(name, bytes, self.limit);
+        }
         outcome
     }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::db::compaction::with_use;
 use crate::db::indexed::LogState;
 use crate::db::{Db, DbError, LogStats, Place};
 use crate::index::{Found, Held, INDEX_FILE, Selection};
@@ -104,17 +105,14 @@ impl Db {
             _ => return Err(self.closed()),
         };
         let snapshot = self.snapshot();
-        let dead: BTreeMap<u64, u64> = snapshot.dead_bytes()?.into_iter().collect();
+        let used = with_use(&segments, &snapshot.segments()?);
         let counts = snapshot.counts()?;
         Ok(DbStats {
             log,
-            segments: segments
-                .into_iter()
-                .map(|segment| SegmentUse {
-                    dead_bytes: (dead.get(&segment.id.base().get()).copied())
-                        .unwrap_or(0)
-                        .min(segment.bytes),
-                    segment,
+            segments: (used.into_iter())
+                .map(|of| SegmentUse {
+                    dead_bytes: of.used.dead.min(of.stats.bytes),
+                    segment: of.stats,
                 })
                 .collect(),
             threads: counts.threads,

@@ -256,7 +256,7 @@ impl Checkpointer for MemorySaver {
             let snapshot = kept.index.snapshot();
             let mut report = PruneReport::default();
             for thread in threads(&snapshot, &prune)? {
-                let plan = plan(&snapshot, &thread, &prune.rule)?;
+                let plan = plan(&snapshot, &thread, &prune.rule, u64::MAX)?;
                 report.add(&plan);
                 kept.prune(&thread, plan)?;
             }

@@ -345,22 +345,24 @@ impl Checkpointer for DbSaver {
 const PRUNED_AGAIN: usize = 8;
 
 impl DbSaver {
+    /// Prunes a thread in portions, so that nobody waits for long behind one of them.
     async fn prune_thread(
         &self,
         name: &str,
         rule: &PruneRule,
         report: &mut PruneReport,
     ) -> Result<(), CheckpointError> {
+        let before = report.checkpoints;
         let mut attempts = 0;
         loop {
             let entered = self.db.enter();
             let snapshot = self.db.snapshot();
             let Some(thread) = snapshot.thread(name)? else {
-                return Ok(());
+                break;
             };
-            let mut plan = plan(&snapshot, &thread, rule)?;
+            let mut plan = plan(&snapshot, &thread, rule, PORTION)?;
             if plan.record.is_none() {
-                return Ok(());
+                break;
             }
             let submitted = self.submit_plan(name, &mut plan)?;
             // Compaction waits for those who have entered.
@@ -369,11 +371,16 @@ impl DbSaver {
                 Err(CheckpointError::Changed { .. }) if attempts < PRUNED_AGAIN => attempts += 1,
                 outcome => {
                     outcome?;
-                    report.add(&plan);
-                    return Ok(());
+                    attempts = 0;
+                    report.add_portion(&plan);
+                    if plan.checkpoints < PORTION {
+                        break;
+                    }
                 }
             }
         }
+        report.threads += u64::from(report.checkpoints > before);
+        Ok(())
     }
 
     /// Submits a prune and what it puts again.

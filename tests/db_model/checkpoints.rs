@@ -481,6 +481,16 @@ impl Trio {
             .map(|item| (item.key, item.value))
             .collect();
         assert_eq!(items, self.items);
+        let db = self.database.db();
+        let stats = db.stats().unwrap();
+        assert_eq!(stats.checkpoints, expected.len() as u64);
+        assert!(stats.dead_bytes() <= stats.log.bytes);
+        for thread in ["0", "1", "2"] {
+            let here = expected.iter().filter(|found| found.thread == thread);
+            let counted = db.thread_stats(thread).unwrap();
+            let counted = counted.map_or(0, |stats| stats.checkpoints);
+            assert_eq!(counted, here.count() as u64);
+        }
     }
 }
 

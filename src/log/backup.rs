@@ -344,7 +344,7 @@ fn begin_at(target: &Directory, original: &Original<'_>, previous: u64) -> Resul
     let header = SegmentHeader {
         database: original.database,
         base: original.end,
-        salt: new_salt(),
+        salt: new_salt(target.vfs.as_ref()),
         previous,
         kind: Kind::Ordinary,
     };

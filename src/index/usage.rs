@@ -21,7 +21,8 @@ impl<H: Clone, T: Rows<Key, Row<H>>> Snapshot<H, T> {
     pub(crate) fn dead_bytes(&self) -> Result<Vec<Dead>, TablesError> {
         let mut dead = Vec::new();
         let mut from = Bound::Included(Key::Segment(0));
-        while let Some((key, row)) = self.tables().next(from.as_ref(), Bound::Unbounded)? {
+        let end = Bound::Included(&Key::Segment(u64::MAX));
+        while let Some((key, row)) = self.tables().next(from.as_ref(), end)? {
             let (Key::Segment(base), Row::Segment(bytes)) = (&key, row) else {
                 return Err(wrong());
             };

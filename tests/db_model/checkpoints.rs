@@ -131,7 +131,7 @@ struct Trio {
     ids: CheckpointIds,
     made: Vec<String>,
     policies: BTreeMap<String, u64>,
-    /// Makes every value another.
+    /// Makes every value another, but for a few large ones that come again and again.
     values: u64,
 }
 
@@ -163,7 +163,14 @@ impl Trio {
 
     fn value(&mut self) -> Encoded {
         self.values += 1;
-        Encoded::json(&json!(self.values))
+        if !self.values.is_multiple_of(4) {
+            return Encoded::json(&json!(self.values));
+        }
+        let (length, kind) = match self.values / 4 % 5 {
+            0 | 1 => (20_000, self.values / 4 % 5),
+            _ => (5_000, self.values / 4 % 2),
+        };
+        Encoded::json(&json!(format!("{kind}").repeat(length)))
     }
 
     fn run(&mut self, op: &Op) {

@@ -6,5 +6,6 @@ mod damage;
 #[path = "../common/database.rs"]
 mod database;
 mod histories;
+mod sharing;
 mod sizes;
 mod values;

@@ -2,7 +2,6 @@
 
 use hashlink::LruCache;
 
-use super::shared::Shared;
 use super::{HotCheckpoint, Sources};
 
 /// Subgraphs have a namespace for each of their calls: only those used last are kept.
@@ -12,15 +11,12 @@ const NAMESPACES_MAX: usize = 16;
 #[derive(Debug)]
 pub(in crate::db) struct HotThread {
     namespaces: LruCache<Box<str>, HotNamespace>,
-    /// Large values that the thread has put.
-    pub(in crate::db) shared: Shared,
 }
 
 impl Default for HotThread {
     fn default() -> Self {
         Self {
             namespaces: LruCache::new(NAMESPACES_MAX),
-            shared: Shared::default(),
         }
     }
 }
@@ -57,6 +53,6 @@ impl HotThread {
                 + checkpoint.map_or(0, HotCheckpoint::bytes)
                 + namespace.sources.bytes()
         });
-        size_of::<Self>() + self.shared.bytes() + namespaces.sum::<usize>()
+        size_of::<Self>() + namespaces.sum::<usize>()
     }
 }

@@ -176,9 +176,7 @@ impl Checkpointer for DbSaver {
         let lists = lists.collect();
         let record = checkpoint_record(put, lists);
         let at = self.db.now();
-        let items = items
-            .into_iter()
-            .map(|item| item.into_record(at).map(Stored::Whole));
+        let items = items.into_iter().map(|item| item.into_record(at));
         let what = || format!("checkpoint `{checkpoint}` of thread `{thread}`");
         match (self.db).put_checkpoint(record, items.collect(), self.durability, what) {
             Ok(submitted) => saving(Ok(submitted)),

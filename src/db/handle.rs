@@ -9,7 +9,7 @@ use parking_lot::{Mutex, RwLock};
 use crate::Leases;
 use crate::codec::{self, Compression, Record, Stored};
 use crate::db::compaction::{CompactionOptions, CompactionReport, Engine, Entered, Worker};
-use crate::db::hot::Hot;
+use crate::db::hot::{Hot, NewContent};
 use crate::db::indexed::{Indexed, LogState};
 use crate::db::options::ValueOptions;
 use crate::db::view::{DbSnapshot, Note, View};
@@ -77,7 +77,7 @@ impl WeakDb {
 }
 
 /// The version of the index's keys and rows.
-const INDEX_SCHEMA: u32 = 3;
+const INDEX_SCHEMA: u32 = 4;
 
 /// An end with more of the log than this not in the index file fills the file first.
 const REPLAYED_MAX: u64 = 4 << 20;
@@ -362,6 +362,17 @@ impl Db {
         durability: Option<Durability>,
         what: impl Fn() -> String,
     ) -> Result<Submitted, DbError> {
+        self.submit_with(records, Vec::new(), durability, what)
+    }
+
+    /// The same, with `contents` being those of their values that others may be found to be equal to.
+    pub(super) fn submit_with(
+        &self,
+        records: Vec<Record<Stored>>,
+        contents: Vec<NewContent>,
+        durability: Option<Durability>,
+        what: impl Fn() -> String,
+    ) -> Result<Submitted, DbError> {
         let _entered = self.enter();
         let unwritable = |reason: String| DbError::Unwritable {
             what: what(),
@@ -373,11 +384,17 @@ impl Db {
         let unapplied = Arc::new(OnceLock::new());
         let note = Note {
             records: records.into_iter().map(Record::numbered).collect(),
+            contents: contents.clone(),
             unapplied: Arc::clone(&unapplied),
         };
         self.inner.indexed.view.wait_for_room()?;
         let ticket = self.with_log(|log| Ok(log.submit(count, &payload, note, durability)?))?;
-        Ok(Submitted::new(ticket, unapplied))
+        let submitted = Submitted::new(ticket, unapplied);
+        for new in contents {
+            let at = submitted.at(new.record, new.value);
+            self.hot().contents().note(new.content, at);
+        }
+        Ok(submitted)
     }
 
     /// What is kept in memory of what was put and read last.

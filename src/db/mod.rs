@@ -21,6 +21,7 @@ mod read_only;
 mod reader;
 mod rows;
 mod salvage;
+mod sharing;
 mod stats;
 mod storing;
 mod submitted;

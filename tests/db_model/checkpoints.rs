@@ -179,7 +179,7 @@ struct Trio {
     policies: BTreeMap<String, u64>,
     /// By key, and in the order in which they came.
     items: Vec<(String, Value)>,
-    /// Makes every value another.
+    /// Makes every value another, but for a few large ones that come again and again.
     values: u64,
     backup: TempDir,
 }
@@ -221,9 +221,11 @@ impl Trio {
         self.values += 1;
         let n = self.values;
         let words = |from: u64, to: u64| (from..to).map(|n| format!("{n:x} ")).collect::<String>();
-        Encoded::json(&match n % 10 {
+        Encoded::json(&match n % 12 {
             0 => json!(words(n % 3, 1500)),
             1..4 => json!(format!("{}{n}{}", words(9, 60), words(70, 90))),
+            4 => json!(format!("{}", n / 12 % 2).repeat(5_000)),
+            5 => json!(format!("{}", n / 12 % 2).repeat(20_000)),
             _ => json!(n),
         })
     }

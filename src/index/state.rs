@@ -18,6 +18,8 @@ pub(crate) struct Index<H, T> {
     names: Names,
     /// Records below this LSN were all taken when they were written, or are gone.
     sure_below: u64,
+    /// How many bytes of records have died.
+    died: u64,
     handles: PhantomData<fn() -> H>,
 }
 
@@ -40,6 +42,7 @@ impl<H, T> Index<H, T> {
             tables,
             names: Names::default(),
             sure_below: 0,
+            died: 0,
             handles: PhantomData,
         }
     }
@@ -63,7 +66,7 @@ impl<H: Clone, T: Tables<Key, Row<H>>> Index<H, T> {
             Record::Remnant(remnant) => remnants::apply(tables, remnant, origin)?,
             Record::ThreadPolicySet(set) => policies::set(tables, &set, origin)?,
         };
-        changes.account(&self.tables)?.make(&mut self.tables);
+        self.make(changes)?;
         Ok(())
     }
 
@@ -71,8 +74,15 @@ impl<H: Clone, T: Tables<Key, Row<H>>> Index<H, T> {
     pub(crate) fn reclaim(&mut self, limit: usize) -> Result<usize, TablesError> {
         let changes = reclaim(&self.tables, limit)?;
         let rows = changes.len();
-        changes.account(&self.tables)?.make(&mut self.tables);
+        self.make(changes)?;
         Ok(rows)
+    }
+
+    fn make(&mut self, changes: Changes<H>) -> Result<(), TablesError> {
+        let died = changes.dead_bytes();
+        changes.account(&self.tables)?.make(&mut self.tables);
+        self.died = self.died.saturating_add(died);
+        Ok(())
     }
 }
 
@@ -81,6 +91,11 @@ impl<H, T> Index<H, T> {
     /// show that may be gone.
     pub(crate) fn be_sure_below(&mut self, lsn: u64) {
         self.sure_below = lsn;
+    }
+
+    /// How many bytes of records have died since it was made, those that were replayed included.
+    pub(crate) fn died(&self) -> u64 {
+        self.died
     }
 
     /// Where its rows are.

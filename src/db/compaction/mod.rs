@@ -9,6 +9,7 @@ mod engine;
 mod eras;
 mod marks;
 mod options;
+mod pace;
 mod pass;
 mod remnants;
 mod rewrite;
@@ -20,5 +21,5 @@ mod worker;
 
 pub(crate) use engine::Engine;
 pub(crate) use eras::Entered;
-pub use options::{CompactionOptions, CompactionReport};
+pub use options::{CompactionOptions, CompactionReport, CompactionStats};
 pub(crate) use worker::Worker;

@@ -44,6 +44,10 @@ impl Shared {
         self.by_hash.insert(hash, at);
     }
 
+    pub(super) fn named(&self, with: &mut dyn FnMut(At)) {
+        self.by_hash.iter().for_each(|(_, at)| with(*at));
+    }
+
     pub(super) fn bytes(&self) -> usize {
         self.by_hash.len() * 2 * size_of::<(u128, At)>()
     }

@@ -4,6 +4,7 @@ use hashlink::LruCache;
 
 use super::shared::Shared;
 use super::{HotCheckpoint, Sources};
+use crate::db::place::At;
 
 /// Subgraphs have a namespace for each of their calls: only those used last are kept.
 const NAMESPACES_MAX: usize = 16;
@@ -46,6 +47,17 @@ impl HotThread {
     /// Forgets everything.
     pub(in crate::db) fn forget(&mut self) {
         *self = Self::default();
+    }
+
+    /// Tells `with` of all places that are kept of the thread.
+    pub(super) fn named(&self, with: &mut dyn FnMut(At)) {
+        self.shared.named(with);
+        for (_, namespace) in &self.namespaces {
+            namespace.sources.named(with);
+            if let Some(checkpoint) = &namespace.checkpoint {
+                checkpoint.named(with);
+            }
+        }
     }
 
     /// About how much memory it takes.

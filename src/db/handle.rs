@@ -8,7 +8,9 @@ use parking_lot::{Mutex, RwLock};
 
 use crate::Leases;
 use crate::codec::{self, Compression, Record, Stored};
-use crate::db::compaction::{CompactionOptions, CompactionReport, Engine, Entered, Worker};
+use crate::db::compaction::{
+    CompactionOptions, CompactionReport, CompactionStats, Engine, Entered, Worker,
+};
 use crate::db::hot::{Hot, NewContent};
 use crate::db::indexed::{Indexed, LogState};
 use crate::db::options::ValueOptions;
@@ -313,6 +315,11 @@ impl Db {
         self.inner.engine.compact_all()
     }
 
+    /// What compaction has done since the database was opened. Costs next to nothing.
+    pub fn compaction_stats(&self) -> CompactionStats {
+        self.inner.engine.stats()
+    }
+
     /// For whoever is about to look up what he will then read from the log, or name in a record: until this is dropped, what
     /// was there when it was made stays there.
     pub(crate) fn enter(&self) -> Entered {
@@ -330,7 +337,7 @@ impl Db {
         drop(self.inner.worker.lock().take());
         self.set_background(None);
         let indexed = &self.inner.indexed;
-        self.inner.hot.forget_all(|| ());
+        self.inner.hot.forget_all();
         let state = mem::replace(&mut *indexed.log.write(), LogState::Closing);
         let closed = match state {
             LogState::Open(log) => log.close(),

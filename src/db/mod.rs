@@ -33,7 +33,7 @@ pub use crate::log::{
     BackupProgress, BackupReport, Durability, Latency, LogStats, Lost as LostRecords,
     RecoveryReport, SegmentKind, SegmentStats, TornTail,
 };
-pub use compaction::{CompactionOptions, CompactionReport};
+pub use compaction::{CompactionOptions, CompactionReport, CompactionStats};
 pub use error::DbError;
 pub use handle::Db;
 pub use options::DbOptions;

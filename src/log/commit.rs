@@ -163,6 +163,21 @@ impl<T: Send + 'static> Shared<T> {
         }
     }
 
+    /// See [`Log::sync_ahead`](super::Log::sync_ahead).
+    pub(super) fn sync_ahead(&self) -> Result<(), LogError> {
+        let state = self.state.lock();
+        if let Some(error) = state.poisoned() {
+            return Err(error);
+        }
+        let segment = Arc::clone(&state.active.segment);
+        drop(state);
+        if let Err(error) = segment.file.sync_data() {
+            // The system may not tell of it again.
+            self.poison(LogError::io("sync", &segment.path, error));
+        }
+        self.state.lock().poisoned().map_or(Ok(()), Err)
+    }
+
     /// Forgets the waker of a task that no longer waits.
     pub(super) fn forget(&self, end: u64) {
         let waker = self.state.lock().waiters.remove(&end);

@@ -117,6 +117,15 @@ impl<T: Send + 'static> Log<T> {
         self.shared.sync()
     }
 
+    /// Has what was written so far be made durable while commits go on, so that a [`sync`](Self::sync) that follows has little left
+    /// to do: commits wait for that one.
+    ///
+    /// # Errors
+    /// [`LogError::Poisoned`] if the log failed, now or before.
+    pub fn sync_ahead(&self) -> Result<(), LogError> {
+        self.shared.sync_ahead()
+    }
+
     /// Blocks until everything submitted so far is acknowledged, and may lead its commit.
     ///
     /// # Errors

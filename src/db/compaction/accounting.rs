@@ -1,7 +1,6 @@
 //! What the rows say about segments and records, after a compaction.
 
 use crate::codec::{Record, Stored};
-use crate::db::Place;
 use crate::db::compaction::candidates::Candidate;
 use crate::db::compaction::engine::Engine;
 use crate::db::compaction::marks::Marks;
@@ -72,16 +71,19 @@ impl Engine {
         marks: &Marks,
         as_of: u64,
     ) -> Result<(), TablesError> {
-        let is_gone = |place: &Place| {
-            let lsn = place.lsn().get();
+        let is_gone = |lsn: u64| {
             (marks.from()..as_of).contains(&lsn) && !marks.is_live(lsn) && !marks.has_values(lsn)
         };
-        for some in snapshot.contents(is_gone)?.chunks(FORGOTTEN_AT_ONCE) {
+        self.hot.contents().forget(|at| is_gone(at.lsn().get()));
+        for some in snapshot
+            .contents(|place| is_gone(place.lsn().get()))?
+            .chunks(FORGOTTEN_AT_ONCE)
+        {
             self.indexed.view.with_rows(|rows| {
                 for key in some.iter().copied().map(Key::Content) {
                     // It may be about another value by now.
                     if let Some(Row::Content(place)) = rows.get(&key)?
-                        && is_gone(&place)
+                        && is_gone(place.lsn().get())
                     {
                         rows.delete(key);
                     }

@@ -7,7 +7,7 @@ use bincode::de::{Decoder, DecoderImpl};
 use bytes::Bytes;
 
 use crate::codec::CodecError;
-use crate::codec::body::{Body, body, kind_of};
+use crate::codec::body::{Body, body, kind_of, thread};
 use crate::codec::compression::{Compression, compressed, expanded};
 use crate::codec::record::Record;
 use crate::codec::value::{Found, Stored};
@@ -87,6 +87,25 @@ pub(crate) fn decode_all(payload: &Bytes) -> Result<Vec<Record<Stored>>, CodecEr
         records.push(raw.keep(payload)?);
     }
     Ok(records)
+}
+
+/// The thread that the first record of a payload is about, if it is about one and can be read.
+pub(crate) fn thread_of(payload: &[u8]) -> Option<String> {
+    let first = Rest { payload, at: 0 }.next().ok()??;
+    let body = first.body().ok()?;
+    let mut decoder = DecoderImpl::new(SliceReader::new(&body), config(), ());
+    thread(first.kind, &mut decoder).ok()?
+}
+
+/// Whether a record of a payload is compressed.
+pub(crate) fn is_compressed(payload: &[u8]) -> Result<bool, CodecError> {
+    let mut rest = Rest { payload, at: 0 };
+    while let Some(record) = rest.next()? {
+        if record.is_compressed {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// What is left of a payload.

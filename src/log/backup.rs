@@ -187,7 +187,7 @@ fn copy_active(
     {
         writer.push(header.lsn, header.synced_lsn, header.records, payload)?;
     }
-    let bytes = writer.seal(None)?;
+    let bytes = writer.seal(Kind::Ordinary)?;
     let (_, durable) = writer.finish()?;
     durable.map(|()| bytes)
 }

@@ -7,6 +7,7 @@ mod damage;
 mod failure;
 mod faults;
 mod operations;
+mod packing;
 mod position;
 mod recovery;
 mod salvage;

@@ -12,7 +12,7 @@ const SHORT_RUN: usize = 4;
 /// Which segments are worth it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Worth {
-    /// Those in which anything is dead.
+    /// Those in which anything is dead, and those that are not packed yet.
     Any,
     /// Those in which much is dead, and short ones.
     Much(CompactionOptions),
@@ -28,7 +28,7 @@ pub(super) struct Candidate {
 impl Candidate {
     /// About what would be left of it.
     fn rest(&self) -> u64 {
-        self.stats.bytes.saturating_sub(self.used.dead)
+        self.stats.unpacked.saturating_sub(self.used.dead)
     }
 }
 
@@ -59,14 +59,16 @@ pub(super) fn choose(segments: &[Candidate], worth: Worth, segment_bytes: u64) -
         .collect();
     let options = match worth {
         Worth::Any => {
-            let any = |of: &Candidate| of.used.dead > 0 || of.used.bound > 0;
+            let any = |of: &Candidate| {
+                of.used.dead > 0 || of.used.bound > 0 || of.stats.kind == SegmentKind::Sealed
+            };
             return sealed.into_iter().filter(any).collect();
         }
         Worth::Much(options) => options,
     };
     let is_much = |of: &Candidate| {
         let dead = u128::from(of.used.dead) * 100;
-        of.used.dead > 0 && dead >= u128::from(of.stats.bytes) * u128::from(options.dead_percent)
+        of.used.dead > 0 && dead >= u128::from(of.stats.unpacked) * u128::from(options.dead_percent)
     };
     let is_short = |of: &Candidate| of.rest() < segment_bytes / 8;
     let runs = sealed.chunk_by(|a, b| is_short(a) && is_short(b));
@@ -122,6 +124,7 @@ mod tests {
                     id,
                     end: Lsn::new(base),
                     bytes: 100,
+                    unpacked: 100,
                     kind,
                 }
             })

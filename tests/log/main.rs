@@ -6,6 +6,7 @@ mod compaction;
 mod damage;
 mod failure;
 mod faults;
+mod forging;
 mod operations;
 mod packing;
 mod position;

@@ -106,8 +106,12 @@ impl<'s> PackedSalvage<'s> {
             match BlockHeader::decode(self.scan.bytes(offset..body)?, self.salt, offset) {
                 Ok(header) => {
                     let name = (header.name.group, header.name.frames);
-                    let begins = self.remains.name.is_none_or(|of| of != name);
-                    if begins && !self.remains.is_empty() {
+                    let ends = match self.remains.name {
+                        Some(of) => of != name,
+                        // Frames without a block header may be of the group in front of this one.
+                        None => self.remains.frames.range(..name.0).next().is_some(),
+                    };
+                    if ends {
                         return Ok(Some(self.end_group(name.0)));
                     }
                     self.remains.name = Some(name);
@@ -126,7 +130,7 @@ impl<'s> PackedSalvage<'s> {
             }
         }
         let is_last = self.remains.is_empty() && self.remains.damage.is_none();
-        Ok((!is_last).then(|| self.end_group(u64::MAX)))
+        Ok((!is_last).then(|| std::mem::take(&mut self.remains)))
     }
 
     /// Ends the group that is being collected. Frames from `next` on belong to the one behind it.

@@ -304,8 +304,9 @@ impl Db {
         self.with_log(|log| Ok(log.sync()?))
     }
 
-    /// Gives back the space of everything that was deleted, pruned or replaced, and tells what came of it. Readers and
-    /// writers go on meanwhile. The segment that is written to is sealed first if it has something to give back.
+    /// Gives back the space of everything that was deleted, pruned or replaced, compresses what was written since the last time,
+    /// and tells what came of it. Readers and writers go on meanwhile. The segment that is written to is sealed first if there is
+    /// anything in it.
     ///
     /// # Errors
     /// [`DbError::Log`]: a segment is damaged, there is no room for what is kept, or the file system failed; all that was not done

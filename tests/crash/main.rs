@@ -13,10 +13,15 @@
     reason = "a test fails by panicking"
 )]
 
+mod canaries;
 mod contents;
+mod exhaustive;
+mod failing;
+mod logs;
 #[path = "../db_model/model.rs"]
 mod model;
 mod operation;
 mod random;
 mod recovery;
 mod run;
+mod seeded;

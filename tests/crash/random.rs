@@ -22,6 +22,15 @@ pub(crate) struct Done {
 
 /// One run: operations, with a crash now and then. Now and then what a crash would leave is looked at without one.
 pub(crate) fn run(seed: u64) -> Done {
+    random_run(seed, false, &mut |_| ())
+}
+
+/// As [`run`], with a trace of each file system that was used.
+pub(crate) fn traced(seed: u64, trace: &mut dyn FnMut(&SimFs)) -> Done {
+    random_run(seed, true, trace)
+}
+
+fn random_run(seed: u64, traces: bool, after: &mut dyn FnMut(&SimFs)) -> Done {
     let mut random = Random::new(seed);
     let setup = Setup::random(&mut random);
     let mut run = Run::new(SimFs::new(random.number()), setup);
@@ -29,6 +38,9 @@ pub(crate) fn run(seed: u64) -> Done {
     let mut done = Done::default();
     for _ in 0..=random.below(3) {
         run.fs.keep_moments();
+        if traces {
+            run.fs.keep_trace();
+        }
         let mut before = Before::now(&run);
         run.open().unwrap();
         for _ in 0..random.below(60) {
@@ -47,6 +59,7 @@ pub(crate) fn run(seed: u64) -> Done {
             }
         }
         done.calls += run.fs.calls();
+        after(&run.fs);
         let moments = run.fs.take_moments();
         let moment = random
             .pick(&moments)

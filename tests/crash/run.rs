@@ -51,7 +51,8 @@ pub(crate) struct Run {
 
 /// Why a run cannot go on without being opened again.
 #[derive(Debug)]
-pub(crate) struct Failed(pub(crate) String);
+#[expect(dead_code, reason = "shown when a run fails that should not")]
+pub(crate) struct Failed(String);
 
 impl Setup {
     pub(crate) fn random(random: &mut Random) -> Self {
@@ -121,8 +122,13 @@ impl Run {
         Ok(())
     }
 
-    pub(crate) fn db(&self) -> &Db {
+    fn db(&self) -> &Db {
         self.db.as_ref().unwrap()
+    }
+
+    /// The database, unless it could not be opened.
+    pub(crate) fn open_db(&self) -> Option<&Db> {
+        self.db.as_ref()
     }
 
     pub(crate) fn contents(&self) -> &Contents {

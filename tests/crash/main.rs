@@ -10,13 +10,16 @@
 #![expect(
     clippy::unwrap_used,
     clippy::panic,
+    clippy::indexing_slicing,
     reason = "a test fails by panicking"
 )]
 
 mod canaries;
+mod compacting;
 mod contents;
 mod exhaustive;
 mod failing;
+mod faults;
 mod logs;
 #[path = "../db_model/model.rs"]
 mod model;
@@ -25,3 +28,4 @@ mod random;
 mod recovery;
 mod run;
 mod seeded;
+mod threads;

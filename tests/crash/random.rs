@@ -8,9 +8,10 @@ use stepwell::testing::{Random, SimFs, Survival};
 use crate::operation::Maker;
 use crate::recovery::{Before, Expected, check, check_interrupted};
 use crate::run::{Run, Setup};
+use crate::{faults, logs};
 
 /// How many seeds a usual test run takes.
-const SEEDS: u64 = 300;
+const SEEDS: u64 = 40;
 
 /// What a run did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -82,7 +83,20 @@ fn random_run(seed: u64, traces: bool, after: &mut dyn FnMut(&SimFs)) -> Done {
     done
 }
 
-fn seeds(seeds: impl Iterator<Item = u64>, until: Option<Instant>) -> (u64, Done) {
+/// One seed of everything.
+fn everything(seed: u64) -> Done {
+    let done = run(seed);
+    logs::run(seed);
+    faults::fail(seed);
+    faults::lie(seed);
+    done
+}
+
+fn seeds(
+    seeds: impl Iterator<Item = u64>,
+    until: Option<Instant>,
+    run: fn(u64) -> Done,
+) -> (u64, Done) {
     let mut all = (0, Done::default());
     for seed in seeds {
         if until.is_some_and(|until| Instant::now() >= until) {
@@ -108,8 +122,8 @@ fn number(name: &str) -> Option<u64> {
 #[test]
 fn nothing_is_lost_or_half_done_whenever_the_power_goes() {
     match number("STEPWELL_SEED") {
-        Some(seed) => drop(seeds(seed..=seed, None)),
-        None => drop(seeds(0..SEEDS, None)),
+        Some(seed) => drop(seeds(seed..=seed, None, everything)),
+        None => drop(seeds(0..SEEDS, None, run)),
     }
 }
 
@@ -124,7 +138,7 @@ fn soak() {
     let mut next = first;
     let mut total = Done::default();
     while until.is_none_or(|until| Instant::now() < until) {
-        let (count, done) = seeds(next..next + 1000, until);
+        let (count, done) = seeds(next..next + 1000, until, everything);
         next += count;
         total.operations += done.operations;
         total.crashes += done.crashes;

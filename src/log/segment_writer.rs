@@ -9,6 +9,7 @@ use super::directory::Directory;
 use super::frame;
 use super::segment::Segment;
 use super::segment_header::{Kind, SEGMENT_HEADER_BYTES, SegmentHeader};
+use crate::canary::Canary;
 use crate::vfs::{OpenMode, VfsFile};
 
 const BUFFER: usize = 256 * 1024;
@@ -129,7 +130,10 @@ impl<'a> SegmentWriter<'a> {
             .rename(&self.path, &path)
             .map_err(|error| LogError::io("replace", &path, error))?;
         self.finished = true;
-        let durable = self.directory.sync_log();
+        let durable = match Canary::SkippedPublishing.sings() {
+            true => Ok(()),
+            false => self.directory.sync_log(),
+        };
         let segment = Segment::new(self.header, path, Arc::clone(&self.file));
         Ok((segment, durable))
     }

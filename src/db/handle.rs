@@ -1,5 +1,6 @@
 //! [`Db`]: the handle of an open database.
 
+use std::cell::Cell;
 use std::mem;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock, Weak};
@@ -12,6 +13,7 @@ use crate::db::compaction::{CompactionOptions, CompactionReport, Engine, Entered
 use crate::db::hot::Hot;
 use crate::db::indexed::{Indexed, LogState};
 use crate::db::options::ValueOptions;
+use crate::db::replaying::replaying;
 use crate::db::view::{DbSnapshot, Note, View};
 use crate::db::{DbError, DbOptions, Durability, Periodic, Reader, RecoveryReport, Submitted};
 use crate::index::{Gate, Identity, IndexFile, IndexOptions, Indexer, Stop, Watermark};
@@ -80,6 +82,37 @@ const INDEX_SCHEMA: u32 = 3;
 
 /// An end with more of the log than this not in the index file fills the file first.
 const REPLAYED_MAX: u64 = 4 << 20;
+
+/// A thread that submits keeps so much memory for the next time.
+const PAYLOAD_KEPT: usize = 64 << 10;
+
+thread_local! {
+    static PAYLOAD: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+}
+
+/// Memory for a payload, which goes back to its thread.
+struct Payload {
+    bytes: Vec<u8>,
+}
+
+impl Payload {
+    fn new() -> Self {
+        Self {
+            bytes: PAYLOAD.try_with(Cell::take).unwrap_or_default(),
+        }
+    }
+}
+
+impl Drop for Payload {
+    fn drop(&mut self) {
+        if self.bytes.capacity() <= PAYLOAD_KEPT {
+            self.bytes.clear();
+            let bytes = mem::take(&mut self.bytes);
+            // At the end of its thread it just goes.
+            let _ = PAYLOAD.try_with(|kept| kept.set(bytes));
+        }
+    }
+}
 
 /// Why a database was not opened.
 struct NotOpened {
@@ -199,15 +232,14 @@ impl Db {
             })?;
         let view = &indexed.view;
         view.be_sure_below(locked.compacted_as_of()?.get());
-        let opened = locked.open(
-            options,
-            from,
-            &mut |frame, payload| Ok(view.replay(frame, payload)?),
-            Arc::clone(view) as Arc<dyn CommitSink<Note>>,
-        );
+        let opened = replaying(view, |replay| {
+            let sink = Arc::clone(view) as Arc<dyn CommitSink<Note>>;
+            locked.open(options, from, replay, sink)
+        });
+        let opened = opened.map_err(DbError::from).and_then(|opened| Ok(opened?));
         let (log, recovery) = opened.map_err(|error| {
             let unusable = match (&error, from) {
-                (LogError::NoSuchPosition { .. }, ReplayFrom::Position(_)) => {
+                (DbError::Log(LogError::NoSuchPosition { .. }), ReplayFrom::Position(_)) => {
                     Some("it is ahead of the log".to_owned())
                 }
                 (_, ReplayFrom::Position(_)) => {
@@ -215,10 +247,7 @@ impl Db {
                 }
                 _ => None,
             };
-            NotOpened {
-                error: error.into(),
-                unusable,
-            }
+            NotOpened { error, unusable }
         })?;
         *indexed.log.write() = LogState::Open(log);
         Ok(Self::of(
@@ -354,7 +383,8 @@ impl Db {
             reason,
         };
         let count = u32::try_from(records.len()).map_err(|e| unwritable(e.to_string()))?;
-        let payload = codec::encode(&records, self.inner.compression)
+        let mut payload = Payload::new();
+        codec::encode_into(&mut payload.bytes, &records, self.inner.compression)
             .map_err(|e| unwritable(e.to_string()))?;
         let unapplied = Arc::new(OnceLock::new());
         let note = Note {
@@ -362,7 +392,8 @@ impl Db {
             unapplied: Arc::clone(&unapplied),
         };
         self.inner.indexed.view.wait_for_room()?;
-        let ticket = self.with_log(|log| Ok(log.submit(count, &payload, note, durability)?))?;
+        let ticket =
+            self.with_log(|log| Ok(log.submit(count, &payload.bytes, note, durability)?))?;
         Ok(Submitted::new(ticket, unapplied))
     }
 

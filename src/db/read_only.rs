@@ -8,6 +8,7 @@ use parking_lot::RwLock;
 
 use crate::db::indexed::{Indexed, LogState};
 use crate::db::options::ValueOptions;
+use crate::db::replaying::replaying;
 use crate::db::view::View;
 use crate::db::{Db, DbError, RecoveryReport};
 use crate::index::{Gate, IndexOptions};
@@ -29,10 +30,12 @@ impl Db {
         }));
         let view = Arc::new(View::new(None, &gate));
         let mut frames = 0;
-        let log = ReadOnlyLog::open(Arc::clone(&vfs), path, &mut |frame, payload| {
-            frames += 1;
-            Ok(view.replay(frame, payload)?)
-        })?;
+        let log = replaying(&view, |replay| {
+            ReadOnlyLog::open(Arc::clone(&vfs), path, &mut |frame, payload| {
+                frames += 1;
+                replay(frame, payload)
+            })
+        })??;
         let recovery = RecoveryReport {
             created: false,
             clean: false,

@@ -36,15 +36,6 @@ pub(crate) struct Note {
     pub(crate) unapplied: Arc<OnceLock<Unapplied>>,
 }
 
-/// Why a frame of the log that is being opened was not applied.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum ReplayFailed {
-    #[error(transparent)]
-    Codec(#[from] CodecError),
-    #[error(transparent)]
-    Tables(#[from] TablesError),
-}
-
 impl View {
     /// What was found in the index file, and nothing of the log.
     pub(crate) fn new(found: Option<FoundFile>, gate: &Arc<Gate>) -> Self {
@@ -89,11 +80,14 @@ impl View {
     }
 
     /// Applies a frame of the log that is being opened.
-    pub(crate) fn replay(&self, frame: FrameAddress, payload: &[u8]) -> Result<(), ReplayFailed> {
+    pub(super) fn replay(
+        &self,
+        frame: FrameAddress,
+        records: Vec<Record<Numbered>>,
+    ) -> Result<(), TablesError> {
         self.wait_for_room()?;
-        let records = decoded(frame, payload)?;
         match apply_all(&mut self.index.write(), frame, records) {
-            Err(Unapplied::Tables(error)) => Err(error.into()),
+            Err(Unapplied::Tables(error)) => Err(error),
             // What was refused when it was written is refused again.
             Ok(()) | Err(Unapplied::Refused(_)) => Ok(()),
         }

@@ -4,11 +4,17 @@ use std::sync::Arc;
 use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
 
+use parking_lot::MutexGuard;
+
 use super::LogError;
 use super::shared::Shared;
+use super::state::State;
 
 /// How long, about, a frame that nobody waits for stays unwritten.
 const TICK: Duration = Duration::from_millis(2);
+/// So much is written and not synced before it is synced although nobody asked: whoever fills the segment, and has to sync it, then
+/// has no more to wait for.
+const UNSYNCED_MAX: u64 = 4 << 20;
 /// After this time without commits the superblock is told what is durable.
 const QUIET: Duration = Duration::from_secs(1);
 
@@ -95,6 +101,12 @@ impl<T: Send + 'static> Shared<T> {
             }
             // Who leads now will ask again if there is more to do.
             state.lead_wanted = false;
+            if state.written().saturating_sub(state.active.synced) >= UNSYNCED_MAX
+                && !state.exclusive
+            {
+                state = self.sync_ahead(state);
+                continue;
+            }
 
             if state.next_lsn != last_lsn || state.acked < state.next_lsn {
                 last_lsn = state.next_lsn;
@@ -120,6 +132,25 @@ impl<T: Send + 'static> Shared<T> {
             }
             state.committer_asleep = false;
         }
+    }
+
+    /// Syncs what is written, while others go on writing.
+    fn sync_ahead<'a>(&'a self, state: MutexGuard<'a, State<T>>) -> MutexGuard<'a, State<T>> {
+        let segment = Arc::clone(&state.active.segment);
+        let (acked, written) = (state.acked, state.written());
+        drop(state);
+        let synced = segment.file.sync_data();
+        if let Err(error) = synced {
+            self.poison(LogError::io("sync", &segment.path, error));
+            return self.state.lock();
+        }
+        let mut state = self.state.lock();
+        if state.active.segment.id == segment.id {
+            state.active.synced = state.active.synced.max(written);
+        }
+        state.durable = state.durable.max(acked);
+        state.syncs += 1;
+        state
     }
 
     /// Lets a later open know of durable records that no later frame tells it of.

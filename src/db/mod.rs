@@ -22,6 +22,7 @@ mod reader;
 mod replaying;
 mod rows;
 mod salvage;
+mod sharing;
 mod stats;
 mod storing;
 mod submitted;
@@ -30,8 +31,8 @@ mod view;
 
 pub use crate::codec::Compression;
 pub use crate::log::{
-    BackupReport, Durability, Latency, LogStats, Lost as LostRecords, RecoveryReport, SegmentKind,
-    SegmentStats, TornTail,
+    BackupProgress, BackupReport, Durability, Latency, LogStats, Lost as LostRecords,
+    RecoveryReport, SegmentKind, SegmentStats, TornTail,
 };
 pub use compaction::{CompactionOptions, CompactionReport};
 pub use error::DbError;

@@ -18,6 +18,7 @@ mod sweep;
 mod tests;
 mod worker;
 
+pub(super) use candidates::with_use;
 pub(crate) use engine::Engine;
 pub(crate) use eras::Entered;
 pub use options::{CompactionOptions, CompactionReport};

@@ -52,6 +52,10 @@ struct Pace<'p> {
 
 impl Engine {
     /// Compacts what is worth it.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a pace that is asked for is one of real time"
+    )]
     pub(super) fn compact(
         &self,
         worth: Worth,
@@ -89,6 +93,8 @@ impl Engine {
                 self.drop_refused(&refused, &segments, &mut pace, &mut report)?;
                 continue;
             }
+            let from = chosen.first().map_or(as_of, |of| of.stats.id.base().get());
+            let _closed = self.hot.contents().close(from..as_of);
             if !self.eras.end(PATIENCE, || self.is_stopped()) {
                 break;
             }
@@ -109,9 +115,11 @@ impl Engine {
         pace: &mut Pace<'_>,
         report: &mut CompactionReport,
     ) -> Result<bool, DbError> {
-        // What made records dead must be as durable as they were.
-        self.with_log(|log| Ok(log.sync()?))?;
         let end = self.with_log(|log| Ok(log.next_lsn()))?;
+        // What made records dead must be as durable as they were, and all below the end is read.
+        self.with_log(|log| Ok(log.sync()?))?;
+        // An index file from before would not be followed by what is left.
+        self.indexed.view.flush(as_of)?;
         chosen.retain(|of| of.stats.end.get() <= as_of);
         let Some(from) = chosen.first().map(|of| of.stats.id.base().get()) else {
             return Ok(false);
@@ -147,6 +155,7 @@ impl Engine {
         }
         let ids: Vec<_> = segments.iter().map(|of| of.stats.id).collect();
         self.sweep(&mut marks, &ids, as_of, end)?;
+        self.forget_contents(&snapshot, &marks, as_of)?;
         let known = Known {
             snapshot,
             as_of,
@@ -363,6 +372,10 @@ fn without(
 }
 
 impl Pace<'_> {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a pace that is asked for is one of real time"
+    )]
     fn hold(&mut self, moved: u64) -> ControlFlow<()> {
         self.moved = self.moved.saturating_add(moved);
         let due = u128::from(self.moved) * 1_000_000 / u128::from(self.bytes_per_second.max(1));

@@ -5,7 +5,7 @@
 //! ([`Hot::forget_all`]).
 
 mod checkpoint;
-mod shared;
+mod contents;
 mod sources;
 mod thread;
 mod values;
@@ -17,7 +17,7 @@ use hashlink::LruCache;
 use parking_lot::{Mutex, RwLock};
 
 pub(super) use checkpoint::{Draft, Held, HotCheckpoint, HotValue};
-pub(super) use shared::Shared;
+pub(super) use contents::{Content, Contents, LASTING_BYTES, MIN_BYTES, NewContent};
 pub(super) use sources::Sources;
 pub(super) use thread::HotThread;
 pub(crate) use values::Values;
@@ -31,6 +31,7 @@ pub(crate) struct Hot {
     threads: Mutex<Threads>,
     limit: usize,
     values: Values,
+    contents: Contents,
 }
 
 #[derive(Debug)]
@@ -60,12 +61,25 @@ impl Hot {
             }),
             limit: limit / THREADS_SHARE,
             values: Values::new(limit - limit / THREADS_SHARE),
+            contents: Contents::new(),
         }
     }
 
     /// Values by their places.
     pub(crate) fn values(&self) -> &Values {
         &self.values
+    }
+
+    /// Large values by their contents. What is found there may be named in a record only as long as the gate is held, see
+    /// [`with_thread`](Self::with_thread) and [`gated`](Self::gated).
+    pub(in crate::db) fn contents(&self) -> &Contents {
+        &self.contents
+    }
+
+    /// For whoever submits a record of no thread that builds on what is known here.
+    pub(super) fn gated<T>(&self, with: impl FnOnce() -> T) -> T {
+        let _gate = self.gate.read();
+        with()
     }
 
     /// Lends what is known of a thread. Whoever has it is alone with the thread, so what is submitted meanwhile is in
@@ -92,6 +106,7 @@ impl Hot {
         threads.bytes = 0;
         drop(threads);
         self.values.clear();
+        self.contents.clear();
         then()
     }
 }

@@ -4,7 +4,6 @@ use std::mem;
 
 use hashlink::LruCache;
 
-use super::shared::Shared;
 use super::{HotCheckpoint, Sources};
 
 /// Subgraphs have a namespace for each of their calls: only those used last are kept.
@@ -18,8 +17,6 @@ pub(in crate::db) struct HotThread {
     /// How many bytes it took when it was counted last.
     counted: usize,
     namespaces: LruCache<Box<str>, HotNamespace>,
-    /// Large values that the thread has put.
-    pub(in crate::db) shared: Shared,
 }
 
 impl Default for HotThread {
@@ -27,7 +24,6 @@ impl Default for HotThread {
         Self {
             counted: 0,
             namespaces: LruCache::new(NAMESPACES_MAX),
-            shared: Shared::default(),
         }
     }
 }
@@ -79,6 +75,6 @@ impl HotThread {
                 + checkpoint.map_or(0, HotCheckpoint::bytes)
                 + namespace.sources.bytes()
         });
-        size_of::<Self>() + self.shared.bytes() + namespaces.sum::<usize>()
+        size_of::<Self>() + namespaces.sum::<usize>()
     }
 }

@@ -230,6 +230,7 @@ impl<T: Send + 'static> Shared<T> {
         state.spare = batch.recycled();
         if let Some(time) = synced {
             state.sync_times.add(time);
+            state.active.synced = state.written();
             state.durable = end;
             state.sync_due = None;
             state.syncs += 1;

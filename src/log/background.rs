@@ -201,7 +201,7 @@ impl<T: Send + 'static> Shared<T> {
         state.lead_wanted = false;
         let unsynced = state.written().saturating_sub(state.active.synced);
         if unsynced >= UNSYNCED_MAX && !state.exclusive {
-            return (self.sync_ahead(state), Next::Again);
+            return (self.synced_ahead(state), Next::Again);
         }
 
         if state.next_lsn != seen.next_lsn || state.acked < state.next_lsn {
@@ -227,7 +227,10 @@ impl<T: Send + 'static> Shared<T> {
     }
 
     /// Syncs what is written, while others go on writing.
-    fn sync_ahead<'a>(&'a self, state: MutexGuard<'a, State<T>>) -> MutexGuard<'a, State<T>> {
+    pub(super) fn synced_ahead<'a>(
+        &'a self,
+        state: MutexGuard<'a, State<T>>,
+    ) -> MutexGuard<'a, State<T>> {
         let segment = Arc::clone(&state.active.segment);
         let (acked, written) = (state.acked, state.written());
         drop(state);

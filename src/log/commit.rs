@@ -170,13 +170,7 @@ impl<T: Send + 'static> Shared<T> {
         if let Some(error) = state.poisoned() {
             return Err(error);
         }
-        let segment = Arc::clone(&state.active.segment);
-        drop(state);
-        if let Err(error) = segment.file.sync_data() {
-            // The system may not tell of it again.
-            self.poison(LogError::io("sync", &segment.path, error));
-        }
-        self.state.lock().poisoned().map_or(Ok(()), Err)
+        self.synced_ahead(state).poisoned().map_or(Ok(()), Err)
     }
 
     /// Forgets the waker of a task that no longer waits.

@@ -13,10 +13,7 @@ impl DbStats {
             ("stepwell_commits_total", self.log.commits),
             ("stepwell_syncs_total", self.log.syncs),
             ("stepwell_compacted_bytes_total", compaction.bytes_before),
-            (
-                "stepwell_compaction_failures_total",
-                compaction.failures,
-            ),
+            ("stepwell_compaction_failures_total", compaction.failures),
         ];
         for (name, value) in totals {
             counter!(name).absolute(value);

@@ -14,6 +14,7 @@ use super::segment::Segment;
 use super::shared::Shared;
 use super::state::{State, Wake};
 use super::{Durability, FrameAddress, LogError, Lsn, MAX_FRAME_BYTES};
+use crate::vfs::OpenMode;
 
 /// A task writes at most this much itself.
 const WRITTEN_BY_TASK_MAX: usize = 64 * 1024;
@@ -81,6 +82,7 @@ impl<T: Send + 'static> Shared<T> {
 
     /// Blocks until all below `end` is acknowledged, leading if nobody else does.
     pub(super) fn wait(&self, end: u64) -> Result<(), LogError> {
+        let mut number = 0;
         loop {
             if self.acked.load(Ordering::Acquire) >= end {
                 return Ok(());
@@ -96,8 +98,13 @@ impl<T: Send + 'static> Shared<T> {
                 self.lead(state);
                 continue;
             }
+            if number == 0 {
+                state.threads_waited += 1;
+                number = state.threads_waited;
+            }
             let parker = Parker::current();
-            let before = state.waiters.insert(end, Wake::Thread(Arc::clone(&parker)));
+            let wake = Wake::Thread(Arc::clone(&parker));
+            let before = state.waiters.insert((end, number), wake);
             drop(state);
             drop(before);
             parker.park();
@@ -129,7 +136,7 @@ impl<T: Send + 'static> Shared<T> {
                 self.committer.notify_one();
             }
             let waker = Wake::Task(context.waker().clone());
-            let before = state.waiters.insert(end, waker);
+            let before = state.waiters.insert((end, 0), waker);
             drop(state);
             // Not under the lock: it may be the last owner of a task that holds tickets of this log.
             drop(before);
@@ -161,24 +168,36 @@ impl<T: Send + 'static> Shared<T> {
         }
     }
 
-    /// See [`Log::sync_ahead`](super::Log::sync_ahead).
-    pub(super) fn sync_ahead(&self) -> Result<(), LogError> {
+    /// See [`Log::sync_written`](super::Log::sync_written).
+    pub(super) fn sync_written(&self) -> Result<(), LogError> {
         let state = self.state.lock();
         if let Some(error) = state.poisoned() {
             return Err(error);
         }
-        let segment = Arc::clone(&state.active.segment);
+        // What came before the active segment was durable when that began.
+        let (written, segment) = (state.acked, Arc::clone(&state.active.segment));
+        if state.durable >= written {
+            return Ok(());
+        }
         drop(state);
-        if let Err(error) = segment.file.sync_data() {
-            // The system may not tell of it again.
+        // A failure is told once to each who has opened the file: it must not be kept from those who commit.
+        let file = (self.directory.vfs.open(&segment.path, OpenMode::ReadWrite))
+            .map_err(|error| LogError::io("open", &segment.path, error))?;
+        if let Err(error) = file.sync_data() {
             self.poison(LogError::io("sync", &segment.path, error));
         }
-        self.state.lock().poisoned().map_or(Ok(()), Err)
+        let mut state = self.state.lock();
+        if let Some(error) = state.poisoned() {
+            return Err(error);
+        }
+        state.durable = state.durable.max(written);
+        state.syncs += 1;
+        Ok(())
     }
 
     /// Forgets the waker of a task that no longer waits.
     pub(super) fn forget(&self, end: u64) {
-        let waker = self.state.lock().waiters.remove(&end);
+        let waker = self.state.lock().waiters.remove(&(end, 0));
         drop(waker);
     }
 

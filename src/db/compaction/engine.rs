@@ -9,8 +9,8 @@ use parking_lot::{Condvar, Mutex};
 
 use crate::db::DbError;
 use crate::db::compaction::candidates::{Candidate, Worth, choose, with_use};
-use crate::db::compaction::{CompactionReport, CompactionStats};
 use crate::db::compaction::eras::{Entered, Eras};
+use crate::db::compaction::{CompactionReport, CompactionStats};
 use crate::db::hot::Hot;
 use crate::db::indexed::{Indexed, LogState};
 use crate::db::view::{DbSnapshot, Note};
@@ -126,9 +126,13 @@ impl Engine {
         self.stats.lock().clone()
     }
 
-    /// The LSN that the next record gets, while the log is open.
+    /// The LSN that the next record gets, while the log is open. May be called by whoever is lent the log: he holds up who
+    /// closes it, and must not wait for that one.
     pub(super) fn next_lsn(&self) -> Option<Lsn> {
-        self.with_log(|log| Ok(log.next_lsn())).ok()
+        match &*self.indexed.log.read_recursive() {
+            LogState::Open(log) => Some(log.next_lsn()),
+            _ => None,
+        }
     }
 
     pub(super) fn with_log<T>(

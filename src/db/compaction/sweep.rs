@@ -24,7 +24,8 @@ impl Engine {
         pace: &mut Pace<'_>,
     ) -> Result<ControlFlow<()>, DbError> {
         for segment in segments.iter().rev() {
-            let ControlFlow::Continue(named) = self.named(*segment, end, marks.from(), pace)? else {
+            let ControlFlow::Continue(named) = self.named(*segment, end, marks.from(), pace)?
+            else {
                 return Ok(ControlFlow::Break(()));
             };
             for (lsn, names) in named.iter().rev() {

@@ -26,6 +26,7 @@ impl DbStats {
         let counts = [
             ("stepwell_log_bytes", self.log.bytes),
             ("stepwell_log_dead_bytes", self.dead_bytes()),
+            ("stepwell_log_bound_bytes", self.bound_bytes()),
             ("stepwell_log_segments", self.log.segments),
             ("stepwell_threads", self.threads),
             ("stepwell_checkpoints", self.checkpoints),
@@ -83,7 +84,7 @@ mod tests {
         let names = Names::default();
         metrics::with_local_recorder(&names, || db.stats().unwrap().record());
         let names = names.0.into_inner().unwrap();
-        assert_eq!(names.len(), 17);
+        assert_eq!(names.len(), 18);
         assert!(names.iter().all(|name| name.starts_with("stepwell_")));
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::db::compaction::with_use;
 use crate::db::indexed::LogState;
 use crate::db::{CompactionStats, Db, DbError, LogStats, Place};
 use crate::index::{Found, Held, INDEX_FILE, Selection};
@@ -36,6 +37,8 @@ pub struct SegmentUse {
     pub segment: SegmentStats,
     /// How many bytes of its records nobody can look up any more. Values among them may be needed by others.
     pub dead_bytes: u64,
+    /// How many bytes a compaction has left of such records, as others are made of their values.
+    pub bound_bytes: u64,
 }
 
 /// The index of a database.
@@ -81,6 +84,12 @@ impl DbStats {
     pub fn dead_bytes(&self) -> u64 {
         self.segments.iter().map(|segment| segment.dead_bytes).sum()
     }
+
+    /// How many bytes of such records compactions have left, as others are made of their values.
+    pub fn bound_bytes(&self) -> u64 {
+        let segments = self.segments.iter();
+        segments.map(|segment| segment.bound_bytes).sum()
+    }
 }
 
 impl Db {
@@ -106,17 +115,16 @@ impl Db {
             _ => return Err(self.closed()),
         };
         let snapshot = self.snapshot();
-        let dead: BTreeMap<u64, u64> = snapshot.dead_bytes()?.into_iter().collect();
+        let segments = with_use(&segments, &snapshot.segments()?);
         let counts = snapshot.counts()?;
         Ok(DbStats {
             log,
             segments: segments
                 .into_iter()
                 .map(|segment| SegmentUse {
-                    dead_bytes: (dead.get(&segment.id.base().get()).copied())
-                        .unwrap_or(0)
-                        .min(segment.bytes),
-                    segment,
+                    segment: segment.stats,
+                    dead_bytes: segment.used.dead.min(segment.stats.bytes),
+                    bound_bytes: segment.used.bound.min(segment.stats.bytes),
                 })
                 .collect(),
             threads: counts.threads,

@@ -85,7 +85,8 @@ impl<H: Clone, T: Rows<Key, Row<H>>> Snapshot<H, T> {
     pub(crate) fn refused(&self) -> Result<Vec<(u64, u64)>, TablesError> {
         let mut refused = Vec::new();
         let mut from = Bound::Included(Key::Refused(0));
-        while let Some((key, row)) = self.tables().next(from.as_ref(), Bound::Unbounded)? {
+        let end = Bound::Included(&Key::Refused(u64::MAX));
+        while let Some((key, row)) = self.tables().next(from.as_ref(), end)? {
             let (Key::Refused(lsn), Row::Refused(end)) = (&key, row) else {
                 return Err(wrong());
             };

@@ -16,6 +16,8 @@ use crate::index::{
 pub(crate) struct Index<H, T> {
     tables: T,
     names: Names,
+    /// Whether branches may be dropped whose rows are there yet.
+    reclaims: bool,
     /// Records below this LSN were all taken when they were written, or are gone.
     sure_below: u64,
     /// How many bytes of records have died.
@@ -41,6 +43,7 @@ impl<H, T> Index<H, T> {
         Self {
             tables,
             names: Names::default(),
+            reclaims: true,
             sure_below: 0,
             died: 0,
             handles: PhantomData,
@@ -72,15 +75,21 @@ impl<H: Clone, T: Tables<Key, Row<H>>> Index<H, T> {
 
     /// Removes up to about `limit` rows that belong to no thread any more, and tells how many; 0 if there are none.
     pub(crate) fn reclaim(&mut self, limit: usize) -> Result<usize, TablesError> {
+        if !self.reclaims {
+            return Ok(0);
+        }
         let changes = reclaim(&self.tables, limit)?;
         let rows = changes.len();
+        self.reclaims = rows > 0 || limit == 0;
         self.make(changes)?;
         Ok(rows)
     }
 
     fn make(&mut self, changes: Changes<H>) -> Result<(), TablesError> {
         let died = changes.dead_bytes();
-        changes.account(&self.tables)?.make(&mut self.tables);
+        let changes = changes.account(&self.tables)?;
+        self.reclaims |= changes.drops();
+        changes.make(&mut self.tables);
         self.died = self.died.saturating_add(died);
         Ok(())
     }

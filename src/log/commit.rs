@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use parking_lot::MutexGuard;
 
@@ -65,7 +65,7 @@ impl<T: Send + 'static> Shared<T> {
         match durability {
             Durability::Sync => state.pending.sync = true,
             Durability::Interval(interval) => {
-                let due = Instant::now().checked_add(interval);
+                let due = self.host().now().checked_add(interval);
                 state.pending.sync_due = earlier(state.pending.sync_due, due);
             }
             Durability::Os => {}
@@ -140,7 +140,9 @@ impl<T: Send + 'static> Shared<T> {
             drop(state);
             // Not under the lock: it may be the last owner of a task that holds tickets of this log.
             drop(before);
-            return Poll::Pending;
+            if !self.host().help() {
+                return Poll::Pending;
+            }
         }
     }
 
@@ -216,10 +218,10 @@ impl<T: Send + 'static> Shared<T> {
             if !sync {
                 return Ok(None);
             }
-            let begun = Instant::now();
+            let begun = self.host().now();
             let synced = segment.file.sync_data();
             synced.map_err(|error| LogError::io("sync", &segment.path, error))?;
-            Ok(Some(begun.elapsed()))
+            Ok(Some(self.host().now().duration_since(begun)))
         });
         match written {
             Ok(synced) => self.acknowledge(batch, end, synced),

@@ -14,7 +14,7 @@ use super::shared::Shared;
 use super::verify::Verify;
 use super::{
     BackupReport, CommitSink, CompactOptions, Compaction, Durability, FrameAddress, LockedLog,
-    LogError, LogOptions, LogStats, Lsn, RecoveryReport, Replay, ReplayFrom, SegmentId,
+    LogError, LogOptions, LogStats, Lsn, OnBackup, RecoveryReport, Replay, ReplayFrom, SegmentId,
     SegmentStats, Ticket, Verdict, VerifyProgress, VerifyReport, Window,
 };
 use crate::vfs::{Vfs, VfsLock};
@@ -234,7 +234,19 @@ impl<T: Send + 'static> Log<T> {
     /// [`LogError::Poisoned`] if the log failed. [`LogError::Corrupt`] if the active segment is damaged.
     /// [`LogError::Io`] and [`LogError::OutOfSpace`] from the file system.
     pub fn backup(&self, to: &Path) -> Result<BackupReport, LogError> {
-        self.shared.backup(to)
+        self.backup_with(to, &mut |_| ())
+    }
+
+    /// As [`backup`](Self::backup), and tells now and then how far it has come.
+    ///
+    /// # Errors
+    /// As [`backup`](Self::backup).
+    pub fn backup_with(
+        &self,
+        to: &Path,
+        progress: &mut OnBackup<'_>,
+    ) -> Result<BackupReport, LogError> {
+        self.shared.backup(to, progress)
     }
 
     /// Reads every frame that was acknowledged before the call, and the headers and the superblock, and checks all

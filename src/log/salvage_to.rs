@@ -21,7 +21,8 @@ const SEGMENT_BYTES: u64 = 64 * 1024 * 1024;
 type Keep<'a> = dyn FnMut(FrameAddress, &[u8]) -> Result<Verdict, ReplayError> + 'a;
 
 /// Makes a log in the directory `to` of what is whole of the one in `from`, as [`salvage`](super::salvage()) finds
-/// it and `keep` decides. It opens as one that was closed cleanly. Nothing in `from` changes.
+/// it and `keep` decides, who knew the log up to `as_of` ([`CompactOptions`](super::CompactOptions)). It opens as one that
+/// was closed cleanly. Nothing in `from` changes.
 ///
 /// # Errors
 /// As [`salvage`](super::salvage()); [`LogError::NotEmpty`] if there is a log in `to`. What an error leaves in `to` cannot be
@@ -30,6 +31,7 @@ pub fn salvage_to(
     vfs: Arc<dyn Vfs>,
     from: &Path,
     to: &Path,
+    as_of: Lsn,
     keep: &mut Keep<'_>,
 ) -> Result<SalvageReport, LogError> {
     let target = Directory::new(Arc::clone(&vfs), to);
@@ -42,7 +44,8 @@ pub fn salvage_to(
     target.create(target.log())?;
     let mut copy = Copy {
         target: &target,
-        database: Uuid::new_v4(),
+        database: target.vfs.host().unique(),
+        as_of: as_of.get(),
         open: None,
         previous: 0,
         end: Lsn::FIRST.get(),
@@ -68,7 +71,8 @@ pub fn salvage_to(
         (salvaged, None) => salvaged?,
     };
     let lost = report.lost.last().map_or(0, |lost| lost.lsns.end.get());
-    let end = copy.end.max(lost);
+    // What comes later must not pass for known.
+    let end = copy.end.max(lost).max(copy.as_of);
     copy.finish(end)?;
     Ok(report)
 }
@@ -77,6 +81,7 @@ pub fn salvage_to(
 struct Copy<'a> {
     target: &'a Directory,
     database: Uuid,
+    as_of: u64,
     /// The segment that is written, and its length.
     open: Option<(SegmentWriter<'a>, u64)>,
     /// The base of the newest segment that was begun.
@@ -109,7 +114,7 @@ impl<'a> Copy<'a> {
         let header = SegmentHeader {
             database: self.database,
             base,
-            salt: new_salt(),
+            salt: new_salt(self.target.vfs.as_ref()),
             previous: std::mem::replace(&mut self.previous, base),
             kind: Kind::Ordinary,
         };
@@ -121,7 +126,7 @@ impl<'a> Copy<'a> {
         self.end = end;
         match self.open.take() {
             Some((mut writer, _)) => {
-                writer.seal(Some((end, 0)))?;
+                writer.seal(Some((end, self.as_of)))?;
                 writer.finish()?.1
             }
             None => Ok(()),

@@ -79,6 +79,10 @@ impl Engine {
         if time.is_zero() {
             return !self.is_stopped();
         }
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "for other threads, which simulated runs do not have"
+        )]
         let until = Instant::now() + time;
         let mut stopped = self.resting.lock();
         while !*stopped && !self.stopped.wait_until(&mut stopped, until).timed_out() {}

@@ -19,6 +19,7 @@ mod sweep;
 mod tests;
 mod worker;
 
+pub(super) use candidates::with_use;
 pub(crate) use engine::Engine;
 pub(crate) use eras::Entered;
 pub use options::{CompactionOptions, CompactionReport, CompactionStats};

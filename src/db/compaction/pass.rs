@@ -102,6 +102,8 @@ impl Engine {
                 self.drop_refused(&refused, &segments, pace, report)?;
                 continue;
             }
+            let from = chosen.first().map_or(as_of, |of| of.stats.id.base().get());
+            let _closed = self.hot.contents().close(from..as_of);
             // Whoever is in an era that begins after this finds in memory only what is named here, shown by the snapshot or newer.
             let named = self.hot.named();
             if !self.eras.end(PATIENCE, || self.is_stopped()) {
@@ -126,6 +128,8 @@ impl Engine {
     ) -> Result<bool, DbError> {
         // What made records dead must be as durable as they were.
         self.with_log(|log| Ok(log.sync_written()?))?;
+        // An index file from before would not be followed by what is left.
+        self.indexed.view.flush(as_of)?;
         let end = self.with_log(|log| Ok(log.next_lsn()))?;
         self.with_log(|log| Ok(log.wait()?))?;
         chosen.retain(|of| of.stats.end.get() <= as_of);
@@ -171,6 +175,7 @@ impl Engine {
             report.incomplete = true;
             return Ok(true);
         }
+        self.forget_contents(&snapshot, &marks, as_of)?;
         let known = Known {
             snapshot,
             as_of,

@@ -31,6 +31,10 @@ impl Worker {
     ///
     /// # Errors
     /// Whatever the operating system says.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "what is done here is also done on demand, which is what simulated runs do"
+    )]
     pub(crate) fn start(engine: Arc<Engine>, options: CompactionOptions) -> io::Result<Self> {
         let of_thread = Arc::clone(&engine);
         let thread = Builder::new()

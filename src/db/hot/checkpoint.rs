@@ -1,6 +1,6 @@
 //! [`HotCheckpoint`]: the checkpoint that was put last, as far as the next one needs to know it.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 
 use super::HotVersions;
@@ -20,7 +20,7 @@ pub(in crate::db) struct HotCheckpoint {
     pub(in crate::db) put: Option<(Lsn, Arc<OnceLock<Unapplied>>)>,
     pub(in crate::db) versions: HotVersions,
     /// Its channels, but for those whose values are not known here.
-    pub(in crate::db) channels: HashMap<Box<str>, (ChannelVersion, Held)>,
+    pub(in crate::db) channels: BTreeMap<Box<str>, (ChannelVersion, Held)>,
 }
 
 /// What a channel holds.

@@ -13,7 +13,7 @@
 //! Values are kept by LSN and number, which are never given to others, so they may outlive their frames.
 
 mod checkpoint;
-mod shared;
+mod contents;
 mod sources;
 mod thread;
 mod values;
@@ -26,7 +26,7 @@ use hashlink::LruCache;
 use parking_lot::Mutex;
 
 pub(super) use checkpoint::{Draft, Held, HotCheckpoint, HotValue};
-pub(super) use shared::Shared;
+pub(super) use contents::{Content, Contents, LASTING_BYTES, MIN_BYTES, NewContent};
 pub(super) use sources::Sources;
 pub(super) use thread::HotThread;
 pub(crate) use values::Values;
@@ -38,6 +38,7 @@ pub(crate) struct Hot {
     threads: Mutex<Threads>,
     limit: usize,
     values: Values,
+    contents: Contents,
 }
 
 #[derive(Debug)]
@@ -74,12 +75,19 @@ impl Hot {
             }),
             limit: limit / THREADS_SHARE,
             values: Values::new(limit - limit / THREADS_SHARE),
+            contents: Contents::new(),
         }
     }
 
     /// Values by their places.
     pub(crate) fn values(&self) -> &Values {
         &self.values
+    }
+
+    /// Large values by their contents. What is found there may be named in a record only by whoever was in an era
+    /// ([`Db::enter`](crate::db::Db)) before he looked.
+    pub(in crate::db) fn contents(&self) -> &Contents {
+        &self.contents
     }
 
     /// Lends what is known of a thread. Whoever has it is alone with the thread, so what is submitted meanwhile is in
@@ -89,9 +97,11 @@ impl Hot {
         let (outcome, bytes) = {
             let mut thread = shared.lock();
             let outcome = with(&mut thread);
-            (outcome, thread.bytes())
+            (outcome, thread.recounted())
         };
-        self.threads.lock().settle(name, bytes, self.limit);
+        if let Some(bytes) = bytes {
+            self.threads.lock().settle(name, bytes, self.limit);
+        }
         outcome
     }
 
@@ -123,6 +133,7 @@ impl Hot {
         // Not under the lock: this takes a while.
         drop(forgotten);
         self.values.clear();
+        self.contents.clear();
     }
 }
 
@@ -169,13 +180,14 @@ mod tests {
     use crate::Encoded;
     use crate::db::place::At;
     use crate::log::{FrameAddress, Lsn, SegmentId};
+    use crate::version::ChannelVersion;
 
     fn put(at: At) -> HotCheckpoint {
         HotCheckpoint {
             id: "1".into(),
             put: None,
             versions: HotVersions::default(),
-            channels: [("c".into(), (1.into(), Held::Cold(at)))].into(),
+            channels: [("c".into(), (ChannelVersion::Int(1), Held::Cold(at)))].into(),
         }
     }
 
@@ -200,17 +212,16 @@ mod tests {
         for lsn in 0..threads {
             hot.with_thread(&lsn.to_string(), |thread| {
                 let mut namespace = thread.namespace("n");
-                namespace.checkpoint = Some(put(at(3 * lsn)));
-                let source = (at(3 * lsn + 1), Encoded::new("bytes", "source"));
+                namespace.checkpoint = Some(put(at(2 * lsn)));
+                let source = (at(2 * lsn + 1), Encoded::new("bytes", "source"));
                 namespace.sources.add("1", [source]);
                 thread.keep("n", namespace);
-                thread.shared.note(0, at(3 * lsn + 2));
             });
         }
         for _ in 0..2 {
             let mut named = hot.named();
             named.sort_unstable();
-            assert!(named.into_iter().eq(0..3 * threads));
+            assert!(named.into_iter().eq(0..2 * threads));
         }
     }
 

@@ -154,7 +154,7 @@ impl Db {
     /// Starts the thread that compacts, if that is wanted.
     fn compacting(self, options: CompactionOptions) -> Result<Self, DbError> {
         if options.background {
-            let worker = Worker::start(Arc::clone(&self.inner.engine), options);
+            let worker = Worker::start(Arc::clone(&self.inner.engine), options, self.host());
             let worker = worker.map_err(|error| DbError::Index {
                 reason: format!("the thread that compacts cannot be started: {error}"),
             })?;

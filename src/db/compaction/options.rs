@@ -5,7 +5,8 @@
 pub struct CompactionOptions {
     /// Whether a thread does it in the background. Default: yes. [`Db::compact`](crate::db::Db::compact) works without.
     pub background: bool,
-    /// The share of a segment, in percent, that nobody needs when it is compacted in the background. Default: 50.
+    /// The share of a segment, in percent, that nobody needs when it is compacted in the background, unless ten times as much would have
+    /// to be read for it as comes back. Default: 50.
     pub dead_percent: u8,
     /// How many bytes are read and written per second in the background at most. While others commit it rests as long as it
     /// works, so it may be fewer. Default: 32 MiB.

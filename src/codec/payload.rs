@@ -15,6 +15,8 @@ use crate::codec::wire::config;
 
 /// Length, kind and flags.
 const HEADER: usize = 6;
+/// More than most records take besides their values.
+const RECORD_BYTES: usize = 512;
 /// The flags of a record whose body is compressed.
 const LZ4: u8 = 1;
 const ZSTD: u8 = 2;
@@ -24,7 +26,8 @@ pub(crate) fn encode(
     records: &[Record<Stored>],
     compression: Compression,
 ) -> Result<Vec<u8>, CodecError> {
-    let mut payload = Vec::new();
+    let bytes = |record: &Record<Stored>| RECORD_BYTES + record.sum(Stored::literal_len);
+    let mut payload = Vec::with_capacity(records.iter().map(bytes).sum());
     for record in records {
         let mut header = [0; HEADER];
         let start = payload.len();

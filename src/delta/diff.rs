@@ -5,7 +5,7 @@ use std::ops::Range;
 use bytes::Bytes;
 
 use super::matching::{common_prefix, common_suffix, matches};
-use super::{DELTA_OVERHEAD, Op, SOURCE_OVERHEAD, encoded_len, used_sources, wide};
+use super::{DELTA_OVERHEAD, Op, SOURCE_OVERHEAD, encoded_len, sources_of, wide};
 
 /// A shorter copy from the base takes as much as its bytes.
 const MIN_COPY: usize = 12;
@@ -33,7 +33,7 @@ pub fn diff(base: &[u8], new: &Bytes, sources: &[&[u8]]) -> Option<Vec<Op>> {
         done = at + len;
     }
     literal(&mut ops, new, done..new.len(), sources);
-    let used = wide(used_sources(&mut ops.clone()).len());
+    let used = wide(sources_of(&ops).len());
     let takes = encoded_len(&ops) + DELTA_OVERHEAD + used * SOURCE_OVERHEAD;
     (takes < wide(new.len() - new.len() / MIN_GAIN)).then_some(ops)
 }

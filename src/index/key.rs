@@ -5,6 +5,8 @@
 
 use std::sync::Arc;
 
+use crate::index::ContentHash;
+
 /// A set of checkpoints, writes and tags that belong together: those that a thread has put between two copies.
 /// It is made of the LSN of the record that began it.
 pub(crate) type Branch = u64;
@@ -30,6 +32,8 @@ pub(crate) enum Key {
     Segment(u64),
     /// Records that were not taken, by the LSN of the first.
     Refused(u64),
+    /// A large value, by the hash of its bytes.
+    Content(ContentHash),
 }
 
 mod kind {
@@ -42,6 +46,7 @@ mod kind {
     pub(super) const ITEM: u8 = 7;
     pub(super) const SEGMENT: u8 = 8;
     pub(super) const REFUSED: u8 = 9;
+    pub(super) const CONTENT: u8 = 10;
 }
 
 /// Stand before a label, and behind the last one.
@@ -59,7 +64,8 @@ impl Key {
             | Self::Dropped(_)
             | Self::Item(..)
             | Self::Segment(_)
-            | Self::Refused(_) => {}
+            | Self::Refused(_)
+            | Self::Content(_) => {}
         }
         key
     }
@@ -76,7 +82,11 @@ impl Key {
     pub(crate) fn text_len(&self) -> usize {
         match self {
             Self::Thread(name) => name.len(),
-            Self::Frozen(_) | Self::Dropped(_) | Self::Segment(_) | Self::Refused(_) => 0,
+            Self::Frozen(_)
+            | Self::Dropped(_)
+            | Self::Segment(_)
+            | Self::Refused(_)
+            | Self::Content(_) => 0,
             Self::Checkpoint(_, namespace, name) | Self::Tag(_, namespace, name) => {
                 namespace.len() + name.len()
             }
@@ -127,6 +137,10 @@ impl Key {
             }
             Self::Segment(base) => put_number(&mut to, kind::SEGMENT, *base),
             Self::Refused(lsn) => put_number(&mut to, kind::REFUSED, *lsn),
+            Self::Content(hash) => {
+                to.push(kind::CONTENT);
+                to.extend(hash);
+            }
         }
         to
     }
@@ -171,6 +185,11 @@ impl Key {
             }
             kind::SEGMENT => Self::Segment(number(&mut from)?),
             kind::REFUSED => Self::Refused(number(&mut from)?),
+            kind::CONTENT => {
+                let (hash, rest) = from.split_first_chunk()?;
+                from = rest;
+                Self::Content(*hash)
+            }
             _ => return None,
         };
         from.is_empty().then_some(key)
@@ -242,6 +261,7 @@ mod tests {
             (vec(label, 0..4), text()).prop_map(|(n, k)| Key::Item(n.into(), k)),
             number().prop_map(Key::Segment),
             number().prop_map(Key::Refused),
+            any::<ContentHash>().prop_map(Key::Content),
         ]
     }
 
@@ -261,7 +281,7 @@ mod tests {
         }
 
         #[test]
-        fn any_bytes_are_a_key_or_none(kind in 0_u8..10, bytes in vec(prop_oneof![Just(0), Just(255), any::<u8>()], 0..40)) {
+        fn any_bytes_are_a_key_or_none(kind in 0_u8..11, bytes in vec(prop_oneof![Just(0), Just(255), any::<u8>()], 0..40)) {
             let mut all = vec![kind];
             all.extend(bytes);
             if let Some(key) = Key::decode(&all) {

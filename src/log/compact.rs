@@ -134,7 +134,7 @@ impl<T: Send + 'static> Shared<T> {
             return Ok(Compaction::Stopped);
         };
         let header = SegmentHeader {
-            salt: new_salt(),
+            salt: new_salt(self.directory.vfs.as_ref()),
             ..first.header
         };
         let mut writer = PackedWriter::create(&self.directory, header)?;

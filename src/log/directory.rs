@@ -1,9 +1,9 @@
 //! [`Directory`]: which files a log consists of, and how they come to be.
 
+use std::ffi::OsStr;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::thread;
 use std::time::Duration;
 
 use uuid::Uuid;
@@ -54,6 +54,13 @@ impl Directory {
         self.log.join(id.to_string())
     }
 
+    /// Whether a log, or the index that is kept beside it, has something of this name in its directory.
+    pub(super) fn owns(name: &OsStr) -> bool {
+        let name = name.as_encoded_bytes();
+        let ours: [&[u8]; 4] = [b"LOCK", b"SUPERBLOCK", b"log", b"index.redb"];
+        ours.iter().any(|ours| name.starts_with(ours))
+    }
+
     pub(super) fn temporary(path: &Path) -> PathBuf {
         let mut name = path.as_os_str().to_os_string();
         name.push(".tmp");
@@ -81,7 +88,7 @@ impl Directory {
                 // and the tasks of a run that was dropped may hold a database that was closed a moment ago.
                 Err(LockError::Held { .. }) if attempts > 0 => {
                     attempts -= 1;
-                    thread::sleep(LOCK_RETRIED);
+                    self.vfs.host().sleep(LOCK_RETRIED);
                 }
                 Err(LockError::Held { holder }) => return Err(LogError::Locked { path, holder }),
                 Err(LockError::Io(error)) => return Err(LogError::io("lock", &path, error)),
@@ -176,7 +183,7 @@ impl Directory {
         let header = SegmentHeader {
             database,
             base: id.base().get(),
-            salt: new_salt(),
+            salt: new_salt(self.vfs.as_ref()),
             previous,
             kind: Kind::Ordinary,
         };
@@ -211,7 +218,7 @@ impl Directory {
 }
 
 /// A number that no other segment has.
-pub(super) fn new_salt() -> u64 {
-    let (high, low) = Uuid::new_v4().as_u64_pair();
+pub(super) fn new_salt(vfs: &dyn Vfs) -> u64 {
+    let (high, low) = vfs.host().unique().as_u64_pair();
     high ^ low
 }

@@ -14,7 +14,7 @@ use super::shared::Shared;
 use super::verify::Verify;
 use super::{
     BackupReport, CommitSink, CompactOptions, Compaction, Durability, FrameAddress, LockedLog,
-    LogError, LogOptions, LogStats, Lsn, RecoveryReport, Replay, ReplayFrom, SegmentId,
+    LogError, LogOptions, LogStats, Lsn, OnBackup, RecoveryReport, Replay, ReplayFrom, SegmentId,
     SegmentStats, Ticket, Verdict, VerifyProgress, VerifyReport, Window,
 };
 use crate::vfs::{Vfs, VfsLock};
@@ -117,6 +117,15 @@ impl<T: Send + 'static> Log<T> {
     /// [`LogError::Poisoned`] if the log failed, now or before.
     pub fn sync(&self) -> Result<(), LogError> {
         self.shared.sync()
+    }
+
+    /// Has what was written so far be made durable while commits go on, so that a [`sync`](Self::sync) that follows has little left
+    /// to do: commits wait for that one.
+    ///
+    /// # Errors
+    /// [`LogError::Poisoned`] if the log failed, now or before.
+    pub fn sync_ahead(&self) -> Result<(), LogError> {
+        self.shared.sync_ahead()
     }
 
     /// Blocks until everything submitted so far is acknowledged, and may lead its commit.
@@ -228,7 +237,19 @@ impl<T: Send + 'static> Log<T> {
     /// [`LogError::Poisoned`] if the log failed. [`LogError::Corrupt`] if the active segment is damaged.
     /// [`LogError::Io`] and [`LogError::OutOfSpace`] from the file system.
     pub fn backup(&self, to: &Path) -> Result<BackupReport, LogError> {
-        self.shared.backup(to)
+        self.backup_with(to, &mut |_| ())
+    }
+
+    /// As [`backup`](Self::backup), and tells now and then how far it has come.
+    ///
+    /// # Errors
+    /// As [`backup`](Self::backup).
+    pub fn backup_with(
+        &self,
+        to: &Path,
+        progress: &mut OnBackup<'_>,
+    ) -> Result<BackupReport, LogError> {
+        self.shared.backup(to, progress)
     }
 
     /// Reads every frame that was acknowledged before the call, and the headers and the superblock, and checks all

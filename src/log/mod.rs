@@ -58,7 +58,7 @@ mod verify;
 mod window;
 
 pub use address::{FrameAddress, SegmentId};
-pub use backup::BackupReport;
+pub use backup::{BackupProgress, BackupReport, OnBackup};
 pub use durability::Durability;
 pub use error::{LogError, Replay, ReplayError};
 pub use handle::Log;
@@ -67,7 +67,7 @@ pub use locked::LockedLog;
 pub use lsn::Lsn;
 pub use options::LogOptions;
 pub use position::{LogPosition, ReplayFrom};
-pub use read_only::ReadOnlyLog;
+pub use read_only::{LookOn, ReadOnlyLog};
 pub use report::{RecoveryReport, TornTail};
 pub use salvage::{Lost, SalvageReport, salvage};
 pub use salvage_to::salvage_to;

@@ -19,12 +19,15 @@ use super::{LogError, Lsn, Replay, SegmentId};
 use crate::vfs::{OpenMode, Vfs};
 
 /// What a salvage found.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct SalvageReport {
     /// How many frames were given out.
     pub frames: u64,
     /// What was not, in the order of the LSNs.
     pub lost: Vec<Lost>,
+    /// The greatest LSN up to which the log was known to whoever has [compacted](super::Log::compact) segments of it; 0 if
+    /// nobody has, as far as it can be told.
+    pub compacted_as_of: Lsn,
 }
 
 /// Records that a salvage did not find.
@@ -55,7 +58,9 @@ pub fn salvage(
     let _lock = directory.lock_there()?;
     let superblock = match SuperblockFile::read(&directory) {
         Ok((superblock, _)) => Some(superblock),
-        Err(error @ LogError::OldFormat { .. }) => return Err(error),
+        Err(error @ (LogError::OldFormat { .. } | LogError::NewerFormat { .. })) => {
+            return Err(error);
+        }
         Err(error) => {
             tracing::warn!(%error, "salvaging without the superblock");
             None
@@ -67,12 +72,23 @@ pub fn salvage(
         superblock,
         each,
         lsn: Lsn::FIRST.get(),
-        report: SalvageReport::default(),
+        presumed: Vec::new(),
+        report: SalvageReport {
+            frames: 0,
+            lost: Vec::new(),
+            compacted_as_of: Lsn::new(0),
+        },
     };
     for (number, id) in ids.iter().enumerate() {
         // One that a compacted segment replaced is passed over.
         if number == 0 || id.base().get() >= salvage.lsn {
             salvage.segment(*id, ids.get(number + 1..).unwrap_or_default())?;
+        }
+    }
+    let watermark = salvage.watermark().max(salvage.lsn);
+    for as_of in std::mem::take(&mut salvage.presumed) {
+        if as_of <= watermark {
+            salvage.as_of(as_of);
         }
     }
     Ok(salvage.report)
@@ -89,6 +105,8 @@ struct Salvage<'a, 'r> {
     each: &'a mut Replay<'r>,
     /// All in front of it was given out or is lost.
     lsn: u64,
+    /// What damaged headers say of compactions.
+    presumed: Vec<u64>,
     report: SalvageReport,
 }
 
@@ -107,6 +125,11 @@ impl Salvage<'_, '_> {
         let header = header_of(scan.file(), scan.len())
             .map_err(|error| LogError::io("read", &path, error))?;
         let (salt, kind, damage) = self.read_header(&header, &path, id);
+        match kind {
+            Kind::Compacted { as_of, .. } => self.as_of(as_of),
+            // More likely its header is damaged elsewhere, and what was compacted cannot be understood without.
+            Kind::Ordinary => self.presumed.extend(SegmentHeader::presumed_as_of(&header)),
+        }
         let next = later.first().map(|next| next.base().get());
         let first = SEGMENT_HEADER_BYTES..SEGMENT_HEADER_BYTES + BLOCK_HEADER_BYTES as u64;
         let is_packed = BlockHeader::decode(scan.bytes(first)?, salt, SEGMENT_HEADER_BYTES).is_ok();
@@ -257,6 +280,15 @@ impl Salvage<'_, '_> {
                 )
             }
         }
+    }
+
+    fn watermark(&self) -> u64 {
+        self.superblock.map_or(0, |superblock| superblock.watermark)
+    }
+
+    /// Notes up to which LSN the log was known when a segment was compacted.
+    fn as_of(&mut self, as_of: u64) {
+        self.report.compacted_as_of = self.report.compacted_as_of.max(Lsn::new(as_of));
     }
 
     /// Notes that all up to the record `end` is lost, if anything is.

@@ -23,7 +23,8 @@ const SEGMENT_BYTES: u64 = 64 * 1024 * 1024;
 type Keep<'a> = dyn FnMut(FrameAddress, &[u8]) -> Result<Verdict, ReplayError> + 'a;
 
 /// Makes a log in the directory `to` of what is whole of the one in `from`, as [`salvage`](super::salvage()) finds
-/// it and `keep` decides. It opens as one that was closed cleanly. Nothing in `from` changes.
+/// it and `keep` decides, who knew the log up to `as_of` ([`CompactOptions`](super::CompactOptions)). It opens as one that
+/// was closed cleanly. Nothing in `from` changes.
 ///
 /// # Errors
 /// As [`salvage`](super::salvage()); [`LogError::NotEmpty`] if there is a log in `to`. What an error leaves in `to` cannot be
@@ -32,6 +33,7 @@ pub fn salvage_to(
     vfs: Arc<dyn Vfs>,
     from: &Path,
     to: &Path,
+    as_of: Lsn,
     keep: &mut Keep<'_>,
 ) -> Result<SalvageReport, LogError> {
     let target = Directory::new(Arc::clone(&vfs), to);
@@ -44,7 +46,8 @@ pub fn salvage_to(
     target.create(target.log())?;
     let mut copy = Copy {
         target: &target,
-        database: Uuid::new_v4(),
+        database: target.vfs.host().unique(),
+        as_of: as_of.get(),
         open: None,
         previous: 0,
         end: Lsn::FIRST.get(),
@@ -70,7 +73,8 @@ pub fn salvage_to(
         (salvaged, None) => salvaged?,
     };
     let lost = report.lost.last().map_or(0, |lost| lost.lsns.end.get());
-    let end = copy.end.max(lost);
+    // What comes later must not pass for known.
+    let end = copy.end.max(lost).max(copy.as_of);
     copy.finish(end)?;
     Ok(report)
 }
@@ -79,6 +83,7 @@ pub fn salvage_to(
 struct Copy<'a> {
     target: &'a Directory,
     database: Uuid,
+    as_of: u64,
     /// The segment that is written, and its length.
     open: Option<(PackedWriter<'a>, u64)>,
     /// The base of the newest segment that was begun.
@@ -121,7 +126,7 @@ impl<'a> Copy<'a> {
         SegmentHeader {
             database: self.database,
             base,
-            salt: new_salt(),
+            salt: new_salt(self.target.vfs.as_ref()),
             previous: std::mem::replace(&mut self.previous, base),
             kind: Kind::Ordinary,
         }
@@ -132,7 +137,7 @@ impl<'a> Copy<'a> {
         self.end = end;
         match self.open.take() {
             Some((mut writer, _)) => {
-                let _sealed = writer.seal(end, 0, &mut on)?;
+                let _sealed = writer.seal(end, self.as_of, &mut on)?;
                 writer.finish()?.1
             }
             None => Ok(()),

@@ -89,6 +89,12 @@ impl SegmentHeader {
         bytes
     }
 
+    /// What a header says of a compaction, whether or not its checksum is right.
+    pub(super) fn presumed_as_of(bytes: &[u8]) -> Option<u64> {
+        let fields = Stored::read(bytes)?;
+        (fields.kind == KIND_COMPACTED).then_some(fields.as_of)
+    }
+
     /// Reads the header of the segment that `path` names `id`, of the database `database`.
     pub(super) fn decode(
         bytes: &[u8],

@@ -4,7 +4,6 @@
 //! and nothing else.
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use parking_lot::MutexGuard;
 
@@ -263,7 +262,7 @@ impl<T: Send + 'static> Shared<T> {
         drop(state);
 
         let guard = PanicGuard(self);
-        let begun = Instant::now();
+        let begun = self.host().now();
         let sealed = write(&segment, &batch, offset).and_then(|()| {
             segment
                 .file
@@ -272,7 +271,7 @@ impl<T: Send + 'static> Shared<T> {
                 .map_err(|error| LogError::io("seal", &segment.path, error))
         });
         if sealed.is_ok() {
-            self.acknowledge(batch, end, Some(begun.elapsed()));
+            self.acknowledge(batch, end, Some(self.host().now().duration_since(begun)));
         }
         std::mem::forget(guard);
         sealed

@@ -137,7 +137,10 @@ impl<'a> Verify<'a> {
                         reason: format!("its slot {slot} fails its checksum; the other one serves"),
                     });
                 }
-                Ok(_) => std::thread::sleep(std::time::Duration::from_millis(20)),
+                Ok(_) => {
+                    let host = self.directory.vfs.host();
+                    host.sleep(std::time::Duration::from_millis(20));
+                }
                 Err(error @ LogError::Io { .. }) => return Err(error),
                 Err(damage) => {
                     self.report.damage.push(damage);

@@ -119,7 +119,7 @@ fn frames_come_in_the_order_of_the_log_whatever_they_are_near() {
         log.close().unwrap();
     }
     let mut count = 0;
-    let beside = ReadOnlyLog::open(Arc::new(OsFs), dir.path(), &mut |_, _| {
+    let beside = ReadOnlyLog::open(Arc::new(OsFs), dir.path(), &mut |_, _, _| {
         count += 1;
         Ok(())
     });

@@ -20,9 +20,9 @@ pub(super) enum Worth {
 
 /// A sealed segment, and what is known of its use.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Candidate {
-    pub(super) stats: SegmentStats,
-    pub(super) used: SegmentUse,
+pub(in crate::db) struct Candidate {
+    pub(in crate::db) stats: SegmentStats,
+    pub(in crate::db) used: SegmentUse,
 }
 
 impl Candidate {
@@ -33,7 +33,10 @@ impl Candidate {
 }
 
 /// The segments of the log and what is known of their use, which may have been noted for segments that they were made from.
-pub(super) fn with_use(segments: &[SegmentStats], noted: &[(u64, SegmentUse)]) -> Vec<Candidate> {
+pub(in crate::db) fn with_use(
+    segments: &[SegmentStats],
+    noted: &[(u64, SegmentUse)],
+) -> Vec<Candidate> {
     let noted: BTreeMap<u64, SegmentUse> = noted.iter().copied().collect();
     let with_use = segments.iter().map(|stats| {
         let mut used = SegmentUse::default();

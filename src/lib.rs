@@ -25,6 +25,9 @@ mod lease;
 pub mod log;
 mod retention_policy;
 pub mod store;
+mod store_options;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod time;
 mod version;
 pub mod vfs;

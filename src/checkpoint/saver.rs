@@ -174,9 +174,10 @@ impl Checkpointer for DbSaver {
         let lists = lists.map(|(channel, added)| (channel, Handed::Appended(added)));
         let lists = lists.collect();
         let record = checkpoint_record(put, lists);
-        let items = items
-            .into_iter()
-            .map(|item| item.into_record().map(Stored::Whole));
+        let items = match self.db.item_records(items) {
+            Ok(items) => items.into_iter().map(|item| item.map(Stored::Whole)),
+            Err(error) => return saving(Err(error)),
+        };
         let what = || format!("checkpoint `{checkpoint}` of thread `{thread}`");
         match (self.db).put_checkpoint(record, items.collect(), self.durability, what) {
             Ok(submitted) => saving(Ok(submitted)),

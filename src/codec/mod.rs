@@ -21,8 +21,8 @@ pub(crate) use error::CodecError;
 pub(crate) use payload::{decode, decode_all, decode_one, encode};
 pub(crate) use place::{FramePlace, Place};
 pub(crate) use record::{
-    Changed, ChannelVersions, CheckpointPut, CheckpointsPruned, ItemDeleted, ItemPut, Record,
-    Remnant, Removed, TagRemoved, TagSet, TaskWrite, ThreadCopied, ThreadDeleted, ThreadPolicySet,
-    Touched, VersionChanges, Versions, WritesPut,
+    Changed, ChannelVersions, CheckpointPut, CheckpointsPruned, ItemDeleted, ItemExpired, ItemPut,
+    ItemTouched, Record, Remnant, Removed, TagRemoved, TagSet, TaskWrite, ThreadCopied,
+    ThreadDeleted, ThreadPolicySet, Touched, VersionChanges, Versions, WritesPut,
 };
 pub(crate) use value::{Alias, Delta, Numbered, Stored, Value};

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::codec::value::{AsBlob, Numbered, Value};
 use crate::retention_policy::RetentionPolicy;
+use crate::store_options::IndexedFields;
 use crate::version::ChannelVersion;
 
 /// One thing that happened. `V` stands for the user's values: the values themselves, or handles by
@@ -14,6 +15,8 @@ pub(crate) enum Record<V> {
     WritesPut(WritesPut<V>),
     ItemPut(ItemPut<V>),
     ItemDeleted(ItemDeleted),
+    ItemTouched(ItemTouched),
+    ItemExpired(ItemExpired),
     ThreadDeleted(ThreadDeleted),
     ThreadCopied(ThreadCopied),
     CheckpointsPruned(CheckpointsPruned),
@@ -110,6 +113,31 @@ pub(crate) struct ItemPut<V> {
     pub(crate) value: V,
     /// Microseconds since the Unix epoch.
     pub(crate) at: u64,
+    /// Microseconds from then on until it expires.
+    pub(crate) lifetime: Option<u64>,
+    pub(crate) index: IndexedFields,
+    /// Whether what is under the key has expired.
+    pub(crate) is_new: bool,
+}
+
+/// An item was read, and lives as long again from then on.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct ItemTouched {
+    pub(crate) namespace: Vec<String>,
+    pub(crate) key: String,
+    /// The LSN of the record that it was put with. It may have been put again.
+    pub(crate) put: u64,
+    /// Microseconds since the Unix epoch.
+    pub(crate) at: u64,
+}
+
+/// An item that had expired was removed.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct ItemExpired {
+    pub(crate) namespace: Vec<String>,
+    pub(crate) key: String,
+    /// The LSN of the record that it was put with. It may have been put again.
+    pub(crate) put: u64,
 }
 
 /// An item was deleted.
@@ -247,8 +275,13 @@ impl<V> Record<V> {
                 key: put.key,
                 value: with(put.value),
                 at: put.at,
+                lifetime: put.lifetime,
+                index: put.index,
+                is_new: put.is_new,
             }),
             Self::ItemDeleted(deleted) => Record::ItemDeleted(deleted),
+            Self::ItemTouched(touched) => Record::ItemTouched(touched),
+            Self::ItemExpired(expired) => Record::ItemExpired(expired),
             Self::ThreadDeleted(deleted) => Record::ThreadDeleted(deleted),
             Self::ThreadCopied(copied) => Record::ThreadCopied(copied),
             Self::CheckpointsPruned(pruned) => Record::CheckpointsPruned(pruned),

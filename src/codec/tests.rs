@@ -11,6 +11,7 @@ use super::*;
 use crate::Encoded;
 use crate::delta::{MAX_LENGTH, MAX_LINKS, Op, Weight, encoded_len, total_len};
 use crate::retention_policy::RetentionPolicy;
+use crate::store_options::IndexedFields;
 use crate::version::ChannelVersion;
 
 fn text() -> impl Strategy<Value = String> {
@@ -243,16 +244,42 @@ fn writes() -> impl Strategy<Value = WritesPut<Stored>> {
 fn record() -> impl Strategy<Value = Record<Stored>> {
     let item = (vec(text(), 0..4), text(), value(), any::<u64>());
     let deleted = (vec(text(), 0..4), text());
+    let touched = (vec(text(), 0..4), text(), any::<u64>(), any::<u64>());
+    let expired = (vec(text(), 0..4), text(), any::<u64>());
+    let only = vec(text(), 0..3).prop_map(IndexedFields::Only);
+    let fields = (
+        any::<Option<u64>>(),
+        prop_oneof![Just(IndexedFields::All), only],
+        any::<bool>(),
+    );
     let removed = option::of(vec((id(), id()), 0..3));
     let pruned = (id(), any::<u64>(), btree_map(text(), removed, 0..3));
     prop_oneof![
         checkpoint().prop_map(Record::CheckpointPut),
         writes().prop_map(Record::WritesPut),
-        item.prop_map(|(namespace, key, value, at)| Record::ItemPut(ItemPut {
+        (item, fields).prop_map(|((namespace, key, value, at), (lifetime, index, is_new))| {
+            Record::ItemPut(ItemPut {
+                namespace,
+                key,
+                value,
+                at,
+                lifetime,
+                index,
+                is_new,
+            })
+        }),
+        touched.prop_map(
+            |(namespace, key, put, at)| Record::ItemTouched(ItemTouched {
+                namespace,
+                key,
+                put,
+                at,
+            })
+        ),
+        expired.prop_map(|(namespace, key, put)| Record::ItemExpired(ItemExpired {
             namespace,
             key,
-            value,
-            at
+            put
         })),
         deleted.prop_map(|(namespace, key)| Record::ItemDeleted(ItemDeleted { namespace, key })),
         (id(), id())
@@ -414,6 +441,20 @@ fn one_of_each() -> Vec<Record<Stored>> {
             key: "k".into(),
             value: value(),
             at: 1_000_000,
+            lifetime: Some(300),
+            index: IndexedFields::Only(vec!["a.b".into()]),
+            is_new: true,
+        }),
+        Record::ItemTouched(ItemTouched {
+            namespace: vec!["a".into()],
+            key: "k".into(),
+            put: 7,
+            at: 300,
+        }),
+        Record::ItemExpired(ItemExpired {
+            namespace: vec!["a".into()],
+            key: "k".into(),
+            put: 300,
         }),
         Record::ItemDeleted(ItemDeleted {
             namespace: vec!["a".into()],
@@ -503,7 +544,7 @@ proptest! {
             let base = Place { frame: None, record: 0, value: 0 };
             let weight = Weight { length: total_len(&ops).min(9), links: 1, cost: 0 };
             let value = Stored::Delta(Delta { base, weight, sources: Vec::new(), ops });
-            let put = ItemPut { namespace: Vec::new(), key: String::new(), value, at: 0 };
+            let put = ItemPut { namespace: Vec::new(), key: String::new(), value, at: 0, lifetime: None, index: IndexedFields::All, is_new: false };
             u64::try_from(encoded(&[Record::ItemPut(put)]).len()).unwrap()
         };
         let expected = encoded_len(&ops) - encoded_len::<Bytes>(&[]);
@@ -599,6 +640,9 @@ fn the_bytes_of_a_delta_are_those_of_the_specification() {
         key: "k".into(),
         value: delta_on_an_older_frame(),
         at: 0,
+        lifetime: None,
+        index: IndexedFields::All,
+        is_new: false,
     };
     let payload = encoded(&[Record::ItemPut(put)]);
     let place = b"\xfb\xe8\x03\xfb\x2c\x01\xfb\x00\x10\xfb\x2c\x01\x02\x01\x00";
@@ -608,7 +652,11 @@ fn the_bytes_of_a_delta_are_those_of_the_specification() {
     let value = [place.as_slice(), weight, sources, ops].concat();
     assert_eq!(
         payload,
-        framed(4, 0, &[b"\x00\x01k\x00\x02", &value[..]].concat())
+        framed(
+            4,
+            0,
+            &[b"\x00\x01k\x00\x00\x00\x00\x02", &value[..]].concat()
+        )
     );
 }
 
@@ -625,6 +673,9 @@ fn a_delta_that_contradicts_itself_is_refused() {
             key: String::new(),
             value: Stored::Delta(delta),
             at: 0,
+            lifetime: None,
+            index: IndexedFields::All,
+            is_new: false,
         };
         decoded(&encoded(&[Record::ItemPut(put)]))
     };
@@ -648,6 +699,9 @@ fn a_body_is_compressed_only_if_that_makes_it_shorter_by_enough() {
             key: "k".into(),
             value: Stored::Whole(Encoded::new("json", bytes)),
             at: 0,
+            lifetime: None,
+            index: IndexedFields::All,
+            is_new: false,
         };
         let records = [Record::ItemPut(put)];
         let payload = encode(&records, Compression::All).unwrap();
@@ -688,6 +742,9 @@ fn every_changed_byte_of_a_compressed_body_is_decoded_or_refused() {
         key: "k".into(),
         value: Stored::Whole(Encoded::new("json", b"a body ".repeat(100))),
         at: 0,
+        lifetime: None,
+        index: IndexedFields::All,
+        is_new: false,
     };
     let payload = encode(&[Record::ItemPut(put)], Compression::All).unwrap();
     assert_eq!(payload[5], 1);

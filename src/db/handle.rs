@@ -11,6 +11,7 @@ use crate::codec::{self, Compression, Record, Stored};
 use crate::db::compaction::{CompactionOptions, CompactionReport, Engine, Entered, Worker};
 use crate::db::hot::Hot;
 use crate::db::indexed::{Indexed, LogState};
+use crate::db::items::Items;
 use crate::db::options::ValueOptions;
 use crate::db::view::{DbSnapshot, Note, View};
 use crate::db::{DbError, DbOptions, Durability, Periodic, Reader, RecoveryReport, Submitted};
@@ -61,6 +62,7 @@ struct Inner {
     compression: Compression,
     /// What is done beside. Ends before the indexer does.
     background: Mutex<Option<Periodic>>,
+    items: Items,
 }
 
 /// A handle that does not keep the database open.
@@ -76,7 +78,7 @@ impl WeakDb {
 }
 
 /// The version of the index's keys and rows.
-const INDEX_SCHEMA: u32 = 3;
+const INDEX_SCHEMA: u32 = 4;
 
 /// An end with more of the log than this not in the index file fills the file first.
 const REPLAYED_MAX: u64 = 4 << 20;
@@ -110,6 +112,7 @@ impl Drop for Inner {
         // The threads have shares in the log.
         drop(self.worker.get_mut().take());
         drop(self.background.get_mut().take());
+        self.items.stop();
         drop(self.indexer.get_mut().take());
     }
 }
@@ -262,6 +265,7 @@ impl Db {
                 hot,
                 compression: values.compression,
                 background: Mutex::new(None),
+                items: Items::default(),
             }),
         }
     }
@@ -315,6 +319,7 @@ impl Db {
         self.inner.engine.stop();
         drop(self.inner.worker.lock().take());
         self.set_background(None);
+        self.inner.items.stop();
         let indexed = &self.inner.indexed;
         self.inner.hot.forget_all(|| ());
         let state = mem::replace(&mut *indexed.log.write(), LogState::Closing);
@@ -419,6 +424,10 @@ impl Db {
         DbError::Closed {
             path: self.inner.path.display().to_string(),
         }
+    }
+
+    pub(super) fn items(&self) -> &Items {
+        &self.inner.items
     }
 
     pub(super) fn indexed(&self) -> &Indexed {

@@ -26,6 +26,8 @@ pub(crate) enum Key {
     Tag(Branch, Arc<str>, Arc<str>),
     /// Namespace and key.
     Item(Arc<[String]>, Arc<str>),
+    /// When an item expires, in microseconds since the Unix epoch, its namespace and its key.
+    Expiry(u64, Arc<[String]>, Arc<str>),
     /// A segment of the log, by its base.
     Segment(u64),
     /// Records that were not taken, by the LSN of the first.
@@ -40,8 +42,9 @@ mod kind {
     pub(super) const WRITES: u8 = 5;
     pub(super) const TAG: u8 = 6;
     pub(super) const ITEM: u8 = 7;
-    pub(super) const SEGMENT: u8 = 8;
-    pub(super) const REFUSED: u8 = 9;
+    pub(super) const EXPIRY: u8 = 8;
+    pub(super) const SEGMENT: u8 = 9;
+    pub(super) const REFUSED: u8 = 10;
 }
 
 /// Stand before a label, and behind the last one.
@@ -49,6 +52,11 @@ const LABEL: u8 = 1;
 const NO_LABEL: u8 = 0;
 
 impl Key {
+    /// The least of the keys that are greater than those of items.
+    pub(crate) fn behind_items() -> Self {
+        Self::Expiry(0, Arc::default(), Arc::default())
+    }
+
     /// The same key in another branch, if it is in one.
     pub(crate) fn in_branch(&self, branch: Branch) -> Self {
         let mut key = self.clone();
@@ -58,6 +66,7 @@ impl Key {
             | Self::Frozen(_)
             | Self::Dropped(_)
             | Self::Item(..)
+            | Self::Expiry(..)
             | Self::Segment(_)
             | Self::Refused(_) => {}
         }
@@ -81,7 +90,7 @@ impl Key {
                 namespace.len() + name.len()
             }
             Self::Writes(_, namespace, id, task) => namespace.len() + id.len() + task.len(),
-            Self::Item(namespace, key) => {
+            Self::Item(namespace, key) | Self::Expiry(_, namespace, key) => {
                 let labels = namespace
                     .iter()
                     .map(|label| size_of::<String>() + label.len());
@@ -118,11 +127,12 @@ impl Key {
             }
             Self::Item(namespace, key) => {
                 to.push(kind::ITEM);
-                for label in namespace.iter() {
-                    to.push(LABEL);
-                    put_text(&mut to, label);
-                }
-                to.push(NO_LABEL);
+                put_labels(&mut to, namespace);
+                put_text(&mut to, key);
+            }
+            Self::Expiry(at, namespace, key) => {
+                put_number(&mut to, kind::EXPIRY, *at);
+                put_labels(&mut to, namespace);
                 put_text(&mut to, key);
             }
             Self::Segment(base) => put_number(&mut to, kind::SEGMENT, *base),
@@ -157,17 +167,13 @@ impl Key {
                 Self::Tag(branch, namespace.into(), text(&mut from)?.into())
             }
             kind::ITEM => {
-                let mut labels = Vec::new();
-                loop {
-                    let (&sign, rest) = from.split_first()?;
-                    from = rest;
-                    match sign {
-                        LABEL => labels.push(text(&mut from)?),
-                        NO_LABEL => break,
-                        _ => return None,
-                    }
-                }
-                Self::Item(labels.into(), text(&mut from)?.into())
+                let namespace = labels(&mut from)?;
+                Self::Item(namespace, text(&mut from)?.into())
+            }
+            kind::EXPIRY => {
+                let at = number(&mut from)?;
+                let namespace = labels(&mut from)?;
+                Self::Expiry(at, namespace, text(&mut from)?.into())
             }
             kind::SEGMENT => Self::Segment(number(&mut from)?),
             kind::REFUSED => Self::Refused(number(&mut from)?),
@@ -180,6 +186,27 @@ impl Key {
 fn put_number(to: &mut Vec<u8>, kind: u8, number: u64) {
     to.push(kind);
     to.extend(number.to_be_bytes());
+}
+
+fn put_labels(to: &mut Vec<u8>, namespace: &[String]) {
+    for label in namespace {
+        to.push(LABEL);
+        put_text(to, label);
+    }
+    to.push(NO_LABEL);
+}
+
+fn labels(from: &mut &[u8]) -> Option<Arc<[String]>> {
+    let mut labels = Vec::new();
+    loop {
+        let (&sign, rest) = from.split_first()?;
+        *from = rest;
+        match sign {
+            LABEL => labels.push(text(from)?),
+            NO_LABEL => return Some(labels.into()),
+            _ => return None,
+        }
+    }
 }
 
 fn put_text(to: &mut Vec<u8>, text: &str) {
@@ -240,6 +267,11 @@ mod tests {
             (number(), text(), text(), text()).prop_map(|(b, n, c, t)| Key::Writes(b, n, c, t)),
             (number(), text(), text()).prop_map(|(b, n, t)| Key::Tag(b, n, t)),
             (vec(label, 0..4), text()).prop_map(|(n, k)| Key::Item(n.into(), k)),
+            (number(), vec(label, 0..4), text()).prop_map(|(at, n, k)| Key::Expiry(
+                at,
+                n.into(),
+                k
+            )),
             number().prop_map(Key::Segment),
             number().prop_map(Key::Refused),
         ]
@@ -261,7 +293,7 @@ mod tests {
         }
 
         #[test]
-        fn any_bytes_are_a_key_or_none(kind in 0_u8..10, bytes in vec(prop_oneof![Just(0), Just(255), any::<u8>()], 0..40)) {
+        fn any_bytes_are_a_key_or_none(kind in 0_u8..11, bytes in vec(prop_oneof![Just(0), Just(255), any::<u8>()], 0..40)) {
             let mut all = vec![kind];
             all.extend(bytes);
             if let Some(key) = Key::decode(&all) {

@@ -17,6 +17,7 @@ mod checkpoints;
 mod copying;
 mod deletion;
 mod entry;
+mod find_items;
 mod id;
 mod inherited;
 mod items;

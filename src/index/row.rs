@@ -17,6 +17,8 @@ pub(crate) enum Row<H> {
     /// The id of the checkpoint.
     Tag(Option<Arc<str>>),
     Item(Arc<ItemEntry<H>>),
+    /// The key says it all.
+    Mark,
     Segment(SegmentUse),
     /// The LSN behind the last of them.
     Refused(u64),
@@ -169,7 +171,7 @@ impl<H> Row<H> {
         match self {
             Self::Checkpoint(Some(entry)) => vec![entry.origin],
             Self::Writes(Some(writes)) => writes.origins(),
-            Self::Item(item) => vec![item.origin],
+            Self::Item(item) => item.origins().collect(),
             _ => Vec::new(),
         }
     }

@@ -195,6 +195,11 @@ impl Filter {
     pub fn matches(&self, value: &Value) -> bool {
         self.test.holds(value)
     }
+
+    /// Whether there is no condition at all.
+    pub(super) fn is_empty(&self) -> bool {
+        matches!(&self.test, Test::All(all) if all.is_empty())
+    }
 }
 
 impl Test {

@@ -11,6 +11,7 @@ use crate::db::compaction::marks::Marks;
 use crate::db::compaction::remnants::Remnants;
 use crate::db::view::DbSnapshot;
 use crate::log::{FrameAddress, Verdict};
+use crate::store_options::IndexedFields;
 
 /// Decides what becomes of each frame of a run.
 pub(super) struct Rewriter<'r> {
@@ -82,6 +83,7 @@ impl Rewriter<'_> {
                 })
             }
             Record::ItemPut(put) if !live && !has_values => self.dead_item(lsn, put),
+            Record::ItemTouched(_) if !live => Ok(Fate::Goes),
             // Few bytes, and what they say may have to be said again.
             _ => Ok(Fate::Stays(record)),
         }
@@ -93,6 +95,9 @@ impl Rewriter<'_> {
         Ok(match item {
             Some(item) if item.place == lsn => Fate::Changes(Record::ItemPut(ItemPut {
                 value: Stored::Whole(Encoded::new("json", &b"null"[..])),
+                // The puts that made it live longer may have gone.
+                lifetime: None,
+                index: IndexedFields::NONE,
                 ..put
             })),
             _ => Fate::Goes,

@@ -133,7 +133,8 @@ impl Found {
 impl Coverage {
     /// Whether an index has all that it could of the fields with this path.
     pub(crate) fn covers(&self, path: &str) -> bool {
-        (self.only.as_ref()).is_none_or(|only| only.binary_search_by(|one| one.as_str().cmp(path)).is_ok())
+        (self.only.as_ref())
+            .is_none_or(|only| only.binary_search_by(|one| one.as_str().cmp(path)).is_ok())
             && (self.below.as_ref()).is_none_or(|below| path < below.as_str())
     }
 

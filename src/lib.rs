@@ -17,9 +17,11 @@ pub mod db;
 #[doc(hidden)]
 pub mod delta;
 mod encoded;
+mod field_path;
 pub mod graph;
 mod index;
 mod item_change;
+mod item_fields;
 mod json_list;
 mod lease;
 pub mod log;

@@ -15,6 +15,7 @@ use crate::codec::value::{Found, Stored, put_value, some_value};
 use crate::codec::wire::{
     form, id, list, map, option, put_id, put_length, put_list, put_map, put_option, string, unknown,
 };
+use crate::item_fields::ItemFields;
 use crate::retention_policy::RetentionPolicy;
 use crate::store_options::IndexedFields;
 
@@ -151,6 +152,7 @@ pub(super) fn body<'p, D: BorrowDecoder<'p>>(
                 lifetime,
                 index,
                 is_new,
+                fields: ItemFields::default(),
             })
         }
         kind::ITEM_DELETED => Record::ItemDeleted(ItemDeleted {

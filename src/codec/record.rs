@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::codec::value::{AsBlob, Numbered, Value};
+use crate::item_fields::ItemFields;
 use crate::retention_policy::RetentionPolicy;
 use crate::store_options::IndexedFields;
 use crate::version::ChannelVersion;
@@ -118,6 +119,8 @@ pub(crate) struct ItemPut<V> {
     pub(crate) index: IndexedFields,
     /// Whether what is under the key has expired.
     pub(crate) is_new: bool,
+    /// What an index has of the value: it is not written, but found out when the record is to be applied.
+    pub(crate) fields: ItemFields,
 }
 
 /// An item was read, and lives as long again from then on.
@@ -278,6 +281,7 @@ impl<V> Record<V> {
                 lifetime: put.lifetime,
                 index: put.index,
                 is_new: put.is_new,
+                fields: put.fields,
             }),
             Self::ItemDeleted(deleted) => Record::ItemDeleted(deleted),
             Self::ItemTouched(touched) => Record::ItemTouched(touched),
@@ -327,12 +331,28 @@ impl<V> Record<V> {
 
 impl<W: AsBlob, L> Record<Value<W, L>> {
     /// The record with each value replaced by its number within the record, and what else the index is told of it.
-    pub(crate) fn numbered(self) -> Record<Numbered> {
+    pub(crate) fn numbered(mut self) -> Record<Numbered> {
+        if let Self::ItemPut(put) = &mut self {
+            put.fields = match &put.value {
+                Value::Whole(whole) => fields_of(whole, &put.index),
+                // Nobody writes these.
+                Value::Delta(_) | Value::Alias(_) => ItemFields::unknown(),
+            };
+        }
         let mut next = 0_u32;
         self.map(|value| {
             let number = next;
             next = next.saturating_add(1);
             value.numbered(number)
         })
+    }
+}
+
+/// What an index has of an item's value.
+pub(crate) fn fields_of(value: &impl AsBlob, wanted: &IndexedFields) -> ItemFields {
+    let value = value.as_blob();
+    match value.tag {
+        "json" => ItemFields::of_json(value.bytes, wanted),
+        _ => ItemFields::unknown(),
     }
 }

@@ -10,6 +10,7 @@ use bytes::Bytes;
 use super::*;
 use crate::Encoded;
 use crate::delta::{MAX_LENGTH, MAX_LINKS, Op, Weight, encoded_len, total_len};
+use crate::item_fields::ItemFields;
 use crate::retention_policy::RetentionPolicy;
 use crate::store_options::IndexedFields;
 use crate::version::ChannelVersion;
@@ -266,6 +267,7 @@ fn record() -> impl Strategy<Value = Record<Stored>> {
                 lifetime,
                 index,
                 is_new,
+                fields: ItemFields::default(),
             })
         }),
         touched.prop_map(
@@ -444,6 +446,7 @@ fn one_of_each() -> Vec<Record<Stored>> {
             lifetime: Some(300),
             index: IndexedFields::Only(vec!["a.b".into()]),
             is_new: true,
+            fields: ItemFields::default(),
         }),
         Record::ItemTouched(ItemTouched {
             namespace: vec!["a".into()],
@@ -544,7 +547,7 @@ proptest! {
             let base = Place { frame: None, record: 0, value: 0 };
             let weight = Weight { length: total_len(&ops).min(9), links: 1, cost: 0 };
             let value = Stored::Delta(Delta { base, weight, sources: Vec::new(), ops });
-            let put = ItemPut { namespace: Vec::new(), key: String::new(), value, at: 0, lifetime: None, index: IndexedFields::All, is_new: false };
+            let put = ItemPut { namespace: Vec::new(), key: String::new(), value, at: 0, lifetime: None, index: IndexedFields::All, is_new: false, fields: ItemFields::default(), };
             u64::try_from(encoded(&[Record::ItemPut(put)]).len()).unwrap()
         };
         let expected = encoded_len(&ops) - encoded_len::<Bytes>(&[]);
@@ -600,7 +603,7 @@ fn bytes_after_the_end_of_a_record_are_refused() {
 
 #[test]
 fn records_of_unknown_kinds_or_with_flags_are_refused() {
-    for (kind, flags) in [(0, 0), (9, 0), (99, 0), (2, 2)] {
+    for (kind, flags) in [(0, 0), (14, 0), (99, 0), (2, 2)] {
         let payload = [0, 0, 0, 0, kind, flags];
         assert_eq!(
             decoded(&payload),
@@ -643,6 +646,7 @@ fn the_bytes_of_a_delta_are_those_of_the_specification() {
         lifetime: None,
         index: IndexedFields::All,
         is_new: false,
+        fields: ItemFields::default(),
     };
     let payload = encoded(&[Record::ItemPut(put)]);
     let place = b"\xfb\xe8\x03\xfb\x2c\x01\xfb\x00\x10\xfb\x2c\x01\x02\x01\x00";
@@ -676,6 +680,7 @@ fn a_delta_that_contradicts_itself_is_refused() {
             lifetime: None,
             index: IndexedFields::All,
             is_new: false,
+            fields: ItemFields::default(),
         };
         decoded(&encoded(&[Record::ItemPut(put)]))
     };
@@ -702,6 +707,7 @@ fn a_body_is_compressed_only_if_that_makes_it_shorter_by_enough() {
             lifetime: None,
             index: IndexedFields::All,
             is_new: false,
+            fields: ItemFields::default(),
         };
         let records = [Record::ItemPut(put)];
         let payload = encode(&records, Compression::All).unwrap();
@@ -745,6 +751,7 @@ fn every_changed_byte_of_a_compressed_body_is_decoded_or_refused() {
         lifetime: None,
         index: IndexedFields::All,
         is_new: false,
+        fields: ItemFields::default(),
     };
     let payload = encode(&[Record::ItemPut(put)], Compression::All).unwrap();
     assert_eq!(payload[5], 1);

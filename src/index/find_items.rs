@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::index::items::{behind_expiries, first_expiry};
 use crate::index::row::wrong;
 use crate::index::{ItemEntry, Key, Row, Rows, Snapshot, TablesError};
+use crate::item_fields::{Coverage, FieldRange, ScalarKey};
 
 impl<H: Clone, T: Rows<Key, Row<H>>> Snapshot<H, T> {
     pub(crate) fn item(
@@ -91,6 +92,91 @@ impl<H: Clone, T: Rows<Key, Row<H>>> Snapshot<H, T> {
         keys.iter()
             .map(|key| self.tables().get(key)?.ok_or_else(wrong)?.item())
             .collect()
+    }
+
+    /// Hands the keys of the items of a namespace that have a field with this path in `range` to `visit`, until it says false.
+    pub(crate) fn items_by_field(
+        &self,
+        namespace: &Arc<[String]>,
+        path: &Arc<str>,
+        range: &FieldRange,
+        mut visit: impl FnMut(&Arc<str>) -> bool,
+    ) -> Result<(), TablesError> {
+        let key = |scalar: &ScalarKey| {
+            let (namespace, path) = (Arc::clone(namespace), Arc::clone(path));
+            Key::Field(namespace, path, scalar.clone(), Arc::default())
+        };
+        if range.from >= range.to {
+            return Ok(());
+        }
+        self.tables().scan(
+            Bound::Included(&key(&range.from)),
+            Bound::Excluded(&key(&range.to)),
+            |key, _| match key {
+                Key::Field(.., name) => visit(name),
+                _ => false,
+            },
+        )
+    }
+
+    /// Hands the keys of the items of a namespace to `visit` of which not all fields are here whose coverage is `wanted`, until it says
+    /// false.
+    pub(crate) fn items_in_part(
+        &self,
+        namespace: &Arc<[String]>,
+        mut wanted: impl FnMut(&Coverage) -> bool,
+        mut visit: impl FnMut(&Arc<str>) -> bool,
+    ) -> Result<(), TablesError> {
+        let first = |coverage: Arc<[u8]>| {
+            Bound::Included(Key::Partial(
+                Arc::clone(namespace),
+                coverage,
+                Arc::default(),
+            ))
+        };
+        let end = first_expiry();
+        let mut from = first([].into());
+        let mut known: Option<(Arc<[u8]>, bool)> = None;
+        while let Some((key, _)) = self.tables().next(from.as_ref(), Bound::Excluded(&end))? {
+            let Key::Partial(of, coverage, name) = &key else {
+                return Err(wrong());
+            };
+            if of != namespace {
+                break;
+            }
+            let is_wanted = match &known {
+                Some((known, is_wanted)) if known == coverage => *is_wanted,
+                _ => wanted(&Coverage::decode(coverage).ok_or_else(wrong)?),
+            };
+            known = Some((Arc::clone(coverage), is_wanted));
+            if !is_wanted {
+                // All with this coverage are passed over.
+                from = first(coverage.iter().copied().chain([0]).collect());
+                continue;
+            }
+            if !visit(name) {
+                break;
+            }
+            from = Bound::Excluded(key);
+        }
+        Ok(())
+    }
+
+    /// How many items there are at or below a namespace, or `limit` if there are more.
+    pub(crate) fn count_items(&self, prefix: &[String], limit: u64) -> Result<u64, TablesError> {
+        let mut count = 0;
+        self.tables().scan(
+            Bound::Included(&Key::Item(prefix.into(), Arc::default())),
+            Bound::Excluded(&Key::behind_items()),
+            |key, _| match key {
+                Key::Item(namespace, _) if namespace.starts_with(prefix) && count < limit => {
+                    count += 1;
+                    true
+                }
+                _ => false,
+            },
+        )?;
+        Ok(count)
     }
 
     /// Whether any item expires some day.

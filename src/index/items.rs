@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::codec::{ItemDeleted, ItemExpired, ItemPut, ItemTouched};
 use crate::index::changes::Changes;
 use crate::index::row::Origin;
-use crate::index::{Key, Reason, Row, Rows, TablesError, Unapplied};
+use crate::index::{Key, Reason, Row, Rows, TablesError, Unapplied, item_marks};
 
 /// What the index knows of one item.
 #[derive(Clone, Debug, PartialEq)]
@@ -22,6 +22,8 @@ pub(crate) struct ItemEntry<H> {
     pub(crate) origin: Origin,
     /// `None`: it does not expire.
     pub(crate) life: Option<ItemLife>,
+    /// What rows there are of its fields, as [bytes](crate::index::item_marks).
+    pub(crate) fields: Arc<[u8]>,
 }
 
 /// How long an item lives.
@@ -52,11 +54,11 @@ impl<H> ItemEntry<H> {
         [self.origin].into_iter().chain(touched)
     }
 
-    fn item_key(&self) -> Key {
+    pub(super) fn item_key(&self) -> Key {
         Key::Item(Arc::clone(&self.namespace), Arc::clone(&self.key))
     }
 
-    fn expiry_key(&self) -> Option<Key> {
+    pub(super) fn expiry_key(&self) -> Option<Key> {
         let of = |life: ItemLife| {
             let (namespace, key) = (Arc::clone(&self.namespace), Arc::clone(&self.key));
             Key::Expiry(life.expires_at, namespace, key)
@@ -83,6 +85,7 @@ pub(super) fn put<H>(
             expires_at: new.at.saturating_add(lifetime),
             touched: None,
         }),
+        fields: item_marks::encode(&new.fields),
     };
     let mut changes = Changes::default();
     if let Some(before) = tables.get(&entry.item_key())? {
@@ -91,21 +94,12 @@ pub(super) fn put<H>(
             (entry.created_at, entry.place) = (before.created_at, before.place);
         }
         changes.died(before.origins());
-        if before.expiry_key() != entry.expiry_key()
-            && let Some(key) = before.expiry_key()
-        {
-            changes.set(key, None);
-        }
-    }
-    set(&mut changes, entry);
-    Ok(changes)
-}
-
-fn set<H>(changes: &mut Changes<H>, entry: ItemEntry<H>) {
-    if let Some(key) = entry.expiry_key() {
-        changes.put(key, Row::Mark);
+        item_marks::change(&mut changes, Some(&before), Some(&entry))?;
+    } else {
+        item_marks::change(&mut changes, None, Some(&entry))?;
     }
     changes.put(entry.item_key(), Row::Item(Arc::new(entry)));
+    Ok(changes)
 }
 
 pub(super) fn delete<H>(
@@ -115,17 +109,15 @@ pub(super) fn delete<H>(
     let key = Key::Item(old.namespace.into(), old.key.into());
     let mut changes = Changes::default();
     if let Some(before) = tables.get(&key)? {
-        remove(&mut changes, &*before.item()?);
+        remove(&mut changes, &*before.item()?)?;
     }
     Ok(changes)
 }
 
-fn remove<H>(changes: &mut Changes<H>, entry: &ItemEntry<H>) {
+fn remove<H>(changes: &mut Changes<H>, entry: &ItemEntry<H>) -> Result<(), TablesError> {
     changes.died(entry.origins());
-    if let Some(key) = entry.expiry_key() {
-        changes.set(key, None);
-    }
     changes.set(entry.item_key(), None);
+    item_marks::change(changes, Some(entry), None)
 }
 
 pub(super) fn touch<H: Clone>(
@@ -145,21 +137,17 @@ pub(super) fn touch<H: Clone>(
         return Ok(changes);
     };
     changes.died(life.touched);
-    if let Some(key) = before.expiry_key() {
-        changes.set(key, None);
-    }
     let life = Some(ItemLife {
         lifetime: life.lifetime,
         expires_at: touched.at.saturating_add(life.lifetime),
         touched: Some(origin),
     });
-    set(
-        &mut changes,
-        ItemEntry {
-            life,
-            ..(*before).clone()
-        },
-    );
+    let entry = ItemEntry {
+        life,
+        ..(*before).clone()
+    };
+    item_marks::change(&mut changes, Some(&before), Some(&entry))?;
+    changes.put(entry.item_key(), Row::Item(Arc::new(entry)));
     Ok(changes)
 }
 
@@ -173,7 +161,9 @@ pub(super) fn expire<H>(
     let key = Key::Item(expired.namespace.into(), expired.key.into());
     let mut changes = Changes::default();
     match tables.get(&key)?.map(Row::item).transpose()? {
-        Some(item) if sure || item.origin.lsn == expired.put => remove(&mut changes, &*item),
+        Some(item) if sure || item.origin.lsn == expired.put => {
+            remove(&mut changes, &*item)?;
+        }
         None if sure => {}
         _ => return Err(Unapplied::refused("", Reason::Changed)),
     }

@@ -20,6 +20,7 @@ mod entry;
 mod find_items;
 mod id;
 mod inherited;
+mod item_marks;
 mod items;
 mod key;
 mod known_versions;

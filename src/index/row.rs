@@ -161,7 +161,7 @@ impl<H> Row<H> {
                 let paths = writes.writes.iter().map(|write| write.task_path.len());
                 size_of_val(&*writes.writes) + paths.sum::<usize>()
             }
-            Self::Item(_) => size_of::<ItemEntry<H>>(),
+            Self::Item(item) => size_of::<ItemEntry<H>>() + item.fields.len(),
             _ => 0,
         }
     }

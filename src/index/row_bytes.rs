@@ -66,6 +66,7 @@ pub(crate) fn encode<H>(row: &Row<H>, handles: &mut impl HandleBytes<H>) -> Vec<
                 put_number(to, life.expires_at);
                 put_option(to, life.touched, put_origin);
             });
+            put_bytes(&mut to, &item.fields);
             handles.put(&mut to, &item.value);
         }
         Row::Mark => {}
@@ -134,9 +135,10 @@ pub(crate) fn decode<H>(
                     touched: option(from, origin)?,
                 })
             })?,
+            fields: bytes(from)?.into(),
             value: handles.take(from)?,
         })),
-        Key::Expiry(..) => Row::Mark,
+        Key::Field(..) | Key::Partial(..) | Key::Expiry(..) => Row::Mark,
         Key::Segment(_) => Row::Segment(SegmentUse {
             dead: number(from)?,
             bound: number(from)?,
@@ -591,7 +593,13 @@ mod tests {
             expires_at,
             touched,
         });
-        let item = (any::<(u64, u64, u64, u64)>(), origins(), option::of(life));
+        let fields = vec(any::<u8>(), 0..9);
+        let item = (
+            any::<(u64, u64, u64, u64)>(),
+            origins(),
+            option::of(life),
+            fields,
+        );
         prop_oneof![
             threads().prop_map(move |row| (Key::Thread(none()), Row::Thread(Arc::new(row)))),
             any::<(Option<u64>, u64, u8, Option<u64>)>().prop_map(
@@ -616,20 +624,23 @@ mod tests {
             option::of(writes)
                 .prop_map(move |row| (Key::Writes(1, none(), none(), none()), Row::Writes(row))),
             option::of(shared()).prop_map(move |row| (Key::Tag(1, none(), none()), Row::Tag(row))),
-            item.prop_map(|((value, created_at, updated_at, place), origin, life)| {
-                let namespace: Arc<[String]> = vec!["a".to_owned()].into();
-                let item = ItemEntry {
-                    namespace: Arc::clone(&namespace),
-                    key: "k".into(),
-                    value,
-                    created_at,
-                    updated_at,
-                    place,
-                    origin,
-                    life,
-                };
-                (Key::Item(namespace, "k".into()), Row::Item(Arc::new(item)))
-            }),
+            item.prop_map(
+                |((value, created_at, updated_at, place), origin, life, fields)| {
+                    let namespace: Arc<[String]> = vec!["a".to_owned()].into();
+                    let item = ItemEntry {
+                        namespace: Arc::clone(&namespace),
+                        key: "k".into(),
+                        value,
+                        created_at,
+                        updated_at,
+                        place,
+                        origin,
+                        life,
+                        fields: fields.into(),
+                    };
+                    (Key::Item(namespace, "k".into()), Row::Item(Arc::new(item)))
+                }
+            ),
             (any::<u64>(), any::<u64>()).prop_map(|(dead, bound)| (
                 Key::Segment(1),
                 Row::Segment(SegmentUse { dead, bound })

@@ -29,21 +29,33 @@ pub(crate) struct FieldRange {
 
 impl ScalarKey {
     pub(super) fn bool(value: bool, is_in_list: bool) -> Self {
-        let kind = if is_in_list { kind::BOOL_IN_LIST } else { kind::BOOL };
+        let kind = if is_in_list {
+            kind::BOOL_IN_LIST
+        } else {
+            kind::BOOL
+        };
         Self([kind, u8::from(value)].into())
     }
 
     pub(super) fn number(number: f64) -> Self {
         // There is one zero.
         let bits = (number + 0.0).to_bits();
-        let ordered = if bits >> 63 == 1 { !bits } else { bits | 1 << 63 };
+        let ordered = if bits >> 63 == 1 {
+            !bits
+        } else {
+            bits | 1 << 63
+        };
         let mut bytes = vec![kind::NUMBER];
         bytes.extend(ordered.to_be_bytes());
         Self(bytes.into())
     }
 
     pub(super) fn text(text: &str, is_in_list: bool) -> Self {
-        let kind = if is_in_list { kind::TEXT_IN_LIST } else { kind::TEXT };
+        let kind = if is_in_list {
+            kind::TEXT_IN_LIST
+        } else {
+            kind::TEXT
+        };
         let bytes = [kind].into_iter().chain(text.bytes().take(MAX_TEXT));
         Self(bytes.collect())
     }
@@ -70,7 +82,13 @@ impl ScalarKey {
 
     /// What is greater than all keys of its kind.
     fn behind_kind(&self) -> Self {
-        Self(self.0.iter().take(1).map(|kind| kind.saturating_add(1)).collect())
+        Self(
+            self.0
+                .iter()
+                .take(1)
+                .map(|kind| kind.saturating_add(1))
+                .collect(),
+        )
     }
 }
 

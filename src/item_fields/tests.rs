@@ -23,7 +23,13 @@ fn scalars_are_found_by_their_paths_and_those_of_lists_by_the_lists() {
     let fields = of(&value, &IndexedFields::All);
     assert_eq!(paths(&fields), ["a", "b.x\\.y", "tags", "tags"]);
     assert!(fields.coverage.is_whole());
-    for value in [json!(1), json!([1, "x"]), json!(null), json!("x"), json!({})] {
+    for value in [
+        json!(1),
+        json!([1, "x"]),
+        json!(null),
+        json!("x"),
+        json!({}),
+    ] {
         assert_eq!(of(&value, &IndexedFields::All), ItemFields::default());
     }
 }
@@ -45,7 +51,11 @@ fn what_is_found_is_bounded_and_says_so() {
         let fields = (0..count).rev().map(|n| (format!("f{n:04}"), json!(n)));
         Value::Object(fields.collect())
     };
-    assert!(of(&object(MAX_SCALARS), &IndexedFields::All).coverage.is_whole());
+    assert!(
+        of(&object(MAX_SCALARS), &IndexedFields::All)
+            .coverage
+            .is_whole()
+    );
     let fields = of(&object(1000), &IndexedFields::All);
     assert_eq!(fields.scalars.len(), MAX_SCALARS);
     assert!(fields.coverage.covers("f0063") && !fields.coverage.covers("f0064"));
@@ -65,7 +75,13 @@ fn what_is_found_is_bounded_and_says_so() {
 
 #[test]
 fn what_is_no_json_covers_nothing() {
-    for text in [&b"{\"a\": 1"[..], b"{\"a\": 1} 2", b"\xff", b"", &[b'['; 5000]] {
+    for text in [
+        &b"{\"a\": 1"[..],
+        b"{\"a\": 1} 2",
+        b"\xff",
+        b"",
+        &[b'['; 5000],
+    ] {
         let fields = ItemFields::of_json(text, &IndexedFields::All);
         assert_eq!(fields, ItemFields::unknown());
         assert!(!fields.coverage.covers("a"));

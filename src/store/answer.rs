@@ -1,6 +1,6 @@
 //! [`Answer`]: what a store says to an [`Op`](crate::store::Op).
 
-use crate::store::{Cursor, Item, StoreError};
+use crate::store::{Cursor, Explain, Item, StoreError};
 
 /// What a store says to an [`Op`](crate::store::Op).
 #[derive(Clone, Debug, PartialEq)]
@@ -14,6 +14,8 @@ pub enum Answer {
     Page(Page),
     /// To a count.
     Count(u64),
+    /// To how a search is done.
+    Explained(Explain),
     /// To a list of namespaces.
     Namespaces(Vec<Vec<String>>),
 }

@@ -3,7 +3,9 @@
 use futures::executor::block_on;
 use serde_json::Value;
 
-use crate::store::{Answer, Get, Item, ListNamespaces, Op, Page, Put, Search, Store, StoreError};
+use crate::store::{
+    Answer, Explain, Get, Item, ListNamespaces, Op, Page, Put, Search, Store, StoreError,
+};
 
 /// A [`Store`] whose methods block the calling thread until they are done. Not for async functions.
 ///
@@ -98,6 +100,14 @@ impl<S: Store> BlockingStore<S> {
     /// As there.
     pub fn count(&self, search: Search) -> Result<u64, StoreError> {
         block_on(self.store.count(search))
+    }
+
+    /// See [`Store::explain`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn explain(&self, search: Search) -> Result<Explain, StoreError> {
+        block_on(self.store.explain(search))
     }
 
     /// See [`Store::list_namespaces`].

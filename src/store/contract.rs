@@ -9,7 +9,8 @@ use serde_json::Value;
 use crate::db::Db;
 use crate::store::answer::only;
 use crate::store::{
-    Answer, BlockingStore, Get, Item, ListNamespaces, Op, Page, Put, Scoped, Search, StoreError,
+    Answer, BlockingStore, Explain, Get, Item, ListNamespaces, Op, Page, Put, Scoped, Search,
+    StoreError,
 };
 
 /// Remembers items across threads.
@@ -123,6 +124,17 @@ pub trait Store: Send + Sync + 'static {
             Answer::Count(count) => Some(count),
             _ => None,
         })
+    }
+
+    /// How `search` finds its items, and what it reads for it. It does search for that, but refreshes nothing.
+    fn explain(&self, search: Search) -> BoxFuture<'_, Result<Explain, StoreError>> {
+        one(
+            self.batch(vec![Op::Explain(search)]),
+            |answer| match answer {
+                Answer::Explained(explain) => Some(explain),
+                _ => None,
+            },
+        )
     }
 
     /// The namespaces that hold items and that `query` selects, sorted, each once.

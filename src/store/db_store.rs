@@ -12,11 +12,12 @@ use crate::db::{Db, DbError, Durability, Place, Reader, now};
 use crate::index::ItemEntry;
 use crate::store::changes::changes;
 use crate::store::reading::Reading;
-use crate::store::{Answer, Op, Store, StoreError};
+use crate::store::{Answer, Explain, Op, Store, StoreError};
 
 /// A [`Store`] that keeps everything in a database. Clones share the database.
 ///
-/// A search reads every item below its prefix until it has found enough.
+/// A search with a filter reads the items that the index finds for the condition that leaves the fewest, or, if that is less work, all items
+/// below its prefix until it has found enough.
 #[derive(Clone, Debug)]
 pub struct DbStore {
     db: Db,
@@ -56,6 +57,7 @@ impl DbStore {
             options: self.db.store_options(),
             now: now(),
             touched: Vec::new(),
+            explain: Explain::default(),
         };
         let answers = ops.iter().map(|op| reading.answer(op));
         let answers = answers.collect::<Result<_, _>>()?;

@@ -110,6 +110,7 @@ impl Draft {
                 let found = self.page_noted(everything).await?.items.len();
                 Answer::Count(u64::try_from(found).unwrap_or(u64::MAX))
             }
+            Op::Explain(search) => Answer::Explained(self.base.explain(search).await?),
             Op::ListNamespaces(query) => Answer::Namespaces(self.namespaces_noted(query).await?),
             Op::Put(_) | Op::Delete { .. } => Answer::Done,
         })

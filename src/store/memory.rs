@@ -7,12 +7,12 @@ use futures::future::BoxFuture;
 use parking_lot::RwLock;
 use serde_json::Value;
 
-use crate::codec::{ItemExpired, Record};
+use crate::codec::{ItemExpired, Record, fields_of};
 use crate::db::{DbError, ItemClock, now};
 use crate::index::{Index, ItemEntry, Key, MemTables, Origin, Row, Snapshot, Unapplied};
 use crate::store::changes::changes;
 use crate::store::reading::Reading;
-use crate::store::{Answer, Op, Store, StoreError, StoreOptions};
+use crate::store::{Answer, Explain, Op, Store, StoreError, StoreOptions};
 use crate::{Encoded, ItemChange};
 
 /// A [`Store`] that keeps everything in memory. Clones share what they keep.
@@ -57,7 +57,10 @@ impl Kept {
         let before = self.index.snapshot().item(&change.namespace, &change.key);
         let before = before.map_err(DbError::from)?;
         let is_new = before.is_some_and(|item| item.is_expired(at));
-        let record = change.into_record(options, at, is_new);
+        let mut record = change.into_record(options, at, is_new);
+        if let Record::ItemPut(put) = &mut record {
+            put.fields = fields_of(&put.value, &put.index);
+        }
         let mut unreadable = None;
         let record = record.map(|value: Encoded| {
             Arc::new(value.to_json().unwrap_or_else(|error| {
@@ -101,6 +104,17 @@ impl MemoryStore {
         }
     }
 
+    #[cfg(test)]
+    pub(super) fn snapshot(&self) -> Snapshot<Arc<Value>, Tables> {
+        self.kept.read().index.snapshot()
+    }
+
+    /// How many rows the index has.
+    #[cfg(test)]
+    pub(super) fn rows(&self) -> usize {
+        self.kept.read().index.tables().len()
+    }
+
     fn answers(
         &self,
         rows: &Snapshot<Arc<Value>, Tables>,
@@ -112,6 +126,7 @@ impl MemoryStore {
             options: &self.options,
             now: now(),
             touched: Vec::new(),
+            explain: Explain::default(),
         };
         let answers = ops.iter().map(|op| reading.answer(op));
         let answers = answers.collect::<Result<_, _>>()?;

@@ -25,6 +25,8 @@ pub enum Op {
     Search(Search),
     /// Tell how many items a search would find without a limit or offset.
     Count(Search),
+    /// Search, and tell how that is done instead of what is found.
+    Explain(Search),
     /// List namespaces.
     ListNamespaces(ListNamespaces),
 }

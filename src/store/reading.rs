@@ -9,8 +9,9 @@ use serde_json::Value;
 use crate::codec::ItemTouched;
 use crate::db::DbError;
 use crate::index::{ItemEntry, Key, Row, Rows, Snapshot, TablesError};
+use crate::store::planner::{Planner, wide};
 use crate::store::{
-    Answer, Cursor, Get, Item, Op, Page, Search, StoreError, StoreOptions, namespace,
+    Answer, Cursor, Explain, Get, Item, Op, Page, Search, StoreError, StoreOptions, namespace,
 };
 use crate::time;
 
@@ -27,6 +28,8 @@ pub(super) struct Reading<'r, H, T, V> {
     pub(super) now: u64,
     /// What was read and lives as long again from now on.
     pub(super) touched: Vec<ItemTouched>,
+    /// How the last search was done.
+    pub(super) explain: Explain,
 }
 
 impl<H, T, V> Reading<'_, H, T, V>
@@ -42,6 +45,16 @@ where
             Op::Get(get) => Answer::Item(self.get(get)?),
             Op::Search(search) => Answer::Page(self.search(search)?),
             Op::Count(search) => Answer::Count(self.count(search)?),
+            Op::Explain(search) => {
+                self.explain = Explain::default();
+                let search = Search {
+                    refresh_ttl: Some(false),
+                    ..search.clone()
+                };
+                let found = self.search(&search)?.items.len();
+                self.explain.found = wide(found);
+                Answer::Explained(std::mem::take(&mut self.explain))
+            }
             Op::ListNamespaces(query) => {
                 let all = self.rows.item_namespaces(&query.below(), self.now);
                 let all = all.map_err(DbError::from)?;
@@ -91,6 +104,7 @@ where
                 to_skip -= 1;
                 continue;
             }
+            self.explain.values_read += 1;
             let value = (self.value)(entry)?;
             if !search.filter.matches(&value) {
                 continue;
@@ -111,7 +125,12 @@ where
 
     fn count(&mut self, search: &Search) -> Result<u64, StoreError> {
         let mut count = 0;
-        for entry in self.found(search)? {
+        // All of them are wanted.
+        let all = Search {
+            limit: usize::MAX,
+            ..search.clone()
+        };
+        for entry in self.found(&all)? {
             if search.filter.is_empty() || search.filter.matches(&(self.value)(&entry)?) {
                 count += 1;
             }
@@ -120,11 +139,24 @@ where
     }
 
     /// The items that may satisfy the filter, in no order.
-    fn found(&self, search: &Search) -> Result<Vec<Arc<ItemEntry<H>>>, StoreError> {
-        let found: Result<_, TablesError> = self.rows.items_below(&search.prefix);
-        let mut found = found.map_err(DbError::from)?;
+    fn found(&mut self, search: &Search) -> Result<Vec<Arc<ItemEntry<H>>>, StoreError> {
+        let mut found = self.may_satisfy(search).map_err(DbError::from)?;
         found.retain(|entry| !entry.is_expired(self.now));
         Ok(found)
+    }
+
+    /// The same, with those that have expired.
+    fn may_satisfy(&mut self, search: &Search) -> Result<Vec<Arc<ItemEntry<H>>>, TablesError> {
+        let needs = search.filter.needs();
+        if !needs.is_empty() {
+            let mut planner = Planner::new(self.rows, &search.prefix, self.now, &mut self.explain)?;
+            if let Some(found) = planner.find(search, &needs)? {
+                return Ok(found);
+            }
+        }
+        let all = self.rows.items_below(&search.prefix)?;
+        self.explain.rows_read += wide(all.len());
+        Ok(all)
     }
 
     /// An item that was asked for.

@@ -64,7 +64,9 @@ impl Scoped {
             }
             Op::Delete { namespace, .. } => self.whole(namespace),
             Op::Get(get) => self.whole(&mut get.namespace),
-            Op::Search(search) | Op::Count(search) => self.whole_search(search),
+            Op::Search(search) | Op::Count(search) | Op::Explain(search) => {
+                self.whole_search(search)
+            }
             Op::ListNamespaces(query) => self.whole(&mut query.within),
         }
         Ok(())
@@ -87,7 +89,7 @@ impl Scoped {
             Answer::Namespaces(namespaces) => {
                 namespaces.iter_mut().for_each(|of| self.below(of));
             }
-            Answer::Done | Answer::Count(_) => {}
+            Answer::Done | Answer::Count(_) | Answer::Explained(_) => {}
         }
     }
 }

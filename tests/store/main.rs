@@ -6,6 +6,7 @@
 mod backend;
 #[path = "../common/database.rs"]
 mod database;
+mod indexing;
 mod scopes;
 mod sweeping;
 

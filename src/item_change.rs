@@ -4,7 +4,6 @@
 
 use crate::Encoded;
 use crate::codec::{ItemDeleted, ItemPut, Record};
-use crate::item_fields::ItemFields;
 use crate::store_options::{IndexedFields, StoreOptions, Ttl};
 
 /// A change of one item of a store, to be committed together with a checkpoint.
@@ -40,7 +39,7 @@ impl ItemChange {
                 value,
                 at,
                 is_new,
-                fields: ItemFields::default(),
+                fields: None,
             }),
             None => Record::ItemDeleted(ItemDeleted {
                 namespace: self.namespace,

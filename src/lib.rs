@@ -9,6 +9,9 @@
 //!
 //! Dependencies point one way: `graph` → `checkpoint`, `store` → `db` → `index`, `log` → `vfs`.
 
+#![cfg_attr(not(test), deny(clippy::disallowed_methods))]
+
+mod canary;
 pub mod checkpoint;
 mod codec;
 mod commit;
@@ -18,6 +21,10 @@ pub mod db;
 pub mod delta;
 mod encoded;
 mod field_path;
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a run's deadlines are its runtime's, and what it names need not be the same again"
+)]
 pub mod graph;
 mod index;
 mod item_change;

@@ -15,7 +15,6 @@ use crate::codec::value::{Found, Stored, put_value, some_value};
 use crate::codec::wire::{
     form, id, list, map, option, put_id, put_length, put_list, put_map, put_option, string, unknown,
 };
-use crate::item_fields::ItemFields;
 use crate::retention_policy::RetentionPolicy;
 use crate::store_options::IndexedFields;
 
@@ -128,6 +127,19 @@ impl Encode for Body<'_> {
     }
 }
 
+/// The thread that a record of `kind` is about, from the beginning of its body; `None` if it is about none.
+pub(super) fn thread<'p, D: BorrowDecoder<'p>>(
+    kind: u8,
+    from: &mut D,
+) -> Result<Option<String>, DecodeError> {
+    match kind {
+        kind::ITEM_PUT | kind::ITEM_DELETED => Ok(None),
+        kind::THREAD_POLICY_SET => string(from).map(Some),
+        kind::REMNANT => option(from, id),
+        _ => id(from).map(Some),
+    }
+}
+
 /// Reads the body of a record of `kind`; `None` if there is no such kind.
 pub(super) fn body<'p, D: BorrowDecoder<'p>>(
     kind: u8,
@@ -152,7 +164,7 @@ pub(super) fn body<'p, D: BorrowDecoder<'p>>(
                 lifetime,
                 index,
                 is_new,
-                fields: ItemFields::default(),
+                fields: None,
             })
         }
         kind::ITEM_DELETED => Record::ItemDeleted(ItemDeleted {

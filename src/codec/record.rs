@@ -119,8 +119,8 @@ pub(crate) struct ItemPut<V> {
     pub(crate) index: IndexedFields,
     /// Whether what is under the key has expired.
     pub(crate) is_new: bool,
-    /// What an index has of the value: it is not written, but found out when the record is to be applied.
-    pub(crate) fields: ItemFields,
+    /// What an index has of the value, if that was found out already. It is not written.
+    pub(crate) fields: Option<ItemFields>,
 }
 
 /// An item was read, and lives as long again from then on.
@@ -304,8 +304,13 @@ impl<V> Record<V> {
     where
         V: AsBlob,
     {
-        let size = |value: &V| value.as_blob().bytes.len();
-        let bytes = match self {
+        let bytes = self.sum(|value| value.as_blob().bytes.len());
+        u64::try_from(bytes).unwrap_or(u64::MAX)
+    }
+
+    /// The sum of what `size` says of each value.
+    pub(super) fn sum(&self, size: impl Fn(&V) -> usize) -> usize {
+        match self {
             Self::CheckpointPut(put) => {
                 let changed = put
                     .changed
@@ -317,8 +322,7 @@ impl<V> Record<V> {
             Self::ItemPut(put) => size(&put.value),
             Self::Remnant(remnant) => remnant.values.iter().map(size).sum(),
             _ => 0,
-        };
-        u64::try_from(bytes).unwrap_or(u64::MAX)
+        }
     }
 
     /// The values, by their number within the record.
@@ -333,11 +337,11 @@ impl<W: AsBlob, L> Record<Value<W, L>> {
     /// The record with each value replaced by its number within the record, and what else the index is told of it.
     pub(crate) fn numbered(mut self) -> Record<Numbered> {
         if let Self::ItemPut(put) = &mut self {
-            put.fields = match &put.value {
-                Value::Whole(whole) => fields_of(whole, &put.index),
-                // Nobody writes these.
-                Value::Delta(_) | Value::Alias(_) => ItemFields::unknown(),
-            };
+            put.fields = put.fields.take().or(match &put.value {
+                Value::Whole(whole) => Some(fields_of(whole, &put.index)),
+                // It would have to be read.
+                Value::Delta(_) | Value::Alias(_) => None,
+            });
         }
         let mut next = 0_u32;
         self.map(|value| {

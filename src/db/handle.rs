@@ -8,8 +8,10 @@ use parking_lot::{Mutex, RwLock};
 
 use crate::Leases;
 use crate::codec::{self, Compression, Record, Stored};
-use crate::db::compaction::{CompactionOptions, CompactionReport, Engine, Entered, Worker};
-use crate::db::hot::Hot;
+use crate::db::compaction::{
+    CompactionOptions, CompactionReport, CompactionStats, Engine, Entered, Worker,
+};
+use crate::db::hot::{Hot, NewContent};
 use crate::db::indexed::{Indexed, LogState};
 use crate::db::items::Items;
 use crate::db::options::ValueOptions;
@@ -19,7 +21,8 @@ use crate::index::{Gate, Identity, IndexFile, IndexOptions, Indexer, Stop, Water
 use crate::log::{
     CommitSink, LockedLog, Log, LogError, LogOptions, LogPosition, Lsn, ReplayFrom, SegmentId,
 };
-use crate::vfs::Vfs;
+use crate::time;
+use crate::vfs::{Host, Vfs};
 
 /// An open database: a directory that one handle and its clones have to themselves.
 ///
@@ -78,7 +81,7 @@ impl WeakDb {
 }
 
 /// The version of the index's keys and rows.
-const INDEX_SCHEMA: u32 = 4;
+const INDEX_SCHEMA: u32 = 5;
 
 /// An end with more of the log than this not in the index file fills the file first.
 const REPLAYED_MAX: u64 = 4 << 20;
@@ -188,20 +191,29 @@ impl Db {
             Ok(found) => (found, unusable),
             Err(why) => (None, Some(why.to_string())),
         };
+        let as_of = locked.compacted_as_of()?.get();
+        if (found.as_ref()).is_some_and(|found| found.watermark.lsn < as_of) {
+            let unusable = "it is older than a compaction of the log".to_owned();
+            let reason = unusable.clone();
+            return Err(NotOpened {
+                error: DbError::Index { reason },
+                unusable: Some(unusable),
+            });
+        }
         let from = found.as_ref().map_or(ReplayFrom::Beginning, |found| {
             ReplayFrom::Position(position(found.watermark))
         });
-        let gate = Arc::new(Gate::new(index));
+        let gate = Arc::new(Gate::new(index, Arc::clone(vfs)));
         let indexed = Arc::new(Indexed {
             view: Arc::new(View::new(found, &gate)),
             log: RwLock::new(LogState::Opening),
         });
-        let indexer =
-            Indexer::start(file, Arc::clone(&indexed), gate).map_err(|error| DbError::Index {
-                reason: format!("its thread cannot be started: {error}"),
-            })?;
+        let indexer = Indexer::start(file, Arc::clone(&indexed), gate, vfs.host());
+        let indexer = indexer.map_err(|error| DbError::Index {
+            reason: format!("its thread cannot be started: {error}"),
+        })?;
         let view = &indexed.view;
-        view.be_sure_below(locked.compacted_as_of()?.get());
+        view.be_sure_below(as_of);
         let opened = locked.open(
             options,
             from,
@@ -223,6 +235,9 @@ impl Db {
                 unusable,
             }
         })?;
+        if let Some(newest) = log.segments().last() {
+            view.opened(newest);
+        }
         *indexed.log.write() = LogState::Open(log);
         Ok(Self::of(
             vfs,
@@ -293,14 +308,21 @@ impl Db {
         self.with_log(|log| Ok(log.sync()?))
     }
 
-    /// Gives back the space of everything that was deleted, pruned or replaced, and tells what came of it. Readers and
-    /// writers go on meanwhile. The segment that is written to is sealed first if it has something to give back.
+    /// Gives back the space of everything that was deleted, pruned or replaced, compresses what was written since the last time,
+    /// and tells what came of it. Readers and writers go on meanwhile. The segment that is written to is sealed first if there is
+    /// anything in it.
     ///
     /// # Errors
-    /// [`DbError::Log`]: a segment is damaged, there is no room for what is kept, or the file system failed; everything
-    /// is as it was then. [`DbError::Closed`].
+    /// [`DbError::Log`]: a segment is damaged, there is no room for what is kept, or the file system failed; all that was not done
+    /// yet is as it was then. [`DbError::Index`]; [`DbError::ReadOnly`]; [`DbError::Closed`].
     pub fn compact(&self) -> Result<CompactionReport, DbError> {
+        self.with_log(|_| Ok(()))?;
         self.inner.engine.compact_all()
+    }
+
+    /// What compaction has done since the database was opened. Costs next to nothing.
+    pub fn compaction_stats(&self) -> CompactionStats {
+        self.inner.engine.stats()
     }
 
     /// For whoever is about to look up what he will then read from the log, or name in a record: until this is dropped, what
@@ -321,7 +343,7 @@ impl Db {
         self.set_background(None);
         self.inner.items.stop();
         let indexed = &self.inner.indexed;
-        self.inner.hot.forget_all(|| ());
+        self.inner.hot.forget_all();
         let state = mem::replace(&mut *indexed.log.write(), LogState::Closing);
         let closed = match state {
             LogState::Open(log) => log.close(),
@@ -353,6 +375,17 @@ impl Db {
         durability: Option<Durability>,
         what: impl Fn() -> String,
     ) -> Result<Submitted, DbError> {
+        self.submit_with(records, Vec::new(), durability, what)
+    }
+
+    /// The same, with `contents` being those of their values that others may be found to be equal to.
+    pub(super) fn submit_with(
+        &self,
+        records: Vec<Record<Stored>>,
+        contents: Vec<NewContent>,
+        durability: Option<Durability>,
+        what: impl Fn() -> String,
+    ) -> Result<Submitted, DbError> {
         let _entered = self.enter();
         let unwritable = |reason: String| DbError::Unwritable {
             what: what(),
@@ -364,11 +397,17 @@ impl Db {
         let unapplied = Arc::new(OnceLock::new());
         let note = Note {
             records: records.into_iter().map(Record::numbered).collect(),
+            contents: contents.clone(),
             unapplied: Arc::clone(&unapplied),
         };
         self.inner.indexed.view.wait_for_room()?;
         let ticket = self.with_log(|log| Ok(log.submit(count, &payload, note, durability)?))?;
-        Ok(Submitted::new(ticket, unapplied))
+        let submitted = Submitted::new(ticket, unapplied);
+        for new in contents {
+            let at = submitted.at(new.record, new.value);
+            self.hot().contents().note(new.content, at);
+        }
+        Ok(submitted)
     }
 
     /// What is kept in memory of what was put and read last.
@@ -432,6 +471,16 @@ impl Db {
 
     pub(super) fn indexed(&self) -> &Indexed {
         &self.inner.indexed
+    }
+
+    /// Where time and randomness come from.
+    pub(crate) fn host(&self) -> &dyn Host {
+        self.inner.vfs.host()
+    }
+
+    /// The time of day in microseconds since the Unix epoch.
+    pub(crate) fn now(&self) -> u64 {
+        time::to_micros(self.host().system_time())
     }
 
     pub(super) fn vfs(&self) -> &Arc<dyn Vfs> {

@@ -2,15 +2,15 @@
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use parking_lot::Mutex;
 
-use crate::codec::{ItemExpired, Record, Stored};
+use crate::Encoded;
+use crate::codec::{ItemExpired, Record, Stored, fields_of};
 use crate::db::{Db, DbError, Periodic};
 use crate::item_change::ItemChange;
 use crate::store_options::StoreOptions;
-use crate::{Encoded, time};
 
 /// So many items are removed with one commit.
 const SWEPT_AT_ONCE: usize = 256;
@@ -33,20 +33,14 @@ pub(super) struct Items {
 pub(crate) struct ItemClock(AtomicU64);
 
 impl ItemClock {
-    /// The time in microseconds since the Unix epoch, or a little later.
-    pub(crate) fn next(&self) -> u64 {
-        let now = now();
+    /// `now`, in microseconds since the Unix epoch, or a little later.
+    pub(crate) fn next(&self, now: u64) -> u64 {
         let next = |last: u64| now.max(last.saturating_add(1));
         let last = (self.0).fetch_update(Ordering::Relaxed, Ordering::Relaxed, |last| {
             Some(next(last))
         });
         last.map_or(now, next)
     }
-}
-
-/// Microseconds since the Unix epoch.
-pub(crate) fn now() -> u64 {
-    time::to_micros(SystemTime::now())
 }
 
 impl Items {
@@ -81,16 +75,19 @@ impl Db {
         let items = self.items();
         let snapshot = (items.expire.load(Ordering::Acquire)).then(|| self.snapshot());
         let records = changes.into_iter().map(|change| {
-            let at = items.clock.next();
+            let at = items.clock.next(self.now());
             let is_new = match &snapshot {
                 Some(rows) if change.value.is_some() => (rows
                     .item(&change.namespace, &change.key)?)
                 .is_some_and(|item| item.is_expired(at)),
                 _ => false,
             };
-            let record = change.into_record(self.store_options(), at, is_new);
-            if matches!(&record, Record::ItemPut(put) if put.lifetime.is_some()) {
-                self.expect_expiry();
+            let mut record = change.into_record(self.store_options(), at, is_new);
+            if let Record::ItemPut(put) = &mut record {
+                put.fields = Some(fields_of(&put.value, &put.index));
+                if put.lifetime.is_some() {
+                    self.expect_expiry();
+                }
             }
             Ok(record)
         });
@@ -123,7 +120,7 @@ impl Db {
         let grace = GRACE.min(self.store_options().sweep_interval);
         let grace = u64::try_from(grace.as_micros()).unwrap_or(u64::MAX);
         loop {
-            let until = now().saturating_sub(grace);
+            let until = self.now().saturating_sub(grace);
             let expired = self.snapshot().expired_items(until, SWEPT_AT_ONCE)?;
             let count = expired.len();
             if count > 0 {

@@ -22,6 +22,7 @@ mod read_only;
 mod reader;
 mod rows;
 mod salvage;
+mod sharing;
 mod stats;
 mod storing;
 mod submitted;
@@ -30,13 +31,13 @@ mod view;
 
 pub use crate::codec::Compression;
 pub use crate::log::{
-    BackupReport, Durability, Latency, LogStats, Lost as LostRecords, RecoveryReport, SegmentKind,
-    SegmentStats, TornTail,
+    BackupProgress, BackupReport, Durability, Latency, LogStats, Lost as LostRecords,
+    RecoveryReport, SegmentKind, SegmentStats, TornTail,
 };
-pub use compaction::{CompactionOptions, CompactionReport};
+pub use compaction::{CompactionOptions, CompactionReport, CompactionStats};
 pub use error::DbError;
 pub use handle::Db;
-pub(crate) use items::{ItemClock, now};
+pub(crate) use items::ItemClock;
 pub use options::DbOptions;
 pub(crate) use periodic::{Pace, Periodic};
 pub(crate) use place::Place;

@@ -22,15 +22,17 @@ impl Db {
         values: ValueOptions,
     ) -> Result<Self, DbError> {
         // Nothing is moved to a file, so nobody waits for that.
-        let gate = Arc::new(Gate::new(IndexOptions {
+        let options = IndexOptions {
             cache_bytes: 0,
             flush_bytes: usize::MAX,
             memory_bytes: usize::MAX,
-        }));
+        };
+        let gate = Arc::new(Gate::new(options, Arc::clone(&vfs)));
         let view = Arc::new(View::new(None, &gate));
         let mut frames = 0;
-        let log = ReadOnlyLog::open(Arc::clone(&vfs), path, &mut |frame, payload| {
+        let log = ReadOnlyLog::open(Arc::clone(&vfs), path, &mut |frame, payload, as_of| {
             frames += 1;
+            view.be_sure_below(as_of.get());
             Ok(view.replay(frame, payload)?)
         })?;
         let recovery = RecoveryReport {

@@ -5,6 +5,9 @@ const STEP: usize = 256;
 const SMALL_STEP: usize = 16;
 /// Bytes by which a common part is found: one that is twice as long is never missed.
 const KEY: usize = 16;
+/// Of each [`KEY`] bytes of the old one so many begin a key, and of so many bytes of the new one the first: wherever a part is in
+/// both, the two meet once in [`KEY`] bytes, and neither is looked at byte for byte.
+const STRIDE: usize = 4;
 /// Shorter common parts are chance, or cost as much as they save.
 const MIN_MATCH: usize = 24;
 /// Longer ones are no text that occurs again and again, as the names of fields do.
@@ -116,7 +119,8 @@ fn first_match(
     let keys = Keys::new(old.get(..width).unwrap_or(old));
     let window = new.get(..width).unwrap_or(new);
     let mut known_to = 0;
-    let mut candidates = window.windows(KEY).enumerate().filter_map(|(at, key)| {
+    let probed = window.array_windows::<KEY>().step_by(STRIDE);
+    let mut candidates = (0..).step_by(STRIDE).zip(probed).filter_map(|(at, key)| {
         let from = keys.get(key).filter(|_| at >= known_to)?;
         let found = extended(old, new, at, from);
         if found.len < min_len {
@@ -150,51 +154,56 @@ fn extended(old: &[u8], new: &[u8], at: usize, from: usize) -> Match {
     }
 }
 
-/// Where the keys of a byte string are, one for every [`KEY`] bytes; the first of equal ones.
+/// Where the keys of a byte string are, [`STRIDE`] for every [`KEY`] bytes; the first of equal ones.
 struct Keys<'o> {
     bytes: &'o [u8],
-    /// Position in keys plus 1; 0 is none.
+    /// The key's number plus 1; 0 is none.
     slots: Vec<u32>,
     shift: u32,
 }
 
 impl<'o> Keys<'o> {
     fn new(bytes: &'o [u8]) -> Self {
-        let bits = (bytes.len() / KEY * 4).max(2).next_power_of_two().ilog2();
+        let count = bytes.len() / KEY * STRIDE;
+        let bits = (count * 4).max(2).next_power_of_two().ilog2();
         let mut keys = Self {
             bytes,
             slots: vec![0; 1 << bits],
             shift: u64::BITS - bits,
         };
-        for (number, key) in (1_u32..).zip(bytes.chunks_exact(KEY)) {
-            let slot = keys.slot(key);
-            if let Some(slot) = keys.slots.get_mut(slot)
-                && *slot == 0
-            {
-                *slot = number;
+        let chunks = bytes.array_windows::<{ KEY + STRIDE - 1 }>().step_by(KEY);
+        for (chunk, first) in chunks.zip((1_u32..).step_by(STRIDE)) {
+            for (number, key) in (first..).zip(chunk.array_windows::<KEY>()) {
+                let slot = slot(key, keys.shift);
+                if let Some(slot) = keys.slots.get_mut(slot)
+                    && *slot == 0
+                {
+                    *slot = number;
+                }
             }
         }
         keys
     }
 
     /// Where `key` is.
-    fn get(&self, key: &[u8]) -> Option<usize> {
-        let number = self.slots.get(self.slot(key))?.checked_sub(1)?;
-        let at = usize::try_from(number).ok()? * KEY;
+    fn get(&self, key: &[u8; KEY]) -> Option<usize> {
+        let number = self.slots.get(slot(key, self.shift))?.checked_sub(1)?;
+        let number = usize::try_from(number).ok()?;
+        let at = number / STRIDE * KEY + number % STRIDE;
         let there = self.bytes.get(at..)?.first_chunk::<KEY>()?;
-        (key.first_chunk() == Some(there)).then_some(at)
+        (key == there).then_some(at)
     }
+}
 
-    fn slot(&self, key: &[u8]) -> usize {
-        let (Some(front), Some(back)) = (key.first_chunk(), key.last_chunk()) else {
-            return 0;
-        };
-        // The constants of a usual multiplicative hash; nothing depends on which they are.
-        let mixed = u64::from_le_bytes(*front)
-            .wrapping_mul(0x9E37_79B9_7F4A_7C15)
-            .rotate_left(29)
-            ^ u64::from_le_bytes(*back);
-        let hash = mixed.wrapping_mul(0xD6E8_FEB8_6659_FD93) >> self.shift;
-        usize::try_from(hash).unwrap_or_default()
-    }
+fn slot(key: &[u8; KEY], shift: u32) -> usize {
+    let ([front, back], _) = key.as_chunks() else {
+        return 0;
+    };
+    // The constants of a usual multiplicative hash; nothing depends on which they are.
+    let mixed = u64::from_le_bytes(*front)
+        .wrapping_mul(0x9E37_79B9_7F4A_7C15)
+        .rotate_left(29)
+        ^ u64::from_le_bytes(*back);
+    let hash = mixed.wrapping_mul(0xD6E8_FEB8_6659_FD93) >> shift;
+    usize::try_from(hash).unwrap_or_default()
 }

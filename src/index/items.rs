@@ -6,6 +6,7 @@ use crate::codec::{ItemDeleted, ItemExpired, ItemPut, ItemTouched};
 use crate::index::changes::Changes;
 use crate::index::row::Origin;
 use crate::index::{Key, Reason, Row, Rows, TablesError, Unapplied, item_marks};
+use crate::item_fields::ItemFields;
 
 /// What the index knows of one item.
 #[derive(Clone, Debug, PartialEq)]
@@ -85,7 +86,7 @@ pub(super) fn put<H>(
             expires_at: new.at.saturating_add(lifetime),
             touched: None,
         }),
-        fields: item_marks::encode(&new.fields),
+        fields: item_marks::encode(&new.fields.unwrap_or_else(ItemFields::unknown)),
     };
     let mut changes = Changes::default();
     if let Some(before) = tables.get(&entry.item_key())? {

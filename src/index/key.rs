@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use crate::index::ContentHash;
 use crate::item_fields::ScalarKey;
 
 /// A set of checkpoints, writes and tags that belong together: those that a thread has put between two copies.
@@ -38,6 +39,8 @@ pub(crate) enum Key {
     Segment(u64),
     /// Records that were not taken, by the LSN of the first.
     Refused(u64),
+    /// A large value, by the hash of its bytes.
+    Content(ContentHash),
 }
 
 mod kind {
@@ -53,6 +56,7 @@ mod kind {
     pub(super) const EXPIRY: u8 = 10;
     pub(super) const SEGMENT: u8 = 11;
     pub(super) const REFUSED: u8 = 12;
+    pub(super) const CONTENT: u8 = 13;
 }
 
 /// Stand before a label, and behind the last one.
@@ -83,7 +87,8 @@ impl Key {
             | Self::Partial(..)
             | Self::Expiry(..)
             | Self::Segment(_)
-            | Self::Refused(_) => {}
+            | Self::Refused(_)
+            | Self::Content(_) => {}
         }
         key
     }
@@ -100,7 +105,11 @@ impl Key {
     pub(crate) fn text_len(&self) -> usize {
         match self {
             Self::Thread(name) => name.len(),
-            Self::Frozen(_) | Self::Dropped(_) | Self::Segment(_) | Self::Refused(_) => 0,
+            Self::Frozen(_)
+            | Self::Dropped(_)
+            | Self::Segment(_)
+            | Self::Refused(_)
+            | Self::Content(_) => 0,
             Self::Checkpoint(_, namespace, name) | Self::Tag(_, namespace, name) => {
                 namespace.len() + name.len()
             }
@@ -168,6 +177,10 @@ impl Key {
             }
             Self::Segment(base) => put_number(&mut to, kind::SEGMENT, *base),
             Self::Refused(lsn) => put_number(&mut to, kind::REFUSED, *lsn),
+            Self::Content(hash) => {
+                to.push(kind::CONTENT);
+                to.extend(hash);
+            }
         }
         to
     }
@@ -219,6 +232,11 @@ impl Key {
             }
             kind::SEGMENT => Self::Segment(number(&mut from)?),
             kind::REFUSED => Self::Refused(number(&mut from)?),
+            kind::CONTENT => {
+                let (hash, rest) = from.split_first_chunk()?;
+                from = rest;
+                Self::Content(*hash)
+            }
             _ => return None,
         };
         from.is_empty().then_some(key)
@@ -332,6 +350,7 @@ mod tests {
             )),
             number().prop_map(Key::Segment),
             number().prop_map(Key::Refused),
+            any::<ContentHash>().prop_map(Key::Content),
         ]
     }
 
@@ -351,7 +370,7 @@ mod tests {
         }
 
         #[test]
-        fn any_bytes_are_a_key_or_none(kind in 0_u8..13, bytes in vec(prop_oneof![Just(0), Just(255), any::<u8>()], 0..40)) {
+        fn any_bytes_are_a_key_or_none(kind in 0_u8..14, bytes in vec(prop_oneof![Just(0), Just(255), any::<u8>()], 0..40)) {
             let mut all = vec![kind];
             all.extend(bytes);
             if let Some(key) = Key::decode(&all) {

@@ -14,6 +14,7 @@ mod bytes;
 mod chain;
 mod changes;
 mod checkpoints;
+mod contents;
 mod copying;
 mod deletion;
 mod entry;
@@ -49,6 +50,7 @@ mod usage;
 mod writes;
 
 pub(crate) use bytes::{byte, number, put_number};
+pub(crate) use contents::ContentHash;
 pub(crate) use entry::{Entry, Held};
 pub(crate) use id::made_at;
 pub(crate) use inherited::{Parent, shrink};

@@ -1,6 +1,6 @@
 //! [`Names`]: each channel and node name once, however many checkpoints mention it.
 
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// A name that shares its text with all its equals.
@@ -9,7 +9,7 @@ pub(crate) type Name = Arc<str>;
 /// The names in use. They stay when the last checkpoint that mentions them goes: graphs have few.
 #[derive(Debug, Default)]
 pub(crate) struct Names {
-    known: HashSet<Name>,
+    known: BTreeSet<Name>,
 }
 
 impl Names {

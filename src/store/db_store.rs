@@ -7,12 +7,13 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use serde_json::Value;
 
-use crate::codec::{Record, Stored};
-use crate::db::{Db, DbError, Durability, Place, Reader, now};
+use crate::codec::Record;
+use crate::db::{Db, DbError, Durability, Place, Reader};
 use crate::index::ItemEntry;
 use crate::store::changes::changes;
 use crate::store::reading::Reading;
 use crate::store::{Answer, Explain, Op, Store, StoreError};
+use crate::{Encoded, ItemChange};
 
 /// A [`Store`] that keeps everything in a database. Clones share the database.
 ///
@@ -47,7 +48,7 @@ impl DbStore {
     fn answers(
         &self,
         ops: &[Op],
-    ) -> Result<(Vec<Answer>, Vec<Record<Stored>>, Option<Durability>), StoreError> {
+    ) -> Result<(Vec<Answer>, Vec<Record<Encoded>>, Option<Durability>), StoreError> {
         let changes = changes(ops)?;
         let mut reader = self.db.reader();
         let rows = self.db.snapshot();
@@ -55,7 +56,7 @@ impl DbStore {
             rows: &rows,
             value: |entry: &_| value(&mut reader, entry),
             options: self.db.store_options(),
-            now: now(),
+            now: self.db.now(),
             touched: Vec::new(),
             explain: Explain::default(),
         };
@@ -64,7 +65,7 @@ impl DbStore {
         let mut touched = reading.touched;
         touched.retain(|item| {
             let is_written =
-                |of: &crate::ItemChange| (&of.namespace, &of.key) == (&item.namespace, &item.key);
+                |of: &ItemChange| (&of.namespace, &of.key) == (&item.namespace, &item.key);
             !changes.iter().any(is_written)
         });
         // A refresh need not outlive a power cut.
@@ -72,10 +73,9 @@ impl DbStore {
             true => Some(Durability::Os),
             false => self.durability,
         };
-        let written = self.db.item_records(changes)?.into_iter();
-        let written = written.map(|record| record.map(Stored::Whole));
-        let touched = touched.into_iter().map(Record::ItemTouched);
-        Ok((answers, written.chain(touched).collect(), durability))
+        let mut records = self.db.item_records(changes)?;
+        records.extend(touched.into_iter().map(Record::ItemTouched));
+        Ok((answers, records, durability))
     }
 }
 
@@ -88,7 +88,7 @@ impl Store for DbStore {
                 return Ok(answers);
             }
             // Nothing refuses these.
-            let submitted = self.db.submit(records, durability, || name_all(&ops))?;
+            let submitted = (self.db).submit_shared(records, durability, || name_all(&ops))?;
             let _ = submitted.await?;
             Ok(answers)
         }

@@ -14,6 +14,7 @@ use crate::store::{
     Answer, Cursor, Get, IndexedFields, Item, ListNamespaces, Op, Order, Page, Search, Store,
     StoreError, Ttl, namespace,
 };
+use crate::vfs::{Host, OsHost};
 use crate::{Encoded, ItemChange, time};
 
 /// A [`Store`] that notes changes instead of making them, over the store that they are meant for.
@@ -75,7 +76,7 @@ impl Draft {
         let note = change.value.and_then(|value| {
             Some(Note {
                 value: value.to_json().ok()?,
-                at: SystemTime::now(),
+                at: OsHost.system_time(),
                 ttl,
                 index,
             })
@@ -224,7 +225,7 @@ impl Draft {
     fn note(&self, ops: &[Op]) -> Result<(), StoreError> {
         // None is noted if one is wrong.
         changes(ops)?;
-        let at = SystemTime::now();
+        let at = OsHost.system_time();
         let mut noted = self.changes.lock();
         for op in ops {
             let (key, note) = match op {

@@ -8,12 +8,13 @@ use parking_lot::RwLock;
 use serde_json::Value;
 
 use crate::codec::{ItemExpired, Record, fields_of};
-use crate::db::{DbError, ItemClock, now};
+use crate::db::{DbError, ItemClock};
 use crate::index::{Index, ItemEntry, Key, MemTables, Origin, Row, Snapshot, Unapplied};
 use crate::store::changes::changes;
 use crate::store::reading::Reading;
 use crate::store::{Answer, Explain, Op, Store, StoreError, StoreOptions};
-use crate::{Encoded, ItemChange};
+use crate::vfs::{Host, OsHost};
+use crate::{Encoded, ItemChange, time};
 
 /// A [`Store`] that keeps everything in memory. Clones share what they keep.
 ///
@@ -53,13 +54,13 @@ impl Kept {
     }
 
     fn change(&mut self, change: ItemChange, options: &StoreOptions) -> Result<(), StoreError> {
-        let at = self.clock.next();
+        let at = self.clock.next(now());
         let before = self.index.snapshot().item(&change.namespace, &change.key);
         let before = before.map_err(DbError::from)?;
         let is_new = before.is_some_and(|item| item.is_expired(at));
         let mut record = change.into_record(options, at, is_new);
         if let Record::ItemPut(put) = &mut record {
-            put.fields = fields_of(&put.value, &put.index);
+            put.fields = Some(fields_of(&put.value, &put.index));
         }
         let mut unreadable = None;
         let record = record.map(|value: Encoded| {
@@ -161,4 +162,8 @@ impl Store for MemoryStore {
     fn batch(&self, ops: Vec<Op>) -> BoxFuture<'_, Result<Vec<Answer>, StoreError>> {
         async move { self.do_all(&ops) }.boxed()
     }
+}
+
+fn now() -> u64 {
+    time::to_micros(OsHost.system_time())
 }

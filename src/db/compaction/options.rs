@@ -1,4 +1,4 @@
-//! [`CompactionOptions`] and [`CompactionReport`]: how compaction is run, and what it did.
+//! [`CompactionOptions`], [`CompactionReport`], [`CompactionStats`]: how compaction is run, and what it did.
 
 /// How space is given back while a database is open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,4 +40,22 @@ pub struct CompactionReport {
     /// Not everything was done: the database was about to be closed, or a reader or writer that had begun before did not end
     /// for some seconds, such as a list of checkpoints that is not read to its end.
     pub incomplete: bool,
+}
+
+/// What compaction has done since the database was opened, on demand and in the background.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct CompactionStats {
+    /// Whether it is at work.
+    pub running: bool,
+    /// How many segments were compacted.
+    pub segments: u64,
+    /// The length of their files before, in bytes.
+    pub bytes_before: u64,
+    /// The length of the files that took their place, in bytes.
+    pub bytes_after: u64,
+    /// How often it failed. Everything was kept then, and is tried again later.
+    pub failures: u64,
+    /// Why it failed the last time, unless it has worked since.
+    pub failure: Option<String>,
 }

@@ -9,7 +9,6 @@ use crate::delta::{
     COST_FACTOR, COST_SLACK, LINK_BYTES, LINK_COST, Op, RUN_LINKS, diff, encoded_len, total_len,
 };
 use crate::index::Held;
-use crate::item_fields::ItemFields;
 use crate::store_options::IndexedFields;
 use crate::version::ChannelVersion;
 
@@ -40,7 +39,7 @@ impl Values {
                 lifetime: None,
                 index: IndexedFields::All,
                 is_new: false,
-                fields: ItemFields::default(),
+                fields: None,
             })
         });
         let submitted = self.db.submit(records.collect(), None, String::new);

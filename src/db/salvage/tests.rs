@@ -16,7 +16,6 @@ use crate::codec::{
 use crate::db::{Db, Durability, Place, VerifyOptions};
 use crate::delta::{Op, Weight, diff, total_len};
 use crate::index::shrink;
-use crate::item_fields::ItemFields;
 use crate::log::FrameAddress;
 use crate::store::{Item, Search, Store};
 use crate::store_options::IndexedFields;
@@ -165,7 +164,7 @@ impl Made {
             lifetime: None,
             index: IndexedFields::All,
             is_new: false,
-            fields: ItemFields::default(),
+            fields: None,
         };
         let lsn = self.submit(Record::ItemPut(put));
         self.items.insert(key, [needs, &[lsn]].concat());
@@ -223,7 +222,7 @@ fn make(dir: &Path, shrinks: bool) -> Made {
         lifetime: None,
         index: IndexedFields::All,
         is_new: false,
-        fields: ItemFields::default(),
+        fields: None,
     }));
     made.item("twice", Stored::Whole(Encoded::new("json", "2")), 9, &[]);
     let big = made.place("t", 1, "big");

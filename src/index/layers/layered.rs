@@ -124,6 +124,16 @@ impl<R: TableRow> Layered<R> {
         }
     }
 
+    /// Whether there is a file, or will be one, that does not follow the log up to `lsn` and could.
+    pub(crate) fn lags(&self, lsn: u64) -> bool {
+        if self.rows.abandoned.is_some() {
+            return false;
+        }
+        let has_file = self.flushed.is_some() || self.cut.is_some();
+        let is_behind = self.flushed.is_none_or(|flushed| flushed.lsn < lsn);
+        has_file && is_behind && (self.cut.is_some() || !self.rows.young.is_empty())
+    }
+
     /// About how much memory the changes take.
     #[cfg(test)]
     pub(super) fn weight(&self) -> usize {

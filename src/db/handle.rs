@@ -14,6 +14,7 @@ use crate::db::compaction::{
 };
 use crate::db::hot::{Hot, NewContent};
 use crate::db::indexed::{Indexed, LogState};
+use crate::db::items::Items;
 use crate::db::options::ValueOptions;
 use crate::db::replaying::replaying;
 use crate::db::view::{DbSnapshot, Note, View};
@@ -66,6 +67,7 @@ struct Inner {
     compression: Compression,
     /// What is done beside. Ends before the indexer does.
     background: Mutex<Option<Periodic>>,
+    items: Items,
 }
 
 /// A handle that does not keep the database open.
@@ -81,7 +83,7 @@ impl WeakDb {
 }
 
 /// The version of the index's keys and rows.
-const INDEX_SCHEMA: u32 = 4;
+const INDEX_SCHEMA: u32 = 5;
 
 /// An end with more of the log than this not in the index file fills the file first.
 const REPLAYED_MAX: u64 = 4 << 20;
@@ -146,6 +148,7 @@ impl Drop for Inner {
         // The threads have shares in the log.
         drop(self.worker.get_mut().take());
         drop(self.background.get_mut().take());
+        self.items.stop();
         drop(self.indexer.get_mut().take());
     }
 }
@@ -306,6 +309,7 @@ impl Db {
                 hot,
                 compression: values.compression,
                 background: Mutex::new(None),
+                items: Items::default(),
             }),
         }
     }
@@ -367,6 +371,7 @@ impl Db {
         self.inner.engine.stop();
         drop(self.inner.worker.lock().take());
         self.set_background(None);
+        self.inner.items.stop();
         let indexed = &self.inner.indexed;
         self.inner.hot.forget_all();
         let state = mem::replace(&mut *indexed.log.write(), LogState::Closing);
@@ -490,6 +495,10 @@ impl Db {
         DbError::Closed {
             path: self.inner.path.display().to_string(),
         }
+    }
+
+    pub(super) fn items(&self) -> &Items {
+        &self.inner.items
     }
 
     pub(super) fn indexed(&self) -> &Indexed {

@@ -10,6 +10,7 @@ mod error;
 mod handle;
 mod hot;
 mod indexed;
+mod items;
 #[cfg(feature = "metrics")]
 mod metrics;
 mod options;
@@ -37,6 +38,7 @@ pub use crate::log::{
 pub use compaction::{CompactionOptions, CompactionReport, CompactionStats};
 pub use error::DbError;
 pub use handle::Db;
+pub(crate) use items::ItemClock;
 pub use options::DbOptions;
 pub(crate) use periodic::{Pace, Periodic};
 pub(crate) use place::Place;

@@ -218,10 +218,11 @@ impl<H: Clone, T: Rows<Key, Row<H>>> Walk<'_, H, T> {
 
     fn items(&mut self) -> Result<ControlFlow<()>, TablesError> {
         let mut from = Bound::Included(Key::Item(Arc::default(), Arc::default()));
-        let end = Bound::Excluded(&Key::Segment(0));
+        let behind = Key::behind_items();
+        let end = Bound::Excluded(&behind);
         while let Some((key, row)) = self.tables.next(from.as_ref(), end)? {
             let item = row.item()?;
-            (self.with)(Needed::Record(item.origin.lsn));
+            (item.origins()).for_each(|origin| (self.with)(Needed::Record(origin.lsn)));
             (self.with)(Needed::Value(&item.value));
             from = Bound::Excluded(key);
             if (self.go_on)().is_break() {

@@ -61,6 +61,8 @@ impl<H: Clone, T: Tables<Key, Row<H>>> Index<H, T> {
             Record::WritesPut(put) => writes::put(tables, names, put, origin, sure)?,
             Record::ItemPut(put) => items::put(tables, put, origin)?,
             Record::ItemDeleted(deleted) => items::delete(tables, deleted)?,
+            Record::ItemTouched(touched) => items::touch(tables, touched, origin)?,
+            Record::ItemExpired(expired) => items::expire(tables, expired, sure)?,
             Record::ThreadDeleted(deleted) => deletion::delete(tables, &deleted)?,
             Record::ThreadCopied(copied) => copying::copy(tables, &copied, origin, sure)?,
             Record::CheckpointsPruned(pruned) => pruning::prune(tables, pruned, origin, sure)?,

@@ -8,6 +8,7 @@ use futures::executor::block_on;
 use stepwell::checkpoint::{CheckpointError, Checkpointer, Prune, PruneRule, PutCheckpoint, Tag};
 use stepwell::db::{Compression, Db, DbError, Durability};
 use stepwell::store::Store;
+use stepwell::store::Ttl;
 use stepwell::testing::{Random, SimFs};
 use stepwell::vfs::Vfs;
 use stepwell::{Commit, Encoded, ItemChange};
@@ -315,6 +316,8 @@ fn handed(put: &Put) -> (PutCheckpoint, Vec<ItemChange>) {
         namespace: vec!["items".to_owned()],
         key: key.clone(),
         value: value.as_ref().map(Encoded::json),
+        ttl: Ttl::default(),
+        index: None,
     });
     (whole, items.collect())
 }

@@ -11,6 +11,7 @@ use crate::db::compaction::marks::Marks;
 use crate::db::compaction::remnants::Remnants;
 use crate::db::view::DbSnapshot;
 use crate::log::{FrameAddress, Verdict};
+use crate::store_options::IndexedFields;
 
 /// Longer payloads are not made: they might not fit into a frame any more.
 const PLAIN_MAX: usize = 256 << 20;
@@ -93,6 +94,7 @@ impl Rewriter<'_> {
                 })
             }
             Record::ItemPut(put) if !live && !has_values => self.dead_item(lsn, put),
+            Record::ItemTouched(_) if !live => Ok(Fate::Goes),
             // Few bytes, and what they say may have to be said again.
             _ => Ok(Fate::Stays(record)),
         }
@@ -104,6 +106,9 @@ impl Rewriter<'_> {
         Ok(match item {
             Some(item) if item.place == lsn => Fate::Changes(Record::ItemPut(ItemPut {
                 value: Stored::Whole(Encoded::new("json", &b"null"[..])),
+                // The puts that made it live longer may have gone.
+                lifetime: None,
+                index: IndexedFields::NONE,
                 ..put
             })),
             _ => Fate::Goes,

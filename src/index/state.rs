@@ -79,7 +79,7 @@ impl<H: Clone, T: Tables<Key, Row<H>>> Index<H, T> {
         }
         let changes = reclaim(&self.tables, limit)?;
         let rows = changes.len();
-        self.reclaims = rows > 0;
+        self.reclaims = rows > 0 || limit == 0;
         changes.account(&self.tables)?.make(&mut self.tables);
         Ok(rows)
     }

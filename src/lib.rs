@@ -11,6 +11,7 @@
 
 #![cfg_attr(not(test), deny(clippy::disallowed_methods))]
 
+mod canary;
 pub mod checkpoint;
 mod codec;
 mod commit;

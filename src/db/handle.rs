@@ -1,5 +1,6 @@
 //! [`Db`]: the handle of an open database.
 
+use std::cell::Cell;
 use std::mem;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock, Weak};
@@ -14,6 +15,7 @@ use crate::db::compaction::{
 use crate::db::hot::{Hot, NewContent};
 use crate::db::indexed::{Indexed, LogState};
 use crate::db::options::ValueOptions;
+use crate::db::replaying::replaying;
 use crate::db::view::{DbSnapshot, Note, View};
 use crate::db::{DbError, DbOptions, Durability, Periodic, Reader, RecoveryReport, Submitted};
 use crate::index::{Gate, Identity, IndexFile, IndexOptions, Indexer, Stop, Watermark};
@@ -83,6 +85,37 @@ const INDEX_SCHEMA: u32 = 4;
 
 /// An end with more of the log than this not in the index file fills the file first.
 const REPLAYED_MAX: u64 = 4 << 20;
+
+/// A thread that submits keeps so much memory for the next time.
+const PAYLOAD_KEPT: usize = 64 << 10;
+
+thread_local! {
+    static PAYLOAD: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+}
+
+/// Memory for a payload, which goes back to its thread.
+struct Payload {
+    bytes: Vec<u8>,
+}
+
+impl Payload {
+    fn new() -> Self {
+        Self {
+            bytes: PAYLOAD.try_with(Cell::take).unwrap_or_default(),
+        }
+    }
+}
+
+impl Drop for Payload {
+    fn drop(&mut self) {
+        if self.bytes.capacity() <= PAYLOAD_KEPT {
+            self.bytes.clear();
+            let bytes = mem::take(&mut self.bytes);
+            // At the end of its thread it just goes.
+            let _ = PAYLOAD.try_with(|kept| kept.set(bytes));
+        }
+    }
+}
 
 /// Why a database was not opened.
 struct NotOpened {
@@ -211,15 +244,14 @@ impl Db {
         })?;
         let view = &indexed.view;
         view.be_sure_below(as_of);
-        let opened = locked.open(
-            options,
-            from,
-            &mut |frame, payload| Ok(view.replay(frame, payload)?),
-            Arc::clone(view) as Arc<dyn CommitSink<Note>>,
-        );
+        let opened = replaying(view, vfs.host(), |replay| {
+            let sink = Arc::clone(view) as Arc<dyn CommitSink<Note>>;
+            locked.open(options, from, replay, sink)
+        });
+        let opened = opened.map_err(DbError::from).and_then(|opened| Ok(opened?));
         let (log, recovery) = opened.map_err(|error| {
             let unusable = match (&error, from) {
-                (LogError::NoSuchPosition { .. }, ReplayFrom::Position(_)) => {
+                (DbError::Log(LogError::NoSuchPosition { .. }), ReplayFrom::Position(_)) => {
                     Some("it is ahead of the log".to_owned())
                 }
                 (_, ReplayFrom::Position(_)) => {
@@ -227,10 +259,7 @@ impl Db {
                 }
                 _ => None,
             };
-            NotOpened {
-                error: error.into(),
-                unusable,
-            }
+            NotOpened { error, unusable }
         })?;
         if let Some(newest) = log.segments().last() {
             view.opened(newest);
@@ -304,8 +333,9 @@ impl Db {
         self.with_log(|log| Ok(log.sync()?))
     }
 
-    /// Gives back the space of everything that was deleted, pruned or replaced, and tells what came of it. Readers and
-    /// writers go on meanwhile. The segment that is written to is sealed first if it has something to give back.
+    /// Gives back the space of everything that was deleted, pruned or replaced, compresses what was written since the last time,
+    /// and tells what came of it. Readers and writers go on meanwhile. The segment that is written to is sealed first if there is
+    /// anything in it.
     ///
     /// # Errors
     /// [`DbError::Log`]: a segment is damaged, there is no room for what is kept, or the file system failed; all that was not done
@@ -387,7 +417,8 @@ impl Db {
             reason,
         };
         let count = u32::try_from(records.len()).map_err(|e| unwritable(e.to_string()))?;
-        let payload = codec::encode(&records, self.inner.compression)
+        let mut payload = Payload::new();
+        codec::encode_into(&mut payload.bytes, &records, self.inner.compression)
             .map_err(|e| unwritable(e.to_string()))?;
         let unapplied = Arc::new(OnceLock::new());
         let note = Note {
@@ -396,7 +427,8 @@ impl Db {
             unapplied: Arc::clone(&unapplied),
         };
         self.inner.indexed.view.wait_for_room()?;
-        let ticket = self.with_log(|log| Ok(log.submit(count, &payload, note, durability)?))?;
+        let ticket =
+            self.with_log(|log| Ok(log.submit(count, &payload.bytes, note, durability)?))?;
         let submitted = Submitted::new(ticket, unapplied);
         for new in contents {
             let at = submitted.at(new.record, new.value);

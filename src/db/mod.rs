@@ -19,6 +19,7 @@ mod place_bytes;
 mod put;
 mod read_only;
 mod reader;
+mod replaying;
 mod rows;
 mod salvage;
 mod sharing;

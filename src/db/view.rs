@@ -39,15 +39,6 @@ pub(crate) struct Note {
     pub(crate) unapplied: Arc<OnceLock<Unapplied>>,
 }
 
-/// Why a frame of the log that is being opened was not applied.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum ReplayFailed {
-    #[error(transparent)]
-    Codec(#[from] CodecError),
-    #[error(transparent)]
-    Tables(#[from] TablesError),
-}
-
 impl View {
     /// What was found in the index file, and nothing of the log.
     pub(crate) fn new(found: Option<FoundFile>, gate: &Arc<Gate>) -> Self {
@@ -121,15 +112,29 @@ impl View {
     }
 
     /// Applies a frame of the log that is being opened.
-    pub(crate) fn replay(&self, frame: FrameAddress, payload: &[u8]) -> Result<(), ReplayFailed> {
+    pub(super) fn replay(&self, frame: FrameAddress, decoded: Decoded) -> Result<(), TablesError> {
         self.wait_for_room()?;
-        let records = decoded(frame, payload)?;
-        let contents = contents(payload)?;
+        let Decoded { records, contents } = decoded;
         match apply_all(&mut self.index.write(), frame, records, &contents) {
-            Err(Unapplied::Tables(error)) => Err(error.into()),
+            Err(Unapplied::Tables(error)) => Err(error),
             // What was refused when it was written is refused again.
             Ok(()) | Err(Unapplied::Refused(_)) => Ok(()),
         }
+    }
+}
+
+/// What a frame of the log tells the index.
+pub(super) struct Decoded {
+    records: Vec<Record<Numbered>>,
+    contents: Vec<NewContent>,
+}
+
+impl Decoded {
+    pub(super) fn of(frame: FrameAddress, payload: &[u8]) -> Result<Self, CodecError> {
+        Ok(Self {
+            records: decoded(frame, payload)?,
+            contents: contents(payload)?,
+        })
     }
 }
 

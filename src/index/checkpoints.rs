@@ -9,7 +9,7 @@ use crate::index::changes::Changes;
 use crate::index::entry::Channel;
 use crate::index::id::{made_at, precedes};
 use crate::index::inherited::expand;
-use crate::index::names::{Name, Names};
+use crate::index::names::{Name, Names, maybe_empty};
 use crate::index::row::{Life, Origin, ThreadRow};
 use crate::index::{
     Entry, Held, Key, Reason, Refused, Row, Rows, Snapshot, TablesError, Unapplied, threads,
@@ -28,7 +28,7 @@ pub(super) fn put<H: Clone>(
     let mut life = thread.life.clone().unwrap_or_else(|| Life::begun(origin));
     let chain = Chain::of(tables, &life)?;
     let place = Place {
-        namespace: new.namespace.as_str().into(),
+        namespace: maybe_empty(&new.namespace),
         parent_id: new.parent_id.as_deref().map(Arc::from),
         chain,
     };

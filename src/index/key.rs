@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use crate::index::ContentHash;
+use crate::index::tables::Rank;
 
 /// A set of checkpoints, writes and tags that belong together: those that a thread has put between two copies.
 /// It is made of the LSN of the record that began it.
@@ -145,6 +146,44 @@ impl Key {
         to
     }
 
+    /// What its bytes begin with.
+    pub(crate) fn rank(&self) -> Rank {
+        let mut front = Front::default();
+        match self {
+            Self::Thread(name) => {
+                front.put(&[kind::THREAD]);
+                front.put_text(name);
+            }
+            Self::Frozen(branch) => front.put_number(kind::FROZEN, *branch),
+            Self::Dropped(branch) => front.put_number(kind::DROPPED, *branch),
+            Self::Checkpoint(branch, namespace, id) => {
+                front.put_number(kind::CHECKPOINT, *branch);
+                front.put_text(namespace);
+                front.put_text(id);
+            }
+            Self::Writes(branch, namespace, checkpoint, task) => {
+                front.put_number(kind::WRITES, *branch);
+                front.put_text(namespace);
+                front.put_text(checkpoint);
+                front.put_text(task);
+            }
+            Self::Tag(branch, namespace, tag) => {
+                front.put_number(kind::TAG, *branch);
+                front.put_text(namespace);
+                front.put_text(tag);
+            }
+            // The namespaces of many are alike, and they are not what is to be fast.
+            Self::Item(..) => front.put(&[kind::ITEM]),
+            Self::Segment(base) => front.put_number(kind::SEGMENT, *base),
+            Self::Refused(lsn) => front.put_number(kind::REFUSED, *lsn),
+            Self::Content(hash) => {
+                front.put(&[kind::CONTENT]);
+                front.put(hash);
+            }
+        }
+        front.rank()
+    }
+
     /// The key that was encoded as `bytes`; `None` if none was.
     pub(crate) fn decode(bytes: &[u8]) -> Option<Self> {
         let mut from = bytes;
@@ -193,6 +232,54 @@ impl Key {
             _ => return None,
         };
         from.is_empty().then_some(key)
+    }
+}
+
+/// The first bytes of a key.
+#[derive(Default)]
+struct Front {
+    bytes: [u8; size_of::<Rank>()],
+    length: usize,
+}
+
+impl Front {
+    fn put(&mut self, bytes: &[u8]) {
+        let room = self.bytes.get_mut(self.length..).unwrap_or_default();
+        let length = room.len().min(bytes.len());
+        if let (Some(room), Some(bytes)) = (room.get_mut(..length), bytes.get(..length)) {
+            room.copy_from_slice(bytes);
+            self.length += length;
+        }
+    }
+
+    fn put_number(&mut self, kind: u8, number: u64) {
+        self.put(&[kind]);
+        self.put(&number.to_be_bytes());
+    }
+
+    fn put_text(&mut self, text: &str) {
+        let text = text.as_bytes();
+        let text = text.get(..self.bytes.len()).unwrap_or(text);
+        if text.contains(&0) {
+            for (number, part) in text.split(|byte| *byte == 0).enumerate() {
+                if number > 0 {
+                    self.put(&[0, 0xff]);
+                }
+                self.put(part);
+            }
+        } else {
+            self.put(text);
+        }
+        self.put(&[0, 0]);
+    }
+
+    fn rank(&self) -> Rank {
+        let mut rank = Rank::default();
+        let (numbers, _) = self.bytes.as_chunks();
+        for (rank, number) in rank.iter_mut().zip(numbers) {
+            *rank = u64::from_be_bytes(*number);
+        }
+        rank
     }
 }
 
@@ -269,6 +356,12 @@ mod tests {
         #[test]
         fn bytes_have_the_order_of_their_keys(a in key(), b in key()) {
             prop_assert_eq!(a.encode().cmp(&b.encode()), a.cmp(&b));
+        }
+
+        #[test]
+        fn ranks_are_in_the_order_of_their_keys(a in key(), b in key()) {
+            let (rank, of_b) = (a.rank(), b.rank());
+            prop_assert!(rank == of_b || rank.cmp(&of_b) == a.cmp(&b));
         }
 
         #[test]

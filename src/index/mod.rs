@@ -68,5 +68,5 @@ pub(crate) use refused::{Reason, Refused, Unapplied};
 pub(crate) use row::{Origin, Row, SegmentUse};
 pub(crate) use row_bytes::{HandleBytes, decode as decode_row, encode as encode_row};
 pub(crate) use state::{Index, Snapshot};
-pub(crate) use tables::{Rows, TableKey, TableRow, Tables, TablesError, Undecodable};
+pub(crate) use tables::{Rank, Rows, TableKey, TableRow, Tables, TablesError, Undecodable};
 pub(crate) use threads::Thread;

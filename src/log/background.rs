@@ -9,10 +9,14 @@ use parking_lot::{Mutex, MutexGuard};
 use super::LogError;
 use super::shared::Shared;
 use super::state::State;
+use crate::canary::Canary;
 use crate::vfs::Job;
 
 /// How long, about, a frame that nobody waits for stays unwritten.
 const TICK: Duration = Duration::from_millis(2);
+/// So much is written and not synced before it is synced although nobody asked: whoever fills the segment, and has to sync it, then
+/// has no more to wait for.
+const UNSYNCED_MAX: u64 = 4 << 20;
 /// After this time without commits the superblock is told what is durable.
 const QUIET: Duration = Duration::from_secs(1);
 
@@ -195,6 +199,10 @@ impl<T: Send + 'static> Shared<T> {
         }
         // Who leads now will ask again if there is more to do.
         state.lead_wanted = false;
+        let unsynced = state.written().saturating_sub(state.active.synced);
+        if unsynced >= UNSYNCED_MAX && !state.exclusive {
+            return (self.sync_ahead(state), Next::Again);
+        }
 
         if state.next_lsn != seen.next_lsn || state.acked < state.next_lsn {
             *seen = Seen {
@@ -204,7 +212,10 @@ impl<T: Send + 'static> Shared<T> {
             return (state, Next::Soon);
         }
         let quiet = seen.at + QUIET;
-        let durable = state.durable;
+        let durable = match Canary::EarlyWatermark.sings() {
+            true => state.acked,
+            false => state.durable,
+        };
         let untold = durable > state.watermark;
         if untold && quiet <= now {
             drop(state);
@@ -213,6 +224,24 @@ impl<T: Send + 'static> Shared<T> {
         }
         let until = super::batch::earlier(state.sync_due, untold.then_some(quiet));
         (state, Next::Sleep(until))
+    }
+
+    /// Syncs what is written, while others go on writing.
+    fn sync_ahead<'a>(&'a self, state: MutexGuard<'a, State<T>>) -> MutexGuard<'a, State<T>> {
+        let segment = Arc::clone(&state.active.segment);
+        let (acked, written) = (state.acked, state.written());
+        drop(state);
+        if let Err(error) = segment.file.sync_data() {
+            self.poison(LogError::io("sync", &segment.path, error));
+            return self.state.lock();
+        }
+        let mut state = self.state.lock();
+        if state.active.segment.id == segment.id {
+            state.active.synced = state.active.synced.max(written);
+        }
+        state.durable = state.durable.max(acked);
+        state.syncs += 1;
+        state
     }
 
     /// Lets a later open know of durable records that no later frame tells it of.

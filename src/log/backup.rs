@@ -334,7 +334,7 @@ fn copy_active(
     {
         writer.push(header.lsn, header.synced_lsn, header.records, payload)?;
     }
-    let bytes = writer.seal(None)?;
+    let bytes = writer.seal(Kind::Ordinary)?;
     let (_, durable) = writer.finish()?;
     durable.map(|()| bytes)
 }
@@ -349,6 +349,6 @@ fn begin_at(target: &Directory, original: &Original<'_>, previous: u64) -> Resul
         kind: Kind::Ordinary,
     };
     let mut writer = SegmentWriter::create(target, header)?;
-    writer.seal(None)?;
+    writer.seal(Kind::Ordinary)?;
     writer.finish()?.1
 }

@@ -17,4 +17,6 @@
 //! # Ok::<(), stepwell::db::DbError>(())
 //! ```
 
+#[doc(hidden)]
+pub use crate::canary::Canary;
 pub use crate::vfs::sim::{Failing, Faults, Moment, Operation, Random, SimFs, Survival};

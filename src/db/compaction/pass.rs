@@ -7,6 +7,7 @@ use std::ops::ControlFlow;
 use std::time::Duration;
 
 use bytes::Bytes;
+use twox_hash::XxHash3_64;
 
 use crate::codec::{self, Compression, Record, Remnant, Stored};
 use crate::db::compaction::CompactionReport;
@@ -84,7 +85,7 @@ impl Engine {
         if worth == Worth::Any {
             let segments = self.segments(&self.indexed.view.snapshot())?;
             let active = segments.last();
-            if active.is_some_and(|active| active.used.dead > 0) {
+            if active.is_some_and(|active| active.stats.unpacked > 0) {
                 self.roll()?;
             }
         }
@@ -327,6 +328,7 @@ impl Engine {
                     None => pace.hold(moved),
                     Some(_) => ControlFlow::Break(()),
                 },
+                near: &mut |_, payload| near(payload),
             };
             let compacted = log.compact(&ids, options, &mut |frame, payload| {
                 if failed.borrow().is_some() {
@@ -364,6 +366,11 @@ impl Engine {
         report.dropped += dropped;
         Ok(true)
     }
+}
+
+/// A number for the thread that a frame is about: what is needed of it is read together.
+fn near(payload: &[u8]) -> u64 {
+    codec::thread_of(payload).map_or(0, |thread| XxHash3_64::oneshot(thread.as_bytes()))
 }
 
 /// A frame without the records that were not taken. Their values stay for now: what was put after them may be made of them.

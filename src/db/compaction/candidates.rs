@@ -75,29 +75,32 @@ pub(super) fn choose(segments: &[Candidate], worth: Worth, segment_bytes: u64) -
     };
     let is_short = |of: &Candidate| of.rest() < segment_bytes / 8;
     let runs = sealed.chunk_by(|a, b| is_short(a) && is_short(b));
-    // What each gives: space, or one file less.
+    // What each of those gives that are worth it by themselves: space, or one file less.
     let gains = runs.flat_map(|run| {
         let short = run.len() >= SHORT_RUN;
         run.iter().map(move |of| match (short, is_much(of)) {
-            (true, _) => of.stats.bytes,
-            (false, true) => of.used.dead,
-            (false, false) => 0,
+            (true, _) => Some(of.stats.bytes),
+            (false, true) => Some(of.used.dead),
+            (false, false) => None,
         })
     });
-    let gains: Vec<u64> = gains.collect();
-    let from = worth_from(&sealed, &gains);
+    let gains: Vec<Option<u64>> = gains.collect();
+    let from = match worth {
+        Worth::Any => 0,
+        Worth::Much(_) => worth_from(&sealed, &gains),
+    };
     let chosen = sealed.iter().zip(gains).skip(from);
-    let chosen = chosen.filter(|(_, gain)| *gain > 0);
+    let chosen = chosen.filter(|(_, gain)| gain.is_some());
     chosen.map(|(of, _)| *of).collect()
 }
 
 /// From which segment on it is worth it: all that is newer has to be read.
-fn worth_from(sealed: &[Candidate], gains: &[u64]) -> usize {
+fn worth_from(sealed: &[Candidate], gains: &[Option<u64>]) -> usize {
     let (mut read, mut gained, mut from) = (0_u64, 0_u64, sealed.len());
     for (number, (of, gain)) in sealed.iter().zip(gains).enumerate().rev() {
         read = read.saturating_add(of.stats.bytes);
-        gained = gained.saturating_add(*gain);
-        if gained.saturating_mul(READ_FOR_GAIN) >= read {
+        gained = gained.saturating_add(gain.unwrap_or_default());
+        if gain.is_some() && gained.saturating_mul(READ_FOR_GAIN) >= read {
             from = number;
         }
     }

@@ -12,7 +12,7 @@ use super::frame::{self, HEADER_BYTES};
 use super::parker::Parker;
 use super::segment::Segment;
 use super::shared::Shared;
-use super::state::{State, Wake};
+use super::state::{State, TASK, Wake};
 use super::{Durability, FrameAddress, LogError, Lsn, MAX_FRAME_BYTES};
 
 /// A task writes at most this much itself.
@@ -97,7 +97,8 @@ impl<T: Send + 'static> Shared<T> {
                 continue;
             }
             let parker = Parker::current();
-            let before = state.waiters.insert(end, Wake::Thread(Arc::clone(&parker)));
+            let key = (end, Arc::as_ptr(&parker).addr());
+            let before = state.waiters.insert(key, Wake::Thread(Arc::clone(&parker)));
             drop(state);
             drop(before);
             parker.park();
@@ -129,7 +130,7 @@ impl<T: Send + 'static> Shared<T> {
                 self.committer.notify_one();
             }
             let waker = Wake::Task(context.waker().clone());
-            let before = state.waiters.insert(end, waker);
+            let before = state.waiters.insert((end, TASK), waker);
             drop(state);
             // Not under the lock: it may be the last owner of a task that holds tickets of this log.
             drop(before);
@@ -163,7 +164,7 @@ impl<T: Send + 'static> Shared<T> {
 
     /// Forgets the waker of a task that no longer waits.
     pub(super) fn forget(&self, end: u64) {
-        let waker = self.state.lock().waiters.remove(&end);
+        let waker = self.state.lock().waiters.remove(&(end, TASK));
         drop(waker);
     }
 

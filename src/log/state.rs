@@ -24,6 +24,9 @@ pub(super) struct Active {
     pub(super) capacity: u64,
 }
 
+/// Stands for a task where others have the address of a thread's parker.
+pub(super) const TASK: usize = 0;
+
 /// Whom to wake.
 #[derive(Debug)]
 pub(super) enum Wake {
@@ -66,8 +69,9 @@ pub(super) struct State<T> {
     /// The first failure. Nothing is written after it.
     pub(super) poison: Option<Arc<LogError>>,
 
-    /// Who waits for a frame to be acknowledged, by the LSN at which the frame ends.
-    pub(super) waiters: BTreeMap<u64, Wake>,
+    /// Who waits for all below an LSN to be acknowledged, by that, and by who it is: the address of a thread's
+    /// parker, or [`TASK`] for the one task that has the ticket of the frame that ends there.
+    pub(super) waiters: BTreeMap<(u64, usize), Wake>,
     /// Who waits for all below an LSN to be durable.
     pub(super) sync_waiters: Vec<(u64, Arc<Parker>)>,
     /// The highest LSN that one of those waits for.
@@ -122,7 +126,7 @@ impl<T> State<T> {
     pub(super) fn take_satisfied(&mut self) -> Vec<Wake> {
         let mut satisfied = Vec::new();
         if !self.pending.frames.is_empty() && self.can_lead() {
-            let mut next = self.waiters.range(self.acked + 1..).map(|(_, wake)| wake);
+            let mut next = (self.waiters.range((self.acked + 1, TASK)..)).map(|(_, wake)| wake);
             let first = next.next();
             let thread = first.into_iter().chain(next).find_map(|wake| match wake {
                 Wake::Thread(parker) => Some(Arc::clone(parker)),
@@ -136,7 +140,7 @@ impl<T> State<T> {
             }
         }
         while let Some(entry) = self.waiters.first_entry()
-            && *entry.key() <= self.acked
+            && entry.key().0 <= self.acked
         {
             satisfied.push(entry.remove());
         }

@@ -60,7 +60,14 @@ impl<T: Send + 'static> Shared<T> {
             copied_bytes: 0,
         };
         let sealed = infos.iter().filter(|info| info.id() < active.id);
-        // In order, each durable before the next: so whatever a crash leaves is the beginning of a log.
+        for info in sealed.clone() {
+            // What replaces several segments fits to none of those that are there.
+            if info.header.kind != Kind::Ordinary && !is_there(&target, info)? {
+                SuperblockFile::remove(&target)?;
+                break;
+            }
+        }
+        // In order, each durable before the next: so whatever a crash leaves is the beginning of a log, or has no superblock.
         for info in sealed.clone() {
             self.back_up_sealed(&target, info, &mut report)?;
         }
@@ -91,7 +98,7 @@ impl<T: Send + 'static> Shared<T> {
         report: &mut BackupReport,
     ) -> Result<(), LogError> {
         let (from, to) = (self.directory.segment(info.id()), target.segment(info.id()));
-        if is_same(target, &to, info).map_err(|error| LogError::io("read", &to, error))? {
+        if is_there(target, info)? {
             report.unchanged += 1;
             return Ok(());
         }
@@ -138,6 +145,12 @@ fn require_backup(target: &Directory, database: uuid::Uuid) -> Result<(), LogErr
         )),
         Some(_) => Ok(()),
     }
+}
+
+/// Whether the target has the segment already.
+fn is_there(target: &Directory, info: &SegmentInfo) -> Result<bool, LogError> {
+    let path = target.segment(info.id());
+    is_same(target, &path, info).map_err(|error| LogError::io("read", &path, error))
 }
 
 /// Whether the file at `path` is the segment already: its salt is in no other.

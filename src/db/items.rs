@@ -115,7 +115,16 @@ impl Db {
         }
     }
 
-    /// Removes items that have expired, as long as `goes_on` says so between two portions.
+    /// Removes the items of the store that have expired, but for those that did so just now, as it is done in the background. Nobody finds
+    /// them in any case; this is for their space.
+    ///
+    /// # Errors
+    /// [`DbError::Log`] if writing failed, now or before; [`DbError::Index`]; [`DbError::ReadOnly`]; [`DbError::Closed`].
+    pub fn remove_expired_items(&self) -> Result<(), DbError> {
+        self.sweep_items(|| true)
+    }
+
+    /// The same, as long as `goes_on` says so between two portions.
     fn sweep_items(&self, goes_on: impl Fn() -> bool) -> Result<(), DbError> {
         let grace = GRACE.min(self.store_options().sweep_interval);
         let grace = u64::try_from(grace.as_micros()).unwrap_or(u64::MAX);

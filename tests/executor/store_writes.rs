@@ -223,7 +223,7 @@ async fn dropping_the_pending_tasks_keeps_what_finished_ones_did() {
     assert_eq!(value(&db, "inner").await, Some(json!("kept")));
 }
 
-async fn look_and_remember(_: State, runtime: Runtime) -> NodeResult {
+async fn remember_apart(_: State, runtime: Runtime) -> NodeResult {
     let store = runtime.store()?;
     let seen = store.search(Search::new(&[])).await?;
     store.put(&["facts"], "home", json!("Oslo")).await?;
@@ -248,7 +248,7 @@ async fn a_run_with_a_scope_reaches_nothing_outside_of_it() {
         put(&["facts"], "not mine either").await;
         let inner = StateGraph::new()
             .add_channel("log", Channel::append())
-            .add_node("remember", look_and_remember)
+            .add_node("remember", remember_apart)
             .add_edge(START, "remember")
             .compile()
             .unwrap();

@@ -8,7 +8,9 @@ use parking_lot::{Mutex, RwLock};
 
 use crate::Leases;
 use crate::codec::{self, Compression, Record, Stored};
-use crate::db::compaction::{CompactionOptions, CompactionReport, Engine, Entered, Worker};
+use crate::db::compaction::{
+    CompactionOptions, CompactionProgress, CompactionReport, Engine, Entered, Worker,
+};
 use crate::db::hot::Hot;
 use crate::db::indexed::{Indexed, LogState};
 use crate::db::options::ValueOptions;
@@ -310,6 +312,11 @@ impl Db {
     pub fn compact(&self) -> Result<CompactionReport, DbError> {
         self.with_log(|_| Ok(()))?;
         self.inner.engine.compact_all()
+    }
+
+    /// How far the compaction is that runs, or ran last.
+    pub fn compaction_progress(&self) -> CompactionProgress {
+        self.inner.engine.progress()
     }
 
     /// For whoever is about to look up what he will then read from the log, or name in a record: until this is dropped, what

@@ -32,7 +32,7 @@ pub use crate::log::{
     BackupReport, Durability, Latency, LogStats, Lost as LostRecords, RecoveryReport, SegmentKind,
     SegmentStats, TornTail,
 };
-pub use compaction::{CompactionOptions, CompactionReport};
+pub use compaction::{CompactionOptions, CompactionProgress, CompactionReport};
 pub use error::DbError;
 pub use handle::Db;
 pub use options::DbOptions;

@@ -1,6 +1,11 @@
 //! Compaction of a database: it answers the same, whatever happens beside it, in the middle of it and afterwards.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
 
 #[path = "../common/answers.rs"]
 mod answers;

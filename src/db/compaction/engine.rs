@@ -7,9 +7,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use parking_lot::Mutex;
 
 use crate::db::DbError;
-use crate::db::compaction::CompactionReport;
 use crate::db::compaction::candidates::{Candidate, with_use};
 use crate::db::compaction::eras::{Entered, Eras};
+use crate::db::compaction::{CompactionProgress, CompactionReport};
 use crate::db::hot::Hot;
 use crate::db::indexed::{Indexed, LogState};
 use crate::db::view::{DbSnapshot, Note};
@@ -26,6 +26,8 @@ pub(crate) struct Engine {
     stop: AtomicBool,
     /// One at a time.
     pub(super) running: Mutex<()>,
+    /// Of the one that runs.
+    progress: Mutex<CompactionProgress>,
 }
 
 impl Engine {
@@ -43,6 +45,7 @@ impl Engine {
             segment_bytes,
             stop: AtomicBool::new(false),
             running: Mutex::new(()),
+            progress: Mutex::default(),
         }
     }
 
@@ -58,6 +61,22 @@ impl Engine {
 
     pub(super) fn is_stopped(&self) -> bool {
         self.stop.load(Ordering::Acquire)
+    }
+
+    /// How far the compaction is that runs, or ran last.
+    pub(crate) fn progress(&self) -> CompactionProgress {
+        *self.progress.lock()
+    }
+
+    /// Takes note of what a compaction will move.
+    pub(super) fn begins(&self, chosen: &[Candidate]) {
+        let bytes = chosen.iter().map(|of| of.stats.bytes + of.rest());
+        let of = bytes.sum();
+        *self.progress.lock() = CompactionProgress { done: 0, of };
+    }
+
+    pub(super) fn moved(&self, bytes: u64) {
+        self.progress.lock().done += bytes;
     }
 
     /// Compacts everything that has something dead.

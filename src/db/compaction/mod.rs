@@ -21,5 +21,5 @@ mod worker;
 pub(super) use candidates::with_use;
 pub(crate) use engine::Engine;
 pub(crate) use eras::Entered;
-pub use options::{CompactionOptions, CompactionReport};
+pub use options::{CompactionOptions, CompactionProgress, CompactionReport};
 pub(crate) use worker::Worker;

@@ -41,3 +41,12 @@ pub struct CompactionReport {
     /// for some seconds, such as a list of checkpoints that is not read to its end.
     pub incomplete: bool,
 }
+
+/// How far a compaction is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct CompactionProgress {
+    /// How many bytes were read and written.
+    pub done: u64,
+    /// How many that will be, about; 0 as long as it is not known.
+    pub of: u64,
+}

@@ -19,8 +19,10 @@ mod place_bytes;
 mod put;
 mod read_only;
 mod reader;
+mod replaying;
 mod rows;
 mod salvage;
+mod sharing;
 mod stats;
 mod storing;
 mod submitted;
@@ -29,10 +31,10 @@ mod view;
 
 pub use crate::codec::Compression;
 pub use crate::log::{
-    BackupReport, Durability, Latency, LogStats, Lost as LostRecords, RecoveryReport, SegmentKind,
-    SegmentStats, TornTail,
+    BackupProgress, BackupReport, Durability, Latency, LogStats, Lost as LostRecords,
+    RecoveryReport, SegmentKind, SegmentStats, TornTail,
 };
-pub use compaction::{CompactionOptions, CompactionProgress, CompactionReport};
+pub use compaction::{CompactionOptions, CompactionProgress, CompactionReport, CompactionStats};
 pub use error::DbError;
 pub use handle::Db;
 pub use options::DbOptions;

@@ -12,8 +12,8 @@ pub(super) struct Changes<H> {
     rows: Vec<(Key, Option<Row<H>>)>,
     /// Records that nobody can look up any more.
     dead: Vec<Origin>,
-    /// Records of which only values are left, for others that are made of them.
-    bound: Vec<Origin>,
+    /// Records that were kept only for values that others are made of.
+    bound: Option<Origin>,
 }
 
 impl<H> Default for Changes<H> {
@@ -21,7 +21,7 @@ impl<H> Default for Changes<H> {
         Self {
             rows: Vec::new(),
             dead: Vec::new(),
-            bound: Vec::new(),
+            bound: None,
         }
     }
 }
@@ -39,8 +39,15 @@ impl<H> Changes<H> {
         self.dead.extend(records);
     }
 
-    pub(super) fn bind(&mut self, record: Origin) {
-        self.bound.push(record);
+    /// Whether a branch is dropped.
+    pub(super) fn drops(&self) -> bool {
+        let mut rows = self.rows.iter();
+        rows.any(|row| matches!(row, (Key::Dropped(_), Some(_))))
+    }
+
+    /// The record holds only values that others are made of.
+    pub(super) fn is_bound(&mut self, record: Origin) {
+        self.bound = Some(record);
     }
 
     /// How many rows change.
@@ -48,7 +55,12 @@ impl<H> Changes<H> {
         self.rows.len()
     }
 
-    /// Adds the dead and the bound bytes to their segments. The last thing that reads.
+    /// The length of the records that died.
+    pub(super) fn dead_bytes(&self) -> u64 {
+        self.dead.iter().map(|record| record.bytes).sum()
+    }
+
+    /// Adds the dead bytes to their segments. The last thing that reads.
     pub(super) fn account(mut self, tables: &impl Rows<Key, Row<H>>) -> Result<Self, TablesError> {
         let mut by_segment: BTreeMap<u64, SegmentUse> = BTreeMap::new();
         let counts = |record: &&Origin| record.segment > 0 && record.bytes > 0;

@@ -15,7 +15,7 @@ pub(super) fn apply<H>(
 ) -> Result<Changes<H>, TablesError> {
     let mut changes = Changes::default();
     if !remnant.values.is_empty() {
-        changes.bind(origin);
+        changes.is_bound(origin);
     }
     if let Some(touched) = remnant.touched {
         let key = Key::Thread(touched.thread.into());

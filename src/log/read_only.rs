@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::backup::{BackupReport, OnBackup, Original, Target};
 use super::chain::{SegmentInfo, header_of, read_chain};
 use super::directory::Directory;
 use super::scan::{Expected, Found, SegmentScan};
@@ -17,7 +18,10 @@ use super::segment_table::SegmentTable;
 use super::superblock::Superblock;
 use super::superblock_file::SuperblockFile;
 use super::verify::Verify;
-use super::{FrameAddress, LogError, Lsn, ReplayError, SegmentStats, VerifyProgress, VerifyReport};
+use super::{
+    FrameAddress, LogError, LogPosition, Lsn, ReplayError, SegmentStats, VerifyProgress,
+    VerifyReport,
+};
 use crate::vfs::{OpenMode, Vfs};
 
 /// How often something is looked at again that another process seems to be changing.
@@ -52,8 +56,8 @@ impl ReadOnlyLog {
     /// fails; [`LogError::Io`] from the file system, also if there is no log.
     pub fn open(vfs: Arc<dyn Vfs>, dir: &Path, replay: &mut LookOn<'_>) -> Result<Self, LogError> {
         let directory = Directory::new(vfs, dir);
-        let superblock = again(|| SuperblockFile::read(&directory))?.0;
-        let chain = again(|| read_chain(&directory, &superblock))?;
+        let superblock = again(&directory, || SuperblockFile::read(&directory))?.0;
+        let chain = again(&directory, || read_chain(&directory, &superblock))?;
         let mut log = Self {
             compacted_as_of: Lsn::new(chain.compacted_as_of()),
             table: SegmentTable::new(directory.clone(), chain.segments),
@@ -100,7 +104,7 @@ impl ReadOnlyLog {
         loop {
             let info = self.table.info_of(at)?;
             if let Some(segment) = self.open_segment(&info)? {
-                return segment.read(at);
+                return segment.read(at, self.table.blocks());
             }
         }
     }
@@ -125,6 +129,48 @@ impl ReadOnlyLog {
         Ok(verify.report)
     }
 
+    /// Makes a backup of what was there when it was opened, as [`Log::backup`](super::Log::backup).
+    ///
+    /// # Errors
+    /// [`LogError::NotABackup`]; [`LogError::Locked`] if the backup is open; [`LogError::Io`] from the file system,
+    /// also if the log is compacted again and again meanwhile.
+    pub fn backup(&self, to: &Path, progress: &mut OnBackup<'_>) -> Result<BackupReport, LogError> {
+        let database = self.superblock.database;
+        let target = Target::new(&self.directory, to, database)?;
+        for _ in 0..ATTEMPTS {
+            let mut sealed = self.table.infos();
+            let Some(newest) = sealed.pop() else {
+                break;
+            };
+            let Some(newest) = self.open_segment(&newest)? else {
+                continue;
+            };
+            let (newest, end) = match newest.header.kind {
+                Kind::Ordinary => (Some(newest), self.end.get()),
+                // It was filled and compacted since it was opened here.
+                Kind::Compacted { end, .. } => {
+                    sealed = self.table.infos();
+                    (None, end)
+                }
+            };
+            let original = Original {
+                directory: &self.directory,
+                database,
+                sealed,
+                newest,
+                end,
+            };
+            if let Some(report) = target.back_up(&original, progress)? {
+                return Ok(report);
+            }
+            for info in original.sealed {
+                self.open_segment(&info)?;
+            }
+        }
+        let gone = io::ErrorKind::NotFound.into();
+        Err(LogError::io("back up", self.directory.log(), gone))
+    }
+
     /// Opens a segment; none if another process has replaced it, and then the table knows what is there now.
     fn open_segment(&self, info: &SegmentInfo) -> Result<Option<Arc<Segment>>, LogError> {
         if let Some(segment) = self.table.opened(info) {
@@ -144,7 +190,9 @@ impl ReadOnlyLog {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => return Err(io(error)),
         }
-        let chain = again(|| read_chain(&self.directory, &self.superblock))?;
+        let chain = again(&self.directory, || {
+            read_chain(&self.directory, &self.superblock)
+        })?;
         let mut now = chain.segments;
         if now.iter().any(|now| now.header == info.header) {
             return Err(io(io::ErrorKind::NotFound.into()));
@@ -166,11 +214,14 @@ impl ReadOnlyLog {
         let mut sealed = Sealed::new(scan, segment.header, end)?;
         if self.end > segment.id.base() {
             // It was put in the place of segments of which some were replayed.
-            let Kind::Compacted { footer, .. } = segment.header.kind else {
+            if segment.header.kind == Kind::Ordinary {
                 return Ok(());
-            };
-            let first = segment.first_from(self.end.get())?;
-            sealed.start_at(first.map_or(footer, |at| at.offset), self.end.get());
+            }
+            sealed.start_at(LogPosition {
+                lsn: self.end,
+                segment: segment.id,
+                offset: SEGMENT_HEADER_BYTES,
+            });
         }
         while let Some(frame) = sealed.next()? {
             let as_of = self.compacted_as_of;
@@ -233,7 +284,7 @@ fn replayed(
 }
 
 /// Looks again for a while if what is there does not fit together: another process may be changing it.
-fn again<R>(look: impl Fn() -> Result<R, LogError>) -> Result<R, LogError> {
+fn again<R>(directory: &Directory, look: impl Fn() -> Result<R, LogError>) -> Result<R, LogError> {
     let mut attempt = 0;
     loop {
         match look() {
@@ -241,7 +292,7 @@ fn again<R>(look: impl Fn() -> Result<R, LogError>) -> Result<R, LogError> {
                 LogError::Corrupt { .. } | LogError::SuperblockDamaged { .. } | LogError::Io { .. },
             ) if attempt < ATTEMPTS => {
                 attempt += 1;
-                std::thread::sleep(PAUSE);
+                directory.vfs.host().sleep(PAUSE);
             }
             looked => return looked,
         }

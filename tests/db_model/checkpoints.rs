@@ -179,7 +179,7 @@ struct Trio {
     policies: BTreeMap<String, u64>,
     /// By key, and in the order in which they came.
     items: Vec<(String, Value)>,
-    /// Makes every value another.
+    /// Makes every value another, but for a few large ones that come again and again.
     values: u64,
     backup: TempDir,
 }
@@ -221,9 +221,11 @@ impl Trio {
         self.values += 1;
         let n = self.values;
         let words = |from: u64, to: u64| (from..to).map(|n| format!("{n:x} ")).collect::<String>();
-        Encoded::json(&match n % 10 {
+        Encoded::json(&match n % 12 {
             0 => json!(words(n % 3, 1500)),
             1..4 => json!(format!("{}{n}{}", words(9, 60), words(70, 90))),
+            4 => json!(format!("{}", n / 12 % 2).repeat(5_000)),
+            5 => json!(format!("{}", n / 12 % 2).repeat(20_000)),
             _ => json!(n),
         })
     }
@@ -481,6 +483,16 @@ impl Trio {
             .map(|item| (item.key, item.value))
             .collect();
         assert_eq!(items, self.items);
+        let db = self.database.db();
+        let stats = db.stats().unwrap();
+        assert_eq!(stats.checkpoints, expected.len() as u64);
+        assert!(stats.dead_bytes() <= stats.log.bytes);
+        for thread in ["0", "1", "2"] {
+            let here = expected.iter().filter(|found| found.thread == thread);
+            let counted = db.thread_stats(thread).unwrap();
+            let counted = counted.map_or(0, |stats| stats.checkpoints);
+            assert_eq!(counted, here.count() as u64);
+        }
     }
 }
 

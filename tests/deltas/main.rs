@@ -8,5 +8,6 @@ mod damage;
 #[path = "../common/database.rs"]
 mod database;
 mod histories;
+mod sharing;
 mod sizes;
 mod values;

@@ -84,10 +84,14 @@ fn a_backup_into_something_else_is_refused() {
     let (dir, other) = (scratch(), scratch());
     let (log, _, _) = open(dir.path(), small_segments()).unwrap();
     commit_some(&log, 20);
-    assert!(matches!(
-        log.backup(dir.path()),
-        Err(LogError::Locked { .. })
-    ));
+    let foreign = scratch();
+    std::fs::write(foreign.path().join("letter.md"), "# Dear\n").unwrap();
+    for to in [dir.path(), &dir.path().join("backup"), foreign.path()] {
+        let before = (all_files(dir.path()), all_files(foreign.path()));
+        let refused = log.backup(to).unwrap_err();
+        assert!(matches!(refused, LogError::NotABackup { .. }), "{refused}");
+        assert_eq!((all_files(dir.path()), all_files(foreign.path())), before);
+    }
     let (open_one, _, _) = open(other.path(), small_segments()).unwrap();
     assert!(matches!(
         log.backup(other.path()),

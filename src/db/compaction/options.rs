@@ -1,4 +1,4 @@
-//! [`CompactionOptions`] and [`CompactionReport`]: how compaction is run, and what it did.
+//! [`CompactionOptions`], [`CompactionReport`], [`CompactionStats`]: how compaction is run, and what it did.
 
 /// How space is given back while a database is open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,4 +49,22 @@ pub struct CompactionProgress {
     pub done: u64,
     /// How many that will be, about; 0 as long as it is not known.
     pub of: u64,
+}
+
+/// What compaction has done since the database was opened, on demand and in the background.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct CompactionStats {
+    /// Whether it is at work.
+    pub running: bool,
+    /// How many segments were compacted.
+    pub segments: u64,
+    /// The length of their files before, in bytes.
+    pub bytes_before: u64,
+    /// The length of the files that took their place, in bytes.
+    pub bytes_after: u64,
+    /// How often it failed. Everything was kept then, and is tried again later.
+    pub failures: u64,
+    /// Why it failed the last time, unless it has worked since.
+    pub failure: Option<String>,
 }

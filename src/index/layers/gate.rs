@@ -1,12 +1,14 @@
 //! [`Gate`]: holds writers back while too much waits to be moved to the file, and wakes the one who moves it.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use parking_lot::{Condvar, Mutex};
+use parking_lot::{Condvar, Mutex, MutexGuard};
 
 use super::options::IndexOptions;
 use crate::index::tables::TablesError;
+use crate::vfs::Vfs;
 
 /// After a failure to write the file it is tried again so much later.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -15,6 +17,7 @@ const PAUSE: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub(crate) struct Gate {
     options: IndexOptions,
+    vfs: Arc<dyn Vfs>,
     /// Whether writers have to look closer.
     crowded: AtomicBool,
     state: Mutex<State>,
@@ -54,9 +57,10 @@ pub(crate) enum Stop {
 }
 
 impl Gate {
-    pub(crate) fn new(options: IndexOptions) -> Self {
+    pub(crate) fn new(options: IndexOptions, vfs: Arc<dyn Vfs>) -> Self {
         Self {
             options,
+            vfs,
             crowded: AtomicBool::new(false),
             state: Mutex::new(State::default()),
             room: Condvar::new(),
@@ -77,7 +81,13 @@ impl Gate {
             if let Some((error, _)) = &state.failed {
                 return Err(error.clone());
             }
-            self.room.wait(&mut state);
+            if MutexGuard::unlocked(&mut state, || self.vfs.host().help()) {
+                continue;
+            }
+            // What was made room meanwhile is not told again.
+            if self.is_crowded(&state) && state.failed.is_none() {
+                self.room.wait(&mut state);
+            }
         }
         Ok(())
     }
@@ -120,7 +130,7 @@ impl Gate {
     /// Whoever waits for room gets the error, and nobody waits until a flush succeeds.
     pub(super) fn failed(&self, error: TablesError) {
         let mut state = self.state.lock();
-        state.failed = Some((error, Instant::now()));
+        state.failed = Some((error, self.vfs.host().now()));
         state.wanted = false;
         self.room.notify_all();
     }
@@ -142,18 +152,31 @@ impl Gate {
     pub(super) fn wait_for_work(&self) -> Work {
         let mut state = self.state.lock();
         loop {
-            if let Some(stop) = state.stop {
-                return Work::Stop(stop);
+            match self.due(&state) {
+                Ok(work) => return work,
+                Err(Some(at)) => drop(self.work.wait_until(&mut state, at)),
+                Err(None) => self.work.wait(&mut state),
             }
-            if state.open || !self.is_due(&state) {
-                self.work.wait(&mut state);
-                continue;
-            }
-            let again = state.failed.as_ref().map(|(_, at)| *at + PAUSE);
-            match again.filter(|at| *at > Instant::now()) {
-                Some(at) => drop(self.work.wait_until(&mut state, at)),
-                None => return Work::Flush,
-            }
+        }
+    }
+
+    /// What is to be done now, if there is anything.
+    pub(super) fn work_now(&self) -> Option<Work> {
+        self.due(&self.state.lock()).ok()
+    }
+
+    /// What is to be done now, or when there may be something if nobody tells before.
+    fn due(&self, state: &State) -> Result<Work, Option<Instant>> {
+        if let Some(stop) = state.stop {
+            return Ok(Work::Stop(stop));
+        }
+        if state.open || !self.is_due(state) {
+            return Err(None);
+        }
+        let again = state.failed.as_ref().map(|(_, at)| *at + PAUSE);
+        match again.filter(|at| *at > self.vfs.host().now()) {
+            Some(at) => Err(Some(at)),
+            None => Ok(Work::Flush),
         }
     }
 

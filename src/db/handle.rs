@@ -10,7 +10,8 @@ use parking_lot::{Mutex, RwLock};
 use crate::Leases;
 use crate::codec::{self, Compression, Record, Stored};
 use crate::db::compaction::{
-    CompactionOptions, CompactionReport, CompactionStats, Engine, Entered, Worker,
+    CompactionOptions, CompactionProgress, CompactionReport, CompactionStats, Engine, Entered,
+    Worker,
 };
 use crate::db::hot::{Hot, NewContent};
 use crate::db::indexed::{Indexed, LogState};
@@ -348,6 +349,11 @@ impl Db {
         // If it is only to be looked at, that is the answer.
         self.with_log(|_| Ok(()))?;
         self.inner.engine.compact_all()
+    }
+
+    /// How far the compaction is that runs, or ran last.
+    pub fn compaction_progress(&self) -> CompactionProgress {
+        self.inner.engine.progress()
     }
 
     /// What compaction has done since the database was opened. Costs next to nothing.

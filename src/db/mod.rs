@@ -35,7 +35,7 @@ pub use crate::log::{
     BackupProgress, BackupReport, Durability, Latency, LogStats, Lost as LostRecords,
     RecoveryReport, SegmentKind, SegmentStats, TornTail,
 };
-pub use compaction::{CompactionOptions, CompactionReport, CompactionStats};
+pub use compaction::{CompactionOptions, CompactionProgress, CompactionReport, CompactionStats};
 pub use error::DbError;
 pub use handle::Db;
 pub(crate) use items::ItemClock;

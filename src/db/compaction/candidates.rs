@@ -30,7 +30,7 @@ pub(in crate::db) struct Candidate {
 
 impl Candidate {
     /// About what would be left of it.
-    fn rest(&self) -> u64 {
+    pub(super) fn rest(&self) -> u64 {
         self.stats.unpacked.saturating_sub(self.used.dead)
     }
 }

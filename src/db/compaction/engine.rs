@@ -10,7 +10,7 @@ use parking_lot::{Condvar, Mutex};
 use crate::db::DbError;
 use crate::db::compaction::candidates::{Candidate, Worth, choose, with_use};
 use crate::db::compaction::eras::{Entered, Eras};
-use crate::db::compaction::{CompactionReport, CompactionStats};
+use crate::db::compaction::{CompactionProgress, CompactionReport, CompactionStats};
 use crate::db::hot::Hot;
 use crate::db::indexed::{Indexed, LogState};
 use crate::db::view::{DbSnapshot, Note};
@@ -34,6 +34,8 @@ pub(crate) struct Engine {
     /// So many wait for the end of what runs.
     awaiting: AtomicUsize,
     pub(super) stats: Mutex<CompactionStats>,
+    /// How far the one is that runs.
+    progress: Mutex<CompactionProgress>,
 }
 
 impl Engine {
@@ -55,6 +57,7 @@ impl Engine {
             running: Mutex::new(()),
             awaiting: AtomicUsize::new(0),
             stats: Mutex::new(CompactionStats::default()),
+            progress: Mutex::default(),
         }
     }
 
@@ -72,6 +75,22 @@ impl Engine {
 
     pub(super) fn is_stopped(&self) -> bool {
         self.stop.load(Ordering::Acquire)
+    }
+
+    /// How far the compaction is that runs, or ran last.
+    pub(crate) fn progress(&self) -> CompactionProgress {
+        *self.progress.lock()
+    }
+
+    /// Takes note of what a compaction will move.
+    pub(super) fn begins(&self, chosen: &[Candidate]) {
+        let bytes = chosen.iter().map(|of| of.stats.bytes + of.rest());
+        let of = bytes.sum();
+        *self.progress.lock() = CompactionProgress { done: 0, of };
+    }
+
+    pub(super) fn moved(&self, bytes: u64) {
+        self.progress.lock().done += bytes;
     }
 
     /// Waits for so long, or until all is to end. Whether to go on.

@@ -43,6 +43,15 @@ pub struct CompactionReport {
     pub incomplete: bool,
 }
 
+/// How far a compaction is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct CompactionProgress {
+    /// How many bytes were read and written.
+    pub done: u64,
+    /// How many that will be, about; 0 as long as it is not known.
+    pub of: u64,
+}
+
 /// What compaction has done since the database was opened, on demand and in the background.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]

@@ -183,6 +183,7 @@ impl Engine {
             marks,
             alone,
         };
+        self.begins(&chosen);
         // What is newer must not need any more what goes.
         for run in runs(&chosen, self.segment_bytes) {
             if self.is_stopped() || !self.compact_run(&run, &known, pace, report)? {
@@ -324,9 +325,12 @@ impl Engine {
         let compacted = self.with_log(|log| {
             let options = CompactOptions {
                 as_of,
-                pace: &mut |moved| match *failed.borrow() {
-                    None => pace.hold(moved),
-                    Some(_) => ControlFlow::Break(()),
+                pace: &mut |moved| {
+                    self.moved(moved);
+                    match *failed.borrow() {
+                        None => pace.hold(moved),
+                        Some(_) => ControlFlow::Break(()),
+                    }
                 },
                 near: &mut |_, payload| near(payload),
             };

@@ -12,7 +12,7 @@ use crate::db::compaction::{CompactionOptions, CompactionReport, Engine, Entered
 use crate::db::hot::Hot;
 use crate::db::indexed::{Indexed, LogState};
 use crate::db::options::ValueOptions;
-use crate::db::view::{DbSnapshot, Note, View};
+use crate::db::view::{DbSnapshot, Note, RECLAIMED_AT_ONCE, View};
 use crate::db::{DbError, DbOptions, Durability, Periodic, Reader, RecoveryReport, Submitted};
 use crate::index::{Gate, Identity, IndexFile, IndexOptions, Indexer, Stop, Watermark};
 use crate::log::{
@@ -76,7 +76,7 @@ impl WeakDb {
 }
 
 /// The version of the index's keys and rows.
-const INDEX_SCHEMA: u32 = 3;
+const INDEX_SCHEMA: u32 = 5;
 
 /// An end with more of the log than this not in the index file fills the file first.
 const REPLAYED_MAX: u64 = 4 << 20;
@@ -395,6 +395,14 @@ impl Db {
     /// The index as it is now.
     pub(crate) fn snapshot(&self) -> DbSnapshot {
         self.inner.indexed.view.snapshot()
+    }
+
+    /// Removes the rows that belong to no thread any more.
+    pub(crate) fn reclaim(&self) -> Result<(), DbError> {
+        while self.indexed().view.reclaim(RECLAIMED_AT_ONCE)? > 0 {
+            self.indexed().view.wait_for_room()?;
+        }
+        Ok(())
     }
 
     /// A reader of values, of those that are looked up from now on.

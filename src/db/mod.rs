@@ -7,6 +7,7 @@
 mod backup;
 mod compaction;
 mod error;
+mod freed;
 mod handle;
 mod hot;
 mod indexed;
@@ -34,6 +35,7 @@ pub use crate::log::{
 };
 pub use compaction::{CompactionOptions, CompactionReport};
 pub use error::DbError;
+pub(crate) use freed::{Freed, frame_bytes};
 pub use handle::Db;
 pub use options::DbOptions;
 pub(crate) use periodic::{Pace, Periodic};
@@ -45,3 +47,4 @@ pub use stats::{DbStats, IndexStats, SegmentUse, ThreadStats, ValueStats};
 pub(crate) use storing::Handed;
 pub(crate) use submitted::Submitted;
 pub use verify::{Finding, FindingKind, VerifyOptions, VerifyProgress, VerifyReport, VerifyStage};
+pub(crate) use view::DbSnapshot;

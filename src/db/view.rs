@@ -19,8 +19,8 @@ pub(crate) struct View {
     gate: Arc<Gate>,
 }
 
-/// How many rows that nobody needs are removed after a commit.
-const RECLAIMED_AT_ONCE: usize = 64;
+/// How many rows that nobody needs are removed at a time: after a commit, and while others wait.
+pub(super) const RECLAIMED_AT_ONCE: usize = 64;
 
 /// Where the rows of a database's index are.
 pub(crate) type DbTables = Layered<Row<Place>>;

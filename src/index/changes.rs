@@ -36,6 +36,11 @@ impl<H> Changes<H> {
         self.dead.extend(records);
     }
 
+    /// The records that nobody can look up any more.
+    pub(super) fn into_dead(self) -> Vec<Origin> {
+        self.dead
+    }
+
     /// How many rows change.
     pub(super) fn len(&self) -> usize {
         self.rows.len()

@@ -18,6 +18,10 @@ pub(crate) enum Key {
     Frozen(Branch),
     /// A branch that nobody needs; its rows are to be removed.
     Dropped(Branch),
+    /// A frozen branch that fewer need than before; those of its rows that nobody sees are to be removed.
+    Folding(Branch),
+    /// A frozen branch, and one that has inherited it.
+    Heir(Branch, Branch),
     /// Namespace and id.
     Checkpoint(Branch, Arc<str>, Arc<str>),
     /// Namespace, checkpoint id and task.
@@ -36,12 +40,14 @@ mod kind {
     pub(super) const THREAD: u8 = 1;
     pub(super) const FROZEN: u8 = 2;
     pub(super) const DROPPED: u8 = 3;
-    pub(super) const CHECKPOINT: u8 = 4;
-    pub(super) const WRITES: u8 = 5;
-    pub(super) const TAG: u8 = 6;
-    pub(super) const ITEM: u8 = 7;
-    pub(super) const SEGMENT: u8 = 8;
-    pub(super) const REFUSED: u8 = 9;
+    pub(super) const FOLDING: u8 = 4;
+    pub(super) const HEIR: u8 = 5;
+    pub(super) const CHECKPOINT: u8 = 6;
+    pub(super) const WRITES: u8 = 7;
+    pub(super) const TAG: u8 = 8;
+    pub(super) const ITEM: u8 = 9;
+    pub(super) const SEGMENT: u8 = 10;
+    pub(super) const REFUSED: u8 = 11;
 }
 
 /// Stand before a label, and behind the last one.
@@ -57,6 +63,8 @@ impl Key {
             Self::Thread(_)
             | Self::Frozen(_)
             | Self::Dropped(_)
+            | Self::Folding(_)
+            | Self::Heir(..)
             | Self::Item(..)
             | Self::Segment(_)
             | Self::Refused(_) => {}
@@ -76,7 +84,12 @@ impl Key {
     pub(crate) fn text_len(&self) -> usize {
         match self {
             Self::Thread(name) => name.len(),
-            Self::Frozen(_) | Self::Dropped(_) | Self::Segment(_) | Self::Refused(_) => 0,
+            Self::Frozen(_)
+            | Self::Dropped(_)
+            | Self::Folding(_)
+            | Self::Heir(..)
+            | Self::Segment(_)
+            | Self::Refused(_) => 0,
             Self::Checkpoint(_, namespace, name) | Self::Tag(_, namespace, name) => {
                 namespace.len() + name.len()
             }
@@ -100,6 +113,11 @@ impl Key {
             }
             Self::Frozen(branch) => put_number(&mut to, kind::FROZEN, *branch),
             Self::Dropped(branch) => put_number(&mut to, kind::DROPPED, *branch),
+            Self::Folding(branch) => put_number(&mut to, kind::FOLDING, *branch),
+            Self::Heir(branch, heir) => {
+                put_number(&mut to, kind::HEIR, *branch);
+                to.extend(heir.to_be_bytes());
+            }
             Self::Checkpoint(branch, namespace, id) => {
                 put_number(&mut to, kind::CHECKPOINT, *branch);
                 put_text(&mut to, namespace);
@@ -140,6 +158,11 @@ impl Key {
             kind::THREAD => Self::Thread(text(&mut from)?.into()),
             kind::FROZEN => Self::Frozen(number(&mut from)?),
             kind::DROPPED => Self::Dropped(number(&mut from)?),
+            kind::FOLDING => Self::Folding(number(&mut from)?),
+            kind::HEIR => {
+                let branch = number(&mut from)?;
+                Self::Heir(branch, number(&mut from)?)
+            }
             kind::CHECKPOINT => {
                 let branch = number(&mut from)?;
                 let namespace = text(&mut from)?;
@@ -236,6 +259,8 @@ mod tests {
             text().prop_map(Key::Thread),
             number().prop_map(Key::Frozen),
             number().prop_map(Key::Dropped),
+            number().prop_map(Key::Folding),
+            (number(), number()).prop_map(|(b, h)| Key::Heir(b, h)),
             (number(), text(), text()).prop_map(|(b, n, i)| Key::Checkpoint(b, n, i)),
             (number(), text(), text(), text()).prop_map(|(b, n, c, t)| Key::Writes(b, n, c, t)),
             (number(), text(), text()).prop_map(|(b, n, t)| Key::Tag(b, n, t)),
@@ -261,7 +286,7 @@ mod tests {
         }
 
         #[test]
-        fn any_bytes_are_a_key_or_none(kind in 0_u8..10, bytes in vec(prop_oneof![Just(0), Just(255), any::<u8>()], 0..40)) {
+        fn any_bytes_are_a_key_or_none(kind in 0_u8..13, bytes in vec(prop_oneof![Just(0), Just(255), any::<u8>()], 0..40)) {
             let mut all = vec![kind];
             all.extend(bytes);
             if let Some(key) = Key::decode(&all) {

@@ -10,6 +10,7 @@
 //!
 //! This module must never know how records are encoded, or read a value.
 
+mod burying;
 mod bytes;
 mod chain;
 mod changes;
@@ -26,6 +27,7 @@ mod layers;
 mod list;
 mod liveness;
 mod look_up;
+mod lost;
 mod mem_tables;
 mod merging;
 mod names;
@@ -60,6 +62,7 @@ pub(crate) use layers::{
 pub(crate) use list::{List, Selection};
 pub(crate) use liveness::Needed;
 pub(crate) use look_up::Found;
+pub(crate) use lost::{Deletions, Lost};
 pub(crate) use mem_tables::MemTables;
 pub(crate) use plan::{Candidate, Plan, Survivor};
 pub(crate) use refused::{Reason, Refused, Unapplied};

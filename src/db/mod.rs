@@ -33,7 +33,7 @@ pub use crate::log::{
     BackupReport, Durability, Latency, LogStats, Lost as LostRecords, RecoveryReport, SegmentKind,
     SegmentStats, TornTail,
 };
-pub use compaction::{CompactionOptions, CompactionReport};
+pub use compaction::{CompactionOptions, CompactionReport, CompactionTotals};
 pub use error::DbError;
 pub(crate) use freed::{Freed, frame_bytes};
 pub use handle::Db;
@@ -43,7 +43,9 @@ pub(crate) use place::Place;
 pub(crate) use put::NotPut;
 pub(crate) use reader::Reader;
 pub use salvage::{LostItem, LostValue, LostWrites, SalvageReport, salvage};
-pub use stats::{DbStats, IndexStats, SegmentUse, ThreadStats, ValueStats};
+pub use stats::{
+    BackPressure, CacheStats, DbStats, IndexStats, SegmentUse, ThreadStats, ValueStats,
+};
 pub(crate) use storing::Handed;
 pub(crate) use submitted::Submitted;
 pub use verify::{Finding, FindingKind, VerifyOptions, VerifyProgress, VerifyReport, VerifyStage};

@@ -1,13 +1,15 @@
 //! [`DbStats`] and [`ThreadStats`]: what a database consists of, and what it has done.
 
 use std::collections::{BTreeMap, HashSet};
+use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use crate::codec::{Stored, Value};
 use crate::db::compaction::with_use;
 use crate::db::indexed::LogState;
 use crate::db::place::{At, ValueId};
 use crate::db::reader::{Walking, follow};
-use crate::db::{Db, DbError, LogStats, Place, Reader};
+use crate::db::{CompactionTotals, Db, DbError, LogStats, Place, Reader};
 use crate::delta::Op;
 use crate::index::{Held, INDEX_FILE, Selection};
 use crate::log::{Latency, SegmentStats};
@@ -29,6 +31,38 @@ pub struct DbStats {
     pub items: u64,
     /// The index.
     pub index: IndexStats,
+    /// Values in memory.
+    pub cache: CacheStats,
+    /// How many commits were read from the log since it was opened, for values that were not in memory. A value that is
+    /// stored as what changed takes several.
+    pub commits_read: u64,
+    /// How long commits were held back.
+    pub back_pressure: BackPressure,
+    /// What compactions have done.
+    pub compaction: CompactionTotals,
+}
+
+/// The values that a database has in memory, and what they were good for since it was opened.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct CacheStats {
+    /// How often a value was there that was asked for.
+    pub hits: u64,
+    /// How often one had to be read from the log.
+    pub misses: u64,
+    /// How many bytes they take.
+    pub bytes: u64,
+}
+
+/// How commits were held back since a database was opened, as too much of the index was only in memory
+/// ([`DbOptions::index_memory_bytes`](crate::db::DbOptions::index_memory_bytes)).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct BackPressure {
+    /// How often somebody waited.
+    pub waits: u64,
+    /// For how long in all.
+    pub waited: Duration,
 }
 
 /// A segment of the log, and how much of it is needed.
@@ -53,6 +87,10 @@ pub struct IndexStats {
     pub lag: u64,
     /// The length of the file in bytes; 0 if there is none.
     pub file_bytes: u64,
+    /// How many rows, or ranges of them, were looked for in the file since it was opened.
+    pub look_ups: u64,
+    /// How many pages of 4 KiB had to be read for that, as they were not in memory.
+    pub pages_read: u64,
 }
 
 /// What a thread consists of.
@@ -89,6 +127,12 @@ impl DbStats {
     /// How many bytes of the log's records nobody can look up any more.
     pub fn dead_bytes(&self) -> u64 {
         self.segments.iter().map(|segment| segment.dead_bytes).sum()
+    }
+
+    /// How many bytes of the log are needed, with what frames them. [`Db::thread_stats`] tells whose they are; of what is dead
+    /// nobody knows any more whose it was.
+    pub fn live_bytes(&self) -> u64 {
+        self.log.bytes.saturating_sub(self.dead_bytes())
     }
 }
 
@@ -130,6 +174,16 @@ impl Db {
             checkpoints: counts.checkpoints,
             items: counts.items,
             index: self.index_stats(),
+            cache: self.hot().values().stats(),
+            commits_read: self.frames_read().load(Ordering::Relaxed),
+            back_pressure: {
+                let waits = self.indexed().view.waits();
+                BackPressure {
+                    waits: waits.count,
+                    waited: waits.time,
+                }
+            },
+            compaction: self.engine().totals(),
         })
     }
 
@@ -153,6 +207,8 @@ impl Db {
             bytes_in_memory: count(memory.bytes),
             lag: applied.saturating_sub(flushed),
             file_bytes: file.and_then(|file| file.len()).unwrap_or(0),
+            look_ups: self.index_reads().look_ups.load(Ordering::Relaxed),
+            pages_read: self.index_reads().pages.load(Ordering::Relaxed),
         }
     }
 

@@ -8,7 +8,7 @@ use crate::codec::{self, CodecError, Numbered, Record};
 use crate::db::place::{At, Place, RecordPlace};
 use crate::index::{
     FoundFile, Gate, Index, Key, Layered, LayeredSnapshot, Origin, Row, Snapshot, Tables,
-    TablesError, Unapplied, Watermark,
+    TablesError, Unapplied, Waits, Watermark,
 };
 use crate::log::{CommitSink, FrameAddress, LogPosition};
 
@@ -86,6 +86,11 @@ impl View {
     /// Blocks while too much of the index is only in memory.
     pub(crate) fn wait_for_room(&self) -> Result<(), TablesError> {
         self.gate.wait_for_room()
+    }
+
+    /// How often, and for how long, somebody waited for room.
+    pub(crate) fn waits(&self) -> Waits {
+        self.gate.waits()
     }
 
     /// Applies a frame of the log that is being opened.

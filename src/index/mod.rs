@@ -56,8 +56,8 @@ pub(crate) use items::ItemEntry;
 pub(crate) use key::{Branch, Key};
 pub(crate) use known_versions::KnownVersions;
 pub(crate) use layers::{
-    Found as FoundFile, Gate, INDEX_FILE, Identity, IndexFile, IndexOptions, Indexer, Layered,
-    LayeredSnapshot, Owner, Stop, Watermark,
+    FileReads, Found as FoundFile, Gate, INDEX_FILE, Identity, IndexFile, IndexOptions, Indexer,
+    Layered, LayeredSnapshot, Owner, Stop, Waits, Watermark,
 };
 pub(crate) use list::{List, Selection};
 pub(crate) use liveness::Needed;

@@ -7,6 +7,7 @@ mod commits;
 mod database;
 mod handles;
 mod index;
+mod pressure;
 mod retention;
 #[path = "../common/samples.rs"]
 mod samples;

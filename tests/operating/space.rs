@@ -172,18 +172,18 @@ fn what_a_copy_has_left_behind_goes_with_a_prune() {
         for first in [true, false] {
             let mut database = database();
             let saver = database.db().checkpointer();
-            conversation(&saver, "t", 1..=60);
+            conversation(&saver, "t", 1..=100);
             saver.copy_thread("t", "u").wait().unwrap();
-            conversation(&saver, kept, 61..=70);
+            conversation(&saver, kept, 101..=110);
             let keep = prune(kept, PruneRule::KeepLast(1));
             let before = log_bytes(database.db());
             if first {
                 saver.delete_thread(gone).wait().unwrap();
                 let said = checked_prune(database.db(), &keep);
-                assert_eq!(said.checkpoints, 69);
+                assert_eq!(said.checkpoints, 109);
             } else {
                 let report = block_on(saver.prune(keep)).unwrap();
-                assert_eq!(report.checkpoints, 69);
+                assert_eq!(report.checkpoints, 109);
                 saver.delete_thread(gone).wait().unwrap();
                 assert!(database.db().stats().unwrap().dead_bytes() > before / 3);
                 database.db().compact().unwrap();
@@ -201,7 +201,7 @@ fn what_a_copy_has_left_behind_goes_with_a_prune() {
             for reopening in [Reopening::Unclean, Reopening::Clean] {
                 database.reopen(reopening);
                 let saver = database.db().checkpointer();
-                assert_eq!(latest(&saver, kept), all(70));
+                assert_eq!(latest(&saver, kept), all(110));
                 assert_eq!(block_on(saver.get(gone, "", None)).unwrap(), None);
             }
         }

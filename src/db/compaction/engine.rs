@@ -7,9 +7,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use parking_lot::Mutex;
 
 use crate::db::DbError;
-use crate::db::compaction::CompactionReport;
 use crate::db::compaction::candidates::{Candidate, with_use};
 use crate::db::compaction::eras::{Entered, Eras};
+use crate::db::compaction::{CompactionReport, CompactionTotals};
 use crate::db::hot::Hot;
 use crate::db::indexed::{Indexed, LogState};
 use crate::db::view::{DbSnapshot, Note};
@@ -26,6 +26,7 @@ pub(crate) struct Engine {
     stop: AtomicBool,
     /// One at a time.
     pub(super) running: Mutex<()>,
+    pub(super) totals: Mutex<CompactionTotals>,
 }
 
 impl Engine {
@@ -43,6 +44,7 @@ impl Engine {
             segment_bytes,
             stop: AtomicBool::new(false),
             running: Mutex::new(()),
+            totals: Mutex::default(),
         }
     }
 
@@ -54,6 +56,11 @@ impl Engine {
     /// Has whatever runs end soon, and nothing more begin.
     pub(crate) fn stop(&self) {
         self.stop.store(true, Ordering::Release);
+    }
+
+    /// What was done since the database was opened.
+    pub(crate) fn totals(&self) -> CompactionTotals {
+        *self.totals.lock()
     }
 
     pub(super) fn is_stopped(&self) -> bool {

@@ -21,5 +21,5 @@ mod worker;
 pub(crate) use candidates::with_use;
 pub(crate) use engine::Engine;
 pub(crate) use eras::Entered;
-pub use options::{CompactionOptions, CompactionReport};
+pub use options::{CompactionOptions, CompactionReport, CompactionTotals};
 pub(crate) use worker::Worker;

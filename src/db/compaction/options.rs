@@ -1,4 +1,4 @@
-//! [`CompactionOptions`] and [`CompactionReport`]: how compaction is run, and what it did.
+//! [`CompactionOptions`], [`CompactionReport`] and [`CompactionTotals`]: how compaction is run, and what it did.
 
 /// How space is given back while a database is open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,4 +40,16 @@ pub struct CompactionReport {
     /// Not everything was done: the database was about to be closed, or a reader or writer that had begun before did not end
     /// for some seconds, such as a list of checkpoints that is not read to its end.
     pub incomplete: bool,
+}
+
+/// What compactions have done since a database was opened.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct CompactionTotals {
+    /// How often segments were replaced by a compacted one.
+    pub runs: u64,
+    /// The length of all files that were replaced, in bytes.
+    pub bytes_before: u64,
+    /// The length of those that took their place, in bytes.
+    pub bytes_after: u64,
 }

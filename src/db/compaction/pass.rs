@@ -319,6 +319,11 @@ impl Engine {
         else {
             return Ok(false);
         };
+        let mut totals = self.totals.lock();
+        totals.runs += 1;
+        totals.bytes_before += bytes_before;
+        totals.bytes_after += bytes_after;
+        drop(totals);
         report.segments_before += ids.len() as u64;
         report.segments_after += 1;
         report.bytes_before += bytes_before;

@@ -33,6 +33,14 @@ struct State {
     /// The log failed: nothing is moved any more and nobody is held back.
     open: bool,
     stop: Option<Stop>,
+    waits: Waits,
+}
+
+/// How often, and for how long in all, somebody waited for room.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Waits {
+    pub(crate) count: u64,
+    pub(crate) time: Duration,
 }
 
 /// What the indexer is to do next.
@@ -71,13 +79,27 @@ impl Gate {
             return Ok(());
         }
         let mut state = self.state.lock();
-        while self.is_crowded(&state) {
-            if let Some((error, _)) = &state.failed {
-                return Err(error.clone());
+        let mut began = None;
+        let waited = loop {
+            if !self.is_crowded(&state) {
+                break Ok(());
             }
+            if let Some((error, _)) = &state.failed {
+                break Err(error.clone());
+            }
+            began.get_or_insert_with(Instant::now);
             self.room.wait(&mut state);
+        };
+        if let Some(began) = began {
+            state.waits.count += 1;
+            state.waits.time += began.elapsed();
         }
-        Ok(())
+        waited
+    }
+
+    /// How often, and for how long in all, somebody waited for room.
+    pub(crate) fn waits(&self) -> Waits {
+        self.state.lock().waits
     }
 
     /// Takes note of what the changes in memory weigh.

@@ -2,8 +2,6 @@
 //!
 //! This module must never know what it is committed with.
 
-use std::time::SystemTime;
-
 use crate::Encoded;
 use crate::codec::{ItemDeleted, ItemPut, Record};
 
@@ -19,14 +17,14 @@ pub struct ItemChange {
 }
 
 impl ItemChange {
-    /// The record of a change that is made now.
-    pub(crate) fn into_record(self) -> Record<Encoded> {
+    /// The record of a change that is made at this time, in microseconds since the Unix epoch.
+    pub(crate) fn into_record(self, at: u64) -> Record<Encoded> {
         match self.value {
             Some(value) => Record::ItemPut(ItemPut {
                 namespace: self.namespace,
                 key: self.key,
                 value,
-                at: crate::time::to_micros(SystemTime::now()),
+                at,
             }),
             None => Record::ItemDeleted(ItemDeleted {
                 namespace: self.namespace,

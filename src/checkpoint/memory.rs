@@ -24,6 +24,8 @@ use crate::codec::{Record, TagRemoved, ThreadCopied, ThreadDeleted, ThreadPolicy
 use crate::index::{
     Found, Index, Key, MemTables, Origin, Row, Snapshot, TablesError, Thread, Unapplied,
 };
+use crate::time;
+use crate::vfs::{Host, OsHost};
 use crate::{Commit, Encoded, Leases};
 
 /// A [`Checkpointer`] that keeps everything in memory. Clones share what they keep.
@@ -40,6 +42,10 @@ pub struct MemorySaver {
 type Tables = MemTables<Key, Row<Encoded>>;
 
 type Rows = Snapshot<Encoded, Tables>;
+
+fn now() -> u64 {
+    time::to_micros(OsHost.system_time())
+}
 
 #[derive(Debug, Default)]
 struct Kept {
@@ -141,7 +147,7 @@ impl MemorySaver {
             return Ok(of.checkpoints);
         }
         kept.prune(&of.thread, |snapshot, thread| {
-            retention::due_now(snapshot, thread, policy, u64::MAX)
+            retention::due_now(snapshot, thread, policy, u64::MAX, now())
         })
     }
 
@@ -156,7 +162,7 @@ impl MemorySaver {
             if self.leases.is_busy(&thread.name) {
                 return Ok(Due::Nothing);
             }
-            retention::due_now(snapshot, thread, policy, u64::MAX)
+            retention::due_now(snapshot, thread, policy, u64::MAX, now())
         })
     }
 
@@ -357,7 +363,7 @@ impl Checkpointer for MemorySaver {
     ) -> BoxFuture<'a, Result<PruneReport, CheckpointError>> {
         async move {
             self.dry_run(Some(thread), |snapshot, thread| {
-                retention::due(snapshot, thread, &policy, u64::MAX)
+                retention::due(snapshot, thread, &policy, u64::MAX, now())
             })
         }
         .boxed()

@@ -2,7 +2,7 @@
 //!
 //! What goes is planned on a snapshot and committed as a prune, in portions that hold nobody up for long.
 
-use std::time::{Duration, Instant, SystemTime};
+use std::time::Duration;
 
 use futures::executor::block_on;
 
@@ -11,7 +11,6 @@ use crate::checkpoint::{CheckpointError, Checkpointer, DbSaver, PruneReport, Ret
 use crate::codec::CheckpointsPruned;
 use crate::db::{Db, Pace, Periodic};
 use crate::index::{Key, Row, Rows, Snapshot, TablesError, Thread};
-use crate::time;
 
 /// How many checkpoints go at a time: a commit that keeps others waiting for about a millisecond.
 pub(crate) const PORTION: u64 = 512;
@@ -108,11 +107,12 @@ fn sweep(saver: &DbSaver, policy: &RetentionPolicy, pace: &Pace) -> Result<(), C
     let mut last = None;
     let mut looked_at = 0_u32;
     while let Some(name) = saver.next_thread(last.as_deref())? {
-        let mut began = Instant::now();
+        let mut began = saver.host().now();
         let mut goes_on = true;
         block_on(saver.retain(&name, policy, &mut removed, || {
-            goes_on = pace.rest(began.elapsed());
-            began = Instant::now();
+            let now = saver.host().now();
+            goes_on = pace.rest(now.duration_since(began));
+            began = saver.host().now();
             goes_on
         }))?;
         looked_at += 1;
@@ -141,28 +141,30 @@ pub(crate) struct Retained {
     pub(crate) deleted_threads: u64,
 }
 
-/// What is due by the thread's policy, or `policy` if it has none.
+/// What is due at `now` by the thread's policy, or `policy` if it has none.
 pub(crate) fn due_now<H: Clone, T: Rows<Key, Row<H>>>(
     snapshot: &Snapshot<H, T>,
     thread: &Thread,
     policy: &RetentionPolicy,
     most: u64,
+    now: u64,
 ) -> Result<Due<H>, TablesError> {
     let policy = thread.life.policy.as_ref().unwrap_or(policy);
-    due(snapshot, thread, policy, most)
+    due(snapshot, thread, policy, most, now)
 }
 
-/// What is due by a policy; of what goes, up to `most` checkpoints. The thread is to be deleted only if it does not change before.
+/// What is due at `now` by a policy; of what goes, up to `most` checkpoints. The thread is to be deleted only if it does not change
+/// before.
 pub(crate) fn due<H: Clone, T: Rows<Key, Row<H>>>(
     snapshot: &Snapshot<H, T>,
     thread: &Thread,
     policy: &RetentionPolicy,
     most: u64,
+    now: u64,
 ) -> Result<Due<H>, TablesError> {
     if policy.keeps_everything() || thread.life.checkpoints == 0 {
         return Ok(Due::Nothing);
     }
-    let now = time::to_micros(SystemTime::now());
     let before =
         |age: Duration| now.saturating_sub(u64::try_from(age.as_micros()).unwrap_or(u64::MAX));
     let updated = thread.life.updated_at;

@@ -31,6 +31,7 @@ use crate::db::{
 };
 use crate::index::{Found, Plan, Refused, TablesError, Thread};
 use crate::item_change::ItemChange;
+use crate::vfs::Host;
 use crate::{Commit, Encoded, Leases};
 
 /// A [`Checkpointer`] that keeps everything in a database. Clones share the database.
@@ -177,9 +178,8 @@ impl Checkpointer for DbSaver {
         let lists = lists.map(|(channel, added)| (channel, Handed::Appended(added)));
         let lists = lists.collect();
         let record = checkpoint_record(put, lists);
-        let items = items
-            .into_iter()
-            .map(|item| item.into_record().map(Stored::Whole));
+        let at = self.db.now();
+        let items = items.into_iter().map(|item| item.into_record(at));
         let what = || format!("checkpoint `{checkpoint}` of thread `{thread}`");
         match (self.db).put_checkpoint(record, items.collect(), self.durability, what) {
             Ok(submitted) => saving(Ok(submitted)),
@@ -218,7 +218,7 @@ impl Checkpointer for DbSaver {
         };
         let deleted = ThreadDeleted {
             thread: thread.to_owned(),
-            cutoff: self.ids.next(greatest.as_deref(), 0),
+            cutoff: self.next_id(greatest.as_deref()),
         };
         self.db.leases().deleting(thread, || {
             self.change(thread, Record::ThreadDeleted(deleted), || {
@@ -312,7 +312,7 @@ impl Checkpointer for DbSaver {
     ) -> BoxFuture<'a, Result<PruneReport, CheckpointError>> {
         async move {
             self.dry_run(Some(thread), |snapshot, thread| {
-                retention::due(snapshot, thread, &policy, u64::MAX)
+                retention::due(snapshot, thread, &policy, u64::MAX, self.db.now())
             })
         }
         .boxed()
@@ -368,7 +368,7 @@ impl DbSaver {
             if leases.is_busy(&thread.name) {
                 return Ok(Due::Nothing);
             }
-            retention::due_now(snapshot, thread, policy, u64::MAX)
+            retention::due_now(snapshot, thread, policy, u64::MAX, self.db.now())
         })
     }
 
@@ -451,6 +451,16 @@ impl DbSaver {
         Ok(saving(submitted))
     }
 
+    /// Where time and randomness come from.
+    pub(crate) fn host(&self) -> &dyn Host {
+        self.db.host()
+    }
+
+    /// An id that is greater than all that were given before, and than `floor`.
+    fn next_id(&self, floor: Option<&str>) -> String {
+        self.ids.next_of(self.db.host(), floor, 0)
+    }
+
     /// The thread after `last` by name.
     pub(crate) fn next_thread(
         &self,
@@ -485,25 +495,26 @@ impl DbSaver {
         let Some(thread) = thread.filter(|_| !self.db.leases().is_busy(name)) else {
             return Ok(false);
         };
-        let (commit, portion) = match retention::due_now(&snapshot, &thread, policy, PORTION)? {
-            Due::Nothing => return Ok(false),
-            Due::Delete => {
-                let deleted = ThreadDeleted {
-                    thread: name.to_owned(),
-                    cutoff: self.ids.next(thread.life.greatest.as_deref(), 0),
-                };
-                let records = vec![
-                    Record::CheckpointsPruned(unchanged(&thread)),
-                    Record::ThreadDeleted(deleted),
-                ];
-                let what = || format!("the deletion of idle thread `{name}`");
-                let commit = (self.db.leases()).deleting(name, || {
-                    saving((self.db).change_thread(name, records, self.durability, what))
-                });
-                (commit, None)
-            }
-            Due::Prune(plan) => (self.submit_plan(name, &plan)?, Some(plan.checkpoints)),
-        };
+        let (commit, portion) =
+            match retention::due_now(&snapshot, &thread, policy, PORTION, self.db.now())? {
+                Due::Nothing => return Ok(false),
+                Due::Delete => {
+                    let deleted = ThreadDeleted {
+                        thread: name.to_owned(),
+                        cutoff: self.next_id(thread.life.greatest.as_deref()),
+                    };
+                    let records = vec![
+                        Record::CheckpointsPruned(unchanged(&thread)),
+                        Record::ThreadDeleted(deleted),
+                    ];
+                    let what = || format!("the deletion of idle thread `{name}`");
+                    let commit = (self.db.leases()).deleting(name, || {
+                        saving((self.db).change_thread(name, records, self.durability, what))
+                    });
+                    (commit, None)
+                }
+                Due::Prune(plan) => (self.submit_plan(name, &plan)?, Some(plan.checkpoints)),
+            };
         drop(entered);
         match commit.await {
             // Somebody works with it.

@@ -108,6 +108,19 @@ impl Encode for Body<'_> {
     }
 }
 
+/// The thread that a record of `kind` is about, from the beginning of its body; `None` if it is about none.
+pub(super) fn thread<'p, D: BorrowDecoder<'p>>(
+    kind: u8,
+    from: &mut D,
+) -> Result<Option<String>, DecodeError> {
+    match kind {
+        kind::ITEM_PUT | kind::ITEM_DELETED => Ok(None),
+        kind::THREAD_POLICY_SET => string(from).map(Some),
+        kind::REMNANT => option(from, id),
+        _ => id(from).map(Some),
+    }
+}
+
 /// Reads the body of a record of `kind`; `None` if there is no such kind.
 pub(super) fn body<'p, D: BorrowDecoder<'p>>(
     kind: u8,

@@ -267,8 +267,13 @@ impl<V> Record<V> {
     where
         V: AsBlob,
     {
-        let size = |value: &V| value.as_blob().bytes.len();
-        let bytes = match self {
+        let bytes = self.sum(|value| value.as_blob().bytes.len());
+        u64::try_from(bytes).unwrap_or(u64::MAX)
+    }
+
+    /// The sum of what `size` says of each value.
+    pub(super) fn sum(&self, size: impl Fn(&V) -> usize) -> usize {
+        match self {
             Self::CheckpointPut(put) => {
                 let changed = put
                     .changed
@@ -280,8 +285,7 @@ impl<V> Record<V> {
             Self::ItemPut(put) => size(&put.value),
             Self::Remnant(remnant) => remnant.values.iter().map(size).sum(),
             _ => 0,
-        };
-        u64::try_from(bytes).unwrap_or(u64::MAX)
+        }
     }
 
     /// The values, by their number within the record.

@@ -559,7 +559,7 @@ fn bytes_after_the_end_of_a_record_are_refused() {
 
 #[test]
 fn records_of_unknown_kinds_or_with_flags_are_refused() {
-    for (kind, flags) in [(0, 0), (9, 0), (99, 0), (2, 2)] {
+    for (kind, flags) in [(0, 0), (9, 0), (99, 0), (2, 3), (2, 4)] {
         let payload = [0, 0, 0, 0, kind, flags];
         assert_eq!(
             decoded(&payload),
@@ -657,7 +657,10 @@ fn a_body_is_compressed_only_if_that_makes_it_shorter_by_enough() {
     };
     assert_eq!(flags(vec![b'7'; 300]), 0);
     assert_eq!(flags(vec![b'7'; 600]), 1);
+    // What zstd makes too short.
     assert_eq!(flags(vec![b'7'; 3_000_000]), 1);
+    let numbers = (0..9000).map(|number| number.to_string());
+    assert_eq!(flags(numbers.collect::<String>().into_bytes()), 2);
     // Bytes without any pattern.
     let mut state = 1_u32;
     let noise = std::iter::repeat_with(|| {
@@ -669,33 +672,40 @@ fn a_body_is_compressed_only_if_that_makes_it_shorter_by_enough() {
 
 #[test]
 fn a_compressed_body_that_claims_too_much_is_refused() {
-    let block = lz4_flex::block::compress(&[b'7'; 600]);
-    for length in [0, 1, 599, 601, 70_000, 1 << 30, u32::MAX] {
-        let body = [&length.to_le_bytes(), block.as_slice()].concat();
-        let refused = decoded(&framed(5, 1, &body));
-        assert!(
-            matches!(refused, Err(CodecError::Malformed { .. })),
-            "{length}"
-        );
+    let lz4 = lz4_flex::block::compress(&[b'7'; 600]);
+    let zstd = zstd::bulk::compress(&[b'7'; 600], 1).unwrap();
+    for (flags, block) in [(1, lz4), (2, zstd)] {
+        for length in [0, 1, 599, 601, 70_000, 1 << 30, u32::MAX] {
+            let body = [&length.to_le_bytes(), block.as_slice()].concat();
+            let refused = decoded(&framed(5, flags, &body));
+            assert!(
+                matches!(refused, Err(CodecError::Malformed { .. })),
+                "{length}"
+            );
+        }
+        assert!(decoded(&framed(5, flags, &[1, 0])).is_err());
     }
-    assert!(decoded(&framed(5, 1, &[1, 0])).is_err());
+    let both = decoded(&framed(5, 3, &[1, 0, 0, 0, 0]));
+    assert!(matches!(both, Err(CodecError::Unknown { .. })));
 }
 
 #[test]
 fn every_changed_byte_of_a_compressed_body_is_decoded_or_refused() {
-    let put = ItemPut {
-        namespace: Vec::new(),
-        key: "k".into(),
-        value: Stored::Whole(Encoded::new("json", b"a body ".repeat(100))),
-        at: 0,
-    };
-    let payload = encode(&[Record::ItemPut(put)], Compression::All).unwrap();
-    assert_eq!(payload[5], 1);
-    for at in 0..payload.len() {
-        for byte in 0..=u8::MAX {
-            let mut damaged = payload.clone();
-            damaged[at] = byte;
-            let _ = decoded(&damaged);
+    for (flags, times) in [(1, 100), (2, 2_500)] {
+        let put = ItemPut {
+            namespace: Vec::new(),
+            key: "k".into(),
+            value: Stored::Whole(Encoded::new("json", b"a body ".repeat(times))),
+            at: 0,
+        };
+        let payload = encode(&[Record::ItemPut(put)], Compression::All).unwrap();
+        assert_eq!(payload[5], flags);
+        for at in 0..payload.len() {
+            for byte in 0..=u8::MAX {
+                let mut damaged = payload.clone();
+                damaged[at] = byte;
+                let _ = decoded(&damaged);
+            }
         }
     }
 }

@@ -1,5 +1,6 @@
 //! [`Db`]: the handle of an open database.
 
+use std::cell::Cell;
 use std::mem;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicU64;
@@ -9,17 +10,21 @@ use parking_lot::{Mutex, RwLock};
 
 use crate::Leases;
 use crate::codec::{self, Compression, Record, Stored};
-use crate::db::compaction::{CompactionOptions, CompactionReport, Engine, Entered, Worker};
-use crate::db::hot::Hot;
+use crate::db::compaction::{
+    CompactionOptions, CompactionReport, CompactionStats, Engine, Entered, Worker,
+};
+use crate::db::hot::{Hot, NewContent};
 use crate::db::indexed::{Indexed, LogState};
 use crate::db::options::ValueOptions;
+use crate::db::replaying::replaying;
 use crate::db::view::{DbSnapshot, Note, RECLAIMED_AT_ONCE, View};
 use crate::db::{DbError, DbOptions, Durability, Periodic, Reader, RecoveryReport, Submitted};
 use crate::index::{FileReads, Gate, Identity, IndexFile, IndexOptions, Indexer, Stop, Watermark};
 use crate::log::{
     CommitSink, LockedLog, Log, LogError, LogOptions, LogPosition, Lsn, ReplayFrom, SegmentId,
 };
-use crate::vfs::Vfs;
+use crate::time;
+use crate::vfs::{Host, Vfs};
 
 /// An open database: a directory that one handle and its clones have to themselves.
 ///
@@ -86,10 +91,41 @@ impl WeakDb {
 }
 
 /// The version of the index's keys and rows.
-const INDEX_SCHEMA: u32 = 5;
+const INDEX_SCHEMA: u32 = 6;
 
 /// An end with more of the log than this not in the index file fills the file first.
 const REPLAYED_MAX: u64 = 4 << 20;
+
+/// A thread that submits keeps so much memory for the next time.
+const PAYLOAD_KEPT: usize = 64 << 10;
+
+thread_local! {
+    static PAYLOAD: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+}
+
+/// Memory for a payload, which goes back to its thread.
+struct Payload {
+    bytes: Vec<u8>,
+}
+
+impl Payload {
+    fn new() -> Self {
+        Self {
+            bytes: PAYLOAD.try_with(Cell::take).unwrap_or_default(),
+        }
+    }
+}
+
+impl Drop for Payload {
+    fn drop(&mut self) {
+        if self.bytes.capacity() <= PAYLOAD_KEPT {
+            self.bytes.clear();
+            let bytes = mem::take(&mut self.bytes);
+            // At the end of its thread it just goes.
+            let _ = PAYLOAD.try_with(|kept| kept.set(bytes));
+        }
+    }
+}
 
 /// Why a database was not opened.
 struct NotOpened {
@@ -195,30 +231,38 @@ impl Db {
             Ok(found) => (found, unusable),
             Err(why) => (None, Some(why.to_string())),
         };
+        let as_of = locked.compacted_as_of()?.get();
+        if (found.as_ref()).is_some_and(|found| found.watermark.lsn < as_of) {
+            let unusable = "it is older than a compaction of the log".to_owned();
+            let reason = unusable.clone();
+            return Err(NotOpened {
+                error: DbError::Index { reason },
+                unusable: Some(unusable),
+            });
+        }
         let index_reads = file.reads();
         let from = found.as_ref().map_or(ReplayFrom::Beginning, |found| {
             ReplayFrom::Position(position(found.watermark))
         });
-        let gate = Arc::new(Gate::new(index));
+        let gate = Arc::new(Gate::new(index, Arc::clone(vfs)));
         let indexed = Arc::new(Indexed {
             view: Arc::new(View::new(found, &gate)),
             log: RwLock::new(LogState::Opening),
         });
-        let indexer =
-            Indexer::start(file, Arc::clone(&indexed), gate).map_err(|error| DbError::Index {
-                reason: format!("its thread cannot be started: {error}"),
-            })?;
+        let indexer = Indexer::start(file, Arc::clone(&indexed), gate, vfs.host());
+        let indexer = indexer.map_err(|error| DbError::Index {
+            reason: format!("its thread cannot be started: {error}"),
+        })?;
         let view = &indexed.view;
-        view.be_sure_below(locked.compacted_as_of()?.get());
-        let opened = locked.open(
-            options,
-            from,
-            &mut |frame, payload| Ok(view.replay(frame, payload)?),
-            Arc::clone(view) as Arc<dyn CommitSink<Note>>,
-        );
+        view.be_sure_below(as_of);
+        let opened = replaying(view, vfs.host(), |replay| {
+            let sink = Arc::clone(view) as Arc<dyn CommitSink<Note>>;
+            locked.open(options, from, replay, sink)
+        });
+        let opened = opened.map_err(DbError::from).and_then(|opened| Ok(opened?));
         let (log, recovery) = opened.map_err(|error| {
             let unusable = match (&error, from) {
-                (LogError::NoSuchPosition { .. }, ReplayFrom::Position(_)) => {
+                (DbError::Log(LogError::NoSuchPosition { .. }), ReplayFrom::Position(_)) => {
                     Some("it is ahead of the log".to_owned())
                 }
                 (_, ReplayFrom::Position(_)) => {
@@ -226,11 +270,11 @@ impl Db {
                 }
                 _ => None,
             };
-            NotOpened {
-                error: error.into(),
-                unusable,
-            }
+            NotOpened { error, unusable }
         })?;
+        if let Some(newest) = log.segments().last() {
+            view.opened(newest);
+        }
         *indexed.log.write() = LogState::Open(log);
         Ok(Self::of(
             vfs,
@@ -303,14 +347,21 @@ impl Db {
         self.with_log(|log| Ok(log.sync()?))
     }
 
-    /// Gives back the space of everything that was deleted, pruned or replaced, and tells what came of it. Readers and
-    /// writers go on meanwhile. The segment that is written to is sealed first if it has something to give back.
+    /// Gives back the space of everything that was deleted, pruned or replaced, compresses what was written since the last time,
+    /// and tells what came of it. Readers and writers go on meanwhile. The segment that is written to is sealed first if there is
+    /// anything in it.
     ///
     /// # Errors
-    /// [`DbError::Log`]: a segment is damaged, there is no room for what is kept, or the file system failed; everything
-    /// is as it was then. [`DbError::Closed`].
+    /// [`DbError::Log`]: a segment is damaged, there is no room for what is kept, or the file system failed; all that was not done
+    /// yet is as it was then. [`DbError::Index`]; [`DbError::ReadOnly`]; [`DbError::Closed`].
     pub fn compact(&self) -> Result<CompactionReport, DbError> {
+        self.with_log(|_| Ok(()))?;
         self.inner.engine.compact_all()
+    }
+
+    /// What compaction has done since the database was opened. Costs next to nothing.
+    pub fn compaction_stats(&self) -> CompactionStats {
+        self.inner.engine.stats()
     }
 
     /// For whoever is about to look up what he will then read from the log, or name in a record: until this is dropped, what
@@ -330,7 +381,7 @@ impl Db {
         drop(self.inner.worker.lock().take());
         self.set_background(None);
         let indexed = &self.inner.indexed;
-        self.inner.hot.forget_all(|| ());
+        self.inner.hot.forget_all();
         let state = mem::replace(&mut *indexed.log.write(), LogState::Closing);
         let closed = match state {
             LogState::Open(log) => log.close(),
@@ -362,27 +413,41 @@ impl Db {
         durability: Option<Durability>,
         what: impl Fn() -> String,
     ) -> Result<Submitted, DbError> {
+        self.submit_with(records, Vec::new(), durability, what)
+    }
+
+    /// The same, with `contents` being those of their values that others may be found to be equal to.
+    pub(super) fn submit_with(
+        &self,
+        records: Vec<Record<Stored>>,
+        contents: Vec<NewContent>,
+        durability: Option<Durability>,
+        what: impl Fn() -> String,
+    ) -> Result<Submitted, DbError> {
         let _entered = self.enter();
         let unwritable = |reason: String| DbError::Unwritable {
             what: what(),
             reason,
         };
         let count = u32::try_from(records.len()).map_err(|e| unwritable(e.to_string()))?;
-        let payload = codec::encode(&records, self.inner.compression)
+        let mut payload = Payload::new();
+        codec::encode_into(&mut payload.bytes, &records, self.inner.compression)
             .map_err(|e| unwritable(e.to_string()))?;
         let unapplied = Arc::new(OnceLock::new());
         let note = Note {
             records: records.into_iter().map(Record::numbered).collect(),
+            contents: contents.clone(),
             unapplied: Arc::clone(&unapplied),
         };
         self.inner.indexed.view.wait_for_room()?;
-        let ticket = self.with_log(|log| Ok(log.submit(count, &payload, note, durability)?))?;
-        Ok(Submitted::new(ticket, unapplied))
-    }
-
-    /// What compaction works with.
-    pub(super) fn engine(&self) -> &Engine {
-        &self.inner.engine
+        let ticket =
+            self.with_log(|log| Ok(log.submit(count, &payload.bytes, note, durability)?))?;
+        let submitted = Submitted::new(ticket, unapplied);
+        for new in contents {
+            let at = submitted.at(new.record, new.value);
+            self.hot().contents().note(new.content, at);
+        }
+        Ok(submitted)
     }
 
     /// What was read from the index file.
@@ -460,6 +525,16 @@ impl Db {
 
     pub(super) fn indexed(&self) -> &Indexed {
         &self.inner.indexed
+    }
+
+    /// Where time and randomness come from.
+    pub(crate) fn host(&self) -> &dyn Host {
+        self.inner.vfs.host()
+    }
+
+    /// The time of day in microseconds since the Unix epoch.
+    pub(crate) fn now(&self) -> u64 {
+        time::to_micros(self.host().system_time())
     }
 
     pub(super) fn vfs(&self) -> &Arc<dyn Vfs> {

@@ -19,7 +19,14 @@ impl DbStats {
                 "stepwell_back_pressure_waits_total",
                 self.back_pressure.waits,
             ),
-            ("stepwell_compaction_runs_total", self.compaction.runs),
+            (
+                "stepwell_compacted_segments_total",
+                self.compaction.segments,
+            ),
+            (
+                "stepwell_compaction_failures_total",
+                self.compaction.failures,
+            ),
             (
                 "stepwell_compaction_bytes_before_total",
                 self.compaction.bytes_before,
@@ -47,6 +54,7 @@ impl DbStats {
             ("stepwell_log_dead_bytes", self.dead_bytes()),
             ("stepwell_log_live_bytes", self.live_bytes()),
             ("stepwell_cache_bytes", self.cache.bytes),
+            ("stepwell_log_bound_bytes", self.bound_bytes()),
             ("stepwell_log_segments", self.log.segments),
             ("stepwell_threads", self.threads),
             ("stepwell_checkpoints", self.checkpoints),
@@ -104,8 +112,8 @@ mod tests {
         let names = Names::default();
         metrics::with_local_recorder(&names, || db.stats().unwrap().record());
         let names = names.0.into_inner().unwrap();
-        // 10 totals, the waits, a summary of three parts, and 12 figures of what there is.
-        assert_eq!(names.len(), 26);
+        // 11 totals, the waits, a summary of three parts, and 13 figures of what there is.
+        assert_eq!(names.len(), 28);
         assert!(names.iter().all(|name| name.starts_with("stepwell_")));
     }
 }

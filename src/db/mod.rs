@@ -20,8 +20,10 @@ mod place_bytes;
 mod put;
 mod read_only;
 mod reader;
+mod replaying;
 mod rows;
 mod salvage;
+mod sharing;
 mod stats;
 mod storing;
 mod submitted;
@@ -30,10 +32,10 @@ mod view;
 
 pub use crate::codec::Compression;
 pub use crate::log::{
-    BackupReport, Durability, Latency, LogStats, Lost as LostRecords, RecoveryReport, SegmentKind,
-    SegmentStats, TornTail,
+    BackupProgress, BackupReport, Durability, Latency, LogStats, Lost as LostRecords,
+    RecoveryReport, SegmentKind, SegmentStats, TornTail,
 };
-pub use compaction::{CompactionOptions, CompactionReport, CompactionTotals};
+pub use compaction::{CompactionOptions, CompactionReport, CompactionStats};
 pub use error::DbError;
 pub(crate) use freed::{Freed, frame_bytes};
 pub use handle::Db;

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use crate::Encoded;
 use crate::codec::{Changed, CheckpointPut, Record, Stored, Versions, WritesPut};
-use crate::db::hot::{Draft, Held, HotCheckpoint, HotValue, HotVersions, Shared, Sources};
+use crate::db::hot::{
+    Content, Draft, Held, HotCheckpoint, HotValue, HotVersions, NewContent, Sources,
+};
 use crate::db::place::At;
 use crate::db::storing::{Handed, Storing, ToStore};
 use crate::db::{Db, DbError, Durability, Submitted};
@@ -42,7 +44,18 @@ struct KeptValue {
     number: u32,
     draft: Draft,
     bytes: Option<(Encoded, Option<At>)>,
-    hash: Option<u128>,
+    content: Option<Content>,
+}
+
+impl KeptValue {
+    /// It as one that others may be equal to.
+    fn new_content(&self) -> Option<NewContent> {
+        self.content.map(|content| NewContent {
+            content,
+            record: 0,
+            value: self.number,
+        })
+    }
 }
 
 impl Db {
@@ -50,7 +63,7 @@ impl Db {
     pub(crate) fn put_checkpoint(
         &self,
         put: CheckpointPut<Handed>,
-        others: Vec<Record<Stored>>,
+        others: Vec<Record<Encoded>>,
         durability: Option<Durability>,
         what: impl Fn() -> String,
     ) -> Result<Submitted, NotPut> {
@@ -61,18 +74,21 @@ impl Db {
             let mut hot = thread.namespace(&namespace);
             let mut parent = self.parent(&put, hot.checkpoint.take())?;
             let sources = hot.sources.of(put.parent_id.as_deref());
-            let storing = Storing::new(self, sources, &mut thread.shared);
+            let storing = Storing::new(self, sources);
             let (mut record, kept) = self.stored(put, parent.as_mut(), storing)?;
             let versions = shrunk(&mut record, parent.as_ref());
             let mut records = Vec::with_capacity(1 + others.len());
             records.push(Record::CheckpointPut(record));
+            let (others, mut contents) = self.shared(others, 1);
             records.extend(others);
-            let submitted = self.submit(records, durability, what)?;
+            let values = kept.iter().filter_map(|kept| kept.value.as_ref());
+            contents.extend(values.filter_map(KeptValue::new_content));
+            let submitted = self.submit_with(records, contents, durability, what)?;
 
             let mut channels = parent.map(|parent| parent.channels).unwrap_or_default();
             for kept in kept {
                 let held = kept.value.map_or(Held::Nothing, |value| {
-                    Held::Hot(Box::new(self.keep(value, &submitted, &mut thread.shared)))
+                    Held::Hot(Box::new(self.keep(value, &submitted)))
                 });
                 channels.insert(kept.channel, (kept.version, held));
             }
@@ -101,20 +117,20 @@ impl Db {
             let checkpoint: Box<str> = put.checkpoint_id.as_str().into();
             // Special ones are replaced, and what is gone should not be needed.
             let is_special: Vec<bool> = put.writes.iter().map(|write| write.index < 0).collect();
-            let mut storing = Storing::new(self, &[], &mut thread.shared);
+            let mut storing = Storing::new(self, &[]);
             let mut written = Vec::with_capacity(put.writes.len());
             let record = Record::WritesPut(put).map(|value| {
-                let (stored, kept) = storing.written(value.clone()).numbered(0);
+                let number = u32::try_from(written.len()).unwrap_or(u32::MAX);
+                let (stored, kept) = storing.written(value.clone()).numbered(number);
                 written.push((value, kept));
                 stored
             });
-            let submitted = self.submit(vec![record], durability, what)?;
+            let contents = written.iter().filter_map(|(_, kept)| kept.new_content());
+            let contents = contents.collect();
+            let submitted = self.submit_with(vec![record], contents, durability, what)?;
             let mut sources = Vec::with_capacity(written.len());
-            for ((number, (value, kept)), is_special) in (0_u32..).zip(written).zip(is_special) {
-                let own = submitted.at(0, number);
-                if let Some(hash) = kept.hash {
-                    thread.shared.note(hash, own);
-                }
+            for ((value, kept), is_special) in written.into_iter().zip(is_special) {
+                let own = submitted.at(0, kept.number);
                 if !is_special && Sources::takes(&value) {
                     sources.push((kept.draft.at.unwrap_or(own), value));
                 }
@@ -284,11 +300,8 @@ impl Db {
     }
 
     /// Keeps a value that was submitted.
-    fn keep(&self, value: KeptValue, submitted: &Submitted, shared: &mut Shared) -> HotValue {
+    fn keep(&self, value: KeptValue, submitted: &Submitted) -> HotValue {
         let own = submitted.at(0, value.number);
-        if let Some(hash) = value.hash {
-            shared.note(hash, own);
-        }
         if let Some((bytes, replaced)) = value.bytes {
             self.hot()
                 .values()
@@ -318,7 +331,7 @@ impl ToStore {
             number,
             draft: self.draft,
             bytes: self.bytes,
-            hash: self.hash,
+            content: self.content,
         };
         (self.stored, kept)
     }

@@ -9,7 +9,7 @@ use crate::db::compaction::with_use;
 use crate::db::indexed::LogState;
 use crate::db::place::{At, ValueId};
 use crate::db::reader::{Walking, follow};
-use crate::db::{CompactionTotals, Db, DbError, LogStats, Place, Reader};
+use crate::db::{CompactionStats, Db, DbError, LogStats, Place, Reader};
 use crate::delta::Op;
 use crate::index::{Held, INDEX_FILE, Selection};
 use crate::log::{Latency, SegmentStats};
@@ -38,8 +38,8 @@ pub struct DbStats {
     pub commits_read: u64,
     /// How long commits were held back.
     pub back_pressure: BackPressure,
-    /// What compactions have done.
-    pub compaction: CompactionTotals,
+    /// What compaction has done.
+    pub compaction: CompactionStats,
 }
 
 /// The values that a database has in memory, and what they were good for since it was opened.
@@ -73,6 +73,8 @@ pub struct SegmentUse {
     pub segment: SegmentStats,
     /// How many bytes of its records nobody can look up any more. Values among them may be needed by others.
     pub dead_bytes: u64,
+    /// How many bytes a compaction has left of such records, as others are made of their values.
+    pub bound_bytes: u64,
 }
 
 /// The index of a database.
@@ -134,6 +136,12 @@ impl DbStats {
     pub fn live_bytes(&self) -> u64 {
         self.log.bytes.saturating_sub(self.dead_bytes())
     }
+
+    /// How many bytes of such records compactions have left, as others are made of their values.
+    pub fn bound_bytes(&self) -> u64 {
+        let segments = self.segments.iter();
+        segments.map(|segment| segment.bound_bytes).sum()
+    }
 }
 
 impl Db {
@@ -160,14 +168,16 @@ impl Db {
             _ => return Err(self.closed()),
         };
         let snapshot = self.snapshot();
-        let used = with_use(&segments, &snapshot.segments()?);
+        let segments = with_use(&segments, &snapshot.segments()?);
         let counts = snapshot.counts()?;
         Ok(DbStats {
             log,
-            segments: (used.into_iter())
-                .map(|of| SegmentUse {
-                    dead_bytes: of.used.dead.min(of.stats.bytes),
-                    segment: of.stats,
+            segments: segments
+                .into_iter()
+                .map(|segment| SegmentUse {
+                    segment: segment.stats,
+                    dead_bytes: segment.used.dead.min(segment.stats.bytes),
+                    bound_bytes: segment.used.bound.min(segment.stats.bytes),
                 })
                 .collect(),
             threads: counts.threads,
@@ -183,7 +193,7 @@ impl Db {
                     waited: waits.time,
                 }
             },
-            compaction: self.engine().totals(),
+            compaction: self.compaction_stats(),
         })
     }
 

@@ -4,12 +4,12 @@ use bytes::Bytes;
 
 use crate::Encoded;
 use crate::codec::{self, Alias, Delta, Stored, Value};
-use crate::db::hot::{Draft, Held, HotValue, Shared};
+use crate::db::hot::{Content, Draft, Held, HotValue, MIN_BYTES};
 use crate::db::place::At;
 use crate::db::{Db, DbError};
 use crate::delta::{
-    Choice, DELTA_OVERHEAD, Op, SOURCE_OVERHEAD, Tip, Weight, diff, encoded_len, grown, total_len,
-    used_sources,
+    Choice, DELTA_OVERHEAD, Op, SOURCE_OVERHEAD, Tip, Weight, diff, encoded_len, grown, sources_of,
+    total_len, used_sources,
 };
 use crate::json_list::{ListForm, are_json, concatenate};
 
@@ -41,7 +41,7 @@ pub(super) struct ToStore {
     /// The value itself, if it was at hand, and the older one that it takes the place of.
     pub(super) bytes: Option<(Encoded, Option<At>)>,
     /// By what it is found when it is put again.
-    pub(super) hash: Option<u128>,
+    pub(super) content: Option<Content>,
 }
 
 /// Stores the values of one checkpoint.
@@ -50,16 +50,14 @@ pub(super) struct Storing<'s> {
     /// What may be copied from.
     sources: &'s [(At, Encoded)],
     slices: Vec<&'s [u8]>,
-    shared: &'s mut Shared,
 }
 
 impl<'s> Storing<'s> {
-    pub(super) fn new(db: &'s Db, sources: &'s [(At, Encoded)], shared: &'s mut Shared) -> Self {
+    pub(super) fn new(db: &'s Db, sources: &'s [(At, Encoded)]) -> Self {
         Self {
             db,
             slices: sources.iter().map(|(_, value)| &**value.bytes()).collect(),
             sources,
-            shared,
         }
     }
 
@@ -97,15 +95,11 @@ impl<'s> Storing<'s> {
 
     /// A value without a base.
     fn alone(&mut self, value: Encoded, replaced: Option<At>) -> ToStore {
-        let hash = Shared::hash(&value);
-        let known = hash.and_then(|hash| self.shared.find(hash));
-        if let Some(at) = known
-            && let Ok(Some(there)) = self.at_hand(at)
-            && there == value
-        {
-            return as_alias_of_whole(&value, at);
+        let content = Content::of(value.bytes());
+        match content.and_then(|content| self.db.equal(content, &value)) {
+            Some(at) => as_alias_of_whole(&value, at),
+            None => as_whole(value, replaced, content),
         }
-        as_whole(value, replaced, hash)
     }
 
     fn on_base(&mut self, value: Encoded, base: HotValue, bytes: &Encoded) -> ToStore {
@@ -114,14 +108,21 @@ impl<'s> Storing<'s> {
                 stored: alias(base.at, base.tip.weight()),
                 draft: again(base),
                 bytes: None,
-                hash: None,
+                content: None,
             };
         }
         let ops = diff(bytes.bytes(), value.bytes(), &self.slices);
         let length = wide(value.bytes().len());
         let before = (base.at, base.run_base);
         let (choice, tip) = base.tip.next(length, ops.as_deref(), &self.slices);
-        match self.delta(choice, ops.unwrap_or_default(), &tip, before) {
+        let ops = ops.unwrap_or_default();
+        // What is new in it may be all of a value that another channel or thread has.
+        if encoded_len(&ops) >= wide(MIN_BYTES)
+            && let Some(at) = Content::of(value.bytes()).and_then(|of| self.db.equal(of, &value))
+        {
+            return as_alias_of_whole(&value, at);
+        }
+        match self.delta(choice, ops, &tip, before) {
             None => self.alone(value, Some(before.0)),
             Some((stored, run_base)) => ToStore {
                 stored,
@@ -133,7 +134,7 @@ impl<'s> Storing<'s> {
                     list: ListForm::of(&value),
                 },
                 bytes: Some((value, Some(before.0))),
-                hash: None,
+                content: None,
             },
         }
     }
@@ -158,7 +159,7 @@ impl<'s> Storing<'s> {
         let is_empty = form == ListForm::Empty;
         let ops = grown(weight.length, is_empty, &texts, &self.slices);
         let length = total_len(&ops);
-        let used = used_sources(&mut ops.clone()).len();
+        let used = sources_of(&ops).len();
         let sources = SOURCE_OVERHEAD.saturating_mul(u64::try_from(used).unwrap_or(u64::MAX));
         if encoded_len(&ops) + DELTA_OVERHEAD + sources >= length {
             return self.rewritten(elements, base);
@@ -180,7 +181,7 @@ impl<'s> Storing<'s> {
                 list: Some(ListForm::Filled),
             },
             bytes: None,
-            hash: None,
+            content: None,
         }))
     }
 
@@ -255,7 +256,7 @@ impl<'s> Storing<'s> {
                 if base.tag != *value.tag_of() || is_too_long(base.tip.weight().length) {
                     return Ok(None);
                 }
-                let bytes = self.at_hand(base.at)?;
+                let bytes = self.db.at_hand(base.at)?;
                 Ok(bytes.map(|bytes| (*base, bytes)))
             }
             Held::Cold(at) => {
@@ -263,7 +264,10 @@ impl<'s> Storing<'s> {
                 if is_too_long(weight.length) {
                     return Ok(None);
                 }
-                let bytes = self.at_hand(at)?.filter(|bytes| bytes.tag() == value.tag());
+                let bytes = self
+                    .db
+                    .at_hand(at)?
+                    .filter(|bytes| bytes.tag() == value.tag());
                 Ok(bytes.map(|bytes| (cold(at, weight, &bytes), bytes)))
             }
         }
@@ -281,24 +285,9 @@ impl<'s> Storing<'s> {
         }
     }
 
-    /// The value there, unless its frame is not written yet.
-    fn at_hand(&self, at: At) -> Result<Option<Encoded>, DbError> {
-        if let Some(value) = self.db.hot().values().get(at.id()) {
-            return Ok(Some(value));
-        }
-        if self
-            .db
-            .with_log(|log| Ok(log.is_acknowledged(at.frame.end())))?
-        {
-            self.db.reader().value(at).map(Some)
-        } else {
-            Ok(None)
-        }
-    }
-
     /// The value there, once its frame is written.
     fn read(&self, at: At) -> Result<Encoded, DbError> {
-        match self.at_hand(at)? {
+        match self.db.at_hand(at)? {
             Some(value) => Ok(value),
             None => {
                 self.db.with_log(|log| Ok(log.wait()?))?;
@@ -319,12 +308,12 @@ fn cold(at: At, weight: Weight, bytes: &Encoded) -> HotValue {
     }
 }
 
-fn as_whole(value: Encoded, replaced: Option<At>, hash: Option<u128>) -> ToStore {
+fn as_whole(value: Encoded, replaced: Option<At>, content: Option<Content>) -> ToStore {
     ToStore {
         draft: whole_draft(&value, None),
         stored: Value::Whole(value.clone()),
         bytes: Some((value, replaced)),
-        hash,
+        content,
     }
 }
 
@@ -334,7 +323,7 @@ fn as_alias_of_whole(value: &Encoded, of: At) -> ToStore {
         draft: whole_draft(value, Some(of)),
         stored: alias(of, Weight::whole(wide(value.bytes().len()))),
         bytes: None,
-        hash: None,
+        content: None,
     }
 }
 

@@ -2,15 +2,16 @@
 
 use std::sync::{Arc, OnceLock};
 
-use parking_lot::RwLock;
+use parking_lot::{RwLock, RwLockWriteGuard};
 
-use crate::codec::{self, CodecError, Numbered, Record};
+use crate::codec::{self, CodecError, Numbered, Record, Value};
+use crate::db::hot::{Content, LASTING_BYTES, NewContent};
 use crate::db::place::{At, Place, RecordPlace};
 use crate::index::{
     FoundFile, Gate, Index, Key, Layered, LayeredSnapshot, Origin, Row, Snapshot, Tables,
     TablesError, Unapplied, Waits, Watermark,
 };
-use crate::log::{CommitSink, FrameAddress, LogPosition};
+use crate::log::{CommitSink, FrameAddress, LogPosition, SegmentStats};
 
 /// The index of a database. The log tells it of every commit, in order, before the committer.
 #[derive(Debug)]
@@ -32,17 +33,10 @@ pub(crate) type DbSnapshot = Snapshot<Place, LayeredSnapshot<Row<Place>>>;
 #[derive(Debug)]
 pub(crate) struct Note {
     pub(crate) records: Vec<Record<Numbered>>,
+    /// Large values among theirs.
+    pub(super) contents: Vec<NewContent>,
     /// Set if the index did not take one of the records.
     pub(crate) unapplied: Arc<OnceLock<Unapplied>>,
-}
-
-/// Why a frame of the log that is being opened was not applied.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum ReplayFailed {
-    #[error(transparent)]
-    Codec(#[from] CodecError),
-    #[error(transparent)]
-    Tables(#[from] TablesError),
 }
 
 impl View {
@@ -68,6 +62,20 @@ impl View {
         (Snapshot::new(rows.snapshot()), applied)
     }
 
+    /// Takes note that all of the log is applied, which ends with this segment: what was dropped from its end need not be.
+    pub(crate) fn opened(&self, newest: &SegmentStats) {
+        let mut index = self.index.write();
+        let rows = index.tables_mut();
+        let watermark = Watermark {
+            lsn: newest.end.get(),
+            segment: newest.id.base().get(),
+            offset: newest.bytes,
+        };
+        if (rows.applied()).is_none_or(|applied| applied.lsn < watermark.lsn) {
+            rows.advance(watermark, 0);
+        }
+    }
+
     /// See [`Index::be_sure_below`].
     pub(crate) fn be_sure_below(&self, lsn: u64) {
         self.index.write().be_sure_below(lsn);
@@ -75,12 +83,27 @@ impl View {
 
     /// Removes up to about `limit` rows that belong to no thread any more, and tells how many.
     pub(crate) fn reclaim(&self, limit: usize) -> Result<usize, TablesError> {
-        self.index.write().reclaim(limit)
+        let mut index = self.index.write();
+        let rows = index.reclaim(limit);
+        // Commits come first: whoever calls this calls it again.
+        RwLockWriteGuard::unlock_fair(index);
+        rows
+    }
+
+    /// See [`Index::died`].
+    pub(crate) fn died(&self) -> u64 {
+        self.index.read().died()
     }
 
     /// Lends the rows.
     pub(crate) fn with_rows<T>(&self, with: impl FnOnce(&mut DbTables) -> T) -> T {
         with(self.index.write().tables_mut())
+    }
+
+    /// Blocks until the index file, if there is one, follows the log up to `lsn`, or never will.
+    pub(crate) fn flush(&self, lsn: u64) -> Result<(), TablesError> {
+        while self.index.read().tables().lags(lsn) && self.gate.wait_for_flush()? {}
+        Ok(())
     }
 
     /// Blocks while too much of the index is only in memory.
@@ -94,14 +117,29 @@ impl View {
     }
 
     /// Applies a frame of the log that is being opened.
-    pub(crate) fn replay(&self, frame: FrameAddress, payload: &[u8]) -> Result<(), ReplayFailed> {
+    pub(super) fn replay(&self, frame: FrameAddress, decoded: Decoded) -> Result<(), TablesError> {
         self.wait_for_room()?;
-        let records = decoded(frame, payload)?;
-        match apply_all(&mut self.index.write(), frame, records) {
-            Err(Unapplied::Tables(error)) => Err(error.into()),
+        let Decoded { records, contents } = decoded;
+        match apply_all(&mut self.index.write(), frame, records, &contents) {
+            Err(Unapplied::Tables(error)) => Err(error),
             // What was refused when it was written is refused again.
             Ok(()) | Err(Unapplied::Refused(_)) => Ok(()),
         }
+    }
+}
+
+/// What a frame of the log tells the index.
+pub(super) struct Decoded {
+    records: Vec<Record<Numbered>>,
+    contents: Vec<NewContent>,
+}
+
+impl Decoded {
+    pub(super) fn of(frame: FrameAddress, payload: &[u8]) -> Result<Self, CodecError> {
+        Ok(Self {
+            records: decoded(frame, payload)?,
+            contents: contents(payload)?,
+        })
     }
 }
 
@@ -113,6 +151,31 @@ pub(super) fn decoded(
     let records = codec::decode(payload, |record| record.numbered())?;
     require_count(frame, records.len())?;
     Ok(records)
+}
+
+/// The values of a frame that the index has rows of by their contents.
+fn contents(payload: &[u8]) -> Result<Vec<NewContent>, CodecError> {
+    // A compressed value may be longer than the payload, and then is not found again.
+    if payload.len() < LASTING_BYTES {
+        return Ok(Vec::new());
+    }
+    let mut contents = Vec::new();
+    let mut record = 0_u32;
+    codec::decode(payload, |found| {
+        for (value, found) in (0_u32..).zip(found.into_values()) {
+            if let Value::Whole(whole) = found
+                && whole.bytes.len() >= LASTING_BYTES
+            {
+                contents.extend(Content::of(whole.bytes).map(|content| NewContent {
+                    content,
+                    record,
+                    value,
+                }));
+            }
+        }
+        record = record.saturating_add(1);
+    })?;
+    Ok(contents)
 }
 
 pub(super) fn require_count(frame: FrameAddress, records: usize) -> Result<(), CodecError> {
@@ -130,7 +193,7 @@ impl CommitSink<Note> for View {
     fn committed(&self, frames: &mut dyn Iterator<Item = (FrameAddress, Note)>) {
         let mut index = self.index.write();
         for (frame, note) in frames {
-            if let Err(unapplied) = apply_all(&mut index, frame, note.records) {
+            if let Err(unapplied) = apply_all(&mut index, frame, note.records, &note.contents) {
                 let _ = note.unapplied.set(unapplied);
             }
         }
@@ -145,9 +208,21 @@ fn apply_all(
     index: &mut Index<Place, DbTables>,
     frame: FrameAddress,
     records: Vec<Record<Numbered>>,
+    contents: &[NewContent],
 ) -> Result<(), Unapplied> {
     let applied = try_apply_all(index, frame, records);
     let tables = index.tables_mut();
+    if applied.is_ok() {
+        for new in contents.iter().filter(|new| new.content.lasts) {
+            let (record, value) = (new.record, new.value);
+            let at = At {
+                frame,
+                record,
+                value,
+            };
+            tables.put(Key::Content(new.content.hash), Row::Content(at.into()));
+        }
+    }
     if let Err(Unapplied::Tables(error)) = &applied {
         tables.abandon(error.clone());
     }

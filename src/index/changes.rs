@@ -12,6 +12,8 @@ pub(super) struct Changes<H> {
     rows: Vec<(Key, Option<Row<H>>)>,
     /// Records that nobody can look up any more.
     dead: Vec<Origin>,
+    /// Records that were kept only for values that others are made of.
+    bound: Option<Origin>,
 }
 
 impl<H> Default for Changes<H> {
@@ -19,6 +21,7 @@ impl<H> Default for Changes<H> {
         Self {
             rows: Vec::new(),
             dead: Vec::new(),
+            bound: None,
         }
     }
 }
@@ -41,26 +44,45 @@ impl<H> Changes<H> {
         self.dead
     }
 
+    /// Whether there is something to be removed in the background.
+    pub(super) fn drops(&self) -> bool {
+        let mut rows = self.rows.iter();
+        rows.any(|row| matches!(row, (Key::Dropped(_) | Key::Folding(_), Some(_))))
+    }
+
+    /// The record holds only values that others are made of.
+    pub(super) fn is_bound(&mut self, record: Origin) {
+        self.bound = Some(record);
+    }
+
     /// How many rows change.
     pub(super) fn len(&self) -> usize {
         self.rows.len()
     }
 
+    /// The length of the records that died.
+    pub(super) fn dead_bytes(&self) -> u64 {
+        self.dead.iter().map(|record| record.bytes).sum()
+    }
+
     /// Adds the dead bytes to their segments. The last thing that reads.
     pub(super) fn account(mut self, tables: &impl Rows<Key, Row<H>>) -> Result<Self, TablesError> {
-        let mut by_segment = BTreeMap::new();
-        for record in &self.dead {
-            if record.segment > 0 && record.bytes > 0 {
-                *by_segment.entry(record.segment).or_insert(0_u64) += record.bytes;
-            }
+        let mut by_segment: BTreeMap<u64, SegmentUse> = BTreeMap::new();
+        let counts = |record: &&Origin| record.segment > 0 && record.bytes > 0;
+        for record in self.dead.iter().filter(counts) {
+            by_segment.entry(record.segment).or_default().dead += record.bytes;
         }
-        for (base, died) in by_segment {
+        for record in self.bound.iter().filter(counts) {
+            by_segment.entry(record.segment).or_default().bound += record.bytes;
+        }
+        for (base, more) in by_segment {
             let key = Key::Segment(base);
             let mut used = match tables.get(&key)? {
                 Some(Row::Segment(used)) => used,
                 _ => SegmentUse::default(),
             };
-            used.dead = used.dead.saturating_add(died);
+            used.dead = used.dead.saturating_add(more.dead);
+            used.bound = used.bound.saturating_add(more.bound);
             self.put(key, Row::Segment(used));
         }
         Ok(self)

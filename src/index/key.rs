@@ -5,6 +5,9 @@
 
 use std::sync::Arc;
 
+use crate::index::ContentHash;
+use crate::index::tables::Rank;
+
 /// A set of checkpoints, writes and tags that belong together: those that a thread has put between two copies.
 /// It is made of the LSN of the record that began it.
 pub(crate) type Branch = u64;
@@ -34,6 +37,8 @@ pub(crate) enum Key {
     Segment(u64),
     /// Records that were not taken, by the LSN of the first.
     Refused(u64),
+    /// A large value, by the hash of its bytes.
+    Content(ContentHash),
 }
 
 mod kind {
@@ -48,6 +53,7 @@ mod kind {
     pub(super) const ITEM: u8 = 9;
     pub(super) const SEGMENT: u8 = 10;
     pub(super) const REFUSED: u8 = 11;
+    pub(super) const CONTENT: u8 = 12;
 }
 
 /// Stand before a label, and behind the last one.
@@ -67,7 +73,8 @@ impl Key {
             | Self::Heir(..)
             | Self::Item(..)
             | Self::Segment(_)
-            | Self::Refused(_) => {}
+            | Self::Refused(_)
+            | Self::Content(_) => {}
         }
         key
     }
@@ -89,7 +96,8 @@ impl Key {
             | Self::Folding(_)
             | Self::Heir(..)
             | Self::Segment(_)
-            | Self::Refused(_) => 0,
+            | Self::Refused(_)
+            | Self::Content(_) => 0,
             Self::Checkpoint(_, namespace, name) | Self::Tag(_, namespace, name) => {
                 namespace.len() + name.len()
             }
@@ -145,8 +153,55 @@ impl Key {
             }
             Self::Segment(base) => put_number(&mut to, kind::SEGMENT, *base),
             Self::Refused(lsn) => put_number(&mut to, kind::REFUSED, *lsn),
+            Self::Content(hash) => {
+                to.push(kind::CONTENT);
+                to.extend(hash);
+            }
         }
         to
+    }
+
+    /// What its bytes begin with.
+    pub(crate) fn rank(&self) -> Rank {
+        let mut front = Front::default();
+        match self {
+            Self::Thread(name) => {
+                front.put(&[kind::THREAD]);
+                front.put_text(name);
+            }
+            Self::Frozen(branch) => front.put_number(kind::FROZEN, *branch),
+            Self::Dropped(branch) => front.put_number(kind::DROPPED, *branch),
+            Self::Folding(branch) => front.put_number(kind::FOLDING, *branch),
+            Self::Heir(branch, heir) => {
+                front.put_number(kind::HEIR, *branch);
+                front.put(&heir.to_be_bytes());
+            }
+            Self::Checkpoint(branch, namespace, id) => {
+                front.put_number(kind::CHECKPOINT, *branch);
+                front.put_text(namespace);
+                front.put_text(id);
+            }
+            Self::Writes(branch, namespace, checkpoint, task) => {
+                front.put_number(kind::WRITES, *branch);
+                front.put_text(namespace);
+                front.put_text(checkpoint);
+                front.put_text(task);
+            }
+            Self::Tag(branch, namespace, tag) => {
+                front.put_number(kind::TAG, *branch);
+                front.put_text(namespace);
+                front.put_text(tag);
+            }
+            // The namespaces of many are alike, and they are not what is to be fast.
+            Self::Item(..) => front.put(&[kind::ITEM]),
+            Self::Segment(base) => front.put_number(kind::SEGMENT, *base),
+            Self::Refused(lsn) => front.put_number(kind::REFUSED, *lsn),
+            Self::Content(hash) => {
+                front.put(&[kind::CONTENT]);
+                front.put(hash);
+            }
+        }
+        front.rank()
     }
 
     /// The key that was encoded as `bytes`; `None` if none was.
@@ -194,9 +249,62 @@ impl Key {
             }
             kind::SEGMENT => Self::Segment(number(&mut from)?),
             kind::REFUSED => Self::Refused(number(&mut from)?),
+            kind::CONTENT => {
+                let (hash, rest) = from.split_first_chunk()?;
+                from = rest;
+                Self::Content(*hash)
+            }
             _ => return None,
         };
         from.is_empty().then_some(key)
+    }
+}
+
+/// The first bytes of a key.
+#[derive(Default)]
+struct Front {
+    bytes: [u8; size_of::<Rank>()],
+    length: usize,
+}
+
+impl Front {
+    fn put(&mut self, bytes: &[u8]) {
+        let room = self.bytes.get_mut(self.length..).unwrap_or_default();
+        let length = room.len().min(bytes.len());
+        if let (Some(room), Some(bytes)) = (room.get_mut(..length), bytes.get(..length)) {
+            room.copy_from_slice(bytes);
+            self.length += length;
+        }
+    }
+
+    fn put_number(&mut self, kind: u8, number: u64) {
+        self.put(&[kind]);
+        self.put(&number.to_be_bytes());
+    }
+
+    fn put_text(&mut self, text: &str) {
+        let text = text.as_bytes();
+        let text = text.get(..self.bytes.len()).unwrap_or(text);
+        if text.contains(&0) {
+            for (number, part) in text.split(|byte| *byte == 0).enumerate() {
+                if number > 0 {
+                    self.put(&[0, 0xff]);
+                }
+                self.put(part);
+            }
+        } else {
+            self.put(text);
+        }
+        self.put(&[0, 0]);
+    }
+
+    fn rank(&self) -> Rank {
+        let mut rank = Rank::default();
+        let (numbers, _) = self.bytes.as_chunks();
+        for (rank, number) in rank.iter_mut().zip(numbers) {
+            *rank = u64::from_be_bytes(*number);
+        }
+        rank
     }
 }
 
@@ -267,6 +375,7 @@ mod tests {
             (vec(label, 0..4), text()).prop_map(|(n, k)| Key::Item(n.into(), k)),
             number().prop_map(Key::Segment),
             number().prop_map(Key::Refused),
+            any::<ContentHash>().prop_map(Key::Content),
         ]
     }
 
@@ -274,6 +383,12 @@ mod tests {
         #[test]
         fn bytes_have_the_order_of_their_keys(a in key(), b in key()) {
             prop_assert_eq!(a.encode().cmp(&b.encode()), a.cmp(&b));
+        }
+
+        #[test]
+        fn ranks_are_in_the_order_of_their_keys(a in key(), b in key()) {
+            let (rank, of_b) = (a.rank(), b.rank());
+            prop_assert!(rank == of_b || rank.cmp(&of_b) == a.cmp(&b));
         }
 
         #[test]
@@ -286,7 +401,7 @@ mod tests {
         }
 
         #[test]
-        fn any_bytes_are_a_key_or_none(kind in 0_u8..13, bytes in vec(prop_oneof![Just(0), Just(255), any::<u8>()], 0..40)) {
+        fn any_bytes_are_a_key_or_none(kind in 0_u8..14, bytes in vec(prop_oneof![Just(0), Just(255), any::<u8>()], 0..40)) {
             let mut all = vec![kind];
             all.extend(bytes);
             if let Some(key) = Key::decode(&all) {

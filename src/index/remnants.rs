@@ -14,6 +14,9 @@ pub(super) fn apply<H>(
     origin: Origin,
 ) -> Result<Changes<H>, TablesError> {
     let mut changes = Changes::default();
+    if !remnant.values.is_empty() {
+        changes.is_bound(origin);
+    }
     if let Some(touched) = remnant.touched {
         let key = Key::Thread(touched.thread.into());
         let thread = threads::row(tables, &key)?;

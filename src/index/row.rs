@@ -24,6 +24,7 @@ pub(crate) enum Row<H> {
     Segment(SegmentUse),
     /// The LSN behind the last of them.
     Refused(u64),
+    Content(H),
 }
 
 /// What a segment's records are good for, in bytes.

@@ -71,6 +71,7 @@ pub(crate) fn encode<H>(row: &Row<H>, handles: &mut impl HandleBytes<H>) -> Vec<
             put_number(&mut to, used.bound);
         }
         Row::Refused(end) => put_number(&mut to, *end),
+        Row::Content(handle) => handles.put(&mut to, handle),
     }
     to
 }
@@ -136,6 +137,7 @@ pub(crate) fn decode<H>(
             bound: number(from)?,
         }),
         Key::Refused(_) => Row::Refused(number(from)?),
+        Key::Content(_) => Row::Content(handles.take(from)?),
     };
     from.is_empty().then_some(row)
 }
@@ -630,6 +632,7 @@ mod tests {
                 Row::Segment(SegmentUse { dead, bound })
             )),
             any::<u64>().prop_map(|end| (Key::Refused(1), Row::Refused(end))),
+            any::<u64>().prop_map(|handle| (Key::Content([1; 16]), Row::Content(handle))),
         ]
     }
 

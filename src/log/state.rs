@@ -22,6 +22,8 @@ pub(super) struct Active {
     pub(super) prepared: u64,
     /// Up to where there may be.
     pub(super) capacity: u64,
+    /// Up to where it was synced, about.
+    pub(super) synced: u64,
 }
 
 /// Whom to wake.
@@ -100,6 +102,12 @@ impl<T> State<T> {
     /// Whether whoever writes what is pending is to sync it.
     pub(super) fn sync_wanted(&self) -> bool {
         self.pending.sync || self.sync_target > self.durable
+    }
+
+    /// Up to where the active segment is written.
+    pub(super) fn written(&self) -> u64 {
+        let pending = u64::try_from(self.pending.bytes.len()).unwrap_or_default();
+        self.active.offset.saturating_sub(pending)
     }
 
     pub(super) fn poisoned(&self) -> Option<LogError> {

@@ -3,8 +3,6 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use uuid::Uuid;
-
 use super::LogError;
 use super::directory::Directory;
 use super::superblock::{BadSlot, SLOT_BYTES, Superblock};
@@ -28,7 +26,7 @@ impl SuperblockFile {
     /// Makes the superblock of a database that has no segment yet.
     pub(super) fn create(directory: &Directory) -> Result<(), LogError> {
         let superblock = Superblock {
-            database: Uuid::new_v4(),
+            database: directory.vfs.host().unique(),
             epoch: 1,
             watermark: 1,
             newest_segment: 0,

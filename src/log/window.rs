@@ -1,14 +1,12 @@
 //! [`Window`]: a part of a segment that was read in one, for frames that lie in front of each other.
 
-use std::sync::Arc;
-
 use bytes::Bytes;
-
-use super::segment::Segment;
 
 /// The first part that is read, and the longest.
 const FIRST_BYTES: u64 = 16 << 10;
 const MAX_BYTES: u64 = 256 << 10;
+/// The first part that is read of a compacted segment.
+const FIRST_BLOCKS_BYTES: u64 = 64 << 10;
 /// A part in which no more frames were found than this was not worth it.
 const WORTH_FRAMES: u32 = 4;
 
@@ -16,7 +14,8 @@ const WORTH_FRAMES: u32 = 4;
 /// lie close together, it reads ever longer parts; otherwise single frames.
 #[derive(Debug, Default)]
 pub struct Window {
-    segment: Option<Arc<Segment>>,
+    /// The salt of the segment.
+    segment: u64,
     /// Where the part begins in the segment's file.
     offset: u64,
     bytes: Bytes,
@@ -30,12 +29,8 @@ pub struct Window {
 
 impl Window {
     /// The bytes of a segment's file from `start` to `end`, if the window has them.
-    pub(super) fn get(&mut self, segment: &Arc<Segment>, start: u64, end: u64) -> Option<Bytes> {
-        if !self
-            .segment
-            .as_ref()
-            .is_some_and(|s| Arc::ptr_eq(s, segment))
-        {
+    pub(super) fn get(&mut self, segment: u64, start: u64, end: u64) -> Option<Bytes> {
+        if self.segment != segment {
             return None;
         }
         let from = usize::try_from(start.checked_sub(self.offset)?).ok()?;
@@ -65,9 +60,15 @@ impl Window {
         Some(self.length)
     }
 
+    /// How long a part of a compacted segment is to be read next that ends with a block.
+    pub(super) fn next_blocks_length(&mut self) -> u64 {
+        self.length = (self.length * 4).clamp(FIRST_BLOCKS_BYTES, MAX_BYTES);
+        self.length
+    }
+
     /// Keeps a part.
-    pub(super) fn fill(&mut self, segment: &Arc<Segment>, offset: u64, bytes: Bytes) {
-        self.segment = Some(Arc::clone(segment));
+    pub(super) fn fill(&mut self, segment: u64, offset: u64, bytes: Bytes) {
+        self.segment = segment;
         self.offset = offset;
         self.bytes = bytes;
         self.found = 0;

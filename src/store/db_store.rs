@@ -8,7 +8,7 @@ use futures::future::BoxFuture;
 use serde_json::Value;
 
 use crate::Encoded;
-use crate::codec::{Record, Stored};
+use crate::codec::Record;
 use crate::db::{Db, DbError, Durability, Place, Reader};
 use crate::index::ItemEntry;
 use crate::item_change::ItemChange;
@@ -48,8 +48,8 @@ impl DbStore {
         what: impl Fn() -> String,
     ) -> Result<(), StoreError> {
         // Nothing refuses an item: threads are deleted, namespaces are not.
-        let records = vec![record.map(Stored::Whole)];
-        let _ = self.db.submit(records, self.durability, what)?.await?;
+        let submitted = (self.db).submit_shared(vec![record], self.durability, what)?;
+        let _ = submitted.await?;
         Ok(())
     }
 }
@@ -67,7 +67,7 @@ impl Store for DbStore {
                 key: key.to_owned(),
                 value: Some(Encoded::json(&value)),
             };
-            self.submit(put.into_record(), || name(namespace, key))
+            self.submit(put.into_record(self.db.now()), || name(namespace, key))
                 .await
         }
         .boxed()
@@ -102,7 +102,7 @@ impl Store for DbStore {
                 key: key.to_owned(),
                 value: None,
             };
-            self.submit(deleted.into_record(), || name(namespace, key))
+            self.submit(deleted.into_record(self.db.now()), || name(namespace, key))
                 .await
         }
         .boxed()

@@ -10,6 +10,7 @@ use parking_lot::Mutex;
 use serde_json::Value;
 
 use crate::store::{Item, ListNamespaces, Search, Store, StoreError, namespace};
+use crate::vfs::{Host, OsHost};
 use crate::{Encoded, ItemChange};
 
 /// A [`Store`] that notes changes instead of making them, over the store that they are meant for.
@@ -63,7 +64,7 @@ impl Draft {
     pub(crate) fn absorb(&self, change: ItemChange) {
         let note = change.value.and_then(|value| {
             let value = value.to_json().ok()?;
-            let at = SystemTime::now();
+            let at = OsHost.system_time();
             Some(Note { value, at })
         });
         self.changes
@@ -121,7 +122,7 @@ impl Store for Draft {
         value: Value,
     ) -> BoxFuture<'a, Result<(), StoreError>> {
         let checked = namespace::checked(namespace).map(|_| {
-            let at = SystemTime::now();
+            let at = OsHost.system_time();
             self.note(namespace, key, Some(Note { value, at }));
         });
         std::future::ready(checked).boxed()

@@ -1,7 +1,6 @@
 //! [`MemoryStore`]: items that last as long as the process.
 
 use std::sync::Arc;
-use std::time::SystemTime;
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -13,6 +12,7 @@ use crate::db::DbError;
 use crate::index::{Index, ItemEntry, Key, MemTables, Origin, Row, Snapshot, Unapplied};
 use crate::store::{Item, ListNamespaces, Search, Store, StoreError, namespace};
 use crate::time;
+use crate::vfs::{Host, OsHost};
 
 /// A [`Store`] that keeps everything in memory. Clones share what they keep.
 ///
@@ -71,7 +71,7 @@ impl Store for MemoryStore {
                 namespace,
                 key: key.to_owned(),
                 value,
-                at: time::to_micros(SystemTime::now()),
+                at: time::to_micros(OsHost.system_time()),
             }))
         }
         .boxed()

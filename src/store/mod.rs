@@ -16,6 +16,6 @@ mod types;
 pub use db_store::DbStore;
 pub(crate) use draft::{Draft, DraftMark};
 pub use error::StoreError;
-pub use filter::Filter;
+pub use filter::{Filter, FilterProblem};
 pub use memory::MemoryStore;
 pub use types::{Item, ListNamespaces, Search, Store};

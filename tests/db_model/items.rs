@@ -6,6 +6,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 use stepwell::store::{Filter, ListNamespaces, MemoryStore, Search, Store};
 
+use crate::cases::cases;
 use crate::database::{Database, Reopening};
 
 const NAMESPACES: [&[&str]; 4] = [&["a"], &["a", "b"], &["a", "b", "c"], &["ab"]];
@@ -73,7 +74,7 @@ fn compare(store: &dyn Store, model: &Model) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
+    #![proptest_config(cases(48))]
 
     #[test]
     fn stores_agree_with_a_list(ops in vec(op(), 0..30)) {

@@ -2,9 +2,12 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "../common/cases.rs"]
+mod cases;
 mod damage;
 #[path = "../common/database.rs"]
 mod database;
 mod histories;
+mod sharing;
 mod sizes;
 mod values;

@@ -165,7 +165,7 @@ fn threads_are_copied_tagged_pruned_and_deleted() {
         json!({"thread": "order-17", "to": "copy", "checkpoints": 5})
     );
     let taken = stepwell(dir.path(), &["copy", of[0], of[1], "--to", "copy"]);
-    assert_eq!(taken.status.code(), Some(1));
+    assert_eq!(taken.status.code(), Some(2));
 
     let history = stepwell(dir.path(), &["history", "--json", of[0], of[1]]);
     let history = String::from_utf8(history.stdout).unwrap();

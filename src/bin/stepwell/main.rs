@@ -9,6 +9,7 @@ mod progress;
 mod screen;
 mod tree;
 
+use std::env;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -96,7 +97,10 @@ fn main() -> ExitCode {
         // Whoever reads the output has seen enough, as `| head` has.
         Err(failure) if failure.is_broken_pipe() => ExitCode::SUCCESS,
         Err(failure) => {
-            screen::error(&failure);
+            match env::args_os().any(|argument| argument == "--json") {
+                true => screen::json_error(&failure),
+                false => screen::error(&failure),
+            }
             failure.exit_code()
         }
     }

@@ -3,9 +3,13 @@
 use crate::codec::{Record, Stored};
 use crate::db::compaction::candidates::Candidate;
 use crate::db::compaction::engine::Engine;
+use crate::db::compaction::marks::Marks;
 use crate::db::view::DbSnapshot;
 use crate::index::{Branch, Key, Row, Rows, SegmentUse, Tables, TablesError};
 use crate::log::SegmentId;
+
+/// So many rows are removed while others wait.
+const FORGOTTEN_AT_ONCE: usize = 256;
 
 impl Engine {
     /// Takes note that of `run` only `bound` bytes of dead records are left, and what died since the snapshot.
@@ -53,6 +57,36 @@ impl Engine {
                     let mut entry = (*entry).clone();
                     entry.standalone = true;
                     rows.put(key, Row::Checkpoint(Some(entry.into())));
+                }
+                Ok::<_, TablesError>(())
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Forgets the contents of values in records below `as_of` that nobody needs.
+    pub(super) fn forget_contents(
+        &self,
+        snapshot: &DbSnapshot,
+        marks: &Marks,
+        as_of: u64,
+    ) -> Result<(), TablesError> {
+        let is_gone = |lsn: u64| {
+            (marks.from()..as_of).contains(&lsn) && !marks.is_live(lsn) && !marks.has_values(lsn)
+        };
+        self.hot.contents().forget(|at| is_gone(at.lsn().get()));
+        for some in snapshot
+            .contents(|place| is_gone(place.lsn().get()))?
+            .chunks(FORGOTTEN_AT_ONCE)
+        {
+            self.indexed.view.with_rows(|rows| {
+                for key in some.iter().copied().map(Key::Content) {
+                    // It may be about another value by now.
+                    if let Some(Row::Content(place)) = rows.get(&key)?
+                        && is_gone(place.lsn().get())
+                    {
+                        rows.delete(key);
+                    }
                 }
                 Ok::<_, TablesError>(())
             })?;

@@ -12,7 +12,7 @@ const SHORT_RUN: usize = 4;
 /// Which segments are worth it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Worth {
-    /// Those in which anything is dead.
+    /// Those in which anything is dead, and those that are not packed yet.
     Any,
     /// Those in which much is dead, and short ones.
     Much(CompactionOptions),
@@ -20,20 +20,23 @@ pub(super) enum Worth {
 
 /// A sealed segment, and what is known of its use.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Candidate {
-    pub(crate) stats: SegmentStats,
-    pub(crate) used: SegmentUse,
+pub(in crate::db) struct Candidate {
+    pub(in crate::db) stats: SegmentStats,
+    pub(in crate::db) used: SegmentUse,
 }
 
 impl Candidate {
     /// About what would be left of it.
     fn rest(&self) -> u64 {
-        self.stats.bytes.saturating_sub(self.used.dead)
+        self.stats.unpacked.saturating_sub(self.used.dead)
     }
 }
 
 /// The segments of the log and what is known of their use, which may have been noted for segments that they were made from.
-pub(crate) fn with_use(segments: &[SegmentStats], noted: &[(u64, SegmentUse)]) -> Vec<Candidate> {
+pub(in crate::db) fn with_use(
+    segments: &[SegmentStats],
+    noted: &[(u64, SegmentUse)],
+) -> Vec<Candidate> {
     let noted: BTreeMap<u64, SegmentUse> = noted.iter().copied().collect();
     let with_use = segments.iter().map(|stats| {
         let mut used = SegmentUse::default();
@@ -57,16 +60,15 @@ pub(super) fn choose(segments: &[Candidate], worth: Worth, segment_bytes: u64) -
         .filter(|segment| segment.stats.kind != SegmentKind::Active)
         .copied()
         .collect();
-    let options = match worth {
+    let is_much = |of: &Candidate| match worth {
         Worth::Any => {
-            let any = |of: &Candidate| of.used.dead > 0 || of.used.bound > 0;
-            return sealed.into_iter().filter(any).collect();
+            let is_packed = of.stats.kind == SegmentKind::Compacted;
+            !is_packed || of.used.dead > 0 || of.used.bound > 0
         }
-        Worth::Much(options) => options,
-    };
-    let is_much = |of: &Candidate| {
-        let dead = u128::from(of.used.dead) * 100;
-        of.used.dead > 0 && dead >= u128::from(of.stats.bytes) * u128::from(options.dead_percent)
+        Worth::Much(options) => {
+            let (dead, percent) = (of.used.dead, u128::from(options.dead_percent));
+            dead > 0 && u128::from(dead) * 100 >= u128::from(of.stats.unpacked) * percent
+        }
     };
     let is_short = |of: &Candidate| of.rest() < segment_bytes / 8;
     let runs = sealed.chunk_by(|a, b| is_short(a) && is_short(b));
@@ -122,6 +124,7 @@ mod tests {
                     id,
                     end: Lsn::new(base),
                     bytes: 100,
+                    unpacked: 100,
                     kind,
                 }
             })
@@ -146,9 +149,13 @@ mod tests {
 
     #[test]
     fn segments_with_much_that_is_dead_are_chosen() {
-        let segments = segments(&[0, 50, 49, 90]);
+        let mut segments = segments(&[0, 50, 49, 90]);
         let much = Worth::Much(CompactionOptions::default());
         assert_eq!(bases(&choose(&segments, much, 100)), [11, 31]);
+        assert_eq!(bases(&choose(&segments, Worth::Any, 100)), [1, 11, 21, 31]);
+        for of in &mut segments {
+            of.stats.kind = SegmentKind::Compacted;
+        }
         assert_eq!(bases(&choose(&segments, Worth::Any, 100)), [11, 21, 31]);
     }
 
@@ -164,7 +171,8 @@ mod tests {
     #[test]
     fn a_run_makes_about_one_segment() {
         let segments = segments(&[50, 50, 50, 0, 90, 90]);
-        let chosen = choose(&segments, Worth::Any, 100);
+        let much = Worth::Much(CompactionOptions::default());
+        let chosen = choose(&segments, much, 100);
         let runs: Vec<_> = runs(&chosen, 100).iter().map(|run| bases(run)).collect();
         assert_eq!(runs, [vec![41, 51], vec![21], vec![1, 11]]);
     }

@@ -1,4 +1,4 @@
-//! [`CompactionOptions`], [`CompactionReport`] and [`CompactionTotals`]: how compaction is run, and what it did.
+//! [`CompactionOptions`], [`CompactionReport`], [`CompactionStats`]: how compaction is run, and what it did.
 
 /// How space is given back while a database is open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,14 +42,20 @@ pub struct CompactionReport {
     pub incomplete: bool,
 }
 
-/// What compactions have done since a database was opened.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+/// What compaction has done since the database was opened, on demand and in the background.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct CompactionTotals {
-    /// How often segments were replaced by a compacted one.
-    pub runs: u64,
-    /// The length of all files that were replaced, in bytes.
+pub struct CompactionStats {
+    /// Whether it is at work.
+    pub running: bool,
+    /// How many segments were compacted.
+    pub segments: u64,
+    /// The length of their files before, in bytes.
     pub bytes_before: u64,
-    /// The length of those that took their place, in bytes.
+    /// The length of the files that took their place, in bytes.
     pub bytes_after: u64,
+    /// How often it failed. Everything was kept then, and is tried again later.
+    pub failures: u64,
+    /// Why it failed the last time, unless it has worked since.
+    pub failure: Option<String>,
 }

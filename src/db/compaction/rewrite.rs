@@ -12,6 +12,9 @@ use crate::db::compaction::remnants::Remnants;
 use crate::db::view::DbSnapshot;
 use crate::log::{FrameAddress, Verdict};
 
+/// Longer payloads are not made: they might not fit into a frame any more.
+const PLAIN_MAX: usize = 256 << 20;
+
 /// Decides what becomes of each frame of a run.
 pub(super) struct Rewriter<'r> {
     pub(super) snapshot: &'r DbSnapshot,
@@ -46,7 +49,9 @@ impl Rewriter<'_> {
         if fates.iter().all(|fate| matches!(fate, Fate::Goes)) {
             return Ok(Verdict::Drop);
         }
-        if fates.iter().all(|fate| matches!(fate, Fate::Stays(_))) {
+        let stays = fates.iter().all(|fate| matches!(fate, Fate::Stays(_)));
+        // What is compressed by itself becomes longer when it is compressed once more, with others.
+        if stays && !codec::is_compressed(payload).map_err(unreadable)? {
             return Ok(Verdict::Keep);
         }
         let records: Vec<_> = fates
@@ -56,8 +61,14 @@ impl Rewriter<'_> {
                 Fate::Goes => Record::Remnant(Remnant::default()),
             })
             .collect();
-        let payload = codec::encode(&records, Compression::None).map_err(unreadable)?;
-        Ok(Verdict::Replace(payload))
+        let plain = codec::encode(&records, Compression::None).map_err(unreadable)?;
+        Ok(match plain.len() <= PLAIN_MAX {
+            true => Verdict::Replace(plain),
+            false if stays => Verdict::Keep,
+            false => {
+                Verdict::Replace(codec::encode(&records, Compression::Long).map_err(unreadable)?)
+            }
+        })
     }
 
     fn fate(&mut self, lsn: u64, record: Record<Stored>, bytes: u64) -> Result<Fate, DbError> {

@@ -36,9 +36,12 @@ pub(super) struct Rescue {
 }
 
 impl Rescue {
-    pub(super) fn new(lost_from: Option<Lsn>) -> Self {
+    pub(super) fn new(lost_from: Option<Lsn>, as_of: Lsn) -> Self {
+        let mut index = Index::default();
+        // The new log says so as well.
+        index.be_sure_below(as_of.get());
         Self {
-            index: Index::default(),
+            index,
             frames: Vec::new(),
             lost: HashSet::new(),
             lost_from,

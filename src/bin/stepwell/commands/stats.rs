@@ -105,6 +105,7 @@ fn document(stats: &DbStats) -> Value {
             "kind": kind(segment.segment.kind),
             "bytes": segment.segment.bytes,
             "dead_bytes": segment.dead_bytes,
+            "bound_bytes": segment.bound_bytes,
         })
     });
     let latency = stats.log.sync_latency;
@@ -116,6 +117,7 @@ fn document(stats: &DbStats) -> Value {
             "bytes": stats.log.bytes,
             "live_bytes": stats.live_bytes(),
             "dead_bytes": stats.dead_bytes(),
+            "bound_bytes": stats.bound_bytes(),
             "commits": stats.log.commits,
             "commits_read": stats.commits_read,
             "syncs": stats.log.syncs,

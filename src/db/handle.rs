@@ -197,7 +197,7 @@ impl Db {
     /// Starts the thread that compacts, if that is wanted.
     fn compacting(self, options: CompactionOptions) -> Result<Self, DbError> {
         if options.background {
-            let worker = Worker::start(Arc::clone(&self.inner.engine), options);
+            let worker = Worker::start(Arc::clone(&self.inner.engine), options, self.host());
             let worker = worker.map_err(|error| DbError::Index {
                 reason: format!("the thread that compacts cannot be started: {error}"),
             })?;
@@ -355,6 +355,7 @@ impl Db {
     /// [`DbError::Log`]: a segment is damaged, there is no room for what is kept, or the file system failed; all that was not done
     /// yet is as it was then. [`DbError::Index`]; [`DbError::ReadOnly`]; [`DbError::Closed`].
     pub fn compact(&self) -> Result<CompactionReport, DbError> {
+        // If it is only to be looked at, that is the answer.
         self.with_log(|_| Ok(()))?;
         self.inner.engine.compact_all()
     }

@@ -116,7 +116,8 @@ impl Puts {
 
 /// How long puts take while nothing is compacted and while something is, in turn: what else the machine does changes by the second.
 fn latency(bench: &Bench, durability: Durability, who: Who) {
-    let (steps, threads, rounds) = bench.size((400, 120, 6), (40, 8, 1));
+    let (steps, threads, rounds) = bench.size((200, 100, 6), (40, 8, 2));
+    let segment_bytes = bench.size(4 << 20, 64 << 10);
     let by = match who {
         Who::Call => "`Db::compact`",
         Who::Background => "the background",
@@ -128,7 +129,7 @@ fn latency(bench: &Bench, durability: Durability, who: Who) {
     let dir = bench.temp_dir();
     let db = Db::options()
         .durability(durability)
-        .segment_bytes(16 << 20)
+        .segment_bytes(segment_bytes)
         .compaction(options(who == Who::Background))
         .open(dir.path().join("db"))
         .unwrap();

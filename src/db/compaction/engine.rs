@@ -79,6 +79,10 @@ impl Engine {
         if time.is_zero() {
             return !self.is_stopped();
         }
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "for other threads, which simulated runs do not have"
+        )]
         let until = Instant::now() + time;
         let mut stopped = self.resting.lock();
         while !*stopped && !self.stopped.wait_until(&mut stopped, until).timed_out() {}
@@ -126,9 +130,13 @@ impl Engine {
         self.stats.lock().clone()
     }
 
-    /// The LSN that the next record gets, while the log is open.
+    /// The LSN that the next record gets, while the log is open. May be called by whoever is lent the log: he holds up who
+    /// closes it, and must not wait for that one.
     pub(super) fn next_lsn(&self) -> Option<Lsn> {
-        self.with_log(|log| Ok(log.next_lsn())).ok()
+        match &*self.indexed.log.read_recursive() {
+            LogState::Open(log) => Some(log.next_lsn()),
+            _ => None,
+        }
     }
 
     pub(super) fn with_log<T>(

@@ -3,6 +3,7 @@
 use std::cell::Cell;
 use std::mem;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, OnceLock, Weak};
 
 use parking_lot::{Mutex, RwLock};
@@ -18,9 +19,9 @@ use crate::db::indexed::{Indexed, LogState};
 use crate::db::items::Items;
 use crate::db::options::ValueOptions;
 use crate::db::replaying::replaying;
-use crate::db::view::{DbSnapshot, Note, View};
+use crate::db::view::{DbSnapshot, Note, RECLAIMED_AT_ONCE, View};
 use crate::db::{DbError, DbOptions, Durability, Periodic, Reader, RecoveryReport, Submitted};
-use crate::index::{Gate, Identity, IndexFile, IndexOptions, Indexer, Stop, Watermark};
+use crate::index::{FileReads, Gate, Identity, IndexFile, IndexOptions, Indexer, Stop, Watermark};
 use crate::log::{
     CommitSink, LockedLog, Log, LogError, LogOptions, LogPosition, Lsn, ReplayFrom, SegmentId,
 };
@@ -31,8 +32,14 @@ use crate::vfs::{Host, Vfs};
 ///
 /// Clones are cheap and share everything, as do the checkpointers and stores made from them. The last
 /// of them to go closes the database, but hides whether that succeeded; [`close`](Self::close)
-/// tells. Reads and writes block the calling thread for file operations, but never for a commit,
-/// unless asked to.
+/// tells.
+///
+/// Reads and writes block the calling thread for file operations. They do not wait for a commit unless asked to, but
+/// for two cases. A write waits while the part of the index that is only in memory has its
+/// [full size](DbOptions::index_memory_bytes): until the index file has taken half of it, as long as that is being written, or, if that
+/// cannot be written, not at all: it fails. [`DbStats::back_pressure`](crate::db::DbStats::back_pressure) tells how often that was, and
+/// more memory makes it rarer. And a checkpoint that appends to a list of a parent that was neither put nor read lately waits for
+/// what was submitted before it.
 ///
 /// ```
 /// use stepwell::db::Db;
@@ -65,6 +72,9 @@ struct Inner {
     recovery: RecoveryReport,
     leases: Leases,
     hot: Arc<Hot>,
+    index_reads: Arc<FileReads>,
+    /// How many commits were read from the log.
+    frames_read: AtomicU64,
     compression: Compression,
     /// What is done beside. Ends before the indexer does.
     background: Mutex<Option<Periodic>>,
@@ -84,7 +94,7 @@ impl WeakDb {
 }
 
 /// The version of the index's keys and rows.
-const INDEX_SCHEMA: u32 = 5;
+const INDEX_SCHEMA: u32 = 7;
 
 /// An end with more of the log than this not in the index file fills the file first.
 const REPLAYED_MAX: u64 = 4 << 20;
@@ -234,6 +244,7 @@ impl Db {
                 unusable: Some(unusable),
             });
         }
+        let index_reads = file.reads();
         let from = found.as_ref().map_or(ReplayFrom::Beginning, |found| {
             ReplayFrom::Position(position(found.watermark))
         });
@@ -273,7 +284,7 @@ impl Db {
             vfs,
             path,
             indexed,
-            Some(indexer),
+            Some((indexer, index_reads)),
             (rebuilt, recovery),
             values,
             options.segment_bytes,
@@ -285,12 +296,13 @@ impl Db {
         vfs: &Arc<dyn Vfs>,
         path: &Path,
         indexed: Arc<Indexed>,
-        indexer: Option<Indexer>,
+        indexer: Option<(Indexer, Arc<FileReads>)>,
         (rebuilt, recovery): (Option<String>, RecoveryReport),
         values: ValueOptions,
         segment_bytes: u64,
     ) -> Self {
         let hot = Arc::new(Hot::new(values.hot_bytes));
+        let (indexer, index_reads) = indexer.unzip();
         Self {
             inner: Arc::new(Inner {
                 path: path.to_path_buf(),
@@ -308,6 +320,8 @@ impl Db {
                 recovery,
                 leases: Leases::new(),
                 hot,
+                index_reads: index_reads.unwrap_or_default(),
+                frames_read: AtomicU64::new(0),
                 compression: values.compression,
                 background: Mutex::new(None),
                 items: Items::default(),
@@ -448,6 +462,16 @@ impl Db {
         Ok(submitted)
     }
 
+    /// What was read from the index file.
+    pub(super) fn index_reads(&self) -> &FileReads {
+        &self.inner.index_reads
+    }
+
+    /// How many commits were read from the log.
+    pub(super) fn frames_read(&self) -> &AtomicU64 {
+        &self.inner.frames_read
+    }
+
     /// What is kept in memory of what was put and read last.
     pub(super) fn hot(&self) -> &Hot {
         &self.inner.hot
@@ -477,6 +501,14 @@ impl Db {
     /// The index as it is now.
     pub(crate) fn snapshot(&self) -> DbSnapshot {
         self.inner.indexed.view.snapshot()
+    }
+
+    /// Removes the rows that belong to no thread any more.
+    pub(crate) fn reclaim(&self) -> Result<(), DbError> {
+        while self.indexed().view.reclaim(RECLAIMED_AT_ONCE)? > 0 {
+            self.indexed().view.wait_for_room()?;
+        }
+        Ok(())
     }
 
     /// A reader of values, of those that are looked up from now on.

@@ -7,6 +7,7 @@
 mod backup;
 mod compaction;
 mod error;
+mod freed;
 mod handle;
 mod hot;
 mod indexed;
@@ -37,6 +38,7 @@ pub use crate::log::{
 };
 pub use compaction::{CompactionOptions, CompactionProgress, CompactionReport, CompactionStats};
 pub use error::DbError;
+pub(crate) use freed::{Freed, frame_bytes};
 pub use handle::Db;
 pub(crate) use items::ItemClock;
 pub use options::DbOptions;
@@ -45,7 +47,10 @@ pub(crate) use place::Place;
 pub(crate) use put::NotPut;
 pub(crate) use reader::Reader;
 pub use salvage::{LostItem, LostValue, LostWrites, SalvageReport, salvage};
-pub use stats::{DbStats, IndexStats, SegmentUse, ThreadStats, ValueStats};
+pub use stats::{
+    BackPressure, CacheStats, DbStats, IndexStats, SegmentUse, ThreadStats, ValueStats,
+};
 pub(crate) use storing::Handed;
 pub(crate) use submitted::Submitted;
 pub use verify::{Finding, FindingKind, VerifyOptions, VerifyProgress, VerifyReport, VerifyStage};
+pub(crate) use view::DbSnapshot;

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
 use parking_lot::RwLock;
@@ -69,6 +70,7 @@ impl Db {
         at: FrameAddress,
         near: Option<&mut Window>,
     ) -> Result<Bytes, DbError> {
+        self.frames_read().fetch_add(1, Ordering::Relaxed);
         match &*self.indexed().log.read() {
             LogState::Open(log) => Ok(match near {
                 Some(window) => log.read_back(at, window)?,

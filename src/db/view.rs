@@ -9,7 +9,7 @@ use crate::db::hot::{Content, LASTING_BYTES, NewContent};
 use crate::db::place::{At, Place, RecordPlace};
 use crate::index::{
     FoundFile, Gate, Index, Key, Layered, LayeredSnapshot, Origin, Row, Snapshot, Tables,
-    TablesError, Unapplied, Watermark,
+    TablesError, Unapplied, Waits, Watermark,
 };
 use crate::log::{CommitSink, FrameAddress, LogPosition, SegmentStats};
 
@@ -20,8 +20,8 @@ pub(crate) struct View {
     gate: Arc<Gate>,
 }
 
-/// How many rows that nobody needs are removed after a commit.
-const RECLAIMED_AT_ONCE: usize = 64;
+/// How many rows that nobody needs are removed at a time: after a commit, and while others wait.
+pub(super) const RECLAIMED_AT_ONCE: usize = 64;
 
 /// Where the rows of a database's index are.
 pub(crate) type DbTables = Layered<Row<Place>>;
@@ -109,6 +109,11 @@ impl View {
     /// Blocks while too much of the index is only in memory.
     pub(crate) fn wait_for_room(&self) -> Result<(), TablesError> {
         self.gate.wait_for_room()
+    }
+
+    /// How often, and for how long, somebody waited for room.
+    pub(crate) fn waits(&self) -> Waits {
+        self.gate.waits()
     }
 
     /// Applies a frame of the log that is being opened.

@@ -22,6 +22,10 @@ pub(crate) enum Key {
     Frozen(Branch),
     /// A branch that nobody needs; its rows are to be removed.
     Dropped(Branch),
+    /// A frozen branch that fewer need than before; those of its rows that nobody sees are to be removed.
+    Folding(Branch),
+    /// A frozen branch, and one that has inherited it.
+    Heir(Branch, Branch),
     /// Namespace and id.
     Checkpoint(Branch, Arc<str>, Arc<str>),
     /// Namespace, checkpoint id and task.
@@ -48,16 +52,18 @@ mod kind {
     pub(super) const THREAD: u8 = 1;
     pub(super) const FROZEN: u8 = 2;
     pub(super) const DROPPED: u8 = 3;
-    pub(super) const CHECKPOINT: u8 = 4;
-    pub(super) const WRITES: u8 = 5;
-    pub(super) const TAG: u8 = 6;
-    pub(super) const ITEM: u8 = 7;
-    pub(super) const FIELD: u8 = 8;
-    pub(super) const PARTIAL: u8 = 9;
-    pub(super) const EXPIRY: u8 = 10;
-    pub(super) const SEGMENT: u8 = 11;
-    pub(super) const REFUSED: u8 = 12;
-    pub(super) const CONTENT: u8 = 13;
+    pub(super) const FOLDING: u8 = 4;
+    pub(super) const HEIR: u8 = 5;
+    pub(super) const CHECKPOINT: u8 = 6;
+    pub(super) const WRITES: u8 = 7;
+    pub(super) const TAG: u8 = 8;
+    pub(super) const ITEM: u8 = 9;
+    pub(super) const FIELD: u8 = 10;
+    pub(super) const PARTIAL: u8 = 11;
+    pub(super) const EXPIRY: u8 = 12;
+    pub(super) const SEGMENT: u8 = 13;
+    pub(super) const REFUSED: u8 = 14;
+    pub(super) const CONTENT: u8 = 15;
 }
 
 /// Stand before a label, and behind the last one.
@@ -83,6 +89,8 @@ impl Key {
             Self::Thread(_)
             | Self::Frozen(_)
             | Self::Dropped(_)
+            | Self::Folding(_)
+            | Self::Heir(..)
             | Self::Item(..)
             | Self::Field(..)
             | Self::Partial(..)
@@ -108,6 +116,8 @@ impl Key {
             Self::Thread(name) => name.len(),
             Self::Frozen(_)
             | Self::Dropped(_)
+            | Self::Folding(_)
+            | Self::Heir(..)
             | Self::Segment(_)
             | Self::Refused(_)
             | Self::Content(_) => 0,
@@ -137,6 +147,11 @@ impl Key {
             }
             Self::Frozen(branch) => put_number(&mut to, kind::FROZEN, *branch),
             Self::Dropped(branch) => put_number(&mut to, kind::DROPPED, *branch),
+            Self::Folding(branch) => put_number(&mut to, kind::FOLDING, *branch),
+            Self::Heir(branch, heir) => {
+                put_number(&mut to, kind::HEIR, *branch);
+                to.extend(heir.to_be_bytes());
+            }
             Self::Checkpoint(branch, namespace, id) => {
                 put_number(&mut to, kind::CHECKPOINT, *branch);
                 put_text(&mut to, namespace);
@@ -196,6 +211,11 @@ impl Key {
             }
             Self::Frozen(branch) => front.put_number(kind::FROZEN, *branch),
             Self::Dropped(branch) => front.put_number(kind::DROPPED, *branch),
+            Self::Folding(branch) => front.put_number(kind::FOLDING, *branch),
+            Self::Heir(branch, heir) => {
+                front.put_number(kind::HEIR, *branch);
+                front.put(&heir.to_be_bytes());
+            }
             Self::Checkpoint(branch, namespace, id) => {
                 front.put_number(kind::CHECKPOINT, *branch);
                 front.put_text(namespace);
@@ -236,6 +256,11 @@ impl Key {
             kind::THREAD => Self::Thread(text(&mut from)?.into()),
             kind::FROZEN => Self::Frozen(number(&mut from)?),
             kind::DROPPED => Self::Dropped(number(&mut from)?),
+            kind::FOLDING => Self::Folding(number(&mut from)?),
+            kind::HEIR => {
+                let branch = number(&mut from)?;
+                Self::Heir(branch, number(&mut from)?)
+            }
             kind::CHECKPOINT => {
                 let branch = number(&mut from)?;
                 let namespace = text(&mut from)?;
@@ -422,6 +447,8 @@ mod tests {
             text().prop_map(Key::Thread),
             number().prop_map(Key::Frozen),
             number().prop_map(Key::Dropped),
+            number().prop_map(Key::Folding),
+            (number(), number()).prop_map(|(b, h)| Key::Heir(b, h)),
             (number(), text(), text()).prop_map(|(b, n, i)| Key::Checkpoint(b, n, i)),
             (number(), text(), text(), text()).prop_map(|(b, n, c, t)| Key::Writes(b, n, c, t)),
             (number(), text(), text()).prop_map(|(b, n, t)| Key::Tag(b, n, t)),

@@ -7,7 +7,7 @@ use stepwell::checkpoint::{
     CheckpointIds, Checkpointer, Prune, PruneRule, PutWrites, RetentionPolicy, Tag,
 };
 use stepwell::db::Db;
-use stepwell::store::Store;
+use stepwell::store::{Store, Ttl};
 use stepwell::{Encoded, ItemChange};
 
 use crate::samples::{With, checkpoint, writes};
@@ -90,6 +90,8 @@ impl Steps {
             namespace: vec!["items".into(), self.thread.clone()],
             key: (n % 5).to_string(),
             value: (!n.is_multiple_of(4)).then(|| Encoded::json(&json!({"n": n}))),
+            ttl: Ttl::default(),
+            index: None,
         };
         self.saver.put_with_items(put, vec![item]).wait().unwrap();
         self.made.push(id);

@@ -9,6 +9,7 @@ mod database;
 mod handles;
 mod index;
 mod output_fs;
+mod pressure;
 mod retention;
 #[path = "../common/samples.rs"]
 mod samples;

@@ -91,7 +91,10 @@ fn a_whole_database_is_verified_and_measured() {
     assert_eq!(log["segments"].as_array().unwrap().len(), 1);
     assert_eq!(log["bytes"], log["segments"][0]["bytes"]);
     let stats = done(dir.path(), &["stats", "--thread", "order-17"]);
-    assert_eq!(stats["channels"]["price"], json!({"values": 1, "bytes": 2}));
+    assert_eq!(
+        stats["channels"]["price"],
+        json!({"values": 1, "bytes": 2, "shared_bytes": 0})
+    );
 }
 
 #[test]

@@ -139,7 +139,9 @@ fn together(plan: &Plan) -> Row {
         }
         row.ratios.push(rates[1] / rates[0]);
     }
-    engines.map(Engine::close);
+    for engine in engines {
+        engine.close();
+    }
     row
 }
 

@@ -105,7 +105,7 @@ impl Puts {
 
     fn step(&mut self, times: &mut Vec<f64>) {
         self.count += 1;
-        if self.count % SMALL_STEPS == 0 {
+        if self.count.is_multiple_of(SMALL_STEPS) {
             let thread = format!("small-{}", self.count);
             self.conversation = Conversation::new(thread, Encoding::Msgpack, 9);
             let first = self.conversation.first();

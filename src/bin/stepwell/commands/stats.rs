@@ -147,7 +147,7 @@ fn document(stats: &DbStats) -> Value {
             "seconds": stats.back_pressure.waited.as_secs_f64(),
         },
         "compaction": {
-            "runs": stats.compaction.runs,
+            "segments": stats.compaction.segments,
             "bytes_before": stats.compaction.bytes_before,
             "bytes_after": stats.compaction.bytes_after,
         },

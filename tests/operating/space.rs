@@ -77,12 +77,13 @@ fn gain(db: &Db, change: impl FnOnce()) -> u64 {
     before.saturating_sub(compacted(db))
 }
 
-/// A dry run may be wrong by a twentieth and 2 KiB.
-fn assert_close(said: u64, came_back: u64) {
+/// A dry run may be wrong by a twentieth and 2 KiB. More comes back as compaction compresses what `stays`: up to a quarter of it.
+fn assert_close(said: u64, came_back: u64, stays: u64) {
     let tolerance = came_back / 20 + 2048;
+    let range = said.saturating_sub(tolerance)..=said + tolerance + stays / 4;
     assert!(
-        said.abs_diff(came_back) <= tolerance,
-        "{said} bytes were said to come back, and {came_back} did"
+        range.contains(&came_back),
+        "{said} bytes were said to come back, and {came_back} did; {stays} stay"
     );
 }
 
@@ -93,7 +94,7 @@ fn checked_prune(db: &Db, prune: &Prune) -> PruneReport {
         let report = block_on(saver.prune(prune.clone())).unwrap();
         assert_eq!(report, said);
     });
-    assert_close(said.bytes, came_back);
+    assert_close(said.bytes, came_back, log_bytes(db));
     said
 }
 
@@ -174,7 +175,7 @@ fn a_deletion_is_said_to_free_what_nobody_else_has() {
     assert_eq!((u.bytes, u.shared_bytes), (t.shared_bytes, 0));
     assert_eq!(latest(&saver, "u"), all(100));
     let last = checked_prune(db, &prune("u", PruneRule::Delete));
-    assert_close(both.bytes, first.bytes + last.bytes);
+    assert_close(both.bytes, first.bytes + last.bytes, 0);
 }
 
 #[test]

@@ -100,22 +100,22 @@ impl<'f> Freed<'f> {
     }
 }
 
-/// What compaction leaves of a record whose values are needed.
+/// What compaction leaves of a record whose values are needed: it compresses what it writes anew.
 fn remnant_bytes(values: Vec<Stored>) -> Result<u64, DbError> {
     let touched = None;
-    payload_bytes(&[Record::Remnant(Remnant { touched, values })])
+    let record = Record::Remnant(Remnant { touched, values });
+    payload_bytes(&[record], Compression::Long)
 }
 
 /// How many bytes of the log records take that are put together.
 pub(crate) fn frame_bytes(records: &[Record<Stored>]) -> Result<u64, DbError> {
-    Ok(payload_bytes(records)?.saturating_add(FRAME_HEADER_BYTES))
+    Ok(payload_bytes(records, Compression::None)?.saturating_add(FRAME_HEADER_BYTES))
 }
 
-fn payload_bytes(records: &[Record<Stored>]) -> Result<u64, DbError> {
-    let payload =
-        codec::encode(records, Compression::None).map_err(|error| DbError::Unwritable {
-            what: "what is left of a record".to_owned(),
-            reason: error.to_string(),
-        })?;
+fn payload_bytes(records: &[Record<Stored>], compression: Compression) -> Result<u64, DbError> {
+    let payload = codec::encode(records, compression).map_err(|error| DbError::Unwritable {
+        what: "what is left of a record".to_owned(),
+        reason: error.to_string(),
+    })?;
     Ok(u64::try_from(payload.len()).unwrap_or(u64::MAX))
 }

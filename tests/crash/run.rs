@@ -315,6 +315,8 @@ fn handed(put: &Put) -> (PutCheckpoint, Vec<ItemChange>) {
         namespace: vec!["items".to_owned()],
         key: key.clone(),
         value: value.as_ref().map(Encoded::json),
+        ttl: stepwell::store::Ttl::Default,
+        index: None,
     });
     (whole, items.collect())
 }

@@ -387,6 +387,8 @@ impl Trio {
             namespace: vec!["i".into()],
             key: key.to_string(),
             value: value.map(|value| Encoded::json(&json!(value))),
+            ttl: stepwell::store::Ttl::Default,
+            index: None,
         });
         let saved = saver.put_with_items(put, changes.collect()).wait();
         assert_eq!(outcome(saved), expected);

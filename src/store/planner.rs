@@ -49,6 +49,12 @@ impl<'p, H: Clone, T: Rows<Key, Row<H>>> Planner<'p, H, T> {
         search: &Search,
         needs: &[Need],
     ) -> Result<Option<Vec<Arc<ItemEntry<H>>>>, TablesError> {
+        // Each namespace is looked into for each condition.
+        let many = wide(self.namespaces.len()).saturating_mul(8);
+        if many > 512 && self.rows.count_items(&search.prefix, many)? < many {
+            self.explain.rows_read += many;
+            return Ok(None);
+        }
         let Some((need, found)) = self.fewest(needs)? else {
             return Ok(None);
         };

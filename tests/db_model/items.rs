@@ -1,20 +1,31 @@
 //! Stores against a list.
 
+use std::ops::ControlFlow;
+use std::thread::sleep;
+use std::time::Duration;
+
 use futures::executor::block_on;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use serde_json::{Value, json};
-use stepwell::store::{Filter, ListNamespaces, MemoryStore, Order, Search, Store};
+use stepwell::db::{Db, VerifyOptions};
+use stepwell::store::{
+    Filter, Get, ListNamespaces, MemoryStore, Order, Put, Search, Store, StoreOptions,
+};
 
 use crate::cases::cases;
-use crate::database::{Database, Reopening};
+use crate::database::{Database, Reopening, options};
 
 const NAMESPACES: [&[&str]; 4] = [&["a"], &["a", "b"], &["a", "b", "c"], &["ab"]];
 
 #[derive(Clone, Debug)]
 enum Op {
     Put(usize, u8, u8),
+    /// With a life that ends at once.
+    Fleeting(usize, u8),
+    Read(usize, u8),
     Delete(usize, u8),
+    Sweep,
     Compact,
     Reopen(Reopening),
 }
@@ -22,7 +33,10 @@ enum Op {
 fn op() -> impl Strategy<Value = Op> {
     prop_oneof![
         6 => (0_usize..4, 0_u8..3, any::<u8>()).prop_map(|(n, k, v)| Op::Put(n, k, v)),
+        2 => (0_usize..4, 0_u8..3).prop_map(|(n, k)| Op::Fleeting(n, k)),
+        2 => (0_usize..4, 0_u8..3).prop_map(|(n, k)| Op::Read(n, k)),
         3 => (0_usize..4, 0_u8..3).prop_map(|(n, k)| Op::Delete(n, k)),
+        1 => Just(Op::Sweep),
         2 => Just(Op::Compact),
         1 => Just(Op::Reopen(Reopening::Clean)),
         1 => Just(Op::Reopen(Reopening::Unclean)),
@@ -49,6 +63,7 @@ fn compare(store: &dyn Store, model: &Model) {
             for (limit, offset) in [(usize::MAX, 0), (2, 1)] {
                 let filter = Filter::from_json(&filter).unwrap();
                 let search = Search::new(prefix).filter(filter).order(Order::Created);
+                let search = search.refresh_ttl(false);
                 let found = store.search(search.limit(limit).offset(offset));
                 let found = block_on(found).unwrap();
                 let mut page = expected.iter().skip(offset).take(limit);
@@ -56,7 +71,8 @@ fn compare(store: &dyn Store, model: &Model) {
                     let (namespace, key, value) = page.next().unwrap();
                     assert_eq!(&item.namespace, namespace);
                     assert_eq!((&item.key, &item.value), (*key, *value));
-                    let got = block_on(store.get(namespace, key)).unwrap();
+                    let get = Get::new(namespace, key.as_str()).refresh_ttl(false);
+                    let got = block_on(store.get_with(get)).unwrap();
                     assert_eq!(got.as_ref(), Some(item));
                 }
                 assert_eq!(page.next(), None);
@@ -73,6 +89,12 @@ fn compare(store: &dyn Store, model: &Model) {
     assert_eq!(listed, expected);
 }
 
+fn verify(db: &Db) {
+    let goes_on = &mut |_| ControlFlow::Continue(());
+    let report = db.verify(VerifyOptions::default(), goes_on).unwrap();
+    assert!(report.findings.is_empty(), "{:?}", report.findings);
+}
+
 proptest! {
     #![proptest_config(cases(48))]
 
@@ -80,7 +102,8 @@ proptest! {
     fn stores_agree_with_a_list(ops in vec(op(), 0..30)) {
         let mut model = Model::new();
         let memory = MemoryStore::new();
-        let mut database = Database::default();
+        let store = StoreOptions::default().sweep_interval(Duration::from_millis(1));
+        let mut database = Database::with(options().store(store));
         for op in ops.iter().chain([&Op::Reopen(Reopening::Unclean)]) {
             match op {
                 Op::Put(namespace, key, n) => {
@@ -89,9 +112,34 @@ proptest! {
                         Some((.., old)) => *old = value.clone(),
                         None => model.push((*namespace, key.clone(), value.clone())),
                     }
+                    // Half of them expire some day.
+                    let mut put = Put::new(labels(*namespace), key, value);
+                    if n % 2 == 0 {
+                        put = put.ttl(Duration::from_secs(3600));
+                    }
+                    block_on(memory.put_with(put.clone())).unwrap();
+                    block_on(database.db().store().put_with(put)).unwrap();
+                }
+                Op::Fleeting(namespace, key) => {
+                    let key = key.to_string();
+                    model.retain(|(n, k, _)| (n, k) != (namespace, &key));
+                    let put = Put::new(labels(*namespace), key, json!({"n": 255}));
+                    let put = put.ttl(Duration::ZERO);
+                    block_on(memory.put_with(put.clone())).unwrap();
+                    block_on(database.db().store().put_with(put)).unwrap();
+                }
+                Op::Read(namespace, key) => {
                     let labels = labels(*namespace);
-                    block_on(memory.put(labels, &key, value.clone())).unwrap();
-                    block_on(database.db().store().put(labels, &key, value)).unwrap();
+                    let there = model.iter().any(|(n, k, _)| (n, k) == (namespace, &key.to_string()));
+                    let stores: [&dyn Store; 2] = [&memory, &database.db().store()];
+                    for store in stores {
+                        let get = Get::new(labels, key.to_string()).refresh_ttl(true);
+                        assert_eq!(block_on(store.get_with(get)).unwrap().is_some(), there);
+                    }
+                }
+                Op::Sweep => {
+                    sleep(Duration::from_millis(2));
+                    database.db().remove_expired_items().unwrap();
                 }
                 Op::Delete(namespace, key) => {
                     let key = key.to_string();
@@ -102,6 +150,7 @@ proptest! {
                 }
                 Op::Compact => drop(database.db().compact().unwrap()),
                 Op::Reopen(how) => {
+                    verify(database.db());
                     compare(&memory, &model);
                     compare(&database.db().store(), &model);
                     database.reopen(*how);

@@ -67,7 +67,8 @@ fn compare(store: &BlockingStore<impl Store>, are_fewer_read: bool) {
             if are_fewer_read {
                 let explain = store.explain(search).unwrap();
                 assert!(explain.index.is_some(), "{explain:?}");
-                assert!(explain.values_read <= left, "{explain:?}");
+                // Ends of ranges and what is not in the index are read and found not to fit.
+                assert!(explain.values_read <= left + 3, "{explain:?}");
                 assert!(explain.rows_read < 600, "{explain:?}");
                 assert_eq!(explain.found, found.len() as u64);
             }

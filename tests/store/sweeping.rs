@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 use stepwell::db::VerifyOptions;
-use stepwell::store::{Put, Store, StoreOptions};
+use stepwell::store::{Get, Put, Store, StoreOptions};
 
 use crate::database::{Database, Reopening, options};
 
@@ -57,4 +57,35 @@ fn the_sweeper_removes_what_has_expired_and_nothing_else() {
         .verify(VerifyOptions::default(), goes_on)
         .unwrap();
     assert!(report.findings.is_empty(), "{:?}", report.findings);
+}
+
+#[test]
+fn a_refresh_is_kept_when_those_before_it_are_compacted_away() {
+    let swept = StoreOptions::default().sweep_interval(Duration::from_millis(50));
+    let mut database = Database::with(options().store(swept));
+    let ttl = Duration::from_secs(2);
+    let put = Put::new(&["a"], "k", json!(1)).ttl(ttl);
+    database.db().store().blocking().put_with(put).unwrap();
+    let began = Instant::now();
+    let mut expires_at = None;
+    while began.elapsed() < ttl + Duration::from_millis(500) {
+        let store = database.db().store().blocking();
+        let item = store.get(&["a"], "k").unwrap().expect("it was refreshed");
+        assert!(item.expires_at >= expires_at);
+        expires_at = item.expires_at;
+        // Something to give back, and segments to give it back from.
+        for n in 0..8 {
+            store
+                .put(&["b"], "filler", json!({"n": n, "text": "x".repeat(100)}))
+                .unwrap();
+        }
+        sleep(Duration::from_millis(100));
+    }
+    database.db().compact().unwrap();
+    for reopening in [Reopening::Unclean, Reopening::Clean] {
+        database.reopen(reopening);
+        let get = Get::new(&["a"], "k").refresh_ttl(false);
+        let item = database.db().store().blocking().get_with(get).unwrap();
+        assert_eq!(item.map(|item| item.expires_at), Some(expires_at));
+    }
 }

@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 use super::*;
 use crate::store::{Filter, IndexedFields, Item, MemoryStore, Op, Put, Store};
 
-fn scalar() -> impl Strategy<Value = Value> {
+// Boxed, as the strategies do not fit on a test's stack.
+fn scalar() -> BoxedStrategy<Value> {
     prop_oneof![
         Just(json!(null)),
         any::<bool>().prop_map(Value::from),
@@ -19,9 +20,10 @@ fn scalar() -> impl Strategy<Value = Value> {
         "[ab\0]{0,2}".prop_map(Value::from),
         "a{63}[ab]{1,3}".prop_map(Value::from),
     ]
+    .boxed()
 }
 
-fn value() -> impl Strategy<Value = Value> {
+fn value() -> BoxedStrategy<Value> {
     let many = (0_usize..80).prop_map(|count| {
         let fields = (0..count).map(|n| (format!("c{n}"), json!(n)));
         Value::Object(fields.chain([("z".to_owned(), json!(1))]).collect())
@@ -33,18 +35,19 @@ fn value() -> impl Strategy<Value = Value> {
                 .prop_map(|fields| Value::Object(fields.into_iter().collect())),
         ]
     });
-    prop_oneof![8 => any, 1 => many]
+    prop_oneof![8 => any, 1 => many].boxed()
 }
 
-fn fields() -> impl Strategy<Value = IndexedFields> {
+fn fields() -> BoxedStrategy<IndexedFields> {
     prop_oneof![
         4 => Just(IndexedFields::All),
         1 => Just(IndexedFields::NONE),
         1 => vec("[abz](\\.[ab])?", 0..3).prop_map(IndexedFields::Only),
     ]
+    .boxed()
 }
 
-fn condition() -> impl Strategy<Value = Value> {
+fn condition() -> BoxedStrategy<Value> {
     let comparable = || scalar().prop_filter("has an order", |of| of.is_number() || of.is_string());
     prop_oneof![
         scalar(),
@@ -58,9 +61,10 @@ fn condition() -> impl Strategy<Value = Value> {
         scalar().prop_map(|v| json!({"$contains": v})),
         scalar().prop_map(|v| json!({"$not": {"$eq": v}})),
     ]
+    .boxed()
 }
 
-fn filter() -> impl Strategy<Value = Value> {
+fn filter() -> BoxedStrategy<Value> {
     let one = || {
         ("[abz](\\.[ab])?|c7|a\\\\\\\\\\.b", condition()).prop_map(|(path, of)| json!({path: of}))
     };
@@ -70,6 +74,7 @@ fn filter() -> impl Strategy<Value = Value> {
         vec(one(), 1..3).prop_map(|any| json!({"$or": any})),
         (one(), one()).prop_map(|(a, b)| json!({"$and": [a], "$not": b})),
     ]
+    .boxed()
 }
 
 #[derive(Clone, Debug)]
@@ -78,12 +83,13 @@ enum Change {
     Delete(u8, u8),
 }
 
-fn change() -> impl Strategy<Value = Change> {
+fn change() -> BoxedStrategy<Change> {
     let put = (0_u8..3, 0_u8..6, value(), fields());
     prop_oneof![
         4 => put.prop_map(|(n, k, v, f)| Change::Put(n, k, v, f)),
         1 => (0_u8..3, 0_u8..6).prop_map(|(n, k)| Change::Delete(n, k)),
     ]
+    .boxed()
 }
 
 fn namespace(number: u8) -> &'static [&'static str] {

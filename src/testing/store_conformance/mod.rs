@@ -2,7 +2,7 @@
 //!
 //! ```
 //! use std::sync::Arc;
-//! use stepwell::store::{MemoryStore, Store, StoreOptions};
+//! use stepwell::store::{MemoryStore, Store};
 //! use stepwell::testing::store_conformance::{self, Subject};
 //!
 //! struct Mine(MemoryStore);
@@ -13,13 +13,9 @@
 //!     }
 //! }
 //!
-//! let make = |options: StoreOptions| Box::new(Mine(MemoryStore::with_options(options))) as Box<dyn Subject>;
-//! # let cases = store_conformance::cases().into_iter().take(3);
-//! for case in cases {
-//!     case.check(&make)?;
-//! }
-//! # fn cases() -> Vec<store_conformance::Case> { store_conformance::cases() }
-//! # Ok::<(), store_conformance::Failure>(())
+//! let make = |options| Box::new(Mine(MemoryStore::with_options(options))) as Box<dyn Subject>;
+//! let failures = store_conformance::check_all(make);
+//! assert!(failures.is_empty(), "{failures:?}");
 //! ```
 
 /// Ends a case if two things differ.

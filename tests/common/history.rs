@@ -175,25 +175,3 @@ pub(crate) fn fill(db: &Db, size: usize) {
     saver.set_retention("chat", Some(policy)).wait().unwrap();
     saver.untag("chat", "", "none").wait().unwrap();
 }
-
-/// More copies of copies than are looked through one by one.
-pub(crate) fn copy_often(db: &Db, copies: usize) {
-    let saver = db.checkpointer();
-    let mut many = Steps::new(db, "many 0", "");
-    many.step(0);
-    for n in 1..=copies {
-        many = many.copied(&format!("many {n}"));
-        if n % 9 > 0 {
-            many.step(0);
-        }
-        if n % 7 == 0 {
-            keep_last(db, &format!("many {n}"), 2);
-        }
-        if n % 5 == 0 {
-            saver
-                .delete_thread(&format!("many {}", n - 3))
-                .wait()
-                .unwrap();
-        }
-    }
-}

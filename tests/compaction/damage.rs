@@ -73,7 +73,11 @@ fn what_does_not_need_the_damaged_part_is_as_it_was() {
             }
             let found = all(&db);
             for (name, found) in &found {
-                let expected = &expected[name];
+                // A deletion that is lost has not happened.
+                let Some(expected) = expected.get(name) else {
+                    assert!(!report.is_whole());
+                    continue;
+                };
                 for (channel, value) in &found.checkpoint.channel_values {
                     assert_eq!(Some(value), expected.checkpoint.channel_values.get(channel));
                 }
@@ -85,7 +89,7 @@ fn what_does_not_need_the_damaged_part_is_as_it_was() {
                 assert!(!lacks || !report.is_whole());
             }
             assert!(found.len() == expected.len() || !report.is_whole());
-            lost += expected.len() - found.len();
+            lost += expected.len().saturating_sub(found.len());
             db.compact().unwrap();
             assert_eq!(all(&db), found);
             assert_whole(&db);

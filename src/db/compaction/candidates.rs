@@ -73,6 +73,10 @@ pub(super) fn choose(segments: &[Candidate], worth: Worth, segment_bytes: u64) -
             dead > 0 && u128::from(dead) * 100 >= u128::from(of.stats.unpacked) * percent
         }
     };
+    if worth == Worth::Any {
+        // Whoever asks for it wants it all, whatever has to be read.
+        return sealed.into_iter().filter(is_much).collect();
+    }
     let is_short = |of: &Candidate| of.rest() < segment_bytes / 8;
     let runs = sealed.chunk_by(|a, b| is_short(a) && is_short(b));
     // What each of those gives that are worth it by themselves: space, or one file less.

@@ -11,6 +11,7 @@
 
 #![cfg_attr(not(test), deny(clippy::disallowed_methods))]
 
+mod canary;
 pub mod checkpoint;
 mod codec;
 mod commit;
@@ -19,6 +20,7 @@ pub mod db;
 #[doc(hidden)]
 pub mod delta;
 mod encoded;
+mod field_path;
 #[expect(
     clippy::disallowed_methods,
     reason = "a run's deadlines are its runtime's, and what it names need not be the same again"
@@ -26,11 +28,13 @@ mod encoded;
 pub mod graph;
 mod index;
 mod item_change;
+mod item_fields;
 mod json_list;
 mod lease;
 pub mod log;
 mod retention_policy;
 pub mod store;
+mod store_options;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod time;

@@ -175,10 +175,12 @@ impl Checkpointer for DbSaver {
         let lists = lists.map(|(channel, added)| (channel, Handed::Appended(added)));
         let lists = lists.collect();
         let record = checkpoint_record(put, lists);
-        let at = self.db.now();
-        let items = items.into_iter().map(|item| item.into_record(at));
+        let items = match self.db.item_records(items) {
+            Ok(items) => items,
+            Err(error) => return saving(Err(error)),
+        };
         let what = || format!("checkpoint `{checkpoint}` of thread `{thread}`");
-        match (self.db).put_checkpoint(record, items.collect(), self.durability, what) {
+        match (self.db).put_checkpoint(record, items, self.durability, what) {
             Ok(submitted) => saving(Ok(submitted)),
             Err(NotPut::Db(error)) => saving(Err(error)),
             Err(NotPut::Refused(refused)) => Commit::ready(Err(refused.into())),

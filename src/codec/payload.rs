@@ -7,8 +7,8 @@ use bincode::de::{Decoder, DecoderImpl};
 use bytes::Bytes;
 
 use crate::codec::CodecError;
-use crate::codec::body::{Body, body, kind_of};
-use crate::codec::compression::{Compression, compressed, expanded};
+use crate::codec::body::{Body, body, kind_of, thread};
+use crate::codec::compression::{Compression, Method, compressed, expanded};
 use crate::codec::record::Record;
 use crate::codec::value::{Found, Stored};
 use crate::codec::wire::config;
@@ -17,8 +17,9 @@ use crate::codec::wire::config;
 const HEADER: usize = 6;
 /// More than most records take besides their values.
 const RECORD_BYTES: usize = 512;
-/// The flag of a record whose body is compressed.
-const COMPRESSED: u8 = 1;
+/// The flags of a record whose body is compressed.
+const LZ4: u8 = 1;
+const ZSTD: u8 = 2;
 
 /// The payload of a frame with `records`.
 pub(crate) fn encode(
@@ -49,8 +50,11 @@ pub(crate) fn encode_into(
         })?;
         let mut flags = 0;
         let body = payload.get(start + HEADER..).unwrap_or_default();
-        if let Some(smaller) = compressed(body, compression) {
-            flags = COMPRESSED;
+        if let Some((method, smaller)) = compressed(body, compression) {
+            flags = match method {
+                Method::Lz4 => LZ4,
+                Method::Zstd => ZSTD,
+            };
             payload.truncate(start + HEADER);
             payload.extend_from_slice(&smaller);
         }
@@ -103,6 +107,25 @@ pub(crate) fn decode_all(payload: &Bytes) -> Result<Vec<Record<Stored>>, CodecEr
     Ok(records)
 }
 
+/// The thread that the first record of a payload is about, if it is about one and can be read.
+pub(crate) fn thread_of(payload: &[u8]) -> Option<String> {
+    let first = Rest { payload, at: 0 }.next().ok()??;
+    let body = first.body().ok()?;
+    let mut decoder = DecoderImpl::new(SliceReader::new(&body), config(), ());
+    thread(first.kind, &mut decoder).ok()?
+}
+
+/// Whether a record of a payload is compressed.
+pub(crate) fn is_compressed(payload: &[u8]) -> Result<bool, CodecError> {
+    let mut rest = Rest { payload, at: 0 };
+    while let Some(record) = rest.next()? {
+        if record.compression.is_some() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
 /// What is left of a payload.
 struct Rest<'p> {
     payload: &'p [u8],
@@ -114,7 +137,7 @@ struct Rest<'p> {
 struct Raw<'p> {
     at: usize,
     kind: u8,
-    is_compressed: bool,
+    compression: Option<Method>,
     bytes: &'p [u8],
 }
 
@@ -129,9 +152,12 @@ impl<'p> Rest<'p> {
         let Some((&[a, b, c, d, kind, flags], rest)) = rest.split_first_chunk::<HEADER>() else {
             return Err(truncated);
         };
-        if flags & !COMPRESSED != 0 {
-            return Err(CodecError::Unknown { at, kind, flags });
-        }
+        let compression = match flags {
+            0 => None,
+            LZ4 => Some(Method::Lz4),
+            ZSTD => Some(Method::Zstd),
+            _ => return Err(CodecError::Unknown { at, kind, flags }),
+        };
         let length = usize::try_from(u32::from_le_bytes([a, b, c, d]));
         let bytes = length.ok().and_then(|length| rest.get(..length));
         let bytes = bytes.ok_or(truncated)?;
@@ -139,7 +165,7 @@ impl<'p> Rest<'p> {
         Ok(Some(Raw {
             at,
             kind,
-            is_compressed: flags == COMPRESSED,
+            compression,
             bytes,
         }))
     }
@@ -147,8 +173,8 @@ impl<'p> Rest<'p> {
 
 impl<'p> Raw<'p> {
     fn body(&self) -> Result<Cow<'p, [u8]>, CodecError> {
-        if self.is_compressed {
-            let body = expanded(self.bytes).map_err(|reason| self.malformed(reason))?;
+        if let Some(method) = self.compression {
+            let body = expanded(method, self.bytes).map_err(|reason| self.malformed(reason))?;
             Ok(Cow::Owned(body))
         } else {
             Ok(Cow::Borrowed(self.bytes))

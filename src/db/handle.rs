@@ -9,9 +9,13 @@ use parking_lot::{Mutex, RwLock};
 
 use crate::Leases;
 use crate::codec::{self, Compression, Record, Stored};
-use crate::db::compaction::{CompactionOptions, CompactionReport, Engine, Entered, Worker};
+use crate::db::compaction::{
+    CompactionOptions, CompactionProgress, CompactionReport, CompactionStats, Engine, Entered,
+    Worker,
+};
 use crate::db::hot::{Hot, NewContent};
 use crate::db::indexed::{Indexed, LogState};
+use crate::db::items::Items;
 use crate::db::options::ValueOptions;
 use crate::db::replaying::replaying;
 use crate::db::view::{DbSnapshot, Note, View};
@@ -64,6 +68,7 @@ struct Inner {
     compression: Compression,
     /// What is done beside. Ends before the indexer does.
     background: Mutex<Option<Periodic>>,
+    items: Items,
 }
 
 /// A handle that does not keep the database open.
@@ -79,7 +84,7 @@ impl WeakDb {
 }
 
 /// The version of the index's keys and rows.
-const INDEX_SCHEMA: u32 = 4;
+const INDEX_SCHEMA: u32 = 5;
 
 /// An end with more of the log than this not in the index file fills the file first.
 const REPLAYED_MAX: u64 = 4 << 20;
@@ -144,6 +149,7 @@ impl Drop for Inner {
         // The threads have shares in the log.
         drop(self.worker.get_mut().take());
         drop(self.background.get_mut().take());
+        self.items.stop();
         drop(self.indexer.get_mut().take());
     }
 }
@@ -185,7 +191,7 @@ impl Db {
     /// Starts the thread that compacts, if that is wanted.
     fn compacting(self, options: CompactionOptions) -> Result<Self, DbError> {
         if options.background {
-            let worker = Worker::start(Arc::clone(&self.inner.engine), options);
+            let worker = Worker::start(Arc::clone(&self.inner.engine), options, self.host());
             let worker = worker.map_err(|error| DbError::Index {
                 reason: format!("the thread that compacts cannot be started: {error}"),
             })?;
@@ -304,6 +310,7 @@ impl Db {
                 hot,
                 compression: values.compression,
                 background: Mutex::new(None),
+                items: Items::default(),
             }),
         }
     }
@@ -331,15 +338,27 @@ impl Db {
         self.with_log(|log| Ok(log.sync()?))
     }
 
-    /// Gives back the space of everything that was deleted, pruned or replaced, and tells what came of it. Readers and
-    /// writers go on meanwhile. The segment that is written to is sealed first if it has something to give back.
+    /// Gives back the space of everything that was deleted, pruned or replaced, compresses what was written since the last time,
+    /// and tells what came of it. Readers and writers go on meanwhile. The segment that is written to is sealed first if there is
+    /// anything in it.
     ///
     /// # Errors
     /// [`DbError::Log`]: a segment is damaged, there is no room for what is kept, or the file system failed; all that was not done
     /// yet is as it was then. [`DbError::Index`]; [`DbError::ReadOnly`]; [`DbError::Closed`].
     pub fn compact(&self) -> Result<CompactionReport, DbError> {
+        // If it is only to be looked at, that is the answer.
         self.with_log(|_| Ok(()))?;
         self.inner.engine.compact_all()
+    }
+
+    /// How far the compaction is that runs, or ran last.
+    pub fn compaction_progress(&self) -> CompactionProgress {
+        self.inner.engine.progress()
+    }
+
+    /// What compaction has done since the database was opened. Costs next to nothing.
+    pub fn compaction_stats(&self) -> CompactionStats {
+        self.inner.engine.stats()
     }
 
     /// For whoever is about to look up what he will then read from the log, or name in a record: until this is dropped, what
@@ -358,8 +377,9 @@ impl Db {
         self.inner.engine.stop();
         drop(self.inner.worker.lock().take());
         self.set_background(None);
+        self.inner.items.stop();
         let indexed = &self.inner.indexed;
-        self.inner.hot.forget_all(|| ());
+        self.inner.hot.forget_all();
         let state = mem::replace(&mut *indexed.log.write(), LogState::Closing);
         let closed = match state {
             LogState::Open(log) => log.close(),
@@ -481,6 +501,10 @@ impl Db {
         DbError::Closed {
             path: self.inner.path.display().to_string(),
         }
+    }
+
+    pub(super) fn items(&self) -> &Items {
+        &self.inner.items
     }
 
     pub(super) fn indexed(&self) -> &Indexed {

@@ -10,6 +10,7 @@ mod error;
 mod handle;
 mod hot;
 mod indexed;
+mod items;
 #[cfg(feature = "metrics")]
 mod metrics;
 mod options;
@@ -34,9 +35,10 @@ pub use crate::log::{
     BackupProgress, BackupReport, Durability, Latency, LogStats, Lost as LostRecords,
     RecoveryReport, SegmentKind, SegmentStats, TornTail,
 };
-pub use compaction::{CompactionOptions, CompactionReport};
+pub use compaction::{CompactionOptions, CompactionProgress, CompactionReport, CompactionStats};
 pub use error::DbError;
 pub use handle::Db;
+pub(crate) use items::ItemClock;
 pub use options::DbOptions;
 pub(crate) use periodic::{Pace, Periodic};
 pub(crate) use place::Place;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::db::compaction::with_use;
 use crate::db::indexed::LogState;
-use crate::db::{Db, DbError, LogStats, Place};
+use crate::db::{CompactionStats, Db, DbError, LogStats, Place};
 use crate::index::{Found, Held, INDEX_FILE, Selection};
 use crate::log::{Latency, SegmentStats};
 use crate::vfs::OpenMode;
@@ -25,6 +25,8 @@ pub struct DbStats {
     pub items: u64,
     /// The index.
     pub index: IndexStats,
+    /// What compaction has done.
+    pub compaction: CompactionStats,
 }
 
 /// A segment of the log, and how much of it is needed.
@@ -129,6 +131,7 @@ impl Db {
             checkpoints: counts.checkpoints,
             items: counts.items,
             index: self.index_stats(),
+            compaction: self.compaction_stats(),
         })
     }
 

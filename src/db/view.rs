@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, OnceLock};
 
-use parking_lot::RwLock;
+use parking_lot::{RwLock, RwLockWriteGuard};
 
 use crate::codec::{self, CodecError, Numbered, Record, Value};
 use crate::db::hot::{Content, LASTING_BYTES, NewContent};
@@ -83,7 +83,16 @@ impl View {
 
     /// Removes up to about `limit` rows that belong to no thread any more, and tells how many.
     pub(crate) fn reclaim(&self, limit: usize) -> Result<usize, TablesError> {
-        self.index.write().reclaim(limit)
+        let mut index = self.index.write();
+        let rows = index.reclaim(limit);
+        // Commits come first: whoever calls this calls it again.
+        RwLockWriteGuard::unlock_fair(index);
+        rows
+    }
+
+    /// See [`Index::died`].
+    pub(crate) fn died(&self) -> u64 {
+        self.index.read().died()
     }
 
     /// Lends the rows.

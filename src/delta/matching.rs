@@ -1,5 +1,7 @@
 //! What two byte strings have in common, in order, without looking at more of them than promises to pay.
 
+use super::probe::seem_related;
+
 /// Compared at once, first in large steps and then in small ones.
 const STEP: usize = 256;
 const SMALL_STEP: usize = 16;
@@ -10,6 +12,8 @@ const KEY: usize = 16;
 /// much memory.
 const STRIDE: usize = 4;
 const WIDE_STRIDE: usize = 1;
+/// Values of which less than one byte in so many is common at their ends may be unrelated.
+const RELATED: usize = 8;
 /// Shorter common parts are chance, or cost as much as they save.
 const MIN_MATCH: usize = 24;
 /// Longer ones are no text that occurs again and again, as the names of fields do.
@@ -63,15 +67,17 @@ pub(super) fn common_suffix(a: &[u8], b: &[u8]) -> usize {
 }
 
 /// Parts of `new` that are in `old` in the same order. `credit` is how many bytes may be looked at besides a
-/// sample: values that have much in common elsewhere are worth a longer look.
-pub(super) fn matches(old: &[u8], new: &[u8], credit: usize) -> Vec<Match> {
+/// sample: values that have much in common elsewhere are worth a longer look. If they have not, parts that are shorter than twice `long` need
+/// not be found.
+pub(super) fn matches(old: &[u8], new: &[u8], credit: usize, long: usize) -> Vec<Match> {
     let mut budget = credit + MAX_SAMPLE.min(new.len() / SAMPLE) + WINDOW;
     let (mut in_old, mut in_new) = (0, 0);
     let mut found = Vec::new();
+    let mut probed = (credit < new.len() / RELATED).then_some(long);
     loop {
         let old = old.get(in_old..).unwrap_or_default();
         let new = new.get(in_new..).unwrap_or_default();
-        let Some(next) = next_match(old, new, &mut budget) else {
+        let Some(next) = next_match(old, new, &mut budget, probed.take()) else {
             return found;
         };
         let Match { at, from, len } = next;
@@ -86,12 +92,16 @@ pub(super) fn matches(old: &[u8], new: &[u8], credit: usize) -> Vec<Match> {
     }
 }
 
-/// The first part of `new` that is in `old`, looked for in windows of growing width.
-fn next_match(old: &[u8], new: &[u8], budget: &mut usize) -> Option<Match> {
+/// The first part of `new` that is in `old`, looked for in windows of growing width. In those that a probe takes for unrelated it
+/// is not looked for, if there is one.
+fn next_match(old: &[u8], new: &[u8], budget: &mut usize, probed: Option<usize>) -> Option<Match> {
     let longest = old.len().max(new.len());
     let mut width = WINDOW;
     while old.len() >= KEY && new.len() >= KEY && width.min(new.len()) <= *budget {
-        if let Some(found) = first_match(old, new, width, MIN_MATCH, budget) {
+        let [old_window, new_window] = [old, new].map(|of| of.get(..width).unwrap_or(of));
+        if probed.is_some_and(|apart| !seem_related(old_window, new_window, apart)) {
+            *budget = budget.saturating_sub(new_window.len());
+        } else if let Some(found) = first_match(old, new, width, MIN_MATCH, budget) {
             // If an element is gone, its fields' names are found in the next one's place, and again and again. What
             // is really the next part is longer, and not far.
             let wider = width * WIDER;

@@ -55,6 +55,11 @@ impl<H> Changes<H> {
         self.rows.len()
     }
 
+    /// The length of the records that died.
+    pub(super) fn dead_bytes(&self) -> u64 {
+        self.dead.iter().map(|record| record.bytes).sum()
+    }
+
     /// Adds the dead bytes to their segments. The last thing that reads.
     pub(super) fn account(mut self, tables: &impl Rows<Key, Row<H>>) -> Result<Self, TablesError> {
         let mut by_segment: BTreeMap<u64, SegmentUse> = BTreeMap::new();

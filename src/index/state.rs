@@ -20,6 +20,8 @@ pub(crate) struct Index<H, T> {
     reclaims: bool,
     /// Records below this LSN were all taken when they were written, or are gone.
     sure_below: u64,
+    /// How many bytes of records have died.
+    died: u64,
     handles: PhantomData<fn() -> H>,
 }
 
@@ -43,6 +45,7 @@ impl<H, T> Index<H, T> {
             names: Names::default(),
             reclaims: true,
             sure_below: 0,
+            died: 0,
             handles: PhantomData,
         }
     }
@@ -58,6 +61,8 @@ impl<H: Clone, T: Tables<Key, Row<H>>> Index<H, T> {
             Record::WritesPut(put) => writes::put(tables, names, put, origin, sure)?,
             Record::ItemPut(put) => items::put(tables, put, origin)?,
             Record::ItemDeleted(deleted) => items::delete(tables, deleted)?,
+            Record::ItemTouched(touched) => items::touch(tables, touched, origin)?,
+            Record::ItemExpired(expired) => items::expire(tables, expired, sure)?,
             Record::ThreadDeleted(deleted) => deletion::delete(tables, &deleted)?,
             Record::ThreadCopied(copied) => copying::copy(tables, &copied, origin, sure)?,
             Record::CheckpointsPruned(pruned) => pruning::prune(tables, pruned, origin, sure)?,
@@ -66,9 +71,7 @@ impl<H: Clone, T: Tables<Key, Row<H>>> Index<H, T> {
             Record::Remnant(remnant) => remnants::apply(tables, remnant, origin)?,
             Record::ThreadPolicySet(set) => policies::set(tables, &set, origin)?,
         };
-        let changes = changes.account(&self.tables)?;
-        self.reclaims |= changes.drops();
-        changes.make(&mut self.tables);
+        self.make(changes)?;
         Ok(())
     }
 
@@ -80,8 +83,17 @@ impl<H: Clone, T: Tables<Key, Row<H>>> Index<H, T> {
         let changes = reclaim(&self.tables, limit)?;
         let rows = changes.len();
         self.reclaims = rows > 0 || limit == 0;
-        changes.account(&self.tables)?.make(&mut self.tables);
+        self.make(changes)?;
         Ok(rows)
+    }
+
+    fn make(&mut self, changes: Changes<H>) -> Result<(), TablesError> {
+        let died = changes.dead_bytes();
+        let changes = changes.account(&self.tables)?;
+        self.reclaims |= changes.drops();
+        changes.make(&mut self.tables);
+        self.died = self.died.saturating_add(died);
+        Ok(())
     }
 }
 
@@ -90,6 +102,11 @@ impl<H, T> Index<H, T> {
     /// show that may be gone.
     pub(crate) fn be_sure_below(&mut self, lsn: u64) {
         self.sure_below = lsn;
+    }
+
+    /// How many bytes of records have died since it was made, those that were replayed included.
+    pub(crate) fn died(&self) -> u64 {
+        self.died
     }
 
     /// Where its rows are.

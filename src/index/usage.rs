@@ -26,7 +26,7 @@ impl<H: Clone, T: Rows<Key, Row<H>>> Snapshot<H, T> {
         }
         let mut from = Bound::Included(Key::Item([].into(), "".into()));
         while let Some((key, _)) =
-            (self.tables()).next(from.as_ref(), Bound::Excluded(&Key::Segment(0)))?
+            (self.tables()).next(from.as_ref(), Bound::Excluded(&Key::behind_items()))?
         {
             counts.items += 1;
             from = Bound::Excluded(key);

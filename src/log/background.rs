@@ -9,7 +9,8 @@ use parking_lot::{Mutex, MutexGuard};
 use super::LogError;
 use super::shared::Shared;
 use super::state::State;
-use crate::vfs::Job;
+use crate::canary::Canary;
+use crate::vfs::{Job, OpenMode};
 
 /// How long, about, a frame that nobody waits for stays unwritten.
 const TICK: Duration = Duration::from_millis(2);
@@ -200,7 +201,14 @@ impl<T: Send + 'static> Shared<T> {
         state.lead_wanted = false;
         let unsynced = state.written().saturating_sub(state.active.synced);
         if unsynced >= UNSYNCED_MAX && !state.exclusive {
-            return (self.sync_ahead(state), Next::Again);
+            return match self.synced_ahead(state) {
+                Ok(state) => (state, Next::Again),
+                // Without it, whoever syncs next has more to do.
+                Err(error) => {
+                    tracing::warn!(%error, "what is written is not synced ahead");
+                    (self.state.lock(), Next::Soon)
+                }
+            };
         }
 
         if state.next_lsn != seen.next_lsn || state.acked < state.next_lsn {
@@ -211,7 +219,10 @@ impl<T: Send + 'static> Shared<T> {
             return (state, Next::Soon);
         }
         let quiet = seen.at + QUIET;
-        let durable = state.durable;
+        let durable = match Canary::EarlyWatermark.sings() {
+            true => state.acked,
+            false => state.durable,
+        };
         let untold = durable > state.watermark;
         if untold && quiet <= now {
             drop(state);
@@ -223,13 +234,20 @@ impl<T: Send + 'static> Shared<T> {
     }
 
     /// Syncs what is written, while others go on writing.
-    fn sync_ahead<'a>(&'a self, state: MutexGuard<'a, State<T>>) -> MutexGuard<'a, State<T>> {
+    pub(super) fn synced_ahead<'a>(
+        &'a self,
+        state: MutexGuard<'a, State<T>>,
+    ) -> Result<MutexGuard<'a, State<T>>, LogError> {
+        // What came before the active segment was durable when that began.
         let segment = Arc::clone(&state.active.segment);
         let (acked, written) = (state.acked, state.written());
         drop(state);
-        if let Err(error) = segment.file.sync_data() {
+        // A failure is told once to each who has opened the file: it must not be kept from those who commit.
+        let file = (self.directory.vfs.open(&segment.path, OpenMode::ReadWrite))
+            .map_err(|error| LogError::io("open", &segment.path, error))?;
+        if let Err(error) = file.sync_data() {
             self.poison(LogError::io("sync", &segment.path, error));
-            return self.state.lock();
+            return Ok(self.state.lock());
         }
         let mut state = self.state.lock();
         if state.active.segment.id == segment.id {
@@ -237,7 +255,7 @@ impl<T: Send + 'static> Shared<T> {
         }
         state.durable = state.durable.max(acked);
         state.syncs += 1;
-        state
+        Ok(state)
     }
 
     /// Lets a later open know of durable records that no later frame tells it of.

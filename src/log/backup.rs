@@ -161,7 +161,8 @@ impl Target {
             return Ok(true);
         }
         if matches!(info.header.kind, Kind::Compacted { .. }) {
-            end_backup(target)?;
+            // What was compacted needs what came after it, so until that is there, too, it is no backup.
+            SuperblockFile::remove(target)?;
         }
         let temporary = Directory::temporary(&to);
         let vfs = &target.vfs;
@@ -278,15 +279,6 @@ fn require_backup(target: &Directory, database: Uuid) -> Result<(), LogError> {
     }
 }
 
-/// An earlier backup that gets something compacted is none until it is up to date: what was compacted needs what came after it.
-fn end_backup(target: &Directory) -> Result<(), LogError> {
-    let path = target.superblock();
-    target
-        .remove_if_there(&path)
-        .and_then(|()| target.vfs.sync_dir(target.root()))
-        .map_err(|error| LogError::io("remove", &path, error))
-}
-
 /// Whether the file at `path` is the segment already: its salt is in no other.
 fn is_same(target: &Directory, path: &Path, info: &SegmentInfo) -> io::Result<bool> {
     match target.vfs.open(path, OpenMode::Read) {
@@ -334,7 +326,7 @@ fn copy_active(
     {
         writer.push(header.lsn, header.synced_lsn, header.records, payload)?;
     }
-    let bytes = writer.seal(None)?;
+    let bytes = writer.seal(Kind::Ordinary)?;
     let (_, durable) = writer.finish()?;
     durable.map(|()| bytes)
 }
@@ -349,6 +341,6 @@ fn begin_at(target: &Directory, original: &Original<'_>, previous: u64) -> Resul
         kind: Kind::Ordinary,
     };
     let mut writer = SegmentWriter::create(target, header)?;
-    writer.seal(None)?;
+    writer.seal(Kind::Ordinary)?;
     writer.finish()?.1
 }

@@ -1,6 +1,8 @@
-//! CRC-32 seeded with a frame's place, so that a valid frame elsewhere is no valid frame here.
+//! CRC-32 seeded with a place, so that what is valid elsewhere is not valid here.
 
 use crc32fast::Hasher;
+
+use crate::canary::Canary;
 
 /// What a checksum covers; one part's checksum is never valid for the other.
 #[derive(Debug, Clone, Copy)]
@@ -8,17 +10,24 @@ pub(super) enum Role {
     Header = 1,
     Payload = 2,
     Footer = 3,
+    BlockHeader = 4,
+    Block = 5,
 }
 
 /// Below this length `crc32fast` takes one byte at a time, which for headers and small payloads costs more
 /// than everything else that is done with a frame.
 const SHORT: usize = 128;
 
-/// The CRC-32 of the segment's salt, the frame's LSN, the role and all of `parts`.
-pub(super) fn seeded(salt: u64, lsn: u64, role: Role, parts: &[&[u8]]) -> u32 {
+/// The CRC-32 of the segment's salt, the frame's LSN or what else tells the place, the role and all of `parts`.
+pub(super) fn seeded(salt: u64, place: u64, role: Role, parts: &[&[u8]]) -> u32 {
+    let salt = if Canary::UnseededChecksum.sings() {
+        0
+    } else {
+        salt
+    };
     let mut state = !0;
     state = eight(state, salt);
-    state = eight(state, lsn);
+    state = eight(state, place);
     state = one(state, role as u8);
     let mut crc = !state;
     for part in parts {

@@ -18,7 +18,10 @@ use super::segment_table::SegmentTable;
 use super::superblock::Superblock;
 use super::superblock_file::SuperblockFile;
 use super::verify::Verify;
-use super::{FrameAddress, LogError, Lsn, ReplayError, SegmentStats, VerifyProgress, VerifyReport};
+use super::{
+    FrameAddress, LogError, LogPosition, Lsn, ReplayError, SegmentStats, VerifyProgress,
+    VerifyReport,
+};
 use crate::vfs::{OpenMode, Vfs};
 
 /// How often something is looked at again that another process seems to be changing.
@@ -101,7 +104,7 @@ impl ReadOnlyLog {
         loop {
             let info = self.table.info_of(at)?;
             if let Some(segment) = self.open_segment(&info)? {
-                return segment.read(at);
+                return segment.read(at, self.table.blocks());
             }
         }
     }
@@ -211,11 +214,14 @@ impl ReadOnlyLog {
         let mut sealed = Sealed::new(scan, segment.header, end)?;
         if self.end > segment.id.base() {
             // It was put in the place of segments of which some were replayed.
-            let Kind::Compacted { footer, .. } = segment.header.kind else {
+            if segment.header.kind == Kind::Ordinary {
                 return Ok(());
-            };
-            let first = segment.first_from(self.end.get())?;
-            sealed.start_at(first.map_or(footer, |at| at.offset), self.end.get());
+            }
+            sealed.start_at(LogPosition {
+                lsn: self.end,
+                segment: segment.id,
+                offset: SEGMENT_HEADER_BYTES,
+            });
         }
         while let Some(frame) = sealed.next()? {
             let as_of = self.compacted_as_of;

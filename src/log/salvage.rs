@@ -6,8 +6,11 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
+use super::block::{BLOCK_HEADER_BYTES, BlockHeader};
 use super::chain::header_of;
 use super::directory::Directory;
+use super::frame::FrameHeader;
+use super::salvage_packed::PackedSalvage;
 use super::scan::{Expected, Found, SegmentScan};
 use super::segment_header::{Kind, SEGMENT_HEADER_BYTES, SegmentHeader};
 use super::superblock::Superblock;
@@ -91,6 +94,11 @@ pub fn salvage(
     Ok(salvage.report)
 }
 
+/// A file that ends at `offset`, too early.
+fn cut_off(offset: u64) -> (u64, String) {
+    (offset, "the file ends before the records do".to_owned())
+}
+
 struct Salvage<'a, 'r> {
     directory: &'a Directory,
     superblock: Option<Superblock>,
@@ -116,44 +124,47 @@ impl Salvage<'_, '_> {
         let mut scan = SegmentScan::new(file, &path)?;
         let header = header_of(scan.file(), scan.len())
             .map_err(|error| LogError::io("read", &path, error))?;
-        let (salt, kind, mut damage) = self.read_header(&header, &path, id);
-        let watermark = self.watermark();
+        let (salt, kind, damage) = self.read_header(&header, &path, id);
         match kind {
             Kind::Compacted { as_of, .. } => self.as_of(as_of),
             // More likely its header is damaged elsewhere, and what was compacted cannot be understood without.
             Kind::Ordinary => self.presumed.extend(SegmentHeader::presumed_as_of(&header)),
         }
-        let (end, frames_end, all) = match kind {
-            Kind::Compacted { end, footer, .. } => (Some(end), footer.min(scan.len()), false),
-            Kind::Ordinary => (
-                later.first().map(|next| next.base().get()),
-                scan.len(),
-                true,
-            ),
-        };
+        let next = later.first().map(|next| next.base().get());
+        let first = SEGMENT_HEADER_BYTES..SEGMENT_HEADER_BYTES + BLOCK_HEADER_BYTES as u64;
+        let is_packed = BlockHeader::decode(scan.bytes(first)?, salt, SEGMENT_HEADER_BYTES).is_ok();
+        match kind {
+            Kind::Compacted { end, footer, .. } => {
+                self.compacted(id, &mut scan, (salt, footer), Some(end), damage)
+            }
+            // What its header would say is not known.
+            Kind::Ordinary if damage.is_some() && is_packed => {
+                let footer = scan.len();
+                self.compacted(id, &mut scan, (salt, footer), next, damage)
+            }
+            Kind::Ordinary => self.ordinary(id, &mut scan, salt, next, damage),
+        }
+    }
+
+    fn ordinary(
+        &mut self,
+        id: SegmentId,
+        scan: &mut SegmentScan,
+        salt: u64,
+        end: Option<u64>,
+        mut damage: Option<(u64, String)>,
+    ) -> Result<(), LogError> {
         let mut offset = SEGMENT_HEADER_BYTES;
-        while offset < frames_end && end.is_none_or(|end| self.lsn < end) {
+        while offset < scan.len() && end.is_none_or(|end| self.lsn < end) {
             let found = match scan.frame(offset, Expected::From(self.lsn), salt) {
                 Err(LogError::NewerFormat { what, .. }) => Err(what),
                 found => Ok(found?),
             };
             let reason = match found {
                 Ok(Found::Frame(frame, payload)) if end.is_none_or(|end| frame.end() <= end) => {
-                    if all || damage.is_some() {
-                        let (at, reason) = damage.take().unwrap_or((offset, String::new()));
-                        self.lose(frame.lsn, id, at, reason);
-                    }
-                    let address = frame.address(id, offset);
-                    (self.each)(address, scan.bytes(payload)?).map_err(|error| {
-                        LogError::Replay {
-                            segment: path.clone(),
-                            offset,
-                            lsn: address.lsn,
-                            source: error.into(),
-                        }
-                    })?;
-                    self.report.frames += 1;
-                    self.lsn = frame.end();
+                    let (at, reason) = damage.take().unwrap_or((offset, String::new()));
+                    self.lose(frame.lsn, id, at, reason);
+                    self.give(id, &frame, offset, scan.bytes(payload)?)?;
                     offset += frame.frame_bytes();
                     continue;
                 }
@@ -165,14 +176,87 @@ impl Salvage<'_, '_> {
             damage.get_or_insert((offset, reason));
             offset += super::frame::ALIGNMENT;
         }
-        let end = end.unwrap_or(watermark.max(self.lsn));
-        if all || damage.is_some() {
-            let ends = || (offset, "the file ends before the records do".to_owned());
-            let (at, reason) = damage.unwrap_or_else(ends);
-            self.lose(end, id, at, reason);
-        }
-        self.lsn = self.lsn.max(end);
+        self.end_of(id, end, damage.unwrap_or_else(|| cut_off(offset)));
         Ok(())
+    }
+
+    /// A compacted segment with this salt, whose groups end at this offset.
+    fn compacted(
+        &mut self,
+        id: SegmentId,
+        scan: &mut SegmentScan,
+        (salt, groups_end): (u64, u64),
+        end: Option<u64>,
+        mut damage: Option<(u64, String)>,
+    ) -> Result<(), LogError> {
+        let file_end = scan.len();
+        let to = groups_end.min(file_end);
+        let mut groups = PackedSalvage::new(scan, salt, SEGMENT_HEADER_BYTES, to);
+        while let Some(mut group) = groups.next_group()? {
+            let is_whole = group.is_whole();
+            let known = group.known.take();
+            let mut lsns = known.iter().flatten().peekable();
+            // What lies in front of the first frame may have been lost with what was in front of the group.
+            let mut before = damage.take();
+            let within = group.damage.take();
+            for (lsn, whole) in group.frames {
+                let mut is_missing = !is_whole && known.is_none();
+                while lsns.next_if(|of| **of < lsn).is_some() {
+                    is_missing = true;
+                }
+                lsns.next_if(|of| **of == lsn);
+                if lsn < self.lsn || end.is_some_and(|end| whole.header.end() > end) {
+                    continue;
+                }
+                let lost_with = match before.take() {
+                    None if is_missing => Some(within.clone().unwrap_or_else(|| {
+                        (whole.offset, "frames of its group are missing".to_owned())
+                    })),
+                    before => before,
+                };
+                if let Some((at, reason)) = lost_with {
+                    self.lose(lsn, id, at, reason);
+                }
+                self.give(id, &whole.header, whole.offset, &whole.payload)?;
+            }
+            let is_known = is_whole || known.is_some() && lsns.peek().is_none();
+            damage = within.or_else(|| (!is_known).then(|| cut_off(to)));
+        }
+        if file_end < groups_end {
+            damage.get_or_insert_with(|| cut_off(file_end));
+        }
+        match damage {
+            Some(damage) => self.end_of(id, end, damage),
+            None => self.lsn = self.lsn.max(end.unwrap_or_default()),
+        }
+        Ok(())
+    }
+
+    fn give(
+        &mut self,
+        id: SegmentId,
+        frame: &FrameHeader,
+        offset: u64,
+        payload: &[u8],
+    ) -> Result<(), LogError> {
+        let address = frame.address(id, offset);
+        (self.each)(address, payload).map_err(|error| LogError::Replay {
+            segment: self.directory.segment(id),
+            offset,
+            lsn: address.lsn,
+            source: error.into(),
+        })?;
+        self.report.frames += 1;
+        self.lsn = frame.end();
+        Ok(())
+    }
+
+    /// Ends a segment of which the rest is lost, up to `end` or as far as it was durable.
+    fn end_of(&mut self, id: SegmentId, end: Option<u64>, (at, reason): (u64, String)) {
+        let watermark = self.superblock.map_or(0, |superblock| superblock.watermark);
+        let end = end.unwrap_or(watermark.max(self.lsn));
+        self.lose(end, id, at, reason);
+        self.lsn = self.lsn.max(end);
     }
 
     /// The salt and kind of a segment. If the header is damaged, its salt may still be right: the frames tell.

@@ -13,6 +13,7 @@ use super::segment_header::SEGMENT_HEADER_BYTES;
 use super::shared::Shared;
 use super::state::{Active, State};
 use super::{LogError, Lsn, SegmentId};
+use crate::canary::Canary;
 
 const STEP_MIN: u64 = 128 * 1024;
 const STEP_MAX: u64 = 8 * 1024 * 1024;
@@ -268,7 +269,10 @@ impl<T: Send + 'static> Shared<T> {
             segment
                 .file
                 .set_len(trimmed)
-                .and_then(|()| segment.file.sync_all())
+                .and_then(|()| match Canary::SkippedSeal.sings() {
+                    true => Ok(()),
+                    false => segment.file.sync_all(),
+                })
                 .map_err(|error| LogError::io("seal", &segment.path, error))
         });
         if sealed.is_ok() {

@@ -108,8 +108,8 @@ impl<'a> Verify<'a> {
         SegmentHeader::decode(&header, path, segment.id, segment.header.database)?;
         let mut sealed = Sealed::new(scan, segment.header, end)?;
         let before = self.report.bytes;
-        while let Some(frame) = sealed.next()? {
-            self.report.bytes = before.saturating_add(frame.address.position_after().offset);
+        while sealed.next()?.is_some() {
+            self.report.bytes = before.saturating_add(sealed.offset());
             self.report.frames += 1;
             if self.report.bytes - self.told >= STEP {
                 self.told = self.report.bytes;

@@ -22,6 +22,17 @@ pub enum StoreError {
         /// What is wrong with it.
         problem: FilterProblem,
     },
+    /// The cursor cannot be gone on from.
+    #[error("cursor `{cursor}`: {reason}")]
+    InvalidCursor {
+        /// As it was given.
+        cursor: String,
+        /// What is wrong with it, and what to do.
+        reason: &'static str,
+    },
+    /// The store has not answered what it was asked.
+    #[error("the store has answered something else than it was asked; see `Store::batch`")]
+    WrongAnswer,
     /// The database failed or refused.
     #[error(transparent)]
     Db(#[from] crate::db::DbError),

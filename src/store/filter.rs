@@ -4,15 +4,16 @@
 
 mod compare;
 mod condition;
+mod needs;
 mod parse;
-mod path;
 mod problem;
 
 use serde_json::Value;
 
 use self::condition::{Condition, Operator};
-use self::path::Path;
+pub(super) use self::needs::{Need, Probe};
 pub use self::problem::FilterProblem;
+use crate::field_path::FieldPath as Path;
 use crate::store::StoreError;
 
 /// A test of an item's value.
@@ -194,6 +195,16 @@ impl Filter {
     /// Whether `value` satisfies this.
     pub fn matches(&self, value: &Value) -> bool {
         self.test.holds(value)
+    }
+
+    /// What an index can be asked about it: values that satisfy this satisfy each of these.
+    pub(super) fn needs(&self) -> Vec<Need> {
+        self.test.needs()
+    }
+
+    /// Whether there is no condition at all.
+    pub(super) fn is_empty(&self) -> bool {
+        matches!(&self.test, Test::All(all) if all.is_empty())
     }
 }
 

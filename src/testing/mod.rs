@@ -1,4 +1,5 @@
-//! Testing what must survive a crash: a file system that crashes, and faults of all kinds.
+//! Testing what must survive a crash: a file system that crashes, and faults of all kinds; and testing what takes the place of parts of
+//! this crate: [`store_conformance`].
 //!
 //! [`SimFs`] takes the place of the operating system's file system (with
 //! [`DbOptions::vfs`](crate::db::DbOptions::vfs)), and of time, randomness and background threads with it, so a run follows from
@@ -17,4 +18,8 @@
 //! # Ok::<(), stepwell::db::DbError>(())
 //! ```
 
+pub mod store_conformance;
+
+#[doc(hidden)]
+pub use crate::canary::Canary;
 pub use crate::vfs::sim::{Failing, Faults, Moment, Operation, Random, SimFs, Survival};

@@ -113,6 +113,19 @@ impl HotCheckpoint {
             .retain(|channel, (version, _)| versions.get(&**channel) == Some(version));
     }
 
+    pub(super) fn named(&self, with: &mut dyn FnMut(At)) {
+        for (_, held) in self.channels.values() {
+            match held {
+                Held::Nothing => {}
+                Held::Cold(at) => with(*at),
+                Held::Hot(value) => {
+                    with(value.at);
+                    with(value.run_base);
+                }
+            }
+        }
+    }
+
     /// About how much memory it takes.
     pub(super) fn bytes(&self) -> usize {
         let channels = self.channels.iter().map(|(name, (_, held))| {

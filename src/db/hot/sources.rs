@@ -53,6 +53,10 @@ impl Sources {
         }
     }
 
+    pub(super) fn named(&self, with: &mut dyn FnMut(At)) {
+        self.writes.iter().for_each(|(at, _)| with(*at));
+    }
+
     /// About how much memory they take.
     pub(super) fn bytes(&self) -> usize {
         self.checkpoint.len() + self.bytes + self.writes.capacity() * size_of::<(At, Encoded)>()

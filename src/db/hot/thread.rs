@@ -5,6 +5,7 @@ use std::mem;
 use hashlink::LruCache;
 
 use super::{HotCheckpoint, Sources};
+use crate::db::place::At;
 
 /// Subgraphs have a namespace for each of their calls: only those used last are kept.
 const NAMESPACES_MAX: usize = 16;
@@ -64,6 +65,16 @@ impl HotThread {
             self.counted = bytes;
             bytes
         })
+    }
+
+    /// Tells `with` of all places that are kept of the thread.
+    pub(super) fn named(&self, with: &mut dyn FnMut(At)) {
+        for (_, namespace) in &self.namespaces {
+            namespace.sources.named(with);
+            if let Some(checkpoint) = &namespace.checkpoint {
+                checkpoint.named(with);
+            }
+        }
     }
 
     /// About how much memory it takes.

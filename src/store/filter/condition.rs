@@ -5,7 +5,7 @@ use std::cmp::Ordering;
 use serde_json::Value;
 
 use super::compare::{equal, order};
-use super::path::Path;
+use crate::field_path::FieldPath as Path;
 
 /// What a filter wants of one field.
 #[derive(Clone, Debug)]

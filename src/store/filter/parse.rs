@@ -3,8 +3,8 @@
 use serde_json::{Map, Value};
 
 use super::condition::{Condition, Operator};
-use super::path::Path;
 use super::{FilterProblem, Test};
+use crate::field_path::FieldPath as Path;
 use crate::store::StoreError;
 
 /// So many levels of conditions and plain values within one another.

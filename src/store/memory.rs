@@ -26,6 +26,9 @@ pub struct MemoryStore {
     options: Arc<StoreOptions>,
 }
 
+/// What there is to say, and what is to be noted of what was read.
+type Answered = (Vec<Answer>, Vec<Record<Arc<Value>>>);
+
 type Tables = MemTables<Key, Row<Arc<Value>>>;
 
 /// With each write, what has expired is removed, at most so many items.
@@ -120,7 +123,7 @@ impl MemoryStore {
         &self,
         rows: &Snapshot<Arc<Value>, Tables>,
         ops: &[Op],
-    ) -> Result<(Vec<Answer>, Vec<Record<Arc<Value>>>), StoreError> {
+    ) -> Result<Answered, StoreError> {
         let mut reading = Reading {
             rows,
             value: |entry: &ItemEntry<Arc<Value>>| Ok((*entry.value).clone()),

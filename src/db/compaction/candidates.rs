@@ -80,6 +80,8 @@ pub(super) fn choose(segments: &[Candidate], worth: Worth, segment_bytes: u64) -
         let short = run.len() >= SHORT_RUN;
         run.iter().map(move |of| match (short, is_much(of)) {
             (true, _) => of.stats.bytes,
+            // On demand all is done that can be: what is bound may be free by now, and what is not packed is to be.
+            (false, true) if worth == Worth::Any => of.stats.bytes,
             (false, true) => of.used.dead,
             (false, false) => 0,
         })

@@ -74,7 +74,7 @@ pub struct PruneReport {
     pub deleted_threads: u64,
     /// How many checkpoints go.
     pub checkpoints: u64,
-    /// About how many bytes come back, once the log is compacted ([`Db::compact`](crate::db::Db::compact)). What others have is
+    /// About how many bytes come back, once the log is compacted ([`Db::compact`](crate::db::Db::compact)), before compression. What others have is
     /// not among them, nor are values that what stays is made of. In memory, the bytes of the values that go.
     pub bytes: u64,
     /// Those that lose something, by name.

@@ -113,7 +113,7 @@ fn open(dir: &Path, from: ReplayFrom) -> Log<()> {
 /// A read-only open is nothing but a scan.
 fn replay(dir: &Path) {
     let mut seen = 0;
-    let replay = &mut |_, payload: &[u8]| {
+    let replay = &mut |_, payload: &[u8], _| {
         seen += payload.len();
         Ok(())
     };

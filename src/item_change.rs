@@ -2,10 +2,9 @@
 //!
 //! This module must never know what it is committed with.
 
-use std::time::SystemTime;
-
 use crate::Encoded;
 use crate::codec::{ItemDeleted, ItemPut, Record};
+use crate::store_options::{IndexedFields, StoreOptions, Ttl};
 
 /// A change of one item of a store, to be committed together with a checkpoint.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,17 +15,31 @@ pub struct ItemChange {
     pub key: String,
     /// What is remembered from now on; `None` to forget the item.
     pub value: Option<Encoded>,
+    /// For how long.
+    pub ttl: Ttl,
+    /// Which of its fields are in the index; `None`: those that the store's options say.
+    pub index: Option<IndexedFields>,
 }
 
 impl ItemChange {
-    /// The record of a change that is made now.
-    pub(crate) fn into_record(self) -> Record<Encoded> {
+    /// The record of a change that is made at `at`, in microseconds since the Unix epoch. `is_new` if what is under the key has
+    /// expired.
+    pub(crate) fn into_record(
+        self,
+        options: &StoreOptions,
+        at: u64,
+        is_new: bool,
+    ) -> Record<Encoded> {
         match self.value {
             Some(value) => Record::ItemPut(ItemPut {
+                lifetime: options.lifetime(&self.namespace, self.ttl),
+                index: (self.index).unwrap_or_else(|| options.fields(&self.namespace)),
                 namespace: self.namespace,
                 key: self.key,
                 value,
-                at: crate::time::to_micros(SystemTime::now()),
+                at,
+                is_new,
+                fields: None,
             }),
             None => Record::ItemDeleted(ItemDeleted {
                 namespace: self.namespace,

@@ -9,6 +9,9 @@
 //!
 //! Dependencies point one way: `graph` → `checkpoint`, `store` → `db` → `index`, `log` → `vfs`.
 
+#![cfg_attr(not(test), deny(clippy::disallowed_methods))]
+
+mod canary;
 pub mod checkpoint;
 mod codec;
 mod commit;
@@ -17,14 +20,23 @@ pub mod db;
 #[doc(hidden)]
 pub mod delta;
 mod encoded;
+mod field_path;
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a run's deadlines are its runtime's, and what it names need not be the same again"
+)]
 pub mod graph;
 mod index;
 mod item_change;
+mod item_fields;
 mod json_list;
 mod lease;
 pub mod log;
 mod retention_policy;
 pub mod store;
+mod store_options;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod time;
 mod version;
 pub mod vfs;

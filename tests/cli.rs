@@ -84,8 +84,45 @@ fn an_unknown_thread_or_an_empty_database_is_an_error() {
         assert!(error.contains("there is no thread `t` in `db`"), "{error}");
     }
     let (code, error) = refused(dir.path(), &["history", "--db", "db"]);
-    assert_eq!(code, Some(1));
+    assert_eq!(code, Some(2));
     assert!(error.contains("no threads yet"), "{error}");
+    let json = ["stats", "--db", "db", "--thread", "t", "--json"];
+    let (code, error) = refused(dir.path(), &json);
+    assert_eq!(code, Some(2));
+    let error: serde_json::Value = serde_json::from_str(&error).unwrap();
+    assert_eq!(error["code"], 2);
+    assert!(error["error"].as_str().unwrap().contains("thread `t`"));
+}
+
+#[test]
+fn a_directory_without_a_log_is_no_database_and_does_not_become_one() {
+    let dir = TempDir::new().unwrap();
+    fs::create_dir_all(dir.path().join("db/log")).unwrap();
+    let (code, error) = refused(dir.path(), &["threads", "--db", "db"]);
+    assert_eq!(code, Some(3));
+    assert!(error.contains("not a Stepwell database"), "{error}");
+    assert!(is_empty(&dir.path().join("db/log")));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_database_that_may_not_be_changed_can_be_looked_at() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let dir = TempDir::new().unwrap();
+    let db = dir.path().join("db");
+    Db::open(&db).unwrap().close().unwrap();
+    let set = |mode| fs::set_permissions(&db, fs::Permissions::from_mode(mode)).unwrap();
+    fs::set_permissions(db.join("LOCK"), fs::Permissions::from_mode(0o444)).unwrap();
+    set(0o555);
+    let output = Command::new(env!("CARGO_BIN_EXE_stepwell"))
+        .args(["threads", "--db", "db"])
+        .current_dir(dir.path())
+        .output()
+        .unwrap();
+    set(0o755);
+    assert!(output.status.success(), "{output:?}");
+    assert!(String::from_utf8_lossy(&output.stdout).contains("no threads yet"));
 }
 
 #[test]
@@ -94,7 +131,6 @@ fn a_database_that_is_open_elsewhere_is_an_error_that_says_so() {
     let open = Db::open(dir.path().join("db")).unwrap();
     for command in [
         &["demo"][..],
-        &["backup", "--to", "other"],
         &["salvage", "--to", "other"],
         &["copy", "--thread", "t", "--to", "u"],
         &["prune", "--keep-last", "1"],
@@ -121,6 +157,34 @@ fn a_damaged_database_exits_with_3() {
 }
 
 #[test]
+fn a_database_of_another_version_is_refused_by_every_command_and_not_called_damaged() {
+    let dir = TempDir::new().unwrap();
+    for (version, said) in [(1_u32, "format version 1"), (3, "newer version")] {
+        Db::open(dir.path().join("db")).unwrap().close().unwrap();
+        let path = dir.path().join("db/SUPERBLOCK");
+        let mut slots = fs::read(&path).unwrap();
+        for slot in slots.chunks_exact_mut(4096) {
+            let (checked, crc) = slot.split_last_chunk_mut::<4>().unwrap();
+            if checked.starts_with(b"STEPWELL") {
+                checked[8..12].copy_from_slice(&version.to_le_bytes());
+                *crc = crc32fast::hash(checked).to_le_bytes();
+            }
+        }
+        fs::write(&path, slots).unwrap();
+        for command in [&["threads"][..], &["salvage", "--to", "saved"]] {
+            let (code, error) = refused(dir.path(), &[command, &["--db", "db"]].concat());
+            assert_eq!(code, Some(3), "{command:?}");
+            assert!(error.contains(said), "{error}");
+            assert!(!error.contains("salvage`"), "{error}");
+        }
+        let (code, error) = refused(dir.path(), &["verify", "--db", "db"]);
+        assert_eq!(code, Some(3));
+        assert!(error.contains(said), "{error}");
+        fs::remove_dir_all(dir.path().join("db")).unwrap();
+    }
+}
+
+#[test]
 fn a_demo_needs_files() {
     let dir = TempDir::new().unwrap();
     fs::create_dir(dir.path().join("empty")).unwrap();
@@ -138,6 +202,9 @@ fn bad_usage_exits_with_2() {
         &["show", "--db", "db"][..],
         &["threads"],
         &["unknown"],
+        &["copy", "--db", "db", "--thread", "t", "--to", ""],
+        &["tag", "--db", "db", "--thread", "t", ""],
+        &["threads", "--db", "db", "--after", "nonsense"],
         &["demo", "extra"],
         &["diff", "--db", "db", "--thread", "t", "a", "b", "c"],
         &["prune", "--db", "db"],
@@ -152,6 +219,6 @@ fn bad_usage_exits_with_2() {
     ] {
         let (code, error) = refused(dir.path(), command);
         assert_eq!(code, Some(2), "{command:?}");
-        assert!(error.contains("Usage"), "{error}");
+        assert!(error.contains("--help"), "{error}");
     }
 }

@@ -143,7 +143,8 @@ pub trait Checkpointer: Send + Sync + 'static {
         unsupported_commit("copy threads")
     }
 
-    /// Removes checkpoints, thread by thread. A thread that is written to meanwhile is tried again a few times.
+    /// Removes checkpoints, thread by thread, in small portions that others can be seen between. A thread that is written to
+    /// meanwhile is tried again a few times.
     fn prune(&self, prune: Prune) -> BoxFuture<'_, Result<PruneReport, CheckpointError>> {
         let _ = prune;
         unsupported("prune threads")

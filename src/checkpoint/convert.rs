@@ -245,6 +245,12 @@ pub(crate) fn latest_of_each<H: Clone, T: Rows<Key, Row<H>>>(
 
 /// What is not kept elsewhere of a checkpoint's metadata, as JSON: all but the parents.
 fn metadata_to_json(metadata: &Metadata) -> Vec<u8> {
+    if let (Some(source), Some(step), true) =
+        (metadata.source, metadata.step, metadata.extra.is_empty())
+    {
+        // As most are.
+        return format!(r#"{{"source":"{}","step":{step}}}"#, source.as_str()).into_bytes();
+    }
     let mut map = metadata.extra.clone();
     // The typed fields win over extra ones of the same name: a name must come back once.
     map.remove("parents");

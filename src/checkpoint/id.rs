@@ -1,9 +1,11 @@
 //! Checkpoint ids: UUIDs of version 6, whose text grows with time.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::UNIX_EPOCH;
 
 use uuid::{Timestamp, Uuid};
+
+use crate::vfs::{Host, OsHost};
 
 /// Makes checkpoint ids that grow.
 ///
@@ -32,7 +34,13 @@ impl CheckpointIds {
     /// An id greater than all that this generator has given and than `floor`, if that is a version 6
     /// UUID. `step` goes into its clock sequence, as in LangGraph.
     pub fn next(&self, floor: Option<&str>, step: i64) -> String {
-        let now = SystemTime::now()
+        self.next_of(&OsHost, floor, step)
+    }
+
+    /// As [`next`](Self::next), with time and randomness from a host.
+    pub(crate) fn next_of(&self, host: &dyn Host, floor: Option<&str>, step: i64) -> String {
+        let now = host
+            .system_time()
             .duration_since(UNIX_EPOCH)
             .map_or(0, |d| d.as_nanos() / 100);
         let now = u64::try_from(now).unwrap_or(u64::MAX / 2) + UNIX_TICKS;
@@ -46,7 +54,7 @@ impl CheckpointIds {
                 Some(given)
             });
         let clock_sequence = u16::try_from(step.rem_euclid(0x4000)).unwrap_or(0);
-        let random = Uuid::new_v4().into_bytes();
+        let random = host.unique().into_bytes();
         let node = [
             random[0], random[1], random[2], random[3], random[4], random[5],
         ];

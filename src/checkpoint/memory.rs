@@ -24,6 +24,8 @@ use crate::codec::{Record, TagRemoved, ThreadCopied, ThreadDeleted, ThreadPolicy
 use crate::index::{
     Found, Index, Key, MemTables, Origin, Plan, Row, Snapshot, TablesError, Thread, Unapplied,
 };
+use crate::time;
+use crate::vfs::{Host, OsHost};
 use crate::{Commit, Encoded, Leases};
 
 /// A [`Checkpointer`] that keeps everything in memory. Clones share what they keep.
@@ -38,6 +40,10 @@ pub struct MemorySaver {
 }
 
 type Tables = MemTables<Key, Row<Encoded>>;
+
+fn now() -> u64 {
+    time::to_micros(OsHost.system_time())
+}
 
 #[derive(Debug, Default)]
 struct Kept {
@@ -132,7 +138,7 @@ impl MemorySaver {
         let Some(thread) = snapshot.thread(name)? else {
             return Ok(false);
         };
-        match due(&snapshot, &thread, policy, PORTION)? {
+        match due(&snapshot, &thread, policy, PORTION, now())? {
             Due::Nothing => Ok(false),
             Due::Delete => {
                 report.remove(&thread);
@@ -250,7 +256,7 @@ impl Checkpointer for MemorySaver {
             let snapshot = kept.index.snapshot();
             let mut report = PruneReport::default();
             for thread in threads(&snapshot, &prune)? {
-                let plan = plan(&snapshot, &thread, &prune.rule)?;
+                let plan = plan(&snapshot, &thread, &prune.rule, u64::MAX)?;
                 report.add(&plan);
                 kept.prune(&thread, plan)?;
             }
@@ -307,7 +313,12 @@ impl Checkpointer for MemorySaver {
     ) -> BoxFuture<'_, Result<PruneReport, CheckpointError>> {
         async move {
             let is_busy = |name: &str| self.leases.is_busy(name);
-            Ok(retention::dry_run(&self.snapshot(), &policy, is_busy)?)
+            Ok(retention::dry_run(
+                &self.snapshot(),
+                &policy,
+                now(),
+                is_busy,
+            )?)
         }
         .boxed()
     }

@@ -102,23 +102,22 @@ pub(crate) fn threads<H: Clone, T: Rows<Key, Row<H>>>(
     Ok(all)
 }
 
-/// What would go of a thread.
+/// What would go of a thread; of that, up to `most` checkpoints.
 pub(crate) fn plan<H: Clone, T: Rows<Key, Row<H>>>(
     snapshot: &Snapshot<H, T>,
     thread: &Thread,
     rule: &PruneRule,
+    most: u64,
 ) -> Result<Plan<H>, TablesError> {
     match rule {
-        PruneRule::KeepLast(n) => {
-            snapshot.plan(thread, u64::MAX, |candidate| candidate.newer >= *n)
-        }
+        PruneRule::KeepLast(n) => snapshot.plan(thread, most, |candidate| candidate.newer >= *n),
         PruneRule::OlderThan(time) => {
             let before = time::to_micros(*time);
-            snapshot.plan(thread, u64::MAX, |candidate| {
+            snapshot.plan(thread, most, |candidate| {
                 candidate.newer > 0 && candidate.made_at().is_some_and(|at| at < before)
             })
         }
-        PruneRule::Runs(runs) => snapshot.plan(thread, u64::MAX, |candidate| {
+        PruneRule::Runs(runs) => snapshot.plan(thread, most, |candidate| {
             metadata_of(candidate.entry).is_ok_and(|metadata| {
                 let run = metadata.extra.get("run_id").and_then(|run| run.as_str());
                 run.is_some_and(|run| runs.iter().any(|wanted| wanted == run))
@@ -126,9 +125,9 @@ pub(crate) fn plan<H: Clone, T: Rows<Key, Row<H>>>(
         }),
         PruneRule::FinishedSubgraphs => {
             let Some(latest) = snapshot.get(&thread.name, "", None, false)? else {
-                return snapshot.plan(thread, u64::MAX, |_| false);
+                return snapshot.plan(thread, most, |_| false);
             };
-            snapshot.plan(thread, u64::MAX, |candidate| {
+            snapshot.plan(thread, most, |candidate| {
                 is_of_one_call(candidate.namespace) && is_finished(candidate, &latest.id)
             })
         }
@@ -142,7 +141,7 @@ pub(crate) fn dry_run<H: Clone, T: Rows<Key, Row<H>>>(
 ) -> Result<PruneReport, TablesError> {
     let mut report = PruneReport::default();
     for thread in threads(snapshot, prune)? {
-        report.add(&plan(snapshot, &thread, &prune.rule)?);
+        report.add(&plan(snapshot, &thread, &prune.rule, u64::MAX)?);
     }
     Ok(report)
 }

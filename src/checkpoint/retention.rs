@@ -2,7 +2,7 @@
 //!
 //! What goes is planned on a snapshot and committed as a prune, in portions that hold nobody up for long.
 
-use std::time::{Duration, Instant, SystemTime};
+use std::time::Duration;
 
 use futures::executor::block_on;
 
@@ -11,7 +11,6 @@ use crate::checkpoint::{CheckpointError, Checkpointer, DbSaver, PruneReport, Ret
 use crate::codec::CheckpointsPruned;
 use crate::db::{Db, Pace, Periodic};
 use crate::index::{Key, Plan, Row, Rows, Snapshot, TablesError, Thread};
-use crate::time;
 
 /// How many checkpoints go at a time: a commit that keeps others waiting for about a millisecond.
 pub(crate) const PORTION: u64 = 512;
@@ -96,11 +95,12 @@ fn sweep(saver: &DbSaver, policy: &RetentionPolicy, pace: &Pace) -> Result<(), C
     let mut last = None;
     let mut looked_at = 0_u32;
     while let Some(name) = saver.next_thread(last.as_deref())? {
-        let mut began = Instant::now();
+        let mut began = saver.host().now();
         let mut goes_on = true;
         block_on(saver.retain(&name, policy, &mut report, || {
-            goes_on = pace.rest(began.elapsed());
-            began = Instant::now();
+            let now = saver.host().now();
+            goes_on = pace.rest(now.duration_since(began));
+            began = saver.host().now();
             goes_on
         }))?;
         looked_at += 1;
@@ -131,18 +131,18 @@ pub(crate) enum Due<H> {
     Prune(Plan<H>),
 }
 
-/// What is due by the thread's policy, or `policy` if it has none; of what goes, up to `most` checkpoints.
+/// What is due at `now` by the thread's policy, or `policy` if it has none; of what goes, up to `most` checkpoints.
 pub(crate) fn due<H: Clone, T: Rows<Key, Row<H>>>(
     snapshot: &Snapshot<H, T>,
     thread: &Thread,
     policy: &RetentionPolicy,
     most: u64,
+    now: u64,
 ) -> Result<Due<H>, TablesError> {
     let policy = thread.life.policy.as_ref().unwrap_or(policy);
     if policy.keeps_everything() || thread.life.checkpoints == 0 {
         return Ok(Due::Nothing);
     }
-    let now = time::to_micros(SystemTime::now());
     let before =
         |age: Duration| now.saturating_sub(u64::try_from(age.as_micros()).unwrap_or(u64::MAX));
     let updated = thread.life.updated_at;
@@ -188,17 +188,18 @@ pub(crate) fn unchanged(thread: &Thread) -> CheckpointsPruned {
     }
 }
 
-/// What would be done about all threads but those that are busy.
+/// What would be done at `now` about all threads but those that are busy.
 pub(crate) fn dry_run<H: Clone, T: Rows<Key, Row<H>>>(
     snapshot: &Snapshot<H, T>,
     policy: &RetentionPolicy,
+    now: u64,
     is_busy: impl Fn(&str) -> bool,
 ) -> Result<PruneReport, TablesError> {
     let mut report = PruneReport::default();
     let mut next = snapshot.next_thread(None)?;
     while let Some(thread) = next {
         if !is_busy(&thread.name) {
-            match due(snapshot, &thread, policy, u64::MAX)? {
+            match due(snapshot, &thread, policy, u64::MAX, now)? {
                 Due::Nothing => {}
                 Due::Delete => {
                     report.threads += 1;

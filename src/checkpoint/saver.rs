@@ -28,6 +28,7 @@ use crate::commit::Helping;
 use crate::db::{Db, DbError, Durability, Handed, NotPut, Place, Reader, Submitted};
 use crate::index::{Found, Plan, Refused, TablesError};
 use crate::item_change::ItemChange;
+use crate::vfs::Host;
 use crate::{Commit, Encoded, Leases};
 
 /// A [`Checkpointer`] that keeps everything in a database. Clones share the database.
@@ -174,9 +175,12 @@ impl Checkpointer for DbSaver {
         let lists = lists.map(|(channel, added)| (channel, Handed::Appended(added)));
         let lists = lists.collect();
         let record = checkpoint_record(put, lists);
-        let items = items.into_iter().map(ItemChange::into_record);
+        let items = match self.db.item_records(items) {
+            Ok(items) => items,
+            Err(error) => return saving(Err(error)),
+        };
         let what = || format!("checkpoint `{checkpoint}` of thread `{thread}`");
-        match (self.db).put_checkpoint(record, items.collect(), self.durability, what) {
+        match (self.db).put_checkpoint(record, items, self.durability, what) {
             Ok(submitted) => saving(Ok(submitted)),
             Err(NotPut::Db(error)) => saving(Err(error)),
             Err(NotPut::Refused(refused)) => Commit::ready(Err(refused.into())),
@@ -213,7 +217,7 @@ impl Checkpointer for DbSaver {
         };
         let deleted = ThreadDeleted {
             thread: thread.to_owned(),
-            cutoff: self.ids.next(greatest.as_deref(), 0),
+            cutoff: self.next_id(greatest.as_deref()),
         };
         self.db.leases().deleting(thread, || {
             self.change(thread, Record::ThreadDeleted(deleted), || {
@@ -293,9 +297,12 @@ impl Checkpointer for DbSaver {
         async move {
             let leases = self.db.leases();
             let snapshot = self.db.snapshot();
-            Ok(retention::dry_run(&snapshot, &policy, |name| {
-                leases.is_busy(name)
-            })?)
+            Ok(retention::dry_run(
+                &snapshot,
+                &policy,
+                self.db.now(),
+                |name| leases.is_busy(name),
+            )?)
         }
         .boxed()
     }
@@ -338,22 +345,24 @@ impl Checkpointer for DbSaver {
 const PRUNED_AGAIN: usize = 8;
 
 impl DbSaver {
+    /// Prunes a thread in portions, so that nobody waits for long behind one of them.
     async fn prune_thread(
         &self,
         name: &str,
         rule: &PruneRule,
         report: &mut PruneReport,
     ) -> Result<(), CheckpointError> {
+        let before = report.checkpoints;
         let mut attempts = 0;
         loop {
             let entered = self.db.enter();
             let snapshot = self.db.snapshot();
             let Some(thread) = snapshot.thread(name)? else {
-                return Ok(());
+                break;
             };
-            let mut plan = plan(&snapshot, &thread, rule)?;
+            let mut plan = plan(&snapshot, &thread, rule, PORTION)?;
             if plan.record.is_none() {
-                return Ok(());
+                break;
             }
             let submitted = self.submit_plan(name, &mut plan)?;
             // Compaction waits for those who have entered.
@@ -362,11 +371,16 @@ impl DbSaver {
                 Err(CheckpointError::Changed { .. }) if attempts < PRUNED_AGAIN => attempts += 1,
                 outcome => {
                     outcome?;
-                    report.add(&plan);
-                    return Ok(());
+                    attempts = 0;
+                    report.add_portion(&plan);
+                    if plan.checkpoints < PORTION {
+                        break;
+                    }
                 }
             }
         }
+        report.threads += u64::from(report.checkpoints > before);
+        Ok(())
     }
 
     /// Submits a prune and what it puts again.
@@ -390,6 +404,16 @@ impl DbSaver {
         let what = || format!("the pruning of thread `{name}`");
         let submitted = (self.db).change_thread(name, records, self.durability, what);
         Ok(saving(submitted))
+    }
+
+    /// Where time and randomness come from.
+    pub(crate) fn host(&self) -> &dyn Host {
+        self.db.host()
+    }
+
+    /// An id that is greater than all that were given before, and than `floor`.
+    fn next_id(&self, floor: Option<&str>) -> String {
+        self.ids.next_of(self.db.host(), floor, 0)
     }
 
     /// The thread after `last` by name.
@@ -428,12 +452,12 @@ impl DbSaver {
         let Some(thread) = thread.filter(|_| !self.db.leases().is_busy(name)) else {
             return Ok(false);
         };
-        let (commit, portion) = match due(&snapshot, &thread, policy, PORTION)? {
+        let (commit, portion) = match due(&snapshot, &thread, policy, PORTION, self.db.now())? {
             Due::Nothing => return Ok(false),
             Due::Delete => {
                 let deleted = ThreadDeleted {
                     thread: name.to_owned(),
-                    cutoff: self.ids.next(thread.life.greatest.as_deref(), 0),
+                    cutoff: self.next_id(thread.life.greatest.as_deref()),
                 };
                 let records = vec![
                     Record::CheckpointsPruned(unchanged(&thread)),

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use crate::Encoded;
 use crate::checkpoint::Metadata;
 use crate::version::ChannelVersion;
+use crate::vfs::{Host, OsHost};
 
 impl ChannelVersion {
     /// The version after `latest`, of the same form; 1 if there is none.
@@ -15,7 +16,7 @@ impl ChannelVersion {
             Some(Self::Text(text)) => {
                 let counter = text.split('.').next().unwrap_or(text);
                 let next = counter.parse::<u64>().unwrap_or(0).saturating_add(1);
-                let random = uuid::Uuid::new_v4().as_u128() % 10_u128.pow(16);
+                let random = OsHost.unique().as_u128() % 10_u128.pow(16);
                 Self::Text(format!("{next:032}.{random:016}"))
             }
         }

@@ -8,14 +8,15 @@ use bincode::error::{DecodeError, EncodeError};
 
 use crate::codec::checkpoint::{checkpoint, put_checkpoint};
 use crate::codec::record::{
-    CheckpointsPruned, ItemDeleted, ItemPut, Record, Remnant, TagRemoved, TagSet, TaskWrite,
-    ThreadCopied, ThreadDeleted, ThreadPolicySet, Touched, WritesPut,
+    CheckpointsPruned, ItemDeleted, ItemExpired, ItemPut, ItemTouched, Record, Remnant, TagRemoved,
+    TagSet, TaskWrite, ThreadCopied, ThreadDeleted, ThreadPolicySet, Touched, WritesPut,
 };
 use crate::codec::value::{Found, Stored, put_value, some_value};
 use crate::codec::wire::{
-    id, list, map, option, put_id, put_length, put_list, put_map, put_option, string,
+    form, id, list, map, option, put_id, put_length, put_list, put_map, put_option, string, unknown,
 };
 use crate::retention_policy::RetentionPolicy;
+use crate::store_options::IndexedFields;
 
 /// The kinds of records. Missing numbers are reserved; docs/format.md says for what.
 mod kind {
@@ -27,9 +28,11 @@ mod kind {
     pub(super) const THREAD_DELETED: u8 = 6;
     pub(super) const CHECKPOINTS_PRUNED: u8 = 7;
     pub(super) const REMNANT: u8 = 8;
+    pub(super) const ITEM_TOUCHED: u8 = 9;
     pub(super) const TAG_SET: u8 = 10;
     pub(super) const TAG_REMOVED: u8 = 11;
     pub(super) const THREAD_POLICY_SET: u8 = 12;
+    pub(super) const ITEM_EXPIRED: u8 = 13;
 }
 
 /// The number that says what a record is.
@@ -39,6 +42,8 @@ pub(super) fn kind_of<V>(record: &Record<V>) -> u8 {
         Record::WritesPut(_) => kind::WRITES_PUT,
         Record::ItemPut(_) => kind::ITEM_PUT,
         Record::ItemDeleted(_) => kind::ITEM_DELETED,
+        Record::ItemTouched(_) => kind::ITEM_TOUCHED,
+        Record::ItemExpired(_) => kind::ITEM_EXPIRED,
         Record::ThreadDeleted(_) => kind::THREAD_DELETED,
         Record::ThreadCopied(_) => kind::THREAD_COPIED,
         Record::CheckpointsPruned(_) => kind::CHECKPOINTS_PRUNED,
@@ -61,11 +66,25 @@ impl Encode for Body<'_> {
                 put.namespace.encode(to)?;
                 put.key.encode(to)?;
                 put.at.encode(to)?;
+                put.lifetime.encode(to)?;
+                put_indexed(to, &put.index)?;
+                put.is_new.encode(to)?;
                 put_value(to, Some(&put.value))
             }
             Record::ItemDeleted(deleted) => {
                 deleted.namespace.encode(to)?;
                 deleted.key.encode(to)
+            }
+            Record::ItemTouched(touched) => {
+                touched.namespace.encode(to)?;
+                touched.key.encode(to)?;
+                touched.put.encode(to)?;
+                touched.at.encode(to)
+            }
+            Record::ItemExpired(expired) => {
+                expired.namespace.encode(to)?;
+                expired.key.encode(to)?;
+                expired.put.encode(to)
             }
             Record::ThreadDeleted(deleted) => {
                 put_id(to, &deleted.thread)?;
@@ -108,6 +127,19 @@ impl Encode for Body<'_> {
     }
 }
 
+/// The thread that a record of `kind` is about, from the beginning of its body; `None` if it is about none.
+pub(super) fn thread<'p, D: BorrowDecoder<'p>>(
+    kind: u8,
+    from: &mut D,
+) -> Result<Option<String>, DecodeError> {
+    match kind {
+        kind::ITEM_PUT | kind::ITEM_DELETED => Ok(None),
+        kind::THREAD_POLICY_SET => string(from).map(Some),
+        kind::REMNANT => option(from, id),
+        _ => id(from).map(Some),
+    }
+}
+
 /// Reads the body of a record of `kind`; `None` if there is no such kind.
 pub(super) fn body<'p, D: BorrowDecoder<'p>>(
     kind: u8,
@@ -120,17 +152,35 @@ pub(super) fn body<'p, D: BorrowDecoder<'p>>(
             let namespace = list(from, string)?;
             let key = string(from)?;
             let at = u64::decode(from)?;
+            let lifetime = Option::decode(from)?;
+            let index = indexed(from)?;
+            let is_new = bool::decode(from)?;
             let value = some_value(from)?;
             Record::ItemPut(ItemPut {
                 namespace,
                 key,
                 value,
                 at,
+                lifetime,
+                index,
+                is_new,
+                fields: None,
             })
         }
         kind::ITEM_DELETED => Record::ItemDeleted(ItemDeleted {
             namespace: list(from, string)?,
             key: string(from)?,
+        }),
+        kind::ITEM_TOUCHED => Record::ItemTouched(ItemTouched {
+            namespace: list(from, string)?,
+            key: string(from)?,
+            put: u64::decode(from)?,
+            at: u64::decode(from)?,
+        }),
+        kind::ITEM_EXPIRED => Record::ItemExpired(ItemExpired {
+            namespace: list(from, string)?,
+            key: string(from)?,
+            put: u64::decode(from)?,
         }),
         kind::THREAD_DELETED => Record::ThreadDeleted(ThreadDeleted {
             thread: id(from)?,
@@ -165,6 +215,24 @@ pub(super) fn body<'p, D: BorrowDecoder<'p>>(
         }),
         _ => return Ok(None),
     }))
+}
+
+fn put_indexed<E: Encoder>(to: &mut E, fields: &IndexedFields) -> Result<(), EncodeError> {
+    match fields {
+        IndexedFields::All => form::FIELDS_ALL.encode(to),
+        IndexedFields::Only(paths) => {
+            form::FIELDS_ONLY.encode(to)?;
+            paths.encode(to)
+        }
+    }
+}
+
+fn indexed<'p, D: BorrowDecoder<'p>>(from: &mut D) -> Result<IndexedFields, DecodeError> {
+    Ok(match u8::decode(from)? {
+        form::FIELDS_ALL => IndexedFields::All,
+        form::FIELDS_ONLY => IndexedFields::Only(list(from, string)?),
+        other => return Err(unknown("form of the fields in the index", other)),
+    })
 }
 
 fn put_policy<E: Encoder>(to: &mut E, policy: &RetentionPolicy) -> Result<(), EncodeError> {

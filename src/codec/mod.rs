@@ -1,7 +1,7 @@
 //! The codec: between records and the bytes of a frame's payload.
 //!
 //! A payload is a sequence of records, each preceded by its length, kind and flags. This is the only
-//! module that knows bincode and LZ4; it must never know what a record means or where its frame is. Places of other
+//! module that knows bincode and the compression of records; it must never know what a record means or where its frame is. Places of other
 //! values are numbers to it.
 
 mod body;
@@ -18,11 +18,13 @@ mod wire;
 
 pub use compression::Compression;
 pub(crate) use error::CodecError;
-pub(crate) use payload::{decode, decode_all, decode_one, encode};
+pub(crate) use payload::{
+    decode, decode_all, decode_one, encode, encode_into, is_compressed, thread_of,
+};
 pub(crate) use place::{FramePlace, Place};
 pub(crate) use record::{
-    Changed, ChannelVersions, CheckpointPut, CheckpointsPruned, ItemDeleted, ItemPut, Record,
-    Remnant, Removed, TagRemoved, TagSet, TaskWrite, ThreadCopied, ThreadDeleted, ThreadPolicySet,
-    Touched, VersionChanges, Versions, WritesPut,
+    Changed, ChannelVersions, CheckpointPut, CheckpointsPruned, ItemDeleted, ItemExpired, ItemPut,
+    ItemTouched, Record, Remnant, Removed, TagRemoved, TagSet, TaskWrite, ThreadCopied,
+    ThreadDeleted, ThreadPolicySet, Touched, VersionChanges, Versions, WritesPut, fields_of,
 };
 pub(crate) use value::{Alias, Delta, Numbered, Stored, Value};

@@ -7,16 +7,19 @@ use bincode::de::{Decoder, DecoderImpl};
 use bytes::Bytes;
 
 use crate::codec::CodecError;
-use crate::codec::body::{Body, body, kind_of};
-use crate::codec::compression::{Compression, compressed, expanded};
+use crate::codec::body::{Body, body, kind_of, thread};
+use crate::codec::compression::{Compression, Method, compressed, expanded};
 use crate::codec::record::Record;
 use crate::codec::value::{Found, Stored};
 use crate::codec::wire::config;
 
 /// Length, kind and flags.
 const HEADER: usize = 6;
-/// The flag of a record whose body is compressed.
-const COMPRESSED: u8 = 1;
+/// More than most records take besides their values.
+const RECORD_BYTES: usize = 512;
+/// The flags of a record whose body is compressed.
+const LZ4: u8 = 1;
+const ZSTD: u8 = 2;
 
 /// The payload of a frame with `records`.
 pub(crate) fn encode(
@@ -24,19 +27,34 @@ pub(crate) fn encode(
     compression: Compression,
 ) -> Result<Vec<u8>, CodecError> {
     let mut payload = Vec::new();
+    encode_into(&mut payload, records, compression)?;
+    Ok(payload)
+}
+
+/// Appends the payload of a frame with `records`.
+pub(crate) fn encode_into(
+    payload: &mut Vec<u8>,
+    records: &[Record<Stored>],
+    compression: Compression,
+) -> Result<(), CodecError> {
+    let bytes = |record: &Record<Stored>| RECORD_BYTES + record.sum(Stored::literal_len);
+    payload.reserve(records.iter().map(bytes).sum());
     for record in records {
         let mut header = [0; HEADER];
         let start = payload.len();
         payload.extend_from_slice(&header);
-        bincode::encode_into_std_write(Body(record), &mut payload, config()).map_err(|e| {
+        bincode::encode_into_std_write(Body(record), payload, config()).map_err(|e| {
             CodecError::Unencodable {
                 reason: e.to_string(),
             }
         })?;
         let mut flags = 0;
         let body = payload.get(start + HEADER..).unwrap_or_default();
-        if let Some(smaller) = compressed(body, compression) {
-            flags = COMPRESSED;
+        if let Some((method, smaller)) = compressed(body, compression) {
+            flags = match method {
+                Method::Lz4 => LZ4,
+                Method::Zstd => ZSTD,
+            };
             payload.truncate(start + HEADER);
             payload.extend_from_slice(&smaller);
         }
@@ -48,7 +66,7 @@ pub(crate) fn encode(
             at.copy_from_slice(&header);
         }
     }
-    Ok(payload)
+    Ok(())
 }
 
 /// What `with` makes of the records of a payload.
@@ -89,6 +107,25 @@ pub(crate) fn decode_all(payload: &Bytes) -> Result<Vec<Record<Stored>>, CodecEr
     Ok(records)
 }
 
+/// The thread that the first record of a payload is about, if it is about one and can be read.
+pub(crate) fn thread_of(payload: &[u8]) -> Option<String> {
+    let first = Rest { payload, at: 0 }.next().ok()??;
+    let body = first.body().ok()?;
+    let mut decoder = DecoderImpl::new(SliceReader::new(&body), config(), ());
+    thread(first.kind, &mut decoder).ok()?
+}
+
+/// Whether a record of a payload is compressed.
+pub(crate) fn is_compressed(payload: &[u8]) -> Result<bool, CodecError> {
+    let mut rest = Rest { payload, at: 0 };
+    while let Some(record) = rest.next()? {
+        if record.compression.is_some() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
 /// What is left of a payload.
 struct Rest<'p> {
     payload: &'p [u8],
@@ -100,7 +137,7 @@ struct Rest<'p> {
 struct Raw<'p> {
     at: usize,
     kind: u8,
-    is_compressed: bool,
+    compression: Option<Method>,
     bytes: &'p [u8],
 }
 
@@ -115,9 +152,12 @@ impl<'p> Rest<'p> {
         let Some((&[a, b, c, d, kind, flags], rest)) = rest.split_first_chunk::<HEADER>() else {
             return Err(truncated);
         };
-        if flags & !COMPRESSED != 0 {
-            return Err(CodecError::Unknown { at, kind, flags });
-        }
+        let compression = match flags {
+            0 => None,
+            LZ4 => Some(Method::Lz4),
+            ZSTD => Some(Method::Zstd),
+            _ => return Err(CodecError::Unknown { at, kind, flags }),
+        };
         let length = usize::try_from(u32::from_le_bytes([a, b, c, d]));
         let bytes = length.ok().and_then(|length| rest.get(..length));
         let bytes = bytes.ok_or(truncated)?;
@@ -125,7 +165,7 @@ impl<'p> Rest<'p> {
         Ok(Some(Raw {
             at,
             kind,
-            is_compressed: flags == COMPRESSED,
+            compression,
             bytes,
         }))
     }
@@ -133,8 +173,8 @@ impl<'p> Rest<'p> {
 
 impl<'p> Raw<'p> {
     fn body(&self) -> Result<Cow<'p, [u8]>, CodecError> {
-        if self.is_compressed {
-            let body = expanded(self.bytes).map_err(|reason| self.malformed(reason))?;
+        if let Some(method) = self.compression {
+            let body = expanded(method, self.bytes).map_err(|reason| self.malformed(reason))?;
             Ok(Cow::Owned(body))
         } else {
             Ok(Cow::Borrowed(self.bytes))

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use crate::codec::value::{AsBlob, Numbered, Value};
+use crate::item_fields::ItemFields;
 use crate::retention_policy::RetentionPolicy;
+use crate::store_options::IndexedFields;
 use crate::version::ChannelVersion;
 
 /// One thing that happened. `V` stands for the user's values: the values themselves, or handles by
@@ -14,6 +16,8 @@ pub(crate) enum Record<V> {
     WritesPut(WritesPut<V>),
     ItemPut(ItemPut<V>),
     ItemDeleted(ItemDeleted),
+    ItemTouched(ItemTouched),
+    ItemExpired(ItemExpired),
     ThreadDeleted(ThreadDeleted),
     ThreadCopied(ThreadCopied),
     CheckpointsPruned(CheckpointsPruned),
@@ -110,6 +114,33 @@ pub(crate) struct ItemPut<V> {
     pub(crate) value: V,
     /// Microseconds since the Unix epoch.
     pub(crate) at: u64,
+    /// Microseconds from then on until it expires.
+    pub(crate) lifetime: Option<u64>,
+    pub(crate) index: IndexedFields,
+    /// Whether what is under the key has expired.
+    pub(crate) is_new: bool,
+    /// What an index has of the value, if that was found out already. It is not written.
+    pub(crate) fields: Option<ItemFields>,
+}
+
+/// An item was read, and lives as long again from then on.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct ItemTouched {
+    pub(crate) namespace: Vec<String>,
+    pub(crate) key: String,
+    /// The LSN of the record that it was put with. It may have been put again.
+    pub(crate) put: u64,
+    /// Microseconds since the Unix epoch.
+    pub(crate) at: u64,
+}
+
+/// An item that had expired was removed.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct ItemExpired {
+    pub(crate) namespace: Vec<String>,
+    pub(crate) key: String,
+    /// The LSN of the record that it was put with. It may have been put again.
+    pub(crate) put: u64,
 }
 
 /// An item was deleted.
@@ -247,8 +278,14 @@ impl<V> Record<V> {
                 key: put.key,
                 value: with(put.value),
                 at: put.at,
+                lifetime: put.lifetime,
+                index: put.index,
+                is_new: put.is_new,
+                fields: put.fields,
             }),
             Self::ItemDeleted(deleted) => Record::ItemDeleted(deleted),
+            Self::ItemTouched(touched) => Record::ItemTouched(touched),
+            Self::ItemExpired(expired) => Record::ItemExpired(expired),
             Self::ThreadDeleted(deleted) => Record::ThreadDeleted(deleted),
             Self::ThreadCopied(copied) => Record::ThreadCopied(copied),
             Self::CheckpointsPruned(pruned) => Record::CheckpointsPruned(pruned),
@@ -267,8 +304,13 @@ impl<V> Record<V> {
     where
         V: AsBlob,
     {
-        let size = |value: &V| value.as_blob().bytes.len();
-        let bytes = match self {
+        let bytes = self.sum(|value| value.as_blob().bytes.len());
+        u64::try_from(bytes).unwrap_or(u64::MAX)
+    }
+
+    /// The sum of what `size` says of each value.
+    pub(super) fn sum(&self, size: impl Fn(&V) -> usize) -> usize {
+        match self {
             Self::CheckpointPut(put) => {
                 let changed = put
                     .changed
@@ -280,8 +322,7 @@ impl<V> Record<V> {
             Self::ItemPut(put) => size(&put.value),
             Self::Remnant(remnant) => remnant.values.iter().map(size).sum(),
             _ => 0,
-        };
-        u64::try_from(bytes).unwrap_or(u64::MAX)
+        }
     }
 
     /// The values, by their number within the record.
@@ -294,12 +335,28 @@ impl<V> Record<V> {
 
 impl<W: AsBlob, L> Record<Value<W, L>> {
     /// The record with each value replaced by its number within the record, and what else the index is told of it.
-    pub(crate) fn numbered(self) -> Record<Numbered> {
+    pub(crate) fn numbered(mut self) -> Record<Numbered> {
+        if let Self::ItemPut(put) = &mut self {
+            put.fields = put.fields.take().or(match &put.value {
+                Value::Whole(whole) => Some(fields_of(whole, &put.index)),
+                // It would have to be read.
+                Value::Delta(_) | Value::Alias(_) => None,
+            });
+        }
         let mut next = 0_u32;
         self.map(|value| {
             let number = next;
             next = next.saturating_add(1);
             value.numbered(number)
         })
+    }
+}
+
+/// What an index has of an item's value.
+pub(crate) fn fields_of(value: &impl AsBlob, wanted: &IndexedFields) -> ItemFields {
+    let value = value.as_blob();
+    match value.tag {
+        "json" => ItemFields::of_json(value.bytes, wanted),
+        _ => ItemFields::unknown(),
     }
 }

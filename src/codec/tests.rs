@@ -11,6 +11,7 @@ use super::*;
 use crate::Encoded;
 use crate::delta::{MAX_LENGTH, MAX_LINKS, Op, Weight, encoded_len, total_len};
 use crate::retention_policy::RetentionPolicy;
+use crate::store_options::IndexedFields;
 use crate::version::ChannelVersion;
 
 fn text() -> impl Strategy<Value = String> {
@@ -243,16 +244,43 @@ fn writes() -> impl Strategy<Value = WritesPut<Stored>> {
 fn record() -> impl Strategy<Value = Record<Stored>> {
     let item = (vec(text(), 0..4), text(), value(), any::<u64>());
     let deleted = (vec(text(), 0..4), text());
+    let touched = (vec(text(), 0..4), text(), any::<u64>(), any::<u64>());
+    let expired = (vec(text(), 0..4), text(), any::<u64>());
+    let only = vec(text(), 0..3).prop_map(IndexedFields::Only);
+    let fields = (
+        any::<Option<u64>>(),
+        prop_oneof![Just(IndexedFields::All), only],
+        any::<bool>(),
+    );
     let removed = option::of(vec((id(), id()), 0..3));
     let pruned = (id(), any::<u64>(), btree_map(text(), removed, 0..3));
     prop_oneof![
         checkpoint().prop_map(Record::CheckpointPut),
         writes().prop_map(Record::WritesPut),
-        item.prop_map(|(namespace, key, value, at)| Record::ItemPut(ItemPut {
+        (item, fields).prop_map(|((namespace, key, value, at), (lifetime, index, is_new))| {
+            Record::ItemPut(ItemPut {
+                namespace,
+                key,
+                value,
+                at,
+                lifetime,
+                index,
+                is_new,
+                fields: None,
+            })
+        }),
+        touched.prop_map(
+            |(namespace, key, put, at)| Record::ItemTouched(ItemTouched {
+                namespace,
+                key,
+                put,
+                at,
+            })
+        ),
+        expired.prop_map(|(namespace, key, put)| Record::ItemExpired(ItemExpired {
             namespace,
             key,
-            value,
-            at
+            put
         })),
         deleted.prop_map(|(namespace, key)| Record::ItemDeleted(ItemDeleted { namespace, key })),
         (id(), id())
@@ -414,6 +442,21 @@ fn one_of_each() -> Vec<Record<Stored>> {
             key: "k".into(),
             value: value(),
             at: 1_000_000,
+            lifetime: Some(300),
+            index: IndexedFields::Only(vec!["a.b".into()]),
+            is_new: true,
+            fields: None,
+        }),
+        Record::ItemTouched(ItemTouched {
+            namespace: vec!["a".into()],
+            key: "k".into(),
+            put: 7,
+            at: 300,
+        }),
+        Record::ItemExpired(ItemExpired {
+            namespace: vec!["a".into()],
+            key: "k".into(),
+            put: 300,
         }),
         Record::ItemDeleted(ItemDeleted {
             namespace: vec!["a".into()],
@@ -503,7 +546,7 @@ proptest! {
             let base = Place { frame: None, record: 0, value: 0 };
             let weight = Weight { length: total_len(&ops).min(9), links: 1, cost: 0 };
             let value = Stored::Delta(Delta { base, weight, sources: Vec::new(), ops });
-            let put = ItemPut { namespace: Vec::new(), key: String::new(), value, at: 0 };
+            let put = ItemPut { namespace: Vec::new(), key: String::new(), value, at: 0, lifetime: None, index: IndexedFields::All, is_new: false, fields: None, };
             u64::try_from(encoded(&[Record::ItemPut(put)]).len()).unwrap()
         };
         let expected = encoded_len(&ops) - encoded_len::<Bytes>(&[]);
@@ -559,7 +602,7 @@ fn bytes_after_the_end_of_a_record_are_refused() {
 
 #[test]
 fn records_of_unknown_kinds_or_with_flags_are_refused() {
-    for (kind, flags) in [(0, 0), (9, 0), (99, 0), (2, 2)] {
+    for (kind, flags) in [(0, 0), (14, 0), (99, 0), (2, 3), (2, 4)] {
         let payload = [0, 0, 0, 0, kind, flags];
         assert_eq!(
             decoded(&payload),
@@ -599,6 +642,10 @@ fn the_bytes_of_a_delta_are_those_of_the_specification() {
         key: "k".into(),
         value: delta_on_an_older_frame(),
         at: 0,
+        lifetime: None,
+        index: IndexedFields::All,
+        is_new: false,
+        fields: None,
     };
     let payload = encoded(&[Record::ItemPut(put)]);
     let place = b"\xfb\xe8\x03\xfb\x2c\x01\xfb\x00\x10\xfb\x2c\x01\x02\x01\x00";
@@ -608,7 +655,11 @@ fn the_bytes_of_a_delta_are_those_of_the_specification() {
     let value = [place.as_slice(), weight, sources, ops].concat();
     assert_eq!(
         payload,
-        framed(4, 0, &[b"\x00\x01k\x00\x02", &value[..]].concat())
+        framed(
+            4,
+            0,
+            &[b"\x00\x01k\x00\x00\x00\x00\x02", &value[..]].concat()
+        )
     );
 }
 
@@ -625,6 +676,10 @@ fn a_delta_that_contradicts_itself_is_refused() {
             key: String::new(),
             value: Stored::Delta(delta),
             at: 0,
+            lifetime: None,
+            index: IndexedFields::All,
+            is_new: false,
+            fields: None,
         };
         decoded(&encoded(&[Record::ItemPut(put)]))
     };
@@ -648,6 +703,10 @@ fn a_body_is_compressed_only_if_that_makes_it_shorter_by_enough() {
             key: "k".into(),
             value: Stored::Whole(Encoded::new("json", bytes)),
             at: 0,
+            lifetime: None,
+            index: IndexedFields::All,
+            is_new: false,
+            fields: None,
         };
         let records = [Record::ItemPut(put)];
         let payload = encode(&records, Compression::All).unwrap();
@@ -657,7 +716,10 @@ fn a_body_is_compressed_only_if_that_makes_it_shorter_by_enough() {
     };
     assert_eq!(flags(vec![b'7'; 300]), 0);
     assert_eq!(flags(vec![b'7'; 600]), 1);
+    // What zstd makes too short.
     assert_eq!(flags(vec![b'7'; 3_000_000]), 1);
+    let numbers = (0..9000).map(|number| number.to_string());
+    assert_eq!(flags(numbers.collect::<String>().into_bytes()), 2);
     // Bytes without any pattern.
     let mut state = 1_u32;
     let noise = std::iter::repeat_with(|| {
@@ -669,33 +731,44 @@ fn a_body_is_compressed_only_if_that_makes_it_shorter_by_enough() {
 
 #[test]
 fn a_compressed_body_that_claims_too_much_is_refused() {
-    let block = lz4_flex::block::compress(&[b'7'; 600]);
-    for length in [0, 1, 599, 601, 70_000, 1 << 30, u32::MAX] {
-        let body = [&length.to_le_bytes(), block.as_slice()].concat();
-        let refused = decoded(&framed(5, 1, &body));
-        assert!(
-            matches!(refused, Err(CodecError::Malformed { .. })),
-            "{length}"
-        );
+    let lz4 = lz4_flex::block::compress(&[b'7'; 600]);
+    let zstd = zstd::bulk::compress(&[b'7'; 600], 1).unwrap();
+    for (flags, block) in [(1, lz4), (2, zstd)] {
+        for length in [0, 1, 599, 601, 70_000, 1 << 30, u32::MAX] {
+            let body = [&length.to_le_bytes(), block.as_slice()].concat();
+            let refused = decoded(&framed(5, flags, &body));
+            assert!(
+                matches!(refused, Err(CodecError::Malformed { .. })),
+                "{length}"
+            );
+        }
+        assert!(decoded(&framed(5, flags, &[1, 0])).is_err());
     }
-    assert!(decoded(&framed(5, 1, &[1, 0])).is_err());
+    let both = decoded(&framed(5, 3, &[1, 0, 0, 0, 0]));
+    assert!(matches!(both, Err(CodecError::Unknown { .. })));
 }
 
 #[test]
 fn every_changed_byte_of_a_compressed_body_is_decoded_or_refused() {
-    let put = ItemPut {
-        namespace: Vec::new(),
-        key: "k".into(),
-        value: Stored::Whole(Encoded::new("json", b"a body ".repeat(100))),
-        at: 0,
-    };
-    let payload = encode(&[Record::ItemPut(put)], Compression::All).unwrap();
-    assert_eq!(payload[5], 1);
-    for at in 0..payload.len() {
-        for byte in 0..=u8::MAX {
-            let mut damaged = payload.clone();
-            damaged[at] = byte;
-            let _ = decoded(&damaged);
+    for (flags, times) in [(1, 100), (2, 2_500)] {
+        let put = ItemPut {
+            namespace: Vec::new(),
+            key: "k".into(),
+            value: Stored::Whole(Encoded::new("json", b"a body ".repeat(times))),
+            at: 0,
+            lifetime: None,
+            index: IndexedFields::All,
+            is_new: false,
+            fields: None,
+        };
+        let payload = encode(&[Record::ItemPut(put)], Compression::All).unwrap();
+        assert_eq!(payload[5], flags);
+        for at in 0..payload.len() {
+            for byte in 0..=u8::MAX {
+                let mut damaged = payload.clone();
+                damaged[at] = byte;
+                let _ = decoded(&damaged);
+            }
         }
     }
 }

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use crate::Encoded;
 use crate::codec::place::{Place, place, put_place};
 use crate::codec::wire::{Blob, form, list, put_length, unknown};
-use crate::delta::{MAX_LENGTH, MAX_LINKS, Op, Weight, total_len};
+use crate::delta::{MAX_LENGTH, MAX_LINKS, Op, Weight, encoded_len, total_len};
 
 /// Tags that have a form of their own.
 const JSON: &str = "json";
@@ -110,6 +110,17 @@ impl<W: AsBlob, L> Value<W, L> {
             Self::Alias(alias) => (Some(alias.of), [].as_slice()),
         };
         first.into_iter().chain(sources.iter().copied())
+    }
+}
+
+impl Stored {
+    /// How many bytes of values are in it.
+    pub(super) fn literal_len(&self) -> usize {
+        match self {
+            Self::Whole(whole) => whole.bytes().len(),
+            Self::Delta(delta) => usize::try_from(encoded_len(&delta.ops)).unwrap_or_default(),
+            Self::Alias(_) => 0,
+        }
     }
 }
 

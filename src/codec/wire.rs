@@ -54,6 +54,8 @@ pub(super) mod form {
     pub(in crate::codec) const VERSION_COUNTED: u8 = 2;
     pub(in crate::codec) const VERSION_FRACTION: u8 = 3;
     pub(in crate::codec) const VERSION_SAME: u8 = 4;
+    pub(in crate::codec) const FIELDS_ALL: u8 = 0;
+    pub(in crate::codec) const FIELDS_ONLY: u8 = 1;
     pub(in crate::codec) const UPDATED_UNKNOWN: u8 = 0;
     pub(in crate::codec) const UPDATED_LISTED: u8 = 1;
     pub(in crate::codec) const UPDATED_CHANGED: u8 = 2;

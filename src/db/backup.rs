@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use crate::db::{Db, DbError};
-use crate::log::BackupReport;
+use crate::db::indexed::LogState;
+use crate::db::{BackupProgress, BackupReport, Db, DbError};
 
 impl Db {
     /// Makes a backup in the directory `to`: a database of its own, with everything that was acknowledged before the
@@ -15,12 +15,32 @@ impl Db {
     /// little space, and copies elsewhere. The index file is not copied; it is made again when the backup is
     /// opened.
     ///
-    /// A backup that was opened for writing is a database of its own, and is not brought up to date any more.
+    /// A backup that was opened for writing is a database of its own, and is not brought up to date any more. One that was
+    /// cut off is gone on with by the next call.
+    ///
+    /// A database that is opened read-only is backed up as it was when it was opened, whatever another process does with
+    /// it.
     ///
     /// # Errors
-    /// [`DbError::Log`]: there is something else in the directory, or it is open; or the log or the file system
-    /// failed. [`DbError::ReadOnly`]; [`DbError::Closed`].
+    /// [`DbError::Log`]: there is something else in the directory, or it is open, or it is within the database's own;
+    /// or the log or the file system failed. [`DbError::Closed`].
     pub fn backup(&self, to: impl AsRef<Path>) -> Result<BackupReport, DbError> {
-        self.with_log(|log| Ok(log.backup(to.as_ref())?))
+        self.backup_with(to, &mut |_| ())
+    }
+
+    /// As [`backup`](Self::backup), and tells now and then how far it has come.
+    ///
+    /// # Errors
+    /// As [`backup`](Self::backup).
+    pub fn backup_with(
+        &self,
+        to: impl AsRef<Path>,
+        progress: &mut dyn FnMut(BackupProgress),
+    ) -> Result<BackupReport, DbError> {
+        match &*self.indexed().log.read() {
+            LogState::Open(log) => Ok(log.backup_with(to.as_ref(), progress)?),
+            LogState::ReadOnly(log) => Ok(log.backup(to.as_ref(), progress)?),
+            _ => Err(self.closed()),
+        }
     }
 }

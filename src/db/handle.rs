@@ -1,5 +1,6 @@
 //! [`Db`]: the handle of an open database.
 
+use std::cell::Cell;
 use std::mem;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock, Weak};
@@ -8,17 +9,23 @@ use parking_lot::{Mutex, RwLock};
 
 use crate::Leases;
 use crate::codec::{self, Compression, Record, Stored};
-use crate::db::compaction::{CompactionOptions, CompactionReport, Engine, Entered, Worker};
+use crate::db::compaction::{
+    CompactionOptions, CompactionProgress, CompactionReport, CompactionStats, Engine, Entered,
+    Worker,
+};
 use crate::db::hot::{Hot, NewContent};
 use crate::db::indexed::{Indexed, LogState};
+use crate::db::items::Items;
 use crate::db::options::ValueOptions;
+use crate::db::replaying::replaying;
 use crate::db::view::{DbSnapshot, Note, View};
 use crate::db::{DbError, DbOptions, Durability, Periodic, Reader, RecoveryReport, Submitted};
 use crate::index::{Gate, Identity, IndexFile, IndexOptions, Indexer, Stop, Watermark};
 use crate::log::{
     CommitSink, LockedLog, Log, LogError, LogOptions, LogPosition, Lsn, ReplayFrom, SegmentId,
 };
-use crate::vfs::Vfs;
+use crate::time;
+use crate::vfs::{Host, Vfs};
 
 /// An open database: a directory that one handle and its clones have to themselves.
 ///
@@ -61,6 +68,7 @@ struct Inner {
     compression: Compression,
     /// What is done beside. Ends before the indexer does.
     background: Mutex<Option<Periodic>>,
+    items: Items,
 }
 
 /// A handle that does not keep the database open.
@@ -76,10 +84,41 @@ impl WeakDb {
 }
 
 /// The version of the index's keys and rows.
-const INDEX_SCHEMA: u32 = 4;
+const INDEX_SCHEMA: u32 = 5;
 
 /// An end with more of the log than this not in the index file fills the file first.
 const REPLAYED_MAX: u64 = 4 << 20;
+
+/// A thread that submits keeps so much memory for the next time.
+const PAYLOAD_KEPT: usize = 64 << 10;
+
+thread_local! {
+    static PAYLOAD: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+}
+
+/// Memory for a payload, which goes back to its thread.
+struct Payload {
+    bytes: Vec<u8>,
+}
+
+impl Payload {
+    fn new() -> Self {
+        Self {
+            bytes: PAYLOAD.try_with(Cell::take).unwrap_or_default(),
+        }
+    }
+}
+
+impl Drop for Payload {
+    fn drop(&mut self) {
+        if self.bytes.capacity() <= PAYLOAD_KEPT {
+            self.bytes.clear();
+            let bytes = mem::take(&mut self.bytes);
+            // At the end of its thread it just goes.
+            let _ = PAYLOAD.try_with(|kept| kept.set(bytes));
+        }
+    }
+}
 
 /// Why a database was not opened.
 struct NotOpened {
@@ -110,6 +149,7 @@ impl Drop for Inner {
         // The threads have shares in the log.
         drop(self.worker.get_mut().take());
         drop(self.background.get_mut().take());
+        self.items.stop();
         drop(self.indexer.get_mut().take());
     }
 }
@@ -151,7 +191,7 @@ impl Db {
     /// Starts the thread that compacts, if that is wanted.
     fn compacting(self, options: CompactionOptions) -> Result<Self, DbError> {
         if options.background {
-            let worker = Worker::start(Arc::clone(&self.inner.engine), options);
+            let worker = Worker::start(Arc::clone(&self.inner.engine), options, self.host());
             let worker = worker.map_err(|error| DbError::Index {
                 reason: format!("the thread that compacts cannot be started: {error}"),
             })?;
@@ -185,29 +225,37 @@ impl Db {
             Ok(found) => (found, unusable),
             Err(why) => (None, Some(why.to_string())),
         };
+        let as_of = locked.compacted_as_of()?.get();
+        if (found.as_ref()).is_some_and(|found| found.watermark.lsn < as_of) {
+            let unusable = "it is older than a compaction of the log".to_owned();
+            let reason = unusable.clone();
+            return Err(NotOpened {
+                error: DbError::Index { reason },
+                unusable: Some(unusable),
+            });
+        }
         let from = found.as_ref().map_or(ReplayFrom::Beginning, |found| {
             ReplayFrom::Position(position(found.watermark))
         });
-        let gate = Arc::new(Gate::new(index));
+        let gate = Arc::new(Gate::new(index, Arc::clone(vfs)));
         let indexed = Arc::new(Indexed {
             view: Arc::new(View::new(found, &gate)),
             log: RwLock::new(LogState::Opening),
         });
-        let indexer =
-            Indexer::start(file, Arc::clone(&indexed), gate).map_err(|error| DbError::Index {
-                reason: format!("its thread cannot be started: {error}"),
-            })?;
+        let indexer = Indexer::start(file, Arc::clone(&indexed), gate, vfs.host());
+        let indexer = indexer.map_err(|error| DbError::Index {
+            reason: format!("its thread cannot be started: {error}"),
+        })?;
         let view = &indexed.view;
-        view.be_sure_below(locked.compacted_as_of()?.get());
-        let opened = locked.open(
-            options,
-            from,
-            &mut |frame, payload| Ok(view.replay(frame, payload)?),
-            Arc::clone(view) as Arc<dyn CommitSink<Note>>,
-        );
+        view.be_sure_below(as_of);
+        let opened = replaying(view, vfs.host(), |replay| {
+            let sink = Arc::clone(view) as Arc<dyn CommitSink<Note>>;
+            locked.open(options, from, replay, sink)
+        });
+        let opened = opened.map_err(DbError::from).and_then(|opened| Ok(opened?));
         let (log, recovery) = opened.map_err(|error| {
             let unusable = match (&error, from) {
-                (LogError::NoSuchPosition { .. }, ReplayFrom::Position(_)) => {
+                (DbError::Log(LogError::NoSuchPosition { .. }), ReplayFrom::Position(_)) => {
                     Some("it is ahead of the log".to_owned())
                 }
                 (_, ReplayFrom::Position(_)) => {
@@ -215,11 +263,11 @@ impl Db {
                 }
                 _ => None,
             };
-            NotOpened {
-                error: error.into(),
-                unusable,
-            }
+            NotOpened { error, unusable }
         })?;
+        if let Some(newest) = log.segments().last() {
+            view.opened(newest);
+        }
         *indexed.log.write() = LogState::Open(log);
         Ok(Self::of(
             vfs,
@@ -262,6 +310,7 @@ impl Db {
                 hot,
                 compression: values.compression,
                 background: Mutex::new(None),
+                items: Items::default(),
             }),
         }
     }
@@ -289,14 +338,27 @@ impl Db {
         self.with_log(|log| Ok(log.sync()?))
     }
 
-    /// Gives back the space of everything that was deleted, pruned or replaced, and tells what came of it. Readers and
-    /// writers go on meanwhile. The segment that is written to is sealed first if it has something to give back.
+    /// Gives back the space of everything that was deleted, pruned or replaced, compresses what was written since the last time,
+    /// and tells what came of it. Readers and writers go on meanwhile. The segment that is written to is sealed first if there is
+    /// anything in it.
     ///
     /// # Errors
-    /// [`DbError::Log`]: a segment is damaged, there is no room for what is kept, or the file system failed; everything
-    /// is as it was then. [`DbError::Closed`].
+    /// [`DbError::Log`]: a segment is damaged, there is no room for what is kept, or the file system failed; all that was not done
+    /// yet is as it was then. [`DbError::Index`]; [`DbError::ReadOnly`]; [`DbError::Closed`].
     pub fn compact(&self) -> Result<CompactionReport, DbError> {
+        // If it is only to be looked at, that is the answer.
+        self.with_log(|_| Ok(()))?;
         self.inner.engine.compact_all()
+    }
+
+    /// How far the compaction is that runs, or ran last.
+    pub fn compaction_progress(&self) -> CompactionProgress {
+        self.inner.engine.progress()
+    }
+
+    /// What compaction has done since the database was opened. Costs next to nothing.
+    pub fn compaction_stats(&self) -> CompactionStats {
+        self.inner.engine.stats()
     }
 
     /// For whoever is about to look up what he will then read from the log, or name in a record: until this is dropped, what
@@ -315,8 +377,9 @@ impl Db {
         self.inner.engine.stop();
         drop(self.inner.worker.lock().take());
         self.set_background(None);
+        self.inner.items.stop();
         let indexed = &self.inner.indexed;
-        self.inner.hot.forget_all(|| ());
+        self.inner.hot.forget_all();
         let state = mem::replace(&mut *indexed.log.write(), LogState::Closing);
         let closed = match state {
             LogState::Open(log) => log.close(),
@@ -365,7 +428,8 @@ impl Db {
             reason,
         };
         let count = u32::try_from(records.len()).map_err(|e| unwritable(e.to_string()))?;
-        let payload = codec::encode(&records, self.inner.compression)
+        let mut payload = Payload::new();
+        codec::encode_into(&mut payload.bytes, &records, self.inner.compression)
             .map_err(|e| unwritable(e.to_string()))?;
         let unapplied = Arc::new(OnceLock::new());
         let note = Note {
@@ -374,7 +438,8 @@ impl Db {
             unapplied: Arc::clone(&unapplied),
         };
         self.inner.indexed.view.wait_for_room()?;
-        let ticket = self.with_log(|log| Ok(log.submit(count, &payload, note, durability)?))?;
+        let ticket =
+            self.with_log(|log| Ok(log.submit(count, &payload.bytes, note, durability)?))?;
         let submitted = Submitted::new(ticket, unapplied);
         for new in contents {
             let at = submitted.at(new.record, new.value);
@@ -438,8 +503,22 @@ impl Db {
         }
     }
 
+    pub(super) fn items(&self) -> &Items {
+        &self.inner.items
+    }
+
     pub(super) fn indexed(&self) -> &Indexed {
         &self.inner.indexed
+    }
+
+    /// Where time and randomness come from.
+    pub(crate) fn host(&self) -> &dyn Host {
+        self.inner.vfs.host()
+    }
+
+    /// The time of day in microseconds since the Unix epoch.
+    pub(crate) fn now(&self) -> u64 {
+        time::to_micros(self.host().system_time())
     }
 
     pub(super) fn vfs(&self) -> &Arc<dyn Vfs> {

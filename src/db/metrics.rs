@@ -8,8 +8,16 @@ impl DbStats {
     /// Tells the recorder that the program has installed, under names that begin with `stepwell_`. To be called every now
     /// and then with fresh [stats](crate::db::Db::stats).
     pub fn record(&self) {
-        counter!("stepwell_commits_total").absolute(self.log.commits);
-        counter!("stepwell_syncs_total").absolute(self.log.syncs);
+        let compaction = &self.compaction;
+        let totals = [
+            ("stepwell_commits_total", self.log.commits),
+            ("stepwell_syncs_total", self.log.syncs),
+            ("stepwell_compacted_bytes_total", compaction.bytes_before),
+            ("stepwell_compaction_failures_total", compaction.failures),
+        ];
+        for (name, value) in totals {
+            counter!(name).absolute(value);
+        }
         let latency = self.log.sync_latency;
         gauge!("stepwell_sync_seconds_mean").set(latency.mean);
         gauge!("stepwell_sync_seconds_p50").set(latency.p50);
@@ -18,6 +26,7 @@ impl DbStats {
         let counts = [
             ("stepwell_log_bytes", self.log.bytes),
             ("stepwell_log_dead_bytes", self.dead_bytes()),
+            ("stepwell_log_bound_bytes", self.bound_bytes()),
             ("stepwell_log_segments", self.log.segments),
             ("stepwell_threads", self.threads),
             ("stepwell_checkpoints", self.checkpoints),
@@ -75,7 +84,7 @@ mod tests {
         let names = Names::default();
         metrics::with_local_recorder(&names, || db.stats().unwrap().record());
         let names = names.0.into_inner().unwrap();
-        assert_eq!(names.len(), 15);
+        assert_eq!(names.len(), 18);
         assert!(names.iter().all(|name| name.starts_with("stepwell_")));
     }
 }

@@ -10,6 +10,7 @@ mod error;
 mod handle;
 mod hot;
 mod indexed;
+mod items;
 #[cfg(feature = "metrics")]
 mod metrics;
 mod options;
@@ -19,6 +20,7 @@ mod place_bytes;
 mod put;
 mod read_only;
 mod reader;
+mod replaying;
 mod rows;
 mod salvage;
 mod sharing;
@@ -30,12 +32,13 @@ mod view;
 
 pub use crate::codec::Compression;
 pub use crate::log::{
-    BackupReport, Durability, Latency, LogStats, Lost as LostRecords, RecoveryReport, SegmentKind,
-    SegmentStats, TornTail,
+    BackupProgress, BackupReport, Durability, Latency, LogStats, Lost as LostRecords,
+    RecoveryReport, SegmentKind, SegmentStats, TornTail,
 };
-pub use compaction::{CompactionOptions, CompactionReport};
+pub use compaction::{CompactionOptions, CompactionProgress, CompactionReport, CompactionStats};
 pub use error::DbError;
 pub use handle::Db;
+pub(crate) use items::ItemClock;
 pub use options::DbOptions;
 pub(crate) use periodic::{Pace, Periodic};
 pub(crate) use place::Place;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::db::{CompactionOptions, Compression, Db, DbError, Durability};
 use crate::index::IndexOptions;
 use crate::log::LogOptions;
+use crate::store_options::StoreOptions;
 use crate::vfs::{OsFs, Vfs};
 
 /// How a database is opened. None of it is stored: each open may choose differently.
@@ -27,6 +28,7 @@ pub struct DbOptions {
     read_only: bool,
     compaction: CompactionOptions,
     values: ValueOptions,
+    store: StoreOptions,
     vfs: Arc<dyn Vfs>,
 }
 
@@ -50,6 +52,7 @@ impl Default for DbOptions {
                 hot_bytes: 32 << 20,
                 compression: Compression::default(),
             },
+            store: StoreOptions::default(),
             vfs: Arc::new(OsFs),
         }
     }
@@ -101,6 +104,12 @@ impl DbOptions {
         self
     }
 
+    /// What holds for items of the store that say nothing themselves.
+    pub fn store(mut self, options: StoreOptions) -> Self {
+        self.store = options;
+        self
+    }
+
     /// The file system that the database is on; the operating system's by default.
     pub fn vfs(mut self, vfs: Arc<dyn Vfs>) -> Self {
         self.vfs = vfs;
@@ -124,16 +133,14 @@ impl DbOptions {
     /// [`DbError::Log`]: the database is open already, something that was durable is damaged, a record is not
     /// understood, or the file system failed. Nothing was changed then, except by the last.
     pub fn open(self, path: impl AsRef<Path>) -> Result<Db, DbError> {
-        if self.read_only {
-            return Db::open_read_only(self.vfs, path.as_ref(), self.values);
-        }
-        Db::open_with(
-            self.vfs,
-            path.as_ref(),
-            self.log,
-            self.index,
-            self.values,
-            self.compaction,
-        )
+        let path = path.as_ref();
+        let db = if self.read_only {
+            Db::open_read_only(self.vfs, path, self.values)
+        } else {
+            let (log, index, values) = (self.log, self.index, self.values);
+            Db::open_with(self.vfs, path, log, index, values, self.compaction)
+        }?;
+        db.begin_items(self.store);
+        Ok(db)
     }
 }

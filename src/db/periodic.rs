@@ -33,6 +33,10 @@ impl Periodic {
     ///
     /// # Errors
     /// Whatever the operating system says.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "what is done here is also done on demand, which is what simulated runs do"
+    )]
     pub(crate) fn start(name: &str, work: impl FnOnce(&Pace) + Send + 'static) -> io::Result<Self> {
         let stop = Arc::<Stop>::default();
         let pace = Pace {
@@ -50,6 +54,10 @@ impl Periodic {
 
 impl Pace {
     /// Waits for `time`, or until the thread is to end. Whether it may go on.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "for threads, which simulated runs do not have"
+    )]
     pub(crate) fn rest(&self, time: Duration) -> bool {
         let until = Instant::now().checked_add(time);
         let mut is_set = self.stop.is_set.lock();

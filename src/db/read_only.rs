@@ -8,7 +8,7 @@ use parking_lot::RwLock;
 
 use crate::db::indexed::{Indexed, LogState};
 use crate::db::options::ValueOptions;
-use crate::db::view::View;
+use crate::db::view::{Decoded, View};
 use crate::db::{Db, DbError, RecoveryReport};
 use crate::index::{Gate, IndexOptions};
 use crate::log::{FrameAddress, LogOptions, ReadOnlyLog, Window};
@@ -22,16 +22,18 @@ impl Db {
         values: ValueOptions,
     ) -> Result<Self, DbError> {
         // Nothing is moved to a file, so nobody waits for that.
-        let gate = Arc::new(Gate::new(IndexOptions {
+        let options = IndexOptions {
             cache_bytes: 0,
             flush_bytes: usize::MAX,
             memory_bytes: usize::MAX,
-        }));
+        };
+        let gate = Arc::new(Gate::new(options, Arc::clone(&vfs)));
         let view = Arc::new(View::new(None, &gate));
         let mut frames = 0;
-        let log = ReadOnlyLog::open(Arc::clone(&vfs), path, &mut |frame, payload| {
+        let log = ReadOnlyLog::open(Arc::clone(&vfs), path, &mut |frame, payload, as_of| {
             frames += 1;
-            Ok(view.replay(frame, payload)?)
+            view.be_sure_below(as_of.get());
+            Ok(view.replay(frame, Decoded::of(frame, payload)?)?)
         })?;
         let recovery = RecoveryReport {
             created: false,

@@ -159,6 +159,9 @@ impl Reader {
                 Value::Alias(alias) => at = follow(at, alias.of)?,
                 Value::Delta(delta) => {
                     let base = follow(at, delta.base)?;
+                    if chain.is_empty() {
+                        window = Window::over(delta.weight.links);
+                    }
                     // They lie between the value and its base, so now is when they are read best.
                     for source in &delta.sources {
                         self.stored(used, follow(at, *source)?, Some(&mut window))?;

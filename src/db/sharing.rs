@@ -16,10 +16,8 @@ impl Db {
         what: impl Fn() -> String,
     ) -> Result<Submitted, DbError> {
         let _entered = self.enter();
-        self.hot().gated(|| {
-            let (records, contents) = self.shared(records, 0);
-            self.submit_with(records, contents, durability, what)
-        })
+        let (records, contents) = self.shared(records, 0);
+        self.submit_with(records, contents, durability, what)
     }
 
     /// Records whose large values are those that are known already, and which of their values are not. The first one has
@@ -57,8 +55,7 @@ impl Db {
 
     /// Where an equal value is that is stored whole.
     ///
-    /// Whoever asks is in an era and holds the gate of what is hot until the record is submitted that names the place. So
-    /// compaction either waits for that record or has closed the place before, and the place cannot go while it is looked at.
+    /// Whoever asks is in an era until the record is submitted that names the place. So compaction either waits for that record or has closed the place before, and the place cannot go while it is looked at.
     pub(super) fn equal(&self, content: Content, value: &Encoded) -> Option<At> {
         let contents = self.hot().contents();
         // What cannot be read is not the same.

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use crate::db::compaction::with_use;
 use crate::db::indexed::LogState;
-use crate::db::{Db, DbError, LogStats, Place};
+use crate::db::{CompactionStats, Db, DbError, LogStats, Place};
 use crate::index::{Found, Held, INDEX_FILE, Selection};
 use crate::log::{Latency, SegmentStats};
 use crate::vfs::OpenMode;
@@ -24,6 +25,8 @@ pub struct DbStats {
     pub items: u64,
     /// The index.
     pub index: IndexStats,
+    /// What compaction has done.
+    pub compaction: CompactionStats,
 }
 
 /// A segment of the log, and how much of it is needed.
@@ -34,6 +37,8 @@ pub struct SegmentUse {
     pub segment: SegmentStats,
     /// How many bytes of its records nobody can look up any more. Values among them may be needed by others.
     pub dead_bytes: u64,
+    /// How many bytes a compaction has left of such records, as others are made of their values.
+    pub bound_bytes: u64,
 }
 
 /// The index of a database.
@@ -79,6 +84,12 @@ impl DbStats {
     pub fn dead_bytes(&self) -> u64 {
         self.segments.iter().map(|segment| segment.dead_bytes).sum()
     }
+
+    /// How many bytes of such records compactions have left, as others are made of their values.
+    pub fn bound_bytes(&self) -> u64 {
+        let segments = self.segments.iter();
+        segments.map(|segment| segment.bound_bytes).sum()
+    }
 }
 
 impl Db {
@@ -104,23 +115,23 @@ impl Db {
             _ => return Err(self.closed()),
         };
         let snapshot = self.snapshot();
-        let dead: BTreeMap<u64, u64> = snapshot.dead_bytes()?.into_iter().collect();
+        let segments = with_use(&segments, &snapshot.segments()?);
         let counts = snapshot.counts()?;
         Ok(DbStats {
             log,
             segments: segments
                 .into_iter()
                 .map(|segment| SegmentUse {
-                    dead_bytes: (dead.get(&segment.id.base().get()).copied())
-                        .unwrap_or(0)
-                        .min(segment.bytes),
-                    segment,
+                    segment: segment.stats,
+                    dead_bytes: segment.used.dead.min(segment.stats.bytes),
+                    bound_bytes: segment.used.bound.min(segment.stats.bytes),
                 })
                 .collect(),
             threads: counts.threads,
             checkpoints: counts.checkpoints,
             items: counts.items,
             index: self.index_stats(),
+            compaction: self.compaction_stats(),
         })
     }
 

@@ -8,8 +8,8 @@ use crate::db::hot::{Content, Draft, Held, HotValue, MIN_BYTES};
 use crate::db::place::At;
 use crate::db::{Db, DbError};
 use crate::delta::{
-    Choice, DELTA_OVERHEAD, Op, SOURCE_OVERHEAD, Tip, Weight, diff, encoded_len, grown, total_len,
-    used_sources,
+    Choice, DELTA_OVERHEAD, Op, SOURCE_OVERHEAD, Tip, Weight, diff, encoded_len, grown, sources_of,
+    total_len, used_sources,
 };
 use crate::json_list::{ListForm, are_json, concatenate};
 
@@ -159,7 +159,7 @@ impl<'s> Storing<'s> {
         let is_empty = form == ListForm::Empty;
         let ops = grown(weight.length, is_empty, &texts, &self.slices);
         let length = total_len(&ops);
-        let used = used_sources(&mut ops.clone()).len();
+        let used = sources_of(&ops).len();
         let sources = SOURCE_OVERHEAD.saturating_mul(u64::try_from(used).unwrap_or(u64::MAX));
         if encoded_len(&ops) + DELTA_OVERHEAD + sources >= length {
             return self.rewritten(elements, base);

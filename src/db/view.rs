@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, OnceLock};
 
-use parking_lot::RwLock;
+use parking_lot::{RwLock, RwLockWriteGuard};
 
 use crate::codec::{self, CodecError, Numbered, Record, Value};
 use crate::db::hot::{Content, LASTING_BYTES, NewContent};
@@ -11,7 +11,7 @@ use crate::index::{
     FoundFile, Gate, Index, Key, Layered, LayeredSnapshot, Origin, Row, Snapshot, Tables,
     TablesError, Unapplied, Watermark,
 };
-use crate::log::{CommitSink, FrameAddress, LogPosition};
+use crate::log::{CommitSink, FrameAddress, LogPosition, SegmentStats};
 
 /// The index of a database. The log tells it of every commit, in order, before the committer.
 #[derive(Debug)]
@@ -39,15 +39,6 @@ pub(crate) struct Note {
     pub(crate) unapplied: Arc<OnceLock<Unapplied>>,
 }
 
-/// Why a frame of the log that is being opened was not applied.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum ReplayFailed {
-    #[error(transparent)]
-    Codec(#[from] CodecError),
-    #[error(transparent)]
-    Tables(#[from] TablesError),
-}
-
 impl View {
     /// What was found in the index file, and nothing of the log.
     pub(crate) fn new(found: Option<FoundFile>, gate: &Arc<Gate>) -> Self {
@@ -71,6 +62,20 @@ impl View {
         (Snapshot::new(rows.snapshot()), applied)
     }
 
+    /// Takes note that all of the log is applied, which ends with this segment: what was dropped from its end need not be.
+    pub(crate) fn opened(&self, newest: &SegmentStats) {
+        let mut index = self.index.write();
+        let rows = index.tables_mut();
+        let watermark = Watermark {
+            lsn: newest.end.get(),
+            segment: newest.id.base().get(),
+            offset: newest.bytes,
+        };
+        if (rows.applied()).is_none_or(|applied| applied.lsn < watermark.lsn) {
+            rows.advance(watermark, 0);
+        }
+    }
+
     /// See [`Index::be_sure_below`].
     pub(crate) fn be_sure_below(&self, lsn: u64) {
         self.index.write().be_sure_below(lsn);
@@ -78,12 +83,27 @@ impl View {
 
     /// Removes up to about `limit` rows that belong to no thread any more, and tells how many.
     pub(crate) fn reclaim(&self, limit: usize) -> Result<usize, TablesError> {
-        self.index.write().reclaim(limit)
+        let mut index = self.index.write();
+        let rows = index.reclaim(limit);
+        // Commits come first: whoever calls this calls it again.
+        RwLockWriteGuard::unlock_fair(index);
+        rows
+    }
+
+    /// See [`Index::died`].
+    pub(crate) fn died(&self) -> u64 {
+        self.index.read().died()
     }
 
     /// Lends the rows.
     pub(crate) fn with_rows<T>(&self, with: impl FnOnce(&mut DbTables) -> T) -> T {
         with(self.index.write().tables_mut())
+    }
+
+    /// Blocks until the index file, if there is one, follows the log up to `lsn`, or never will.
+    pub(crate) fn flush(&self, lsn: u64) -> Result<(), TablesError> {
+        while self.index.read().tables().lags(lsn) && self.gate.wait_for_flush()? {}
+        Ok(())
     }
 
     /// Blocks while too much of the index is only in memory.
@@ -92,15 +112,29 @@ impl View {
     }
 
     /// Applies a frame of the log that is being opened.
-    pub(crate) fn replay(&self, frame: FrameAddress, payload: &[u8]) -> Result<(), ReplayFailed> {
+    pub(super) fn replay(&self, frame: FrameAddress, decoded: Decoded) -> Result<(), TablesError> {
         self.wait_for_room()?;
-        let records = decoded(frame, payload)?;
-        let contents = contents(payload)?;
+        let Decoded { records, contents } = decoded;
         match apply_all(&mut self.index.write(), frame, records, &contents) {
-            Err(Unapplied::Tables(error)) => Err(error.into()),
+            Err(Unapplied::Tables(error)) => Err(error),
             // What was refused when it was written is refused again.
             Ok(()) | Err(Unapplied::Refused(_)) => Ok(()),
         }
+    }
+}
+
+/// What a frame of the log tells the index.
+pub(super) struct Decoded {
+    records: Vec<Record<Numbered>>,
+    contents: Vec<NewContent>,
+}
+
+impl Decoded {
+    pub(super) fn of(frame: FrameAddress, payload: &[u8]) -> Result<Self, CodecError> {
+        Ok(Self {
+            records: decoded(frame, payload)?,
+            contents: contents(payload)?,
+        })
     }
 }
 

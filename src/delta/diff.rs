@@ -5,7 +5,7 @@ use std::ops::Range;
 use bytes::Bytes;
 
 use super::matching::{common_prefix, common_suffix, matches};
-use super::{DELTA_OVERHEAD, Op, SOURCE_OVERHEAD, encoded_len, used_sources, wide};
+use super::{DELTA_OVERHEAD, Op, SOURCE_OVERHEAD, encoded_len, sources_of, wide};
 
 /// A shorter copy from the base takes as much as its bytes.
 const MIN_COPY: usize = 12;
@@ -39,7 +39,7 @@ pub fn diff(base: &[u8], new: &Bytes, sources: &[&[u8]]) -> Option<Vec<Op>> {
         done = at + len;
     }
     literal(&mut ops, new, done..new.len(), sources);
-    let used = wide(used_sources(&mut ops.clone()).len());
+    let used = wide(sources_of(&ops).len());
     let takes = encoded_len(&ops) + DELTA_OVERHEAD + used * SOURCE_OVERHEAD;
     (takes < wide(new.len() - new.len() / MIN_GAIN)).then_some(ops)
 }
@@ -48,14 +48,27 @@ pub fn diff(base: &[u8], new: &Bytes, sources: &[&[u8]]) -> Option<Vec<Op>> {
 fn copies(base: &[u8], new: &[u8]) -> impl Iterator<Item = (usize, usize, usize)> {
     let prefix = common_prefix(base, new);
     let rest = |bytes| <[u8]>::get(bytes, prefix..).unwrap_or_default();
-    let suffix = common_suffix(rest(base), rest(new));
+    let mut suffix = common_suffix(rest(base), rest(new));
     let middle = |bytes: &'_ [u8]| prefix..bytes.len() - suffix;
-    let between = matches(
+    let mut between = matches(
         base.get(middle(base)).unwrap_or_default(),
         new.get(middle(new)).unwrap_or_default(),
         prefix + suffix,
         LONG,
     );
+    // The new last element of a list may end as the old one does. That end is the old one's, or the list would not
+    // have grown behind what it was.
+    if let Some(last) = between.last_mut() {
+        let end = base.get(prefix + last.from + last.len..);
+        let end = end.filter(|end| end.len() == suffix);
+        let behind = new.get(prefix + last.at + last.len..);
+        if let (Some(end), Some(behind)) = (end, behind)
+            && behind.starts_with(end)
+        {
+            last.len += suffix;
+            suffix = 0;
+        }
+    }
     let between = between
         .into_iter()
         .map(move |found| (prefix + found.at, prefix + found.from, found.len));

@@ -7,6 +7,11 @@ const STEP: usize = 256;
 const SMALL_STEP: usize = 16;
 /// Bytes by which a common part is found: one that is twice as long is never missed.
 const KEY: usize = 16;
+/// Of each [`KEY`] bytes of the old one so many begin a key, and of so many bytes of the new one the first: wherever a part is in
+/// both, the two meet once in [`KEY`] bytes, and neither is looked at byte for byte. In wide windows that would take too
+/// much memory.
+const STRIDE: usize = 4;
+const WIDE_STRIDE: usize = 1;
 /// Values of which less than one byte in so many is common at their ends may be unrelated.
 const RELATED: usize = 8;
 /// Shorter common parts are chance, or cost as much as they save.
@@ -123,19 +128,24 @@ fn first_match(
     min_len: usize,
     budget: &mut usize,
 ) -> Option<Match> {
-    let keys = Keys::new(old.get(..width).unwrap_or(old));
+    let known = old.get(..width).unwrap_or(old);
+    let (mut few, mut many) = ([0; FEW_SLOTS], Vec::new());
+    let keys = Keys::new(known, &mut few, &mut many);
     let window = new.get(..width).unwrap_or(new);
-    let mut known_to = 0;
-    let mut candidates = window.windows(KEY).enumerate().filter_map(|(at, key)| {
-        let from = keys.get(key).filter(|_| at >= known_to)?;
-        let found = extended(old, new, at, from);
-        if found.len < min_len {
-            known_to = found.at + found.len;
-            return None;
+    let mut next_at = 0;
+    let mut next = || {
+        loop {
+            let (at, from) = keys.next(window, next_at)?;
+            let found = extended(old, new, at, from);
+            if found.len >= min_len {
+                next_at = at + keys.stride;
+                return Some((at, found));
+            }
+            let end = (found.at + found.len).next_multiple_of(keys.stride);
+            next_at = end.max(at + keys.stride);
         }
-        Some((at, found))
-    });
-    let Some((first_at, first)) = candidates.next() else {
+    };
+    let Some((first_at, first)) = next() else {
         *budget = budget.saturating_sub(window.len());
         return None;
     };
@@ -143,7 +153,7 @@ fn first_match(
     if first.len >= LONG_MATCH {
         return Some(first);
     }
-    let near = candidates.take_while(|(at, _)| *at < first_at + KEY);
+    let near = std::iter::from_fn(next).take_while(|(at, _)| *at < first_at + KEY);
     let best = near.map(|(_, found)| found).min_by_key(|found| found.from);
     Some(best.filter(|best| best.from < first.from).unwrap_or(first))
 }
@@ -160,51 +170,101 @@ fn extended(old: &[u8], new: &[u8], at: usize, from: usize) -> Match {
     }
 }
 
-/// Where the keys of a byte string are, one for every [`KEY`] bytes; the first of equal ones.
+/// Where the keys of a byte string are; the first of equal ones.
 struct Keys<'o> {
     bytes: &'o [u8],
-    /// Position in keys plus 1; 0 is none.
-    slots: Vec<u32>,
+    /// Of each [`KEY`] bytes so many begin one.
+    stride: usize,
+    /// The key's number plus 1, and above that as much of its hash as there is room for; 0 is none.
+    slots: &'o [u32],
+    /// The bits of a slot that are the number.
+    numbers: u32,
     shift: u32,
 }
 
+/// So many slots need no memory of their own.
+const FEW_SLOTS: usize = 512;
+
 impl<'o> Keys<'o> {
-    fn new(bytes: &'o [u8]) -> Self {
-        let bits = (bytes.len() / KEY * 4).max(2).next_power_of_two().ilog2();
-        let mut keys = Self {
-            bytes,
-            slots: vec![0; 1 << bits],
-            shift: u64::BITS - bits,
+    /// `few` and `many` are room for the slots.
+    fn new(bytes: &'o [u8], few: &'o mut [u32; FEW_SLOTS], many: &'o mut Vec<u32>) -> Self {
+        let stride = if bytes.len() <= WINDOW {
+            STRIDE
+        } else {
+            WIDE_STRIDE
         };
-        for (number, key) in (1_u32..).zip(bytes.chunks_exact(KEY)) {
-            let slot = keys.slot(key);
-            if let Some(slot) = keys.slots.get_mut(slot)
-                && *slot == 0
-            {
-                *slot = number;
+        let count = bytes.len() / KEY * stride;
+        let bits = (count * 4).max(2).next_power_of_two().ilog2().min(31);
+        let slots = if let Some(few) = few.get_mut(..1 << bits) {
+            few
+        } else {
+            many.resize(1 << bits, 0);
+            many
+        };
+        let (numbers, shift) = ((1 << bits) - 1, u64::BITS - bits);
+        let mut number = 0;
+        for at in (0..bytes.len()).step_by(KEY) {
+            for at in at..at + stride {
+                let Some(key) = bytes.get(at..).and_then(|bytes| bytes.first_chunk()) else {
+                    break;
+                };
+                number += 1;
+                let hash = hash(key);
+                if let Some(slot) = slots.get_mut(slot(hash, shift))
+                    && *slot == 0
+                {
+                    *slot = number | (low(hash) & !numbers);
+                }
             }
         }
-        keys
+        Self {
+            bytes,
+            stride,
+            slots,
+            numbers,
+            shift,
+        }
     }
 
-    /// Where `key` is.
-    fn get(&self, key: &[u8]) -> Option<usize> {
-        let number = self.slots.get(self.slot(key))?.checked_sub(1)?;
-        let at = usize::try_from(number).ok()? * KEY;
+    /// The first key of `window` from `at` on that is known, one for every `stride` bytes, and where it is.
+    fn next(&self, window: &[u8], mut at: usize) -> Option<(usize, usize)> {
+        let mut rest = window.get(at..)?;
+        while let Some(key) = rest.first_chunk() {
+            if let Some(from) = self.get(key) {
+                return Some((at, from));
+            }
+            at += self.stride;
+            rest = rest.get(self.stride..)?;
+        }
+        None
+    }
+
+    fn get(&self, key: &[u8; KEY]) -> Option<usize> {
+        let hash = hash(key);
+        let found = *self.slots.get(slot(hash, self.shift))?;
+        if (found ^ low(hash)) & !self.numbers != 0 {
+            return None;
+        }
+        let number = usize::try_from((found & self.numbers).checked_sub(1)?).ok()?;
+        let at = number / self.stride * KEY + number % self.stride;
         let there = self.bytes.get(at..)?.first_chunk::<KEY>()?;
-        (key.first_chunk() == Some(there)).then_some(at)
+        (key == there).then_some(at)
     }
+}
 
-    fn slot(&self, key: &[u8]) -> usize {
-        let (Some(front), Some(back)) = (key.first_chunk(), key.last_chunk()) else {
-            return 0;
-        };
-        // The constants of a usual multiplicative hash; nothing depends on which they are.
-        let mixed = u64::from_le_bytes(*front)
-            .wrapping_mul(0x9E37_79B9_7F4A_7C15)
-            .rotate_left(29)
-            ^ u64::from_le_bytes(*back);
-        let hash = mixed.wrapping_mul(0xD6E8_FEB8_6659_FD93) >> self.shift;
-        usize::try_from(hash).unwrap_or_default()
-    }
+fn hash(key: &[u8; KEY]) -> u64 {
+    let ([front, back], _) = key.as_chunks() else {
+        return 0;
+    };
+    let mixed = u64::from_le_bytes(*front) ^ u64::from_le_bytes(*back).rotate_left(29);
+    // That of a usual multiplicative hash; nothing depends on which it is.
+    mixed.wrapping_mul(0x9E37_79B9_7F4A_7C15)
+}
+
+fn slot(hash: u64, shift: u32) -> usize {
+    usize::try_from(hash >> shift).unwrap_or_default()
+}
+
+fn low(hash: u64) -> u32 {
+    u32::try_from(hash & u64::from(u32::MAX)).unwrap_or_default()
 }

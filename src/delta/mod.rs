@@ -20,7 +20,9 @@ mod tests;
 
 pub use diff::diff;
 pub use grown::grown;
-pub use ops::{DELTA_OVERHEAD, Op, SOURCE_OVERHEAD, encoded_len, total_len, used_sources};
+pub use ops::{
+    DELTA_OVERHEAD, Op, SOURCE_OVERHEAD, encoded_len, sources_of, total_len, used_sources,
+};
 pub use policy::{
     COST_FACTOR, COST_SLACK, Choice, LINK_BYTES, LINK_COST, MAX_LINKS, RUN_LINKS, Tip, Weight,
 };

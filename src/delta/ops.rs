@@ -71,6 +71,19 @@ pub fn encoded_len<L: AsRef<[u8]>>(ops: &[Op<L>]) -> u64 {
         .fold(varint_len(wide(ops.len())), u64::saturating_add)
 }
 
+/// The sources that `ops` use, each once, in the order of their first use.
+pub fn sources_of<L>(ops: &[Op<L>]) -> Vec<u32> {
+    let mut used = Vec::new();
+    for op in ops {
+        if let Op::CopySource { source, .. } = op
+            && !used.contains(source)
+        {
+            used.push(*source);
+        }
+    }
+    used
+}
+
 /// Renumbers the sources of `ops` so that those that are not used fall out. Returns the old numbers of the
 /// others by their new ones.
 pub fn used_sources<L>(ops: &mut [Op<L>]) -> Vec<u32> {

@@ -5,7 +5,7 @@
 //! + *n* / [`LINK_BYTES`] deltas. A list that grows to *S* bytes in *k* appends takes at most 3 × *S* + 256 × *k* bytes.
 
 use super::run::Run;
-use super::{DELTA_OVERHEAD, MAX_LENGTH, Op, SOURCE_OVERHEAD, encoded_len, used_sources, wide};
+use super::{DELTA_OVERHEAD, MAX_LENGTH, Op, SOURCE_OVERHEAD, encoded_len, sources_of, wide};
 
 /// What following one more delta costs besides its bytes, in bytes: another frame is found, read and checked.
 pub const LINK_COST: u64 = 128;
@@ -46,7 +46,7 @@ impl Weight {
     /// What it takes to read a value that is stored as these operations on one that weighs `self`.
     /// Sources are always whole.
     fn with_delta(self, length: u64, ops: &[Op], sources: &[&[u8]]) -> Self {
-        let used = used_sources(&mut ops.to_vec());
+        let used = sources_of(ops);
         let of_sources = used.iter().map(|number| {
             let source = usize::try_from(*number).ok().and_then(|n| sources.get(n));
             let length = source.map_or(0, |source| wide(source.len()));

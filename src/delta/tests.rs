@@ -78,6 +78,34 @@ fn a_list_that_grew_is_its_old_self_and_what_was_appended() {
 }
 
 #[test]
+fn a_list_whose_elements_end_alike_is_its_old_self_and_what_was_appended() {
+    let ends = |seed| {
+        [
+            message(seed, 300),
+            b" an end that all elements have".to_vec(),
+        ]
+        .concat()
+    };
+    let elements: Vec<_> = (0..21).map(ends).collect();
+    let (base, new) = (msgpack(&elements[..20]), msgpack(&elements));
+    let element = Bytes::from(elements[20].clone());
+    let ops = diff(&base, &new, &[&element]).unwrap();
+    let [
+        Op::Literal(header),
+        Op::CopyBase { offset: 3, len },
+        Op::CopySource { .. },
+    ] = &ops[..]
+    else {
+        panic!("{ops:?}");
+    };
+    assert_eq!((header.len(), *len), (3, wide(base.len() - 3)));
+    assert_eq!(
+        apply(&base, &[element], &ops, wide(new.len())).unwrap(),
+        new
+    );
+}
+
+#[test]
 fn a_header_that_grows_to_five_bytes_is_no_obstacle() {
     let mut elements: Vec<_> = (0..65_535_u64).map(|seed| noise(seed, 12)).collect();
     let base = msgpack(&elements);

@@ -1,6 +1,7 @@
 //! [`Config`]: which thread a run belongs to, and how it runs.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -40,6 +41,8 @@ pub struct Config {
     pub(super) when_busy: WhenBusy,
     /// Boxed, as most configs have none and snapshots hold several configs.
     pub(super) bounds: Option<Box<Bounds>>,
+    /// All that nodes see of the store.
+    pub(super) store_scope: Option<Arc<[String]>>,
     /// Whether the run continues one that was cut off, instead of being what somebody wants now.
     pub(super) recovers: bool,
 }
@@ -144,6 +147,20 @@ impl Config {
     #[must_use]
     pub fn stop_signal(mut self, signal: &StopSignal) -> Self {
         self.bounds.get_or_insert_default().stop_signal = Some(signal.clone());
+        self
+    }
+
+    /// Lets nodes see no more of the graph's store than what is in `prefix` or below, as if that were all there is
+    /// ([`Scoped`](crate::store::Scoped)). It holds for subgraphs too, and is not saved: who continues a run says it again.
+    ///
+    /// ```
+    /// use stepwell::graph::Config;
+    /// let config = Config::thread("t").store_scope(&["tenant-1"]);
+    /// # drop(config);
+    /// ```
+    #[must_use]
+    pub fn store_scope(mut self, prefix: &[&str]) -> Self {
+        self.store_scope = Some(prefix.iter().map(ToString::to_string).collect());
         self
     }
 

@@ -23,7 +23,7 @@ use crate::graph::run::task::interrupt_id;
 use crate::graph::state_graph::StoreWrites;
 use crate::graph::stream::{Emitter, Event};
 use crate::lease::Held;
-use crate::store::{Draft, Store};
+use crate::store::{Draft, Scoped, Store};
 
 /// What a node can ask of the run that it is part of: its store, what the caller passed along, an
 /// answer from a human.
@@ -40,6 +40,8 @@ pub(super) struct RunScope {
     pub(super) checkpointer: Option<Arc<dyn Checkpointer>>,
     pub(super) store: Option<Arc<dyn Store>>,
     pub(super) store_writes: StoreWrites,
+    /// All that nodes see of the store.
+    pub(super) store_scope: Option<Arc<[String]>>,
     pub(super) replay: Option<Arc<Replay>>,
     pub(super) emitter: Option<Arc<Emitter>>,
     /// Answers by interrupt id.
@@ -56,11 +58,13 @@ impl RunScope {
             let thread = Value::from(thread.as_str());
             config.configurable.insert("thread_id".into(), thread);
         }
+        let store_scope = config.store_scope.clone();
         Self {
             config,
             checkpointer: None,
             store,
             store_writes: StoreWrites::default(),
+            store_scope,
             replay: None,
             emitter: None,
             answers: None,
@@ -68,6 +72,18 @@ impl RunScope {
             leases: Vec::new(),
             limits: Limits::default(),
         }
+    }
+
+    /// The store as a task sees it, by way of its draft if it has one.
+    pub(super) fn store_of_task(&self, draft: Option<&Arc<Draft>>) -> Option<Arc<dyn Store>> {
+        let store = match draft {
+            Some(draft) => Arc::clone(draft) as Arc<dyn Store>,
+            None => self.store.clone()?,
+        };
+        Some(match &self.store_scope {
+            Some(prefix) => Arc::new(Scoped::within(store, Arc::clone(prefix))),
+            None => store,
+        })
     }
 }
 
@@ -85,8 +101,10 @@ pub(super) struct TaskContext {
     pub(super) remaining_steps: i64,
     /// The checkpoints that the task's super-step starts from, by namespace, this graph's included.
     pub(super) checkpoint_map: BTreeMap<String, String>,
-    /// The store as the task sees it, if its changes are to wait for the super-step.
+    /// What the task does to the store, if that is to wait for the super-step.
     pub(super) draft: Option<Arc<Draft>>,
+    /// The store as the task sees it.
+    pub(super) store: Option<Arc<dyn Store>>,
     /// Whether the run continues what was there, as far as subgraphs are concerned.
     pub(super) resuming: Option<bool>,
     pub(super) site: CallSite,
@@ -115,15 +133,12 @@ impl Runtime {
         })
     }
 
-    /// The store that the graph was compiled with.
+    /// The store that the graph was compiled with, or what the run [may see](crate::graph::Config::store_scope) of it.
     ///
     /// # Errors
     /// The graph has none.
     pub fn store(&self) -> Result<&dyn Store, NodeError> {
-        if let Some(draft) = &self.task.draft {
-            return Ok(&**draft);
-        }
-        self.task.scope.store.as_deref().ok_or_else(|| {
+        self.task.store.as_deref().ok_or_else(|| {
             NodeError::msg(format!(
                 "node `{}` asked for a store and the graph has none; \
                  give it one with StateGraph::with_store",

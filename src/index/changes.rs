@@ -39,6 +39,12 @@ impl<H> Changes<H> {
         self.dead.extend(records);
     }
 
+    /// Whether a branch is dropped.
+    pub(super) fn drops(&self) -> bool {
+        let mut rows = self.rows.iter();
+        rows.any(|row| matches!(row, (Key::Dropped(_), Some(_))))
+    }
+
     /// The record holds only values that others are made of.
     pub(super) fn is_bound(&mut self, record: Origin) {
         self.bound = Some(record);
@@ -47,6 +53,11 @@ impl<H> Changes<H> {
     /// How many rows change.
     pub(super) fn len(&self) -> usize {
         self.rows.len()
+    }
+
+    /// The length of the records that died.
+    pub(super) fn dead_bytes(&self) -> u64 {
+        self.dead.iter().map(|record| record.bytes).sum()
     }
 
     /// Adds the dead bytes to their segments. The last thing that reads.

@@ -1,21 +1,19 @@
 //! A checkpoint is put.
 
-use std::collections::BTreeMap;
+use std::cmp::Ordering;
 use std::sync::Arc;
 
-use crate::codec::CheckpointPut;
+use crate::codec::{Changed, CheckpointPut};
 use crate::index::chain::{Chain, Shown};
 use crate::index::changes::Changes;
 use crate::index::entry::Channel;
-
 use crate::index::id::{made_at, precedes};
 use crate::index::inherited::expand;
-use crate::index::names::Names;
+use crate::index::names::{Name, Names, maybe_empty};
 use crate::index::row::{Life, Origin, ThreadRow};
 use crate::index::{
     Entry, Held, Key, Reason, Refused, Row, Rows, Snapshot, TablesError, Unapplied, threads,
 };
-use crate::version::ChannelVersion;
 
 /// Puts a checkpoint; without asking whether it may be if that is `sure`.
 pub(super) fn put<H: Clone>(
@@ -30,7 +28,7 @@ pub(super) fn put<H: Clone>(
     let mut life = thread.life.clone().unwrap_or_else(|| Life::begun(origin));
     let chain = Chain::of(tables, &life)?;
     let place = Place {
-        namespace: new.namespace.as_str().into(),
+        namespace: maybe_empty(&new.namespace),
         parent_id: new.parent_id.as_deref().map(Arc::from),
         chain,
     };
@@ -112,14 +110,10 @@ fn resolve<H: Clone>(
     parent: Option<&Entry<H>>,
     pruned: Option<&Arc<str>>,
 ) -> Result<Entry<H>, Unapplied> {
-    let mut changed: BTreeMap<String, (ChannelVersion, Held<H>)> = (new.changed.into_iter())
-        .map(|changed| {
-            let held = changed.value.map_or(Held::Nothing, Held::Value);
-            (changed.channel, (changed.version, held))
-        })
-        .collect();
+    let changed = changed_channels(new.changed, names);
     let mut unchanged = new.unchanged;
-    let versions_changed = (changed.iter()).map(|(name, (version, _))| (name.as_str(), version));
+    let versions_changed =
+        (changed.iter()).map(|channel| (Name::clone(&channel.name), channel.version.clone()));
     let Some((versions, seen)) = expand(new.versions, versions_changed, parent, names) else {
         let checkpoint = new.parent_id.unwrap_or_default();
         let reason = if parent.is_none() {
@@ -131,11 +125,15 @@ fn resolve<H: Clone>(
     };
     let mut unresolved = Vec::new();
     let mut channels = Vec::with_capacity(versions.len());
+    let mut changed = changed.into_iter().peekable();
+    let mut inherited = parent.map_or([].as_slice(), |parent| &parent.channels);
     for (name, version) in versions {
-        let before = parent.and_then(|parent| parent.channel(&name));
+        let before = in_order(&mut inherited, &name);
         let same = before.filter(|before| before.version == version);
-        let held = match (changed.remove(&*name), same.map(|same| &same.held)) {
-            (Some((to, held)), _) if to == version => held,
+        while changed.next_if(|channel| channel.name < name).is_some() {}
+        let now = changed.next_if(|channel| channel.name == name);
+        let held = match (now, same.map(|same| &same.held)) {
+            (Some(now), _) if now.version == version => now.held,
             (_, Some(held @ (Held::Value(_) | Held::Nothing))) => held.clone(),
             (_, unknown) => match unchanged.remove(&*name) {
                 Some(value) => Held::Value(value),
@@ -181,6 +179,40 @@ fn resolve<H: Clone>(
         updated: (new.updated)
             .map(|updated| updated.iter().map(|name| names.share(name)).collect()),
     })
+}
+
+/// The channels that changed, sorted by name; of those with the same name the last.
+fn changed_channels<H>(changed: Vec<Changed<H>>, names: &mut Names) -> Vec<Channel<H>> {
+    let channels = changed.into_iter().map(|changed| Channel {
+        name: names.share(&changed.channel),
+        version: changed.version,
+        held: changed.value.map_or(Held::Nothing, Held::Value),
+    });
+    let mut channels: Vec<_> = channels.collect();
+    channels.sort_by(|a, b| a.name.cmp(&b.name));
+    channels.dedup_by(|later, earlier| {
+        let is_same = later.name == earlier.name;
+        if is_same {
+            std::mem::swap(later, earlier);
+        }
+        is_same
+    });
+    channels
+}
+
+/// The channel with this name among `channels`, which are sorted, as the names are that are asked for.
+fn in_order<'c, H>(channels: &mut &'c [Channel<H>], name: &Name) -> Option<&'c Channel<H>> {
+    while let Some((first, rest)) = channels.split_first() {
+        match first.name.cmp(name) {
+            Ordering::Less => *channels = rest,
+            Ordering::Equal => {
+                *channels = rest;
+                return Some(first);
+            }
+            Ordering::Greater => return None,
+        }
+    }
+    None
 }
 
 /// Takes what is not resolved from the checkpoint that was put last among those of the namespace that know it.

@@ -1,10 +1,10 @@
 //! Versions as what differs from the parent's: made by a writer, undone when the record is applied.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::mem;
 use std::sync::Arc;
 
-use crate::codec::{Changed, ChannelVersions, CheckpointPut, VersionChanges, Versions};
+use crate::codec::{ChannelVersions, CheckpointPut, VersionChanges, Versions};
 use crate::index::Entry;
 use crate::index::entry;
 use crate::index::names::{Name, Names};
@@ -47,20 +47,20 @@ pub(crate) fn shrink<V>(put: &mut CheckpointPut<V>, parent: &impl Parent) -> Opt
     let (Versions::Whole { channels, seen }, false) = (&put.versions, put.standalone) else {
         return None;
     };
-    let changed: BTreeMap<&str, &ChannelVersion> = (put.changed.iter())
-        .map(
-            |Changed {
-                 channel, version, ..
-             }| (channel.as_str(), version),
-        )
-        .collect();
+    // Those of one name stay in their order, so that the last of them is found.
+    let mut changed: Vec<_> = put.changed.iter().collect();
+    changed.sort_by(|a, b| a.channel.cmp(&b.channel));
+    let said = |channel: &str| {
+        let end = changed.partition_point(|changed| *changed.channel <= *channel);
+        let last = changed.get(end.checked_sub(1)?)?;
+        (last.channel == channel).then_some(&last.version)
+    };
     let removed: BTreeSet<&str> = (parent.channels())
-        .chain(changed.keys().copied())
+        .chain(changed.iter().map(|changed| changed.channel.as_str()))
         .filter(|channel| !channels.contains_key(*channel))
         .collect();
     let unsaid = channels.iter().filter(|(channel, version)| {
-        let said = changed.get(channel.as_str()).copied();
-        said.or_else(|| parent.version(channel)) != Some(version)
+        said(channel).or_else(|| parent.version(channel)) != Some(version)
     });
     let unseen = parent.nodes().filter(|node| !seen.contains_key(*node));
     let newly_seen = seen
@@ -91,13 +91,13 @@ pub(crate) fn shrink<V>(put: &mut CheckpointPut<V>, parent: &impl Parent) -> Opt
     Some(mem::replace(&mut put.versions, Versions::Changed(changes)))
 }
 
-/// The versions of a checkpoint, by channel, and by node those that it has seen.
-pub(super) type Expanded = (BTreeMap<Name, ChannelVersion>, entry::Seen);
+/// The versions of a checkpoint, sorted by channel, and by node those that it has seen.
+pub(super) type Expanded = (Vec<(Name, ChannelVersion)>, entry::Seen);
 
 /// The versions of a checkpoint whose channels `changed` to these; `None` if they are another parent's.
-pub(super) fn expand<'c, H>(
+pub(super) fn expand<H>(
     versions: Versions,
-    changed: impl Iterator<Item = (&'c str, &'c ChannelVersion)>,
+    changed: impl Iterator<Item = (Name, ChannelVersion)>,
     parent: Option<&Entry<H>>,
     names: &mut Names,
 ) -> Option<Expanded> {
@@ -113,47 +113,72 @@ pub(super) fn expand<'c, H>(
     }
 }
 
-fn undo<'c, H>(
+fn undo<H>(
     changes: VersionChanges,
-    changed: impl Iterator<Item = (&'c str, &'c ChannelVersion)>,
+    changed: impl Iterator<Item = (Name, ChannelVersion)>,
     parent: &Entry<H>,
     names: &mut Names,
 ) -> Option<Expanded> {
     let before = parent.channels.iter();
-    let mut channels: BTreeMap<Name, ChannelVersion> = before
-        .map(|channel| (Name::clone(&channel.name), channel.version.clone()))
-        .collect();
-    for (channel, version) in changed {
-        channels.insert(names.share(channel), version.clone());
-    }
-    for channel in &changes.removed {
-        channels.remove(channel.as_str());
-    }
-    for (channel, version) in changes.channels {
-        channels.insert(names.share(&channel), version);
-    }
+    let before = before.map(|channel| (Name::clone(&channel.name), channel.version.clone()));
+    let mut channels = Vec::with_capacity(parent.channels.len() + 1);
+    channels.extend(before);
+    put_all(&mut channels, changed);
+    remove_all(&mut channels, &changes.removed);
+    let unsaid = changes.channels.into_iter();
+    put_all(
+        &mut channels,
+        unsaid.map(|(channel, version)| (names.share(&channel), version)),
+    );
 
-    let mut seen: BTreeMap<Name, Arc<entry::Versions>> = parent.seen.iter().cloned().collect();
-    for node in &changes.unseen {
-        seen.remove(node.as_str());
-    }
+    let mut seen = parent.seen.to_vec();
+    remove_all(&mut seen, &changes.unseen);
+    let mut newly_seen = Vec::with_capacity(changes.seen.len());
     for (node, versions) in changes.seen {
         let versions = versions.into_iter().map(|(channel, version)| {
             let version = version.or_else(|| parent.version(&channel).cloned());
             Some((names.share(&channel), version?))
         });
         let versions: entry::Versions = versions.collect::<Option<_>>()?;
-        seen.insert(names.share(&node), Arc::new(versions));
+        newly_seen.push((names.share(&node), Arc::new(versions)));
     }
+    put_all(&mut seen, newly_seen);
 
     let mut check = Check::default();
-    check.channels(&channels);
+    check.channels(channels.iter().map(|(channel, version)| (channel, version)));
     for (node, versions) in &seen {
         check.node(node);
         check.channels(versions.iter().map(|(channel, version)| (channel, version)));
     }
-    (check.value() == changes.check).then(|| (channels, seen.into_iter().collect()))
+    (check.value() == changes.check).then(|| (channels, seen.into_boxed_slice()))
 }
+
+/// Puts `more` into a list sorted by name, in the place of what has the same name.
+fn put_all<T>(list: &mut Vec<(Name, T)>, more: impl IntoIterator<Item = (Name, T)>) {
+    let before = list.len();
+    list.extend(more);
+    if list.len() == before {
+        return;
+    }
+    list.sort_by(|(a, _), (b, _)| a.cmp(b));
+    list.dedup_by(|later, earlier| {
+        let is_same = later.0 == earlier.0;
+        if is_same {
+            mem::swap(later, earlier);
+        }
+        is_same
+    });
+}
+
+fn remove_all<T>(list: &mut Vec<(Name, T)>, names: &[String]) {
+    if !names.is_empty() {
+        let names: BTreeSet<&str> = names.iter().map(String::as_str).collect();
+        list.retain(|(name, _)| !names.contains(&**name));
+    }
+}
+
+/// What the versions of most checkpoints take at most.
+const FIRST_BYTES: usize = 512;
 
 /// A checksum of versions, by which those that were made from another parent are told.
 #[derive(Default)]
@@ -178,6 +203,9 @@ impl Check {
     ) {
         for (name, version) in versions {
             let name = name.as_ref().as_bytes();
+            if self.bytes.capacity() == 0 {
+                self.bytes.reserve(FIRST_BYTES);
+            }
             match version {
                 ChannelVersion::Int(number) => {
                     self.bytes.push(Self::NUMBER);
@@ -201,11 +229,13 @@ impl Check {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use proptest::collection::{btree_map, vec};
     use proptest::prelude::*;
 
     use super::*;
-    use crate::codec::Record;
+    use crate::codec::{Changed, Record};
     use crate::index::{Index, MemTables, Origin, Reason, Row, Unapplied};
 
     type Mem = Index<u64, MemTables<crate::index::Key, Row<u64>>>;

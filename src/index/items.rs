@@ -1,12 +1,12 @@
-//! The items of the long-term memory.
+//! The items of the long-term memory: what records change.
 
-use std::ops::Bound;
 use std::sync::Arc;
 
-use crate::codec::{ItemDeleted, ItemPut};
+use crate::codec::{ItemDeleted, ItemExpired, ItemPut, ItemTouched};
 use crate::index::changes::Changes;
-use crate::index::row::{Origin, wrong};
-use crate::index::{Key, Row, Rows, Snapshot, TablesError};
+use crate::index::row::Origin;
+use crate::index::{Key, Reason, Row, Rows, TablesError, Unapplied, item_marks};
+use crate::item_fields::ItemFields;
 
 /// What the index knows of one item.
 #[derive(Clone, Debug, PartialEq)]
@@ -18,9 +18,54 @@ pub(crate) struct ItemEntry<H> {
     pub(crate) created_at: u64,
     /// Microseconds since the Unix epoch.
     pub(crate) updated_at: u64,
-    /// The place of its key in the order of insertion: the LSN of the record that it first came with.
+    /// The LSN of the record that its key first came with, and with it its time of creation.
     pub(crate) place: u64,
     pub(crate) origin: Origin,
+    /// `None`: it does not expire.
+    pub(crate) life: Option<ItemLife>,
+    /// What rows there are of its fields, as [bytes](crate::index::item_marks).
+    pub(crate) fields: Arc<[u8]>,
+}
+
+/// How long an item lives.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct ItemLife {
+    /// Microseconds from each time that it is put or touched.
+    pub(crate) lifetime: u64,
+    /// Microseconds since the Unix epoch. From this moment on it is gone.
+    pub(crate) expires_at: u64,
+    /// The record that touched it last.
+    pub(crate) touched: Option<Origin>,
+}
+
+impl<H> ItemEntry<H> {
+    /// Microseconds since the Unix epoch.
+    pub(crate) fn expires_at(&self) -> Option<u64> {
+        self.life.map(|life| life.expires_at)
+    }
+
+    /// Whether it is gone at `now`, in microseconds since the Unix epoch.
+    pub(crate) fn is_expired(&self, now: u64) -> bool {
+        self.life.is_some_and(|life| life.expires_at <= now)
+    }
+
+    /// The records that it needs.
+    pub(super) fn origins(&self) -> impl Iterator<Item = Origin> {
+        let touched = self.life.and_then(|life| life.touched);
+        [self.origin].into_iter().chain(touched)
+    }
+
+    pub(super) fn item_key(&self) -> Key {
+        Key::Item(Arc::clone(&self.namespace), Arc::clone(&self.key))
+    }
+
+    pub(super) fn expiry_key(&self) -> Option<Key> {
+        let of = |life: ItemLife| {
+            let (namespace, key) = (Arc::clone(&self.namespace), Arc::clone(&self.key));
+            Key::Expiry(life.expires_at, namespace, key)
+        };
+        self.life.map(of)
+    }
 }
 
 pub(super) fn put<H>(
@@ -28,26 +73,33 @@ pub(super) fn put<H>(
     new: ItemPut<H>,
     origin: Origin,
 ) -> Result<Changes<H>, TablesError> {
-    let namespace: Arc<[String]> = new.namespace.into();
-    let name: Arc<str> = new.key.into();
-    let key = Key::Item(Arc::clone(&namespace), Arc::clone(&name));
-    let mut changes = Changes::default();
-    let (mut created_at, mut place) = (new.at, origin.lsn);
-    if let Some(before) = tables.get(&key)? {
-        let before = before.item()?;
-        (created_at, place) = (before.created_at, before.place);
-        changes.died([before.origin]);
-    }
-    let entry = ItemEntry {
-        namespace,
-        key: name,
+    let mut entry = ItemEntry {
+        namespace: new.namespace.into(),
+        key: new.key.into(),
         value: new.value,
-        created_at,
+        created_at: new.at,
         updated_at: new.at,
-        place,
+        place: origin.lsn,
         origin,
+        life: new.lifetime.map(|lifetime| ItemLife {
+            lifetime,
+            expires_at: new.at.saturating_add(lifetime),
+            touched: None,
+        }),
+        fields: item_marks::encode(&new.fields.unwrap_or_else(ItemFields::unknown)),
     };
-    changes.put(key, Row::Item(Arc::new(entry)));
+    let mut changes = Changes::default();
+    if let Some(before) = tables.get(&entry.item_key())? {
+        let before = before.item()?;
+        if !new.is_new {
+            (entry.created_at, entry.place) = (before.created_at, before.place);
+        }
+        changes.died(before.origins());
+        item_marks::change(&mut changes, Some(&before), Some(&entry))?;
+    } else {
+        item_marks::change(&mut changes, None, Some(&entry))?;
+    }
+    changes.put(entry.item_key(), Row::Item(Arc::new(entry)));
     Ok(changes)
 }
 
@@ -58,61 +110,71 @@ pub(super) fn delete<H>(
     let key = Key::Item(old.namespace.into(), old.key.into());
     let mut changes = Changes::default();
     if let Some(before) = tables.get(&key)? {
-        changes.died([before.item()?.origin]);
-        changes.set(key, None);
+        remove(&mut changes, &*before.item()?)?;
     }
     Ok(changes)
 }
 
-impl<H: Clone, T: Rows<Key, Row<H>>> Snapshot<H, T> {
-    pub(crate) fn item(
-        &self,
-        namespace: &[String],
-        key: &str,
-    ) -> Result<Option<Arc<ItemEntry<H>>>, TablesError> {
-        let row = self
-            .tables()
-            .get(&Key::Item(namespace.into(), key.into()))?;
-        row.map(Row::item).transpose()
-    }
+fn remove<H>(changes: &mut Changes<H>, entry: &ItemEntry<H>) -> Result<(), TablesError> {
+    changes.died(entry.origins());
+    changes.set(entry.item_key(), None);
+    item_marks::change(changes, Some(entry), None)
+}
 
-    /// The items at or below a namespace, in the order in which their keys were first put.
-    pub(crate) fn items_below(
-        &self,
-        prefix: &[String],
-    ) -> Result<Vec<Arc<ItemEntry<H>>>, TablesError> {
-        let mut items = Vec::new();
-        let mut from = Bound::Included(Key::Item(prefix.into(), Arc::default()));
-        while let Some((key, row)) = self.next_item(&from)? {
-            let item = row.item()?;
-            if !item.namespace.starts_with(prefix) {
-                break;
-            }
-            items.push(item);
-            from = Bound::Excluded(key);
+pub(super) fn touch<H: Clone>(
+    tables: &impl Rows<Key, Row<H>>,
+    touched: ItemTouched,
+    origin: Origin,
+) -> Result<Changes<H>, TablesError> {
+    let mut changes = Changes::default();
+    let key = Key::Item(touched.namespace.into(), touched.key.into());
+    let before = tables.get(&key)?.map(Row::item).transpose()?;
+    let Some(before) = before.filter(|item| item.origin.lsn == touched.put) else {
+        changes.died([origin]);
+        return Ok(changes);
+    };
+    let Some(life) = before.life else {
+        changes.died([origin]);
+        return Ok(changes);
+    };
+    changes.died(life.touched);
+    let life = Some(ItemLife {
+        lifetime: life.lifetime,
+        expires_at: touched.at.saturating_add(life.lifetime),
+        touched: Some(origin),
+    });
+    let entry = ItemEntry {
+        life,
+        ..(*before).clone()
+    };
+    item_marks::change(&mut changes, Some(&before), Some(&entry))?;
+    changes.put(entry.item_key(), Row::Item(Arc::new(entry)));
+    Ok(changes)
+}
+
+/// Removes an item that has expired, if it was not put again; whatever is there if that is `sure`: its put may have gone, but
+/// not those before it.
+pub(super) fn expire<H>(
+    tables: &impl Rows<Key, Row<H>>,
+    expired: ItemExpired,
+    sure: bool,
+) -> Result<Changes<H>, Unapplied> {
+    let key = Key::Item(expired.namespace.into(), expired.key.into());
+    let mut changes = Changes::default();
+    match tables.get(&key)?.map(Row::item).transpose()? {
+        Some(item) if sure || item.origin.lsn == expired.put => {
+            remove(&mut changes, &*item)?;
         }
-        items.sort_unstable_by_key(|item| item.place);
-        Ok(items)
+        None if sure => {}
+        _ => return Err(Unapplied::refused("", Reason::Changed)),
     }
+    Ok(changes)
+}
 
-    /// The namespaces that hold items, sorted.
-    pub(crate) fn item_namespaces(&self) -> Result<Vec<Arc<[String]>>, TablesError> {
-        let mut namespaces = Vec::new();
-        let mut from = Bound::Included(Key::Item(Arc::default(), Arc::default()));
-        while let Some((key, _)) = self.next_item(&from)? {
-            let Key::Item(namespace, _) = key else {
-                return Err(wrong());
-            };
-            // What comes right after a namespace has one more label, which is empty.
-            let next = (namespace.iter().cloned()).chain([String::new()]).collect();
-            namespaces.push(namespace);
-            from = Bound::Included(Key::Item(next, Arc::default()));
-        }
-        Ok(namespaces)
-    }
+pub(super) fn first_expiry() -> Key {
+    Key::Expiry(0, Arc::default(), Arc::default())
+}
 
-    fn next_item(&self, from: &Bound<Key>) -> Result<Option<(Key, Row<H>)>, TablesError> {
-        self.tables()
-            .next(from.as_ref(), Bound::Excluded(&Key::Segment(0)))
-    }
+pub(super) fn behind_expiries() -> Key {
+    Key::Segment(0)
 }

@@ -6,6 +6,8 @@
 use std::sync::Arc;
 
 use crate::index::ContentHash;
+use crate::index::tables::Rank;
+use crate::item_fields::ScalarKey;
 
 /// A set of checkpoints, writes and tags that belong together: those that a thread has put between two copies.
 /// It is made of the LSN of the record that began it.
@@ -28,6 +30,12 @@ pub(crate) enum Key {
     Tag(Branch, Arc<str>, Arc<str>),
     /// Namespace and key.
     Item(Arc<[String]>, Arc<str>),
+    /// A field of an item: its namespace, the field's path and value, and its key.
+    Field(Arc<[String]>, Arc<str>, ScalarKey, Arc<str>),
+    /// An item of which not all fields are here: its namespace, which are, and its key.
+    Partial(Arc<[String]>, Arc<[u8]>, Arc<str>),
+    /// When an item expires, in microseconds since the Unix epoch, its namespace and its key.
+    Expiry(u64, Arc<[String]>, Arc<str>),
     /// A segment of the log, by its base.
     Segment(u64),
     /// Records that were not taken, by the LSN of the first.
@@ -44,9 +52,12 @@ mod kind {
     pub(super) const WRITES: u8 = 5;
     pub(super) const TAG: u8 = 6;
     pub(super) const ITEM: u8 = 7;
-    pub(super) const SEGMENT: u8 = 8;
-    pub(super) const REFUSED: u8 = 9;
-    pub(super) const CONTENT: u8 = 10;
+    pub(super) const FIELD: u8 = 8;
+    pub(super) const PARTIAL: u8 = 9;
+    pub(super) const EXPIRY: u8 = 10;
+    pub(super) const SEGMENT: u8 = 11;
+    pub(super) const REFUSED: u8 = 12;
+    pub(super) const CONTENT: u8 = 13;
 }
 
 /// Stand before a label, and behind the last one.
@@ -54,6 +65,16 @@ const LABEL: u8 = 1;
 const NO_LABEL: u8 = 0;
 
 impl Key {
+    /// The least of the keys that are greater than those of items.
+    pub(crate) fn behind_items() -> Self {
+        Self::Field(
+            Arc::default(),
+            Arc::default(),
+            ScalarKey([].into()),
+            Arc::default(),
+        )
+    }
+
     /// The same key in another branch, if it is in one.
     pub(crate) fn in_branch(&self, branch: Branch) -> Self {
         let mut key = self.clone();
@@ -63,6 +84,9 @@ impl Key {
             | Self::Frozen(_)
             | Self::Dropped(_)
             | Self::Item(..)
+            | Self::Field(..)
+            | Self::Partial(..)
+            | Self::Expiry(..)
             | Self::Segment(_)
             | Self::Refused(_)
             | Self::Content(_) => {}
@@ -91,12 +115,15 @@ impl Key {
                 namespace.len() + name.len()
             }
             Self::Writes(_, namespace, id, task) => namespace.len() + id.len() + task.len(),
-            Self::Item(namespace, key) => {
+            Self::Item(namespace, key) | Self::Expiry(_, namespace, key) => {
                 let labels = namespace
                     .iter()
                     .map(|label| size_of::<String>() + label.len());
                 labels.sum::<usize>() + key.len()
             }
+            // Namespace and path are shared with others.
+            Self::Field(_, _, scalar, key) => scalar.0.len() + key.len(),
+            Self::Partial(_, coverage, key) => coverage.len() + key.len(),
         }
     }
 
@@ -128,11 +155,25 @@ impl Key {
             }
             Self::Item(namespace, key) => {
                 to.push(kind::ITEM);
-                for label in namespace.iter() {
-                    to.push(LABEL);
-                    put_text(&mut to, label);
-                }
-                to.push(NO_LABEL);
+                put_labels(&mut to, namespace);
+                put_text(&mut to, key);
+            }
+            Self::Field(namespace, path, scalar, key) => {
+                to.push(kind::FIELD);
+                put_labels(&mut to, namespace);
+                put_text(&mut to, path);
+                put_bytes(&mut to, &scalar.0);
+                put_text(&mut to, key);
+            }
+            Self::Partial(namespace, coverage, key) => {
+                to.push(kind::PARTIAL);
+                put_labels(&mut to, namespace);
+                put_bytes(&mut to, coverage);
+                put_text(&mut to, key);
+            }
+            Self::Expiry(at, namespace, key) => {
+                put_number(&mut to, kind::EXPIRY, *at);
+                put_labels(&mut to, namespace);
                 put_text(&mut to, key);
             }
             Self::Segment(base) => put_number(&mut to, kind::SEGMENT, *base),
@@ -143,6 +184,47 @@ impl Key {
             }
         }
         to
+    }
+
+    /// What its bytes begin with.
+    pub(crate) fn rank(&self) -> Rank {
+        let mut front = Front::default();
+        match self {
+            Self::Thread(name) => {
+                front.put(&[kind::THREAD]);
+                front.put_text(name);
+            }
+            Self::Frozen(branch) => front.put_number(kind::FROZEN, *branch),
+            Self::Dropped(branch) => front.put_number(kind::DROPPED, *branch),
+            Self::Checkpoint(branch, namespace, id) => {
+                front.put_number(kind::CHECKPOINT, *branch);
+                front.put_text(namespace);
+                front.put_text(id);
+            }
+            Self::Writes(branch, namespace, checkpoint, task) => {
+                front.put_number(kind::WRITES, *branch);
+                front.put_text(namespace);
+                front.put_text(checkpoint);
+                front.put_text(task);
+            }
+            Self::Tag(branch, namespace, tag) => {
+                front.put_number(kind::TAG, *branch);
+                front.put_text(namespace);
+                front.put_text(tag);
+            }
+            // The namespaces of many are alike, and they are not what is to be fast.
+            Self::Item(..) => front.put(&[kind::ITEM]),
+            Self::Field(..) => front.put(&[kind::FIELD]),
+            Self::Partial(..) => front.put(&[kind::PARTIAL]),
+            Self::Expiry(at, ..) => front.put_number(kind::EXPIRY, *at),
+            Self::Segment(base) => front.put_number(kind::SEGMENT, *base),
+            Self::Refused(lsn) => front.put_number(kind::REFUSED, *lsn),
+            Self::Content(hash) => {
+                front.put(&[kind::CONTENT]);
+                front.put(hash);
+            }
+        }
+        front.rank()
     }
 
     /// The key that was encoded as `bytes`; `None` if none was.
@@ -171,17 +253,24 @@ impl Key {
                 Self::Tag(branch, namespace.into(), text(&mut from)?.into())
             }
             kind::ITEM => {
-                let mut labels = Vec::new();
-                loop {
-                    let (&sign, rest) = from.split_first()?;
-                    from = rest;
-                    match sign {
-                        LABEL => labels.push(text(&mut from)?),
-                        NO_LABEL => break,
-                        _ => return None,
-                    }
-                }
-                Self::Item(labels.into(), text(&mut from)?.into())
+                let namespace = labels(&mut from)?;
+                Self::Item(namespace, text(&mut from)?.into())
+            }
+            kind::FIELD => {
+                let namespace = labels(&mut from)?;
+                let path = text(&mut from)?.into();
+                let scalar = ScalarKey(any_bytes(&mut from)?.into());
+                Self::Field(namespace, path, scalar, text(&mut from)?.into())
+            }
+            kind::PARTIAL => {
+                let namespace = labels(&mut from)?;
+                let coverage = any_bytes(&mut from)?.into();
+                Self::Partial(namespace, coverage, text(&mut from)?.into())
+            }
+            kind::EXPIRY => {
+                let at = number(&mut from)?;
+                let namespace = labels(&mut from)?;
+                Self::Expiry(at, namespace, text(&mut from)?.into())
             }
             kind::SEGMENT => Self::Segment(number(&mut from)?),
             kind::REFUSED => Self::Refused(number(&mut from)?),
@@ -196,13 +285,86 @@ impl Key {
     }
 }
 
+/// The first bytes of a key.
+#[derive(Default)]
+struct Front {
+    bytes: [u8; size_of::<Rank>()],
+    length: usize,
+}
+
+impl Front {
+    fn put(&mut self, bytes: &[u8]) {
+        let room = self.bytes.get_mut(self.length..).unwrap_or_default();
+        let length = room.len().min(bytes.len());
+        if let (Some(room), Some(bytes)) = (room.get_mut(..length), bytes.get(..length)) {
+            room.copy_from_slice(bytes);
+            self.length += length;
+        }
+    }
+
+    fn put_number(&mut self, kind: u8, number: u64) {
+        self.put(&[kind]);
+        self.put(&number.to_be_bytes());
+    }
+
+    fn put_text(&mut self, text: &str) {
+        let text = text.as_bytes();
+        let text = text.get(..self.bytes.len()).unwrap_or(text);
+        if text.contains(&0) {
+            for (number, part) in text.split(|byte| *byte == 0).enumerate() {
+                if number > 0 {
+                    self.put(&[0, 0xff]);
+                }
+                self.put(part);
+            }
+        } else {
+            self.put(text);
+        }
+        self.put(&[0, 0]);
+    }
+
+    fn rank(&self) -> Rank {
+        let mut rank = Rank::default();
+        let (numbers, _) = self.bytes.as_chunks();
+        for (rank, number) in rank.iter_mut().zip(numbers) {
+            *rank = u64::from_be_bytes(*number);
+        }
+        rank
+    }
+}
+
 fn put_number(to: &mut Vec<u8>, kind: u8, number: u64) {
     to.push(kind);
     to.extend(number.to_be_bytes());
 }
 
+fn put_labels(to: &mut Vec<u8>, namespace: &[String]) {
+    for label in namespace {
+        to.push(LABEL);
+        put_text(to, label);
+    }
+    to.push(NO_LABEL);
+}
+
+fn labels(from: &mut &[u8]) -> Option<Arc<[String]>> {
+    let mut labels = Vec::new();
+    loop {
+        let (&sign, rest) = from.split_first()?;
+        *from = rest;
+        match sign {
+            LABEL => labels.push(text(from)?),
+            NO_LABEL => return Some(labels.into()),
+            _ => return None,
+        }
+    }
+}
+
 fn put_text(to: &mut Vec<u8>, text: &str) {
-    let mut parts = text.as_bytes().split(|byte| *byte == 0);
+    put_bytes(to, text.as_bytes());
+}
+
+fn put_bytes(to: &mut Vec<u8>, bytes: &[u8]) {
+    let mut parts = bytes.split(|byte| *byte == 0);
     to.extend(parts.next().unwrap_or_default());
     for part in parts {
         to.extend([0, 0xff]);
@@ -218,6 +380,10 @@ fn number(from: &mut &[u8]) -> Option<u64> {
 }
 
 fn text(from: &mut &[u8]) -> Option<String> {
+    String::from_utf8(any_bytes(from)?).ok()
+}
+
+fn any_bytes(from: &mut &[u8]) -> Option<Vec<u8>> {
     let mut bytes = Vec::new();
     loop {
         let end = from.iter().position(|byte| *byte == 0)?;
@@ -226,7 +392,7 @@ fn text(from: &mut &[u8]) -> Option<String> {
         match rest {
             [0, 0, rest @ ..] => {
                 *from = rest;
-                return String::from_utf8(bytes).ok();
+                return Some(bytes);
             }
             [0, 0xff, rest @ ..] => {
                 bytes.push(0);
@@ -251,6 +417,7 @@ mod tests {
     fn key() -> impl Strategy<Value = Key> {
         let number = || prop_oneof![0_u64..3, any::<u64>()];
         let label = "[\0a]{0,2}";
+        let scalar = || prop_oneof![Just(0), Just(1), Just(255), any::<u8>()];
         prop_oneof![
             text().prop_map(Key::Thread),
             number().prop_map(Key::Frozen),
@@ -259,6 +426,18 @@ mod tests {
             (number(), text(), text(), text()).prop_map(|(b, n, c, t)| Key::Writes(b, n, c, t)),
             (number(), text(), text()).prop_map(|(b, n, t)| Key::Tag(b, n, t)),
             (vec(label, 0..4), text()).prop_map(|(n, k)| Key::Item(n.into(), k)),
+            (vec(label, 0..4), text(), vec(scalar(), 0..3), text())
+                .prop_map(|(n, p, s, k)| Key::Field(n.into(), p, ScalarKey(s.into()), k)),
+            (vec(label, 0..4), vec(scalar(), 0..3), text()).prop_map(|(n, c, k)| Key::Partial(
+                n.into(),
+                c.into(),
+                k
+            )),
+            (number(), vec(label, 0..4), text()).prop_map(|(at, n, k)| Key::Expiry(
+                at,
+                n.into(),
+                k
+            )),
             number().prop_map(Key::Segment),
             number().prop_map(Key::Refused),
             any::<ContentHash>().prop_map(Key::Content),
@@ -272,6 +451,12 @@ mod tests {
         }
 
         #[test]
+        fn ranks_are_in_the_order_of_their_keys(a in key(), b in key()) {
+            let (rank, of_b) = (a.rank(), b.rank());
+            prop_assert!(rank == of_b || rank.cmp(&of_b) == a.cmp(&b));
+        }
+
+        #[test]
         fn what_is_encoded_is_decoded(key in key()) {
             let bytes = key.encode();
             prop_assert_eq!(Key::decode(&bytes), Some(key));
@@ -281,7 +466,7 @@ mod tests {
         }
 
         #[test]
-        fn any_bytes_are_a_key_or_none(kind in 0_u8..11, bytes in vec(prop_oneof![Just(0), Just(255), any::<u8>()], 0..40)) {
+        fn any_bytes_are_a_key_or_none(kind in 0_u8..14, bytes in vec(prop_oneof![Just(0), Just(255), any::<u8>()], 0..40)) {
             let mut all = vec![kind];
             all.extend(bytes);
             if let Some(key) = Key::decode(&all) {

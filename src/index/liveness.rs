@@ -1,7 +1,7 @@
 //! What the rows need of the log.
 
 use std::collections::HashMap;
-use std::ops::Bound;
+use std::ops::{Bound, ControlFlow};
 use std::sync::Arc;
 
 use crate::index::key::Branch;
@@ -27,16 +27,19 @@ struct Walk<'w, H, T> {
     /// From here on it is told of records that are to be standalone.
     from_lsn: u64,
     with: &'w mut dyn FnMut(Needed<'_, H>),
+    /// Called for each row. It may end the walk.
+    go_on: &'w mut dyn FnMut() -> ControlFlow<()>,
 }
 
 impl<H: Clone, T: Rows<Key, Row<H>>> Snapshot<H, T> {
     /// Tells `with` what of the log is needed by rows that can be looked up. Of the records below `from_lsn` it is not
-    /// told whether they are to be standalone.
+    /// told whether they are to be standalone. `go_on` is called for each row and may end it; whether it came to its end.
     pub(crate) fn needed(
         &self,
         from_lsn: u64,
         with: &mut dyn FnMut(Needed<'_, H>),
-    ) -> Result<(), TablesError> {
+        go_on: &mut dyn FnMut() -> ControlFlow<()>,
+    ) -> Result<ControlFlow<()>, TablesError> {
         let mut ancestors = HashMap::new();
         let mut after = None;
         while let Some(thread) = self.next_thread(after.as_deref())? {
@@ -44,16 +47,23 @@ impl<H: Clone, T: Rows<Key, Row<H>>> Snapshot<H, T> {
                 ancestors.insert(thread.life.branch, ancestor);
             }
             after = Some(thread.name.to_string());
+            if go_on().is_break() {
+                return Ok(ControlFlow::Break(()));
+            }
         }
         let mut walk = Walk {
             tables: self.tables(),
             ancestors,
             from_lsn,
             with,
+            go_on,
         };
-        walk.checkpoints()?;
-        walk.writes()?;
-        walk.items()
+        for part in [Walk::checkpoints, Walk::writes, Walk::items] {
+            if part(&mut walk)?.is_break() {
+                return Ok(ControlFlow::Break(()));
+            }
+        }
+        Ok(ControlFlow::Continue(()))
     }
 
     /// How much of each segment is of use, as far as anything is noted, by the segment's base.
@@ -99,7 +109,7 @@ impl<H: Clone, T: Rows<Key, Row<H>>> Snapshot<H, T> {
 }
 
 impl<H: Clone, T: Rows<Key, Row<H>>> Walk<'_, H, T> {
-    fn checkpoints(&mut self) -> Result<(), TablesError> {
+    fn checkpoints(&mut self) -> Result<ControlFlow<()>, TablesError> {
         let none = Arc::<str>::default;
         let first = |branch| Key::Checkpoint(branch, none(), none());
         let mut from = Bound::Included(first(0));
@@ -140,8 +150,11 @@ impl<H: Clone, T: Rows<Key, Row<H>>> Walk<'_, H, T> {
                 before = Some((key.clone(), lsn));
             }
             from = Bound::Excluded(key);
+            if (self.go_on)().is_break() {
+                return Ok(ControlFlow::Break(()));
+            }
         }
-        Ok(())
+        Ok(ControlFlow::Continue(()))
     }
 
     /// The LSN of a checkpoint's record, if it shows in a chain of branches.
@@ -172,7 +185,7 @@ impl<H: Clone, T: Rows<Key, Row<H>>> Walk<'_, H, T> {
         }
     }
 
-    fn writes(&mut self) -> Result<(), TablesError> {
+    fn writes(&mut self) -> Result<ControlFlow<()>, TablesError> {
         let none = Arc::<str>::default;
         let first = |branch| Key::Writes(branch, none(), none(), none());
         let mut from = Bound::Included(first(0));
@@ -196,19 +209,26 @@ impl<H: Clone, T: Rows<Key, Row<H>>> Walk<'_, H, T> {
                 }
             }
             from = Bound::Excluded(key);
+            if (self.go_on)().is_break() {
+                return Ok(ControlFlow::Break(()));
+            }
         }
-        Ok(())
+        Ok(ControlFlow::Continue(()))
     }
 
-    fn items(&mut self) -> Result<(), TablesError> {
+    fn items(&mut self) -> Result<ControlFlow<()>, TablesError> {
         let mut from = Bound::Included(Key::Item(Arc::default(), Arc::default()));
-        let end = Bound::Excluded(&Key::Segment(0));
+        let behind = Key::behind_items();
+        let end = Bound::Excluded(&behind);
         while let Some((key, row)) = self.tables.next(from.as_ref(), end)? {
             let item = row.item()?;
-            (self.with)(Needed::Record(item.origin.lsn));
+            (item.origins()).for_each(|origin| (self.with)(Needed::Record(origin.lsn)));
             (self.with)(Needed::Value(&item.value));
             from = Bound::Excluded(key);
+            if (self.go_on)().is_break() {
+                return Ok(ControlFlow::Break(()));
+            }
         }
-        Ok(())
+        Ok(ControlFlow::Continue(()))
     }
 }

@@ -21,6 +21,13 @@ impl<K, R> Default for MemTables<K, R> {
     }
 }
 
+#[cfg(test)]
+impl<K, R> MemTables<K, R> {
+    pub(crate) fn len(&self) -> usize {
+        self.rows.len()
+    }
+}
+
 impl<K, R> fmt::Debug for MemTables<K, R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let rows = self.rows.len();

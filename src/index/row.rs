@@ -17,6 +17,8 @@ pub(crate) enum Row<H> {
     /// The id of the checkpoint.
     Tag(Option<Arc<str>>),
     Item(Arc<ItemEntry<H>>),
+    /// The key says it all.
+    Mark,
     Segment(SegmentUse),
     /// The LSN behind the last of them.
     Refused(u64),
@@ -160,7 +162,7 @@ impl<H> Row<H> {
                 let paths = writes.writes.iter().map(|write| write.task_path.len());
                 size_of_val(&*writes.writes) + paths.sum::<usize>()
             }
-            Self::Item(_) => size_of::<ItemEntry<H>>(),
+            Self::Item(item) => size_of::<ItemEntry<H>>() + item.fields.len(),
             _ => 0,
         }
     }
@@ -170,7 +172,7 @@ impl<H> Row<H> {
         match self {
             Self::Checkpoint(Some(entry)) => vec![entry.origin],
             Self::Writes(Some(writes)) => writes.origins(),
-            Self::Item(item) => vec![item.origin],
+            Self::Item(item) => item.origins().collect(),
             _ => Vec::new(),
         }
     }

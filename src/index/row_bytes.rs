@@ -11,6 +11,7 @@ use crate::index::bytes::{
     byte, bytes, list, number, option, put_bytes, put_length, put_number, put_option, text,
 };
 use crate::index::entry::{Channel, Versions};
+use crate::index::items::ItemLife;
 use crate::index::names::{Name, Names};
 use crate::index::row::{
     DroppedRow, FrozenRow, Life, Origin, SegmentUse, TaskWrites, ThreadRow, Write,
@@ -60,8 +61,15 @@ pub(crate) fn encode<H>(row: &Row<H>, handles: &mut impl HandleBytes<H>) -> Vec<
             put_number(&mut to, item.updated_at);
             put_number(&mut to, item.place);
             put_origin(&mut to, item.origin);
+            put_option(&mut to, item.life, |to, life| {
+                put_number(to, life.lifetime);
+                put_number(to, life.expires_at);
+                put_option(to, life.touched, put_origin);
+            });
+            put_bytes(&mut to, &item.fields);
             handles.put(&mut to, &item.value);
         }
+        Row::Mark => {}
         Row::Segment(used) => {
             put_number(&mut to, used.dead);
             put_number(&mut to, used.bound);
@@ -121,8 +129,17 @@ pub(crate) fn decode<H>(
             updated_at: number(from)?,
             place: number(from)?,
             origin: origin(from)?,
+            life: option(from, |from| {
+                Some(ItemLife {
+                    lifetime: number(from)?,
+                    expires_at: number(from)?,
+                    touched: option(from, origin)?,
+                })
+            })?,
+            fields: bytes(from)?.into(),
             value: handles.take(from)?,
         })),
+        Key::Field(..) | Key::Partial(..) | Key::Expiry(..) => Row::Mark,
         Key::Segment(_) => Row::Segment(SegmentUse {
             dead: number(from)?,
             bound: number(from)?,
@@ -572,7 +589,19 @@ mod tests {
                 writes: writes.into(),
             })
         });
-        let item = (any::<(u64, u64, u64, u64)>(), origins());
+        let life = (any::<(u64, u64)>(), option::of(origins()));
+        let life = life.prop_map(|((lifetime, expires_at), touched)| ItemLife {
+            lifetime,
+            expires_at,
+            touched,
+        });
+        let fields = vec(any::<u8>(), 0..9);
+        let item = (
+            any::<(u64, u64, u64, u64)>(),
+            origins(),
+            option::of(life),
+            fields,
+        );
         prop_oneof![
             threads().prop_map(move |row| (Key::Thread(none()), Row::Thread(Arc::new(row)))),
             any::<(Option<u64>, u64, u8, Option<u64>)>().prop_map(
@@ -597,19 +626,23 @@ mod tests {
             option::of(writes)
                 .prop_map(move |row| (Key::Writes(1, none(), none(), none()), Row::Writes(row))),
             option::of(shared()).prop_map(move |row| (Key::Tag(1, none(), none()), Row::Tag(row))),
-            item.prop_map(|((value, created_at, updated_at, place), origin)| {
-                let namespace: Arc<[String]> = vec!["a".to_owned()].into();
-                let item = ItemEntry {
-                    namespace: Arc::clone(&namespace),
-                    key: "k".into(),
-                    value,
-                    created_at,
-                    updated_at,
-                    place,
-                    origin,
-                };
-                (Key::Item(namespace, "k".into()), Row::Item(Arc::new(item)))
-            }),
+            item.prop_map(
+                |((value, created_at, updated_at, place), origin, life, fields)| {
+                    let namespace: Arc<[String]> = vec!["a".to_owned()].into();
+                    let item = ItemEntry {
+                        namespace: Arc::clone(&namespace),
+                        key: "k".into(),
+                        value,
+                        created_at,
+                        updated_at,
+                        place,
+                        origin,
+                        life,
+                        fields: fields.into(),
+                    };
+                    (Key::Item(namespace, "k".into()), Row::Item(Arc::new(item)))
+                }
+            ),
             (any::<u64>(), any::<u64>()).prop_map(|(dead, bound)| (
                 Key::Segment(1),
                 Row::Segment(SegmentUse { dead, bound })

@@ -16,8 +16,12 @@ use crate::index::{
 pub(crate) struct Index<H, T> {
     tables: T,
     names: Names,
+    /// Whether branches may be dropped whose rows are there yet.
+    reclaims: bool,
     /// Records below this LSN were all taken when they were written, or are gone.
     sure_below: u64,
+    /// How many bytes of records have died.
+    died: u64,
     handles: PhantomData<fn() -> H>,
 }
 
@@ -39,7 +43,9 @@ impl<H, T> Index<H, T> {
         Self {
             tables,
             names: Names::default(),
+            reclaims: true,
             sure_below: 0,
+            died: 0,
             handles: PhantomData,
         }
     }
@@ -55,6 +61,8 @@ impl<H: Clone, T: Tables<Key, Row<H>>> Index<H, T> {
             Record::WritesPut(put) => writes::put(tables, names, put, origin, sure)?,
             Record::ItemPut(put) => items::put(tables, put, origin)?,
             Record::ItemDeleted(deleted) => items::delete(tables, deleted)?,
+            Record::ItemTouched(touched) => items::touch(tables, touched, origin)?,
+            Record::ItemExpired(expired) => items::expire(tables, expired, sure)?,
             Record::ThreadDeleted(deleted) => deletion::delete(tables, &deleted)?,
             Record::ThreadCopied(copied) => copying::copy(tables, &copied, origin, sure)?,
             Record::CheckpointsPruned(pruned) => pruning::prune(tables, pruned, origin, sure)?,
@@ -63,16 +71,29 @@ impl<H: Clone, T: Tables<Key, Row<H>>> Index<H, T> {
             Record::Remnant(remnant) => remnants::apply(tables, remnant, origin)?,
             Record::ThreadPolicySet(set) => policies::set(tables, &set, origin)?,
         };
-        changes.account(&self.tables)?.make(&mut self.tables);
+        self.make(changes)?;
         Ok(())
     }
 
     /// Removes up to about `limit` rows that belong to no thread any more, and tells how many; 0 if there are none.
     pub(crate) fn reclaim(&mut self, limit: usize) -> Result<usize, TablesError> {
+        if !self.reclaims {
+            return Ok(0);
+        }
         let changes = reclaim(&self.tables, limit)?;
         let rows = changes.len();
-        changes.account(&self.tables)?.make(&mut self.tables);
+        self.reclaims = rows > 0 || limit == 0;
+        self.make(changes)?;
         Ok(rows)
+    }
+
+    fn make(&mut self, changes: Changes<H>) -> Result<(), TablesError> {
+        let died = changes.dead_bytes();
+        let changes = changes.account(&self.tables)?;
+        self.reclaims |= changes.drops();
+        changes.make(&mut self.tables);
+        self.died = self.died.saturating_add(died);
+        Ok(())
     }
 }
 
@@ -81,6 +102,11 @@ impl<H, T> Index<H, T> {
     /// show that may be gone.
     pub(crate) fn be_sure_below(&mut self, lsn: u64) {
         self.sure_below = lsn;
+    }
+
+    /// How many bytes of records have died since it was made, those that were replayed included.
+    pub(crate) fn died(&self) -> u64 {
+        self.died
     }
 
     /// Where its rows are.

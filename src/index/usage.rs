@@ -2,11 +2,7 @@
 
 use std::ops::Bound;
 
-use crate::index::row::wrong;
 use crate::index::{Key, Row, Rows, Snapshot, TablesError};
-
-/// A segment, by its base, and how many bytes of it are dead.
-pub(crate) type Dead = (u64, u64);
 
 /// How much there is.
 #[derive(Clone, Copy, Debug, Default)]
@@ -17,21 +13,6 @@ pub(crate) struct Counts {
 }
 
 impl<H: Clone, T: Rows<Key, Row<H>>> Snapshot<H, T> {
-    /// The segments that have dead bytes, in order.
-    pub(crate) fn dead_bytes(&self) -> Result<Vec<Dead>, TablesError> {
-        let mut dead = Vec::new();
-        let mut from = Bound::Included(Key::Segment(0));
-        let end = Bound::Included(&Key::Segment(u64::MAX));
-        while let Some((key, row)) = self.tables().next(from.as_ref(), end)? {
-            let (Key::Segment(base), Row::Segment(bytes)) = (&key, row) else {
-                return Err(wrong());
-            };
-            dead.push((*base, bytes.dead));
-            from = Bound::Excluded(key);
-        }
-        Ok(dead)
-    }
-
     /// How much there is. Goes through all threads and items.
     pub(crate) fn counts(&self) -> Result<Counts, TablesError> {
         let mut counts = Counts::default();
@@ -45,7 +26,7 @@ impl<H: Clone, T: Rows<Key, Row<H>>> Snapshot<H, T> {
         }
         let mut from = Bound::Included(Key::Item([].into(), "".into()));
         while let Some((key, _)) =
-            (self.tables()).next(from.as_ref(), Bound::Excluded(&Key::Segment(0)))?
+            (self.tables()).next(from.as_ref(), Bound::Excluded(&Key::behind_items()))?
         {
             counts.items += 1;
             from = Bound::Excluded(key);

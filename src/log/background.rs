@@ -1,48 +1,91 @@
-//! The log's two threads: one commits for those who do not lead, one prepares space.
+//! The log's two jobs: one commits for those who do not lead, one prepares space.
 
 use std::sync::Arc;
-use std::thread::{Builder, JoinHandle};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
+
+use parking_lot::{Mutex, MutexGuard};
 
 use super::LogError;
 use super::shared::Shared;
+use super::state::State;
+use crate::canary::Canary;
+use crate::vfs::{Job, OpenMode};
 
 /// How long, about, a frame that nobody waits for stays unwritten.
 const TICK: Duration = Duration::from_millis(2);
+/// So much is written and not synced before it is synced although nobody asked: whoever fills the segment, and has to sync it, then
+/// has no more to wait for.
+const UNSYNCED_MAX: u64 = 4 << 20;
 /// After this time without commits the superblock is told what is durable.
 const QUIET: Duration = Duration::from_secs(1);
 
-/// The log's threads.
-#[derive(Debug, Default)]
+/// The log's jobs, and their threads.
+#[derive(Default)]
 pub(super) struct Background {
+    jobs: Vec<Arc<dyn Job>>,
     threads: Vec<JoinHandle<()>>,
 }
 
+/// Commits for those who do not lead.
+struct Committing<T> {
+    shared: Arc<Shared<T>>,
+    seen: Mutex<Option<Seen>>,
+}
+
+/// Keeps space ahead of the writer.
+struct Preparing<T> {
+    shared: Arc<Shared<T>>,
+}
+
+/// What was seen of commits, and when.
+#[derive(Clone, Copy)]
+struct Seen {
+    next_lsn: u64,
+    at: Instant,
+}
+
+/// What the committer does next.
+enum Next {
+    /// It looks again.
+    Again,
+    /// It looks again a moment later.
+    Soon,
+    /// It sleeps until it is woken, or until then.
+    Sleep(Option<Instant>),
+    /// There is nothing more to be done.
+    Nothing,
+}
+
 impl Background {
-    /// Starts the threads. They are to be [stopped](Self::stop) even if this fails.
+    /// Starts the jobs. They are to be [stopped](Self::stop) even if this fails.
     pub(super) fn start<T: Send + 'static>(
         &mut self,
         shared: &Arc<Shared<T>>,
     ) -> Result<(), LogError> {
-        type Run<T> = fn(&Shared<T>);
-        let threads: [(&str, Run<T>); 2] = [
-            ("stepwell-commit", Shared::commit_for_others),
-            ("stepwell-space", Shared::keep_space_ahead),
+        let committing = Committing {
+            shared: Arc::clone(shared),
+            seen: Mutex::new(None),
+        };
+        let preparing = Preparing {
+            shared: Arc::clone(shared),
+        };
+        let jobs: [(&str, Arc<dyn Job>); 2] = [
+            ("stepwell-commit", Arc::new(committing)),
+            ("stepwell-space", Arc::new(preparing)),
         ];
-        for (name, run) in threads {
-            let of_thread = Arc::clone(shared);
-            let thread = Builder::new()
-                .name(name.to_owned())
-                .spawn(move || run(&of_thread))
-                .map_err(|error| {
-                    LogError::io("start a thread for", shared.directory.root(), error)
-                })?;
-            self.threads.push(thread);
+        for (name, job) in jobs {
+            let started = shared.host().start(name, Arc::downgrade(&job));
+            self.jobs.push(job);
+            let thread = started.map_err(|error| {
+                LogError::io("start a thread for", shared.directory.root(), error)
+            })?;
+            self.threads.extend(thread);
         }
         Ok(())
     }
 
-    /// Ends the threads and waits for that.
+    /// Ends the jobs and waits for that.
     pub(super) fn stop<T: Send + 'static>(&mut self, shared: &Shared<T>) {
         shared.state.lock().stop = true;
         shared.committer.notify_one();
@@ -50,6 +93,56 @@ impl Background {
         for thread in self.threads.drain(..) {
             // A panic in it has poisoned the log already.
             let _ = thread.join();
+        }
+        self.jobs.clear();
+    }
+}
+
+impl<T: Send + 'static> Job for Preparing<T> {
+    fn run(&self) {
+        self.shared.keep_space_ahead();
+    }
+
+    fn step(&self) {
+        let state = self.shared.state.lock();
+        if !state.stop && state.prepare_wanted && state.poison.is_none() {
+            drop(self.shared.prepare_wanted(state));
+        }
+    }
+}
+
+impl<T: Send + 'static> Job for Committing<T> {
+    fn run(&self) {
+        let shared = &*self.shared;
+        let mut state = shared.state.lock();
+        let mut seen = shared.seen(&state);
+        while !state.stop {
+            let next;
+            (state, next) = shared.commit_for_others(state, &mut seen);
+            match next {
+                Next::Again => {}
+                Next::Soon => drop(shared.committer.wait_for(&mut state, TICK)),
+                Next::Nothing => shared.committer.wait(&mut state),
+                Next::Sleep(until) => {
+                    state.committer_asleep = true;
+                    match until {
+                        Some(until) => drop(shared.committer.wait_until(&mut state, until)),
+                        None => shared.committer.wait(&mut state),
+                    }
+                    state.committer_asleep = false;
+                }
+            }
+        }
+    }
+
+    fn step(&self) {
+        let shared = &*self.shared;
+        let mut state = shared.state.lock();
+        let mut seen = self.seen.lock();
+        let seen = seen.get_or_insert_with(|| shared.seen(&state));
+        let mut next = Next::Again;
+        while !state.stop && matches!(next, Next::Again) {
+            (state, next) = shared.commit_for_others(state, seen);
         }
     }
 }
@@ -62,64 +155,107 @@ impl<T: Send + 'static> Shared<T> {
                 self.preparer.wait(&mut state);
                 continue;
             }
-            // A lack of room is for the commit to find that has none.
-            state = self
-                .prepare_ahead(state)
-                .unwrap_or_else(|_| self.state.lock());
-            state.prepare_wanted = false;
+            state = self.prepare_wanted(state);
         }
     }
 
-    fn commit_for_others(&self) {
-        let mut state = self.state.lock();
-        let mut last_lsn = state.next_lsn;
-        let mut last_commit = Instant::now();
-        while !state.stop {
-            let now = Instant::now();
-            if state.poison.is_some() {
-                self.committer.wait(&mut state);
-                continue;
-            }
-            let sync_due = state.sync_due.is_some_and(|due| due <= now);
-            if sync_due {
-                // Whoever leads next syncs.
-                state.sync_target = state.next_lsn;
-            }
-            let forgotten = !state.pending.frames.is_empty() && state.acked < last_lsn;
-            let wanted = state.lead_wanted && !state.pending.frames.is_empty();
-            if (sync_due || forgotten || wanted) && state.can_lead() {
-                state.lead_wanted = false;
-                self.lead(state);
-                state = self.state.lock();
-                continue;
-            }
-            // Who leads now will ask again if there is more to do.
-            state.lead_wanted = false;
+    fn prepare_wanted<'a>(&'a self, state: MutexGuard<'a, State<T>>) -> MutexGuard<'a, State<T>> {
+        // A lack of room is for the commit to find that has none.
+        let mut state = self
+            .prepare_ahead(state)
+            .unwrap_or_else(|_| self.state.lock());
+        state.prepare_wanted = false;
+        state
+    }
 
-            if state.next_lsn != last_lsn || state.acked < state.next_lsn {
-                last_lsn = state.next_lsn;
-                last_commit = now;
-                self.committer.wait_for(&mut state, TICK);
-                continue;
-            }
-            let quiet = last_commit + QUIET;
-            let durable = state.durable;
-            let untold = durable > state.watermark;
-            if untold && quiet <= now {
-                drop(state);
-                self.tell_superblock(durable);
-                state = self.state.lock();
-                continue;
-            }
-            state.committer_asleep = true;
-            match super::batch::earlier(state.sync_due, untold.then_some(quiet)) {
-                Some(until) => {
-                    self.committer.wait_until(&mut state, until);
-                }
-                None => self.committer.wait(&mut state),
-            }
-            state.committer_asleep = false;
+    fn seen(&self, state: &State<T>) -> Seen {
+        Seen {
+            next_lsn: state.next_lsn,
+            at: self.host().now(),
         }
+    }
+
+    /// Does one thing that is to be done, if there is one.
+    fn commit_for_others<'a>(
+        &'a self,
+        mut state: MutexGuard<'a, State<T>>,
+        seen: &mut Seen,
+    ) -> (MutexGuard<'a, State<T>>, Next) {
+        if state.poison.is_some() {
+            return (state, Next::Nothing);
+        }
+        let now = self.host().now();
+        let sync_due = state.sync_due.is_some_and(|due| due <= now);
+        if sync_due {
+            // Whoever leads next syncs.
+            state.sync_target = state.next_lsn;
+        }
+        let forgotten = !state.pending.frames.is_empty() && state.acked < seen.next_lsn;
+        let wanted = state.lead_wanted && !state.pending.frames.is_empty();
+        if (sync_due || forgotten || wanted) && state.can_lead() {
+            state.lead_wanted = false;
+            self.lead(state);
+            return (self.state.lock(), Next::Again);
+        }
+        // Who leads now will ask again if there is more to do.
+        state.lead_wanted = false;
+        let unsynced = state.written().saturating_sub(state.active.synced);
+        if unsynced >= UNSYNCED_MAX && !state.exclusive {
+            return match self.synced_ahead(state) {
+                Ok(state) => (state, Next::Again),
+                // Without it, whoever syncs next has more to do.
+                Err(error) => {
+                    tracing::warn!(%error, "what is written is not synced ahead");
+                    (self.state.lock(), Next::Soon)
+                }
+            };
+        }
+
+        if state.next_lsn != seen.next_lsn || state.acked < state.next_lsn {
+            *seen = Seen {
+                next_lsn: state.next_lsn,
+                at: now,
+            };
+            return (state, Next::Soon);
+        }
+        let quiet = seen.at + QUIET;
+        let durable = match Canary::EarlyWatermark.sings() {
+            true => state.acked,
+            false => state.durable,
+        };
+        let untold = durable > state.watermark;
+        if untold && quiet <= now {
+            drop(state);
+            self.tell_superblock(durable);
+            return (self.state.lock(), Next::Again);
+        }
+        let until = super::batch::earlier(state.sync_due, untold.then_some(quiet));
+        (state, Next::Sleep(until))
+    }
+
+    /// Syncs what is written, while others go on writing.
+    pub(super) fn synced_ahead<'a>(
+        &'a self,
+        state: MutexGuard<'a, State<T>>,
+    ) -> Result<MutexGuard<'a, State<T>>, LogError> {
+        // What came before the active segment was durable when that began.
+        let segment = Arc::clone(&state.active.segment);
+        let (acked, written) = (state.acked, state.written());
+        drop(state);
+        // A failure is told once to each who has opened the file: it must not be kept from those who commit.
+        let file = (self.directory.vfs.open(&segment.path, OpenMode::ReadWrite))
+            .map_err(|error| LogError::io("open", &segment.path, error))?;
+        if let Err(error) = file.sync_data() {
+            self.poison(LogError::io("sync", &segment.path, error));
+            return Ok(self.state.lock());
+        }
+        let mut state = self.state.lock();
+        if state.active.segment.id == segment.id {
+            state.active.synced = state.active.synced.max(written);
+        }
+        state.durable = state.durable.max(acked);
+        state.syncs += 1;
+        Ok(state)
     }
 
     /// Lets a later open know of durable records that no later frame tells it of.

@@ -1,20 +1,24 @@
 //! A copy of a log that is in use, in another directory.
 
 use std::io;
-use std::path::Path;
+use std::path::{Path, absolute};
 use std::sync::Arc;
+
+use uuid::Uuid;
 
 use super::chain::{SegmentInfo, header_of};
 use super::directory::{Directory, new_salt};
 use super::scan::SegmentScan;
 use super::sealed::{Sealed, SealedFrame};
+use super::segment::Segment;
 use super::segment_header::{Kind, SegmentHeader};
 use super::segment_writer::SegmentWriter;
 use super::shared::Shared;
 use super::superblock::Superblock;
 use super::superblock_file::SuperblockFile;
 use super::{LogError, Lsn, SegmentId};
-use crate::vfs::OpenMode;
+
+use crate::vfs::{OpenMode, VfsLock};
 
 const CHUNK: u64 = 1024 * 1024;
 /// That of a backup until somebody opens it.
@@ -35,86 +39,221 @@ pub struct BackupReport {
     pub copied_bytes: u64,
 }
 
-impl<T: Send + 'static> Shared<T> {
-    /// See [`Log::backup`](super::Log::backup).
-    pub(super) fn backup(&self, to: &Path) -> Result<BackupReport, LogError> {
-        let target = Directory::new(Arc::clone(&self.directory.vfs), to);
-        let _lock = target.lock()?;
-        let database = self.superblock.lock().current().database;
-        require_backup(&target, database)?;
-        target.create(target.log())?;
+/// How far a backup has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BackupProgress {
+    /// So many bytes of the log are in it.
+    pub done: u64,
+    /// Of so many.
+    pub of: u64,
+}
 
-        self.sync()?;
-        // From here on no segment file is replaced or removed.
-        let _publishing = self.publishing.lock();
-        let (infos, active, end) = {
-            let state = self.state.lock();
-            let active = Arc::clone(&state.active.segment);
-            (self.segments.infos(), active, state.durable)
-        };
+/// What is called now and then during a backup.
+pub type OnBackup<'a> = dyn FnMut(BackupProgress) + 'a;
+
+/// What is backed up.
+pub(super) struct Original<'a> {
+    pub(super) directory: &'a Directory,
+    pub(super) database: Uuid,
+    pub(super) sealed: Vec<SegmentInfo>,
+    /// The segment that is written to; none if the last of the others holds all up to the end.
+    pub(super) newest: Option<Arc<Segment>>,
+    /// The LSN after the last record.
+    pub(super) end: u64,
+}
+
+/// A backup that is being made, and has its directory to itself.
+pub(super) struct Target {
+    directory: Directory,
+    _lock: Box<dyn VfsLock>,
+}
+
+impl Target {
+    /// The directory must be new, or hold an earlier backup of this database that nobody has written to.
+    pub(super) fn new(from: &Directory, to: &Path, database: Uuid) -> Result<Self, LogError> {
+        let directory = Directory::new(Arc::clone(&from.vfs), to);
+        require_place(from, &directory)?;
+        let lock = directory.lock()?;
+        require_backup(&directory, database)?;
+        directory.create(directory.log())?;
+        Ok(Self {
+            directory,
+            _lock: lock,
+        })
+    }
+
+    /// Makes the backup. Nothing is told if a segment was replaced meanwhile: what is in the directory then is the
+    /// beginning of another attempt.
+    pub(super) fn back_up(
+        &self,
+        original: &Original<'_>,
+        progress: &mut OnBackup<'_>,
+    ) -> Result<Option<BackupReport>, LogError> {
+        let target = &self.directory;
         let mut report = BackupReport {
-            end: Lsn::new(end),
+            end: Lsn::new(original.end),
             unchanged: 0,
             linked: 0,
             copied: 0,
             copied_bytes: 0,
         };
-        let sealed = infos.iter().filter(|info| info.id() < active.id);
-        // In order, each durable before the next: so whatever a crash leaves is the beginning of a log.
+        let newest = (original.newest.as_ref())
+            .map(|newest| {
+                let scan = SegmentScan::new(Arc::clone(&newest.file), &newest.path)?;
+                Ok::<_, LogError>((newest.header, scan))
+            })
+            .transpose()?;
+        let sealed = original.sealed.iter();
+        let bytes = sealed.clone().map(|info| info.bytes);
+        let copied = newest.as_ref().map_or(0, |(_, scan)| scan.len());
+        let of = bytes.sum::<u64>().saturating_add(copied);
+        let mut done = 0;
+        // In order, each durable before the next: so whatever a crash leaves is the beginning of a log, or no log.
         for info in sealed.clone() {
-            self.back_up_sealed(&target, info, &mut report)?;
+            progress(BackupProgress { done, of });
+            if !self.back_up_sealed(original.directory, info, &mut report)? {
+                return Ok(None);
+            }
+            done += info.bytes;
         }
-        let scan = SegmentScan::new(Arc::clone(&active.file), &active.path)?;
+        progress(BackupProgress { done, of });
         report.copied += 1;
-        report.copied_bytes += copy_active(&target, active.header, scan, end)?;
+        let newest_base = match newest {
+            Some((header, scan)) => {
+                report.copied_bytes += copy_active(target, header, scan, original.end)?;
+                header.base
+            }
+            None => {
+                let last = sealed.clone().last();
+                begin_at(target, original, last.map_or(0, |last| last.header.base))?;
+                original.end
+            }
+        };
         let superblock = Superblock {
-            database,
+            database: original.database,
             epoch: EPOCH,
-            watermark: end,
-            newest_segment: active.id.base().get(),
+            watermark: original.end,
+            newest_segment: newest_base,
             clean: true,
         };
-        SuperblockFile::write_new(&target, &superblock)?;
-        let known =
-            |id: &SegmentId| *id == active.id || sealed.clone().any(|info| info.id() == *id);
+        SuperblockFile::write_new(target, &superblock)?;
+        let newest = SegmentId::new(Lsn::new(newest_base));
+        let known = |id: &SegmentId| *id == newest || sealed.clone().any(|i| i.id() == *id);
         let mut replaced = target.segments()?;
         replaced.retain(|id| !known(id));
         target.remove_segments(&replaced)?;
         target.remove_temporaries()?;
-        Ok(report)
+        progress(BackupProgress { done: of, of });
+        Ok(Some(report))
     }
 
+    /// Tells whether the segment is still there.
     fn back_up_sealed(
         &self,
-        target: &Directory,
+        original: &Directory,
         info: &SegmentInfo,
         report: &mut BackupReport,
-    ) -> Result<(), LogError> {
-        let (from, to) = (self.directory.segment(info.id()), target.segment(info.id()));
+    ) -> Result<bool, LogError> {
+        let target = &self.directory;
+        let (from, to) = (original.segment(info.id()), target.segment(info.id()));
         if is_same(target, &to, info).map_err(|error| LogError::io("read", &to, error))? {
             report.unchanged += 1;
-            return Ok(());
+            return Ok(true);
+        }
+        if matches!(info.header.kind, Kind::Compacted { .. }) {
+            // What was compacted needs what came after it, so until that is there, too, it is no backup.
+            SuperblockFile::remove(target)?;
         }
         let temporary = Directory::temporary(&to);
         let vfs = &target.vfs;
         let made = (|| {
             target.remove_if_there(&temporary)?;
-            if vfs.hard_link(&from, &temporary).is_ok() {
+            let linked = vfs.hard_link(&from, &temporary).is_ok();
+            if !linked {
+                match copy(target, &from, &temporary) {
+                    Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+                    copied => copied?,
+                }
+            }
+            if !is_same(target, &temporary, info)? {
+                target.remove_if_there(&temporary)?;
+                return Ok(false);
+            }
+            if linked {
                 report.linked += 1;
             } else {
-                copy(target, &from, &temporary)?;
                 report.copied += 1;
                 report.copied_bytes += info.bytes;
             }
             vfs.rename(&temporary, &to)?;
-            vfs.sync_dir(target.log())
+            vfs.sync_dir(target.log())?;
+            Ok(true)
         })();
         made.map_err(|error| LogError::space("back up to", &to, error))
     }
 }
 
+impl<T: Send + 'static> Shared<T> {
+    /// See [`Log::backup`](super::Log::backup).
+    pub(super) fn backup(
+        &self,
+        to: &Path,
+        progress: &mut OnBackup<'_>,
+    ) -> Result<BackupReport, LogError> {
+        let database = self.superblock.lock().current().database;
+        let target = Target::new(&self.directory, to, database)?;
+        self.sync()?;
+        // From here on no segment file is replaced or removed.
+        let _publishing = self.publishing.lock();
+        let (mut sealed, newest, end) = {
+            let state = self.state.lock();
+            let newest = Arc::clone(&state.active.segment);
+            (self.segments.infos(), newest, state.durable)
+        };
+        sealed.retain(|info| info.id() < newest.id);
+        let original = Original {
+            directory: &self.directory,
+            database,
+            sealed,
+            newest: Some(newest),
+            end,
+        };
+        let made = target.back_up(&original, progress)?;
+        made.ok_or_else(|| {
+            let gone = io::ErrorKind::NotFound.into();
+            LogError::io("back up", self.directory.log(), gone)
+        })
+    }
+}
+
+/// A backup does not go into the database itself, nor among other files.
+fn require_place(from: &Directory, target: &Directory) -> Result<(), LogError> {
+    let refused = |reason| LogError::NotABackup {
+        path: target.root().to_path_buf(),
+        reason,
+    };
+    let io = |error| LogError::io("find", target.root(), error);
+    let (original, place) = (
+        absolute(from.root()).map_err(io)?,
+        absolute(target.root()).map_err(io)?,
+    );
+    if place.starts_with(&original) {
+        return Err(refused(
+            "it is the database itself or within it; use another directory",
+        ));
+    }
+    match target.vfs.read_dir(target.root()) {
+        Ok(names) if names.iter().all(|name| Directory::owns(name)) => Ok(()),
+        Ok(_) => Err(refused(
+            "other files are there; use a directory that is new or holds an earlier backup",
+        )),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(LogError::io("list", target.root(), error)),
+    }
+}
+
 /// The target must be new, or an earlier backup that nobody has written to.
-fn require_backup(target: &Directory, database: uuid::Uuid) -> Result<(), LogError> {
+fn require_backup(target: &Directory, database: Uuid) -> Result<(), LogError> {
     let refused = |reason| LogError::NotABackup {
         path: target.root().to_path_buf(),
         reason,
@@ -175,7 +314,7 @@ fn copy_active(
     end: u64,
 ) -> Result<u64, LogError> {
     let header_of_copy = SegmentHeader {
-        salt: new_salt(),
+        salt: new_salt(target.vfs.as_ref()),
         kind: Kind::Ordinary,
         ..header
     };
@@ -187,7 +326,21 @@ fn copy_active(
     {
         writer.push(header.lsn, header.synced_lsn, header.records, payload)?;
     }
-    let bytes = writer.seal(None)?;
+    let bytes = writer.seal(Kind::Ordinary)?;
     let (_, durable) = writer.finish()?;
     durable.map(|()| bytes)
+}
+
+/// An empty segment to go on in.
+fn begin_at(target: &Directory, original: &Original<'_>, previous: u64) -> Result<(), LogError> {
+    let header = SegmentHeader {
+        database: original.database,
+        base: original.end,
+        salt: new_salt(target.vfs.as_ref()),
+        previous,
+        kind: Kind::Ordinary,
+    };
+    let mut writer = SegmentWriter::create(target, header)?;
+    writer.seal(Kind::Ordinary)?;
+    writer.finish()?.1
 }

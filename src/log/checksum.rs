@@ -1,6 +1,8 @@
-//! CRC-32 seeded with a frame's place, so that a valid frame elsewhere is no valid frame here.
+//! CRC-32 seeded with a place, so that what is valid elsewhere is not valid here.
 
 use crc32fast::Hasher;
+
+use crate::canary::Canary;
 
 /// What a checksum covers; one part's checksum is never valid for the other.
 #[derive(Debug, Clone, Copy)]
@@ -8,6 +10,8 @@ pub(super) enum Role {
     Header = 1,
     Payload = 2,
     Footer = 3,
+    BlockHeader = 4,
+    Block = 5,
 }
 
 /// Below this length `crc32fast` takes one byte at a time, which for headers and small payloads costs more
@@ -16,19 +20,24 @@ const SHORT: usize = 128;
 /// From there on it takes so many bytes at a time.
 const STEP: usize = 16;
 
-/// What all checksums of a frame begin with.
+/// What all checksums of a place begin with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Seed(u32);
 
-/// The CRC-32 of the segment's salt, the frame's LSN, the role and all of `parts`.
-pub(super) fn seeded(salt: u64, lsn: u64, role: Role, parts: &[&[u8]]) -> u32 {
-    Seed::of(salt, lsn).checksum(role, parts)
+/// The CRC-32 of the segment's salt, the frame's LSN or what else tells the place, the role and all of `parts`.
+pub(super) fn seeded(salt: u64, place: u64, role: Role, parts: &[&[u8]]) -> u32 {
+    Seed::of(salt, place).checksum(role, parts)
 }
 
 impl Seed {
-    /// Of the segment's salt and the frame's LSN.
-    pub(super) fn of(salt: u64, lsn: u64) -> Self {
-        Self(sixteen(!0, [salt, lsn]))
+    /// Of the segment's salt, and the frame's LSN or what else tells the place.
+    pub(super) fn of(salt: u64, place: u64) -> Self {
+        let salt = if Canary::UnseededChecksum.sings() {
+            0
+        } else {
+            salt
+        };
+        Self(sixteen(!0, [salt, place]))
     }
 
     /// The CRC-32 of what it was made of, the role and all of `parts`.

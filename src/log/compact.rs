@@ -9,11 +9,11 @@ use std::sync::Arc;
 use super::chain::SegmentInfo;
 use super::directory::new_salt;
 use super::frame::frame_bytes;
+use super::packed_writer::{PackedWriter, ToPack};
 use super::scan::SegmentScan;
 use super::sealed::{Sealed, SealedFrame};
 use super::segment::Segment;
 use super::segment_header::{Kind, SegmentHeader};
-use super::segment_writer::SegmentWriter;
 use super::shared::Shared;
 use super::verdict::{CompactOptions, Compaction, Verdict};
 use super::{FrameAddress, LogError, Lsn, MAX_FRAME_BYTES, SegmentId};
@@ -134,11 +134,12 @@ impl<T: Send + 'static> Shared<T> {
             return Ok(Compaction::Stopped);
         };
         let header = SegmentHeader {
-            salt: new_salt(),
+            salt: new_salt(self.directory.vfs.as_ref()),
             ..first.header
         };
-        let mut writer = SegmentWriter::create(&self.directory, header)?;
+        let mut writer = PackedWriter::create(&self.directory, header)?;
         let mut counts = Counts::default();
+        let CompactOptions { as_of, pace, near } = options;
         for (number, segment) in opened.iter().enumerate() {
             let scan = SegmentScan::new(Arc::clone(&segment.file), &segment.path)?;
             let mut sealed = Sealed::new(scan, segment.header, run.end_of(number))?;
@@ -162,24 +163,34 @@ impl<T: Send + 'static> Shared<T> {
                 };
                 match payload {
                     Some(payload) => {
-                        let (lsn, synced) = (header.lsn, header.synced_lsn);
-                        counts.moved += writer.push(lsn, synced, header.records, payload)?;
+                        let frame = ToPack {
+                            lsn: header.lsn,
+                            synced_lsn: header.synced_lsn,
+                            records: header.records,
+                            payload,
+                            near: near(address, payload),
+                        };
+                        if writer.push(frame, pace)?.is_break() {
+                            return Ok(Compaction::Stopped);
+                        }
                         counts.kept += 1;
                     }
                     None => counts.dropped += 1,
                 }
                 if counts.moved >= PACED {
                     let moved = std::mem::take(&mut counts.moved);
-                    if (options.pace)(moved) == ControlFlow::Break(()) {
+                    if pace(moved) == ControlFlow::Break(()) {
                         return Ok(Compaction::Stopped);
                     }
                 }
             }
         }
         let known = run.segments.iter().map(|info| info.header.kind.as_of());
-        let as_of = known.fold(options.as_of.get(), u64::max);
-        let bytes = writer.seal(Some((run.end, as_of)))?;
-        if (options.pace)(counts.moved) == ControlFlow::Break(()) {
+        let as_of = known.fold(as_of.get(), u64::max);
+        let ControlFlow::Continue(bytes) = writer.seal(run.end, as_of, pace)? else {
+            return Ok(Compaction::Stopped);
+        };
+        if pace(counts.moved) == ControlFlow::Break(()) {
             return Ok(Compaction::Stopped);
         }
         self.publish(run, writer, bytes, &counts)
@@ -190,7 +201,7 @@ impl<T: Send + 'static> Shared<T> {
     fn publish(
         &self,
         run: &Run,
-        writer: SegmentWriter<'_>,
+        writer: PackedWriter<'_>,
         bytes: u64,
         counts: &Counts,
     ) -> Result<Compaction, LogError> {

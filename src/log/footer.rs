@@ -1,61 +1,57 @@
-//! [`Footer`]: where the frames of a compacted segment are.
+//! [`Footer`]: where the groups of a compacted segment are.
 
+use super::block::BLOCK_HEADER_BYTES;
 use super::checksum::{Role, seeded};
 use super::fields::Fields;
-use super::frame::HEADER_BYTES;
 use super::segment_header::SEGMENT_HEADER_BYTES;
 
 const MAGIC: [u8; 8] = *b"STEPWFTR";
 const FIXED_BYTES: usize = 8 + 8 + 8 + 4;
 const ENTRY_BYTES: usize = 16;
-/// A frame gets an entry if it begins this far or further behind the one that had the last.
-const STRIDE: u64 = 8 * 1024;
+/// A group has a directory and a block at least.
+const GROUP_BYTES_MIN: u64 = 2 * BLOCK_HEADER_BYTES as u64;
 
-/// Where the frames of a compacted segment are: an entry for the first and then for one in each few KiB.
+/// Where the groups of a compacted segment are.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct Footer {
-    frames: u64,
-    entries: Vec<Entry>,
+    /// How many frames they have.
+    pub(super) frames: u64,
+    pub(super) groups: Vec<GroupAt>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Entry {
-    lsn: u64,
-    offset: u64,
+pub(super) struct GroupAt {
+    /// The LSN of its first frame.
+    pub(super) lsn: u64,
+    pub(super) offset: u64,
 }
 
 impl Footer {
-    /// Notes the next frame.
-    pub(super) fn push(&mut self, lsn: u64, offset: u64) {
-        self.frames += 1;
-        let last = self.entries.last();
-        if last.is_none_or(|last| offset >= last.offset.saturating_add(STRIDE)) {
-            self.entries.push(Entry { lsn, offset });
-        }
+    /// Notes the next group, and how many frames it has.
+    pub(super) fn push(&mut self, group: GroupAt, frames: u64) {
+        self.frames += frames;
+        self.groups.push(group);
     }
 
-    /// The footer's length if there are this many bytes of frames and footer together, at most.
+    /// The footer's length if there are this many bytes of groups, at most.
     pub(super) fn bytes_max(len: u64) -> u64 {
-        FIXED_BYTES as u64 + len / STRIDE * ENTRY_BYTES as u64 + ENTRY_BYTES as u64
+        FIXED_BYTES as u64 + len / GROUP_BYTES_MIN * ENTRY_BYTES as u64
     }
 
-    /// The part of the file in which the frame `lsn` begins if it is there: from the frame in
-    /// front of it, or itself, up to a later one or `end`. None if all frames are later.
-    pub(super) fn look_up(&self, lsn: u64, end: u64) -> Option<std::ops::Range<u64>> {
-        let later = self.entries.partition_point(|entry| entry.lsn <= lsn);
-        let from = self.entries.get(later.checked_sub(1)?)?.offset;
-        let to = self.entries.get(later).map_or(end, |entry| entry.offset);
-        Some(from..to)
+    /// The number of the group in which the frame `lsn` is if it is there. None if all frames are later.
+    pub(super) fn look_up(&self, lsn: u64) -> Option<usize> {
+        let later = self.groups.partition_point(|group| group.lsn <= lsn);
+        later.checked_sub(1)
     }
 
     pub(super) fn encode(&self, salt: u64, base: u64) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity(FIXED_BYTES + self.entries.len() * ENTRY_BYTES);
+        let mut bytes = Vec::with_capacity(FIXED_BYTES + self.groups.len() * ENTRY_BYTES);
         bytes.extend_from_slice(&MAGIC);
         bytes.extend_from_slice(&self.frames.to_le_bytes());
-        bytes.extend_from_slice(&(self.entries.len() as u64).to_le_bytes());
-        for entry in &self.entries {
-            bytes.extend_from_slice(&entry.lsn.to_le_bytes());
-            bytes.extend_from_slice(&entry.offset.to_le_bytes());
+        bytes.extend_from_slice(&(self.groups.len() as u64).to_le_bytes());
+        for group in &self.groups {
+            bytes.extend_from_slice(&group.lsn.to_le_bytes());
+            bytes.extend_from_slice(&group.offset.to_le_bytes());
         }
         let crc = seeded(salt, base, Role::Footer, &[&bytes]);
         bytes.extend_from_slice(&crc.to_le_bytes());
@@ -87,35 +83,36 @@ impl Footer {
         }
         let frames = fields.u64()?;
         let count = fields.u64()?;
-        let (entries, rest) = fields.rest().as_chunks::<ENTRY_BYTES>();
-        if !rest.is_empty() || entries.len() as u64 != count {
+        let (groups, rest) = fields.rest().as_chunks::<ENTRY_BYTES>();
+        if !rest.is_empty() || groups.len() as u64 != count {
             return None;
         }
-        let entries = entries.iter().map(|entry| {
-            let mut fields = Fields::new(entry);
-            Some(Entry {
+        let groups = groups.iter().map(|group| {
+            let mut fields = Fields::new(group);
+            Some(GroupAt {
                 lsn: fields.u64()?,
                 offset: fields.u64()?,
             })
         });
         Some(Self {
             frames,
-            entries: entries.collect::<Option<_>>()?,
+            groups: groups.collect::<Option<_>>()?,
         })
     }
 
     fn is_possible(&self, base: u64, at: u64) -> bool {
+        let far = |offset: u64| offset.saturating_add(GROUP_BYTES_MIN);
         let ascending = self
-            .entries
-            .is_sorted_by(|a, b| a.lsn < b.lsn && a.offset.saturating_add(STRIDE) <= b.offset);
-        let within = self.entries.iter().all(|entry| {
-            entry.lsn >= base
-                && entry.offset % 8 == 0
-                && entry.offset.saturating_add(HEADER_BYTES as u64) <= at
-        });
-        let first = self.entries.first().map(|entry| entry.offset);
-        let begins = match first {
-            Some(offset) => offset == SEGMENT_HEADER_BYTES && self.frames > 0,
+            .groups
+            .is_sorted_by(|a, b| a.lsn < b.lsn && far(a.offset) <= b.offset);
+        let within = self
+            .groups
+            .iter()
+            .all(|group| group.lsn >= base && group.offset % 8 == 0 && far(group.offset) <= at);
+        let begins = match self.groups.first() {
+            Some(group) => {
+                group.offset == SEGMENT_HEADER_BYTES && self.frames >= self.groups.len() as u64
+            }
             None => at == SEGMENT_HEADER_BYTES && self.frames == 0,
         };
         ascending && within && begins
@@ -126,17 +123,18 @@ impl Footer {
 mod tests {
     use super::*;
 
-    fn footer(frames: &[(u64, u64)]) -> Footer {
+    fn footer(groups: &[(u64, u64)]) -> Footer {
         let mut footer = Footer::default();
-        for (lsn, offset) in frames {
-            footer.push(*lsn, *offset);
+        for (lsn, offset) in groups {
+            let (lsn, offset) = (*lsn, *offset);
+            footer.push(GroupAt { lsn, offset }, 2);
         }
         footer
     }
 
     #[test]
     fn the_bytes_are_those_of_the_specification() {
-        let bytes = footer(&[(3, 96), (4, 160)]).encode(7, 2);
+        let bytes = footer(&[(3, 96)]).encode(7, 2);
         assert_eq!(bytes.len(), 28 + 16);
         assert_eq!(&bytes[..8], b"STEPWFTR");
         assert_eq!((bytes[8], bytes[16], bytes[24], bytes[32]), (2, 1, 3, 96));
@@ -146,22 +144,17 @@ mod tests {
     }
 
     #[test]
-    fn a_frame_is_looked_up_between_two_entries() {
-        let footer = footer(&[(3, 96), (5, 200), (7, 96 + STRIDE), (9, 9000)]);
-        assert_eq!(footer.entries.len(), 2);
-        let at = |lsn| footer.look_up(lsn, 10_000);
-        assert_eq!(at(2), None);
-        assert_eq!(at(3), Some(96..96 + STRIDE));
-        assert_eq!(at(6), Some(96..96 + STRIDE));
-        assert_eq!(at(7), Some(96 + STRIDE..10_000));
-        assert_eq!(at(100), Some(96 + STRIDE..10_000));
+    fn a_frame_is_in_the_last_group_that_begins_before_it() {
+        let footer = footer(&[(3, 96), (7, 400)]);
+        let found = [2, 3, 6, 7, 100].map(|lsn| footer.look_up(lsn));
+        assert_eq!(found, [None, Some(0), Some(0), Some(1), Some(1)]);
     }
 
     #[test]
     fn it_is_read_as_it_was_written_and_every_flip_or_cut_is_found() {
-        for frames in [vec![], vec![(3, 96), (7, 96 + STRIDE), (9, 20_000)]] {
-            let at = if frames.is_empty() { 96 } else { 30_000 };
-            let footer = footer(&frames);
+        for groups in [vec![], vec![(3, 96), (7, 176), (9, 20_000)]] {
+            let at = if groups.is_empty() { 96 } else { 30_000 };
+            let footer = footer(&groups);
             let bytes = footer.encode(7, 2);
             assert!(bytes.len() as u64 <= Footer::bytes_max(at));
             assert_eq!(Footer::decode(&bytes, 7, 2, at), Ok(footer));
@@ -180,18 +173,22 @@ mod tests {
 
     #[test]
     fn impossible_entries_are_refused() {
-        let entry = |lsn, offset| Entry { lsn, offset };
-        for entries in [
-            vec![entry(1, 96)],
-            vec![entry(3, 104)],
-            vec![entry(3, 96), entry(3, 9000)],
-            vec![entry(3, 96), entry(4, 104)],
-            vec![entry(3, 96), entry(4, u64::MAX - 7)],
-            vec![],
+        for groups in [
+            vec![(1, 96)],
+            vec![(3, 104)],
+            vec![(3, 96), (3, 9000)],
+            vec![(3, 96), (4, 104)],
+            vec![(3, 96), (4, u64::MAX - 7)],
+            vec![(3, 96), (4, 29_960)],
         ] {
-            let frames = 3;
-            let bytes = Footer { frames, entries }.encode(7, 2);
+            let bytes = footer(&groups).encode(7, 2);
             assert!(Footer::decode(&bytes, 7, 2, 30_000).is_err());
         }
+        let no_groups = Footer {
+            frames: 3,
+            groups: Vec::new(),
+        };
+        let bytes = no_groups.encode(7, 2);
+        assert!(Footer::decode(&bytes, 7, 2, 96).is_err());
     }
 }

@@ -72,6 +72,23 @@ impl FrameHeader {
         Some(Ok(header))
     }
 
+    /// The LSN and the length of the frame that these bytes begin with, if they do and are known to be right.
+    pub(super) fn peek(bytes: &[u8]) -> Option<(u64, usize)> {
+        let length = Fields::new(bytes.get(8..12)?).u32()?;
+        let lsn = Fields::new(bytes.get(16..24)?).u64()?;
+        Some((lsn, usize::try_from(frame_bytes(u64::from(length))).ok()?))
+    }
+
+    /// The frame that begins at `at` among others, and what is behind its header: payload and padding.
+    pub(super) fn within(frames: &[u8], at: usize, salt: u64) -> Result<(Self, &[u8]), BadHeader> {
+        let frame = frames.get(at..).unwrap_or_default();
+        let header = Self::decode(frame, salt)?;
+        let length = usize::try_from(header.frame_bytes()).ok();
+        let body = length.and_then(|length| frame.get(HEADER_BYTES..length));
+        let body = body.ok_or(BadHeader::Invalid("the block ends before the frame does"))?;
+        Ok((header, body))
+    }
+
     /// The whole frame's length in bytes, padding included.
     pub(super) fn frame_bytes(&self) -> u64 {
         frame_bytes(u64::from(self.payload_len))

@@ -14,7 +14,7 @@ use super::shared::Shared;
 use super::verify::Verify;
 use super::{
     BackupReport, CommitSink, CompactOptions, Compaction, Durability, FrameAddress, LockedLog,
-    LogError, LogOptions, LogStats, Lsn, RecoveryReport, Replay, ReplayFrom, SegmentId,
+    LogError, LogOptions, LogStats, Lsn, OnBackup, RecoveryReport, Replay, ReplayFrom, SegmentId,
     SegmentStats, Ticket, Verdict, VerifyProgress, VerifyReport, Window,
 };
 use crate::vfs::{Vfs, VfsLock};
@@ -79,7 +79,8 @@ impl<T: Send + 'static> Log<T> {
     /// [`LogError::Poisoned`] if the log failed before the frame was known to be durable.
     /// [`LogError::Io`] from the file system.
     pub fn read(&self, at: FrameAddress) -> Result<Bytes, LogError> {
-        self.read_with(at, |segment| segment.read(at))
+        let blocks = self.shared.segments.blocks();
+        self.read_with(at, |segment| segment.read(at, blocks))
     }
 
     /// As [`read`](Self::read), for frames that are read one after the other, each in front of the one before: what
@@ -88,7 +89,8 @@ impl<T: Send + 'static> Log<T> {
     /// # Errors
     /// As [`read`](Self::read).
     pub fn read_back(&self, at: FrameAddress, window: &mut Window) -> Result<Bytes, LogError> {
-        self.read_with(at, |segment| segment.read_back(at, window))
+        let blocks = self.shared.segments.blocks();
+        self.read_with(at, |segment| segment.read_back(at, window, blocks))
     }
 
     fn read_with(
@@ -115,6 +117,14 @@ impl<T: Send + 'static> Log<T> {
     /// [`LogError::Poisoned`] if the log failed, now or before.
     pub fn sync(&self) -> Result<(), LogError> {
         self.shared.sync()
+    }
+
+    /// Blocks until everything acknowledged so far is durable. Unlike with [`sync`](Self::sync), commits go on meanwhile.
+    ///
+    /// # Errors
+    /// [`LogError::Poisoned`] if the log failed, now or before. [`LogError::Io`] if the file cannot be opened once more.
+    pub fn sync_written(&self) -> Result<(), LogError> {
+        self.shared.sync_written()
     }
 
     /// Blocks until everything submitted so far is acknowledged, and may lead its commit.
@@ -226,7 +236,19 @@ impl<T: Send + 'static> Log<T> {
     /// [`LogError::Poisoned`] if the log failed. [`LogError::Corrupt`] if the active segment is damaged.
     /// [`LogError::Io`] and [`LogError::OutOfSpace`] from the file system.
     pub fn backup(&self, to: &Path) -> Result<BackupReport, LogError> {
-        self.shared.backup(to)
+        self.backup_with(to, &mut |_| ())
+    }
+
+    /// As [`backup`](Self::backup), and tells now and then how far it has come.
+    ///
+    /// # Errors
+    /// As [`backup`](Self::backup).
+    pub fn backup_with(
+        &self,
+        to: &Path,
+        progress: &mut OnBackup<'_>,
+    ) -> Result<BackupReport, LogError> {
+        self.shared.backup(to, progress)
     }
 
     /// Reads every frame that was acknowledged before the call, and the headers and the superblock, and checks all

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::backup::{BackupReport, OnBackup, Original, Target};
 use super::chain::{SegmentInfo, header_of, read_chain};
 use super::directory::Directory;
 use super::scan::{Expected, Found, SegmentScan};
@@ -17,12 +18,19 @@ use super::segment_table::SegmentTable;
 use super::superblock::Superblock;
 use super::superblock_file::SuperblockFile;
 use super::verify::Verify;
-use super::{FrameAddress, LogError, Lsn, Replay, SegmentStats, VerifyProgress, VerifyReport};
+use super::{
+    FrameAddress, LogError, LogPosition, Lsn, ReplayError, SegmentStats, VerifyProgress,
+    VerifyReport,
+};
 use crate::vfs::{OpenMode, Vfs};
 
 /// How often something is looked at again that another process seems to be changing.
 const ATTEMPTS: u32 = 50;
 const PAUSE: std::time::Duration = std::time::Duration::from_millis(2);
+
+/// Is given the frames of a log that somebody else may be compacting. With each comes the greatest LSN up to which
+/// the log was known to whoever has [compacted](super::Log::compact) what is there, as far as that was seen; it may grow.
+pub type LookOn<'a> = dyn FnMut(FrameAddress, &[u8], Lsn) -> Result<(), ReplayError> + 'a;
 
 /// A log as it was at one moment, without its lock. Nothing is written; another process may write to the log and
 /// compact it meanwhile.
@@ -35,20 +43,23 @@ pub struct ReadOnlyLog {
     table: SegmentTable,
     end: Lsn,
     end_offset: u64,
+    compacted_as_of: Lsn,
 }
 
 impl ReadOnlyLog {
     /// Opens the log in the directory `dir` and gives every frame in it to `replay`, in LSN order. It ends
-    /// before the first frame that is not whole.
+    /// before the first frame that is not whole. If another process compacts it meanwhile, the frames in front are as they
+    /// were before, and those behind as they are afterwards.
     ///
     /// # Errors
     /// [`LogError::Corrupt`] and its siblings if something that was durable is damaged or missing, or if `replay`
     /// fails; [`LogError::Io`] from the file system, also if there is no log.
-    pub fn open(vfs: Arc<dyn Vfs>, dir: &Path, replay: &mut Replay<'_>) -> Result<Self, LogError> {
+    pub fn open(vfs: Arc<dyn Vfs>, dir: &Path, replay: &mut LookOn<'_>) -> Result<Self, LogError> {
         let directory = Directory::new(vfs, dir);
-        let superblock = again(|| SuperblockFile::read(&directory))?.0;
-        let chain = again(|| read_chain(&directory, &superblock))?;
+        let superblock = again(&directory, || SuperblockFile::read(&directory))?.0;
+        let chain = again(&directory, || read_chain(&directory, &superblock))?;
         let mut log = Self {
+            compacted_as_of: Lsn::new(chain.compacted_as_of()),
             table: SegmentTable::new(directory.clone(), chain.segments),
             directory,
             superblock,
@@ -57,6 +68,9 @@ impl ReadOnlyLog {
         };
         while let Some((info, next)) = log.table.covering(log.end) {
             let Some(segment) = log.open_segment(&info)? else {
+                let infos = log.table.infos();
+                let as_of = infos.iter().map(|info| info.header.kind.as_of()).max();
+                log.compacted_as_of = log.compacted_as_of.max(Lsn::new(as_of.unwrap_or_default()));
                 continue;
             };
             match (info.header.kind, next) {
@@ -90,7 +104,7 @@ impl ReadOnlyLog {
         loop {
             let info = self.table.info_of(at)?;
             if let Some(segment) = self.open_segment(&info)? {
-                return segment.read(at);
+                return segment.read(at, self.table.blocks());
             }
         }
     }
@@ -115,6 +129,48 @@ impl ReadOnlyLog {
         Ok(verify.report)
     }
 
+    /// Makes a backup of what was there when it was opened, as [`Log::backup`](super::Log::backup).
+    ///
+    /// # Errors
+    /// [`LogError::NotABackup`]; [`LogError::Locked`] if the backup is open; [`LogError::Io`] from the file system,
+    /// also if the log is compacted again and again meanwhile.
+    pub fn backup(&self, to: &Path, progress: &mut OnBackup<'_>) -> Result<BackupReport, LogError> {
+        let database = self.superblock.database;
+        let target = Target::new(&self.directory, to, database)?;
+        for _ in 0..ATTEMPTS {
+            let mut sealed = self.table.infos();
+            let Some(newest) = sealed.pop() else {
+                break;
+            };
+            let Some(newest) = self.open_segment(&newest)? else {
+                continue;
+            };
+            let (newest, end) = match newest.header.kind {
+                Kind::Ordinary => (Some(newest), self.end.get()),
+                // It was filled and compacted since it was opened here.
+                Kind::Compacted { end, .. } => {
+                    sealed = self.table.infos();
+                    (None, end)
+                }
+            };
+            let original = Original {
+                directory: &self.directory,
+                database,
+                sealed,
+                newest,
+                end,
+            };
+            if let Some(report) = target.back_up(&original, progress)? {
+                return Ok(report);
+            }
+            for info in original.sealed {
+                self.open_segment(&info)?;
+            }
+        }
+        let gone = io::ErrorKind::NotFound.into();
+        Err(LogError::io("back up", self.directory.log(), gone))
+    }
+
     /// Opens a segment; none if another process has replaced it, and then the table knows what is there now.
     fn open_segment(&self, info: &SegmentInfo) -> Result<Option<Arc<Segment>>, LogError> {
         if let Some(segment) = self.table.opened(info) {
@@ -134,7 +190,9 @@ impl ReadOnlyLog {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => return Err(io(error)),
         }
-        let chain = again(|| read_chain(&self.directory, &self.superblock))?;
+        let chain = again(&self.directory, || {
+            read_chain(&self.directory, &self.superblock)
+        })?;
         let mut now = chain.segments;
         if now.iter().any(|now| now.header == info.header) {
             return Err(io(io::ErrorKind::NotFound.into()));
@@ -150,20 +208,24 @@ impl ReadOnlyLog {
         &mut self,
         segment: &Segment,
         end: u64,
-        replay: &mut Replay<'_>,
+        replay: &mut LookOn<'_>,
     ) -> Result<(), LogError> {
         let scan = SegmentScan::new(Arc::clone(&segment.file), &segment.path)?;
         let mut sealed = Sealed::new(scan, segment.header, end)?;
         if self.end > segment.id.base() {
             // It was put in the place of segments of which some were replayed.
-            let Kind::Compacted { footer, .. } = segment.header.kind else {
+            if segment.header.kind == Kind::Ordinary {
                 return Ok(());
-            };
-            let first = segment.first_from(self.end.get())?;
-            sealed.start_at(first.map_or(footer, |at| at.offset), self.end.get());
+            }
+            sealed.start_at(LogPosition {
+                lsn: self.end,
+                segment: segment.id,
+                offset: SEGMENT_HEADER_BYTES,
+            });
         }
         while let Some(frame) = sealed.next()? {
-            replayed(replay, frame.address, frame.payload, segment)?;
+            let as_of = self.compacted_as_of;
+            replayed(replay, frame.address, frame.payload, as_of, segment)?;
         }
         self.end = Lsn::new(end);
         Ok(())
@@ -172,7 +234,7 @@ impl ReadOnlyLog {
     fn replay_newest(
         &mut self,
         segment: &Segment,
-        replay: &mut Replay<'_>,
+        replay: &mut LookOn<'_>,
     ) -> Result<(), LogError> {
         let mut scan = SegmentScan::new(Arc::clone(&segment.file), &segment.path)?;
         let mut offset = SEGMENT_HEADER_BYTES;
@@ -181,7 +243,8 @@ impl ReadOnlyLog {
             match scan.frame(offset, Expected::Exactly(lsn), segment.salt())? {
                 Found::Frame(header, payload) => {
                     let at = header.address(segment.id, offset);
-                    replayed(replay, at, scan.bytes(payload)?, segment)?;
+                    let as_of = self.compacted_as_of;
+                    replayed(replay, at, scan.bytes(payload)?, as_of, segment)?;
                     lsn = header.end();
                     offset += header.frame_bytes();
                 }
@@ -206,12 +269,13 @@ impl ReadOnlyLog {
 }
 
 fn replayed(
-    replay: &mut Replay<'_>,
+    replay: &mut LookOn<'_>,
     at: FrameAddress,
     payload: &[u8],
+    as_of: Lsn,
     segment: &Segment,
 ) -> Result<(), LogError> {
-    replay(at, payload).map_err(|error| LogError::Replay {
+    replay(at, payload, as_of).map_err(|error| LogError::Replay {
         segment: segment.path.clone(),
         offset: at.offset,
         lsn: at.lsn,
@@ -220,7 +284,7 @@ fn replayed(
 }
 
 /// Looks again for a while if what is there does not fit together: another process may be changing it.
-fn again<R>(look: impl Fn() -> Result<R, LogError>) -> Result<R, LogError> {
+fn again<R>(directory: &Directory, look: impl Fn() -> Result<R, LogError>) -> Result<R, LogError> {
     let mut attempt = 0;
     loop {
         match look() {
@@ -228,7 +292,7 @@ fn again<R>(look: impl Fn() -> Result<R, LogError>) -> Result<R, LogError> {
                 LogError::Corrupt { .. } | LogError::SuperblockDamaged { .. } | LogError::Io { .. },
             ) if attempt < ATTEMPTS => {
                 attempt += 1;
-                std::thread::sleep(PAUSE);
+                directory.vfs.host().sleep(PAUSE);
             }
             looked => return looked,
         }

@@ -165,7 +165,7 @@ impl Recovery<'_> {
         let mut sealed = self.open_sealed(info, end)?;
         let path = sealed.path().to_path_buf();
         if let Some(from) = from {
-            sealed.start_at(from.offset, from.lsn.get());
+            sealed.start_at(from);
         }
         let mut first = from;
         loop {

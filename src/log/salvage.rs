@@ -6,8 +6,11 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
+use super::block::{BLOCK_HEADER_BYTES, BlockHeader};
 use super::chain::header_of;
 use super::directory::Directory;
+use super::frame::FrameHeader;
+use super::salvage_packed::PackedSalvage;
 use super::scan::{Expected, Found, SegmentScan};
 use super::segment_header::{Kind, SEGMENT_HEADER_BYTES, SegmentHeader};
 use super::superblock::Superblock;
@@ -16,12 +19,15 @@ use super::{LogError, Lsn, Replay, SegmentId};
 use crate::vfs::{OpenMode, Vfs};
 
 /// What a salvage found.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct SalvageReport {
     /// How many frames were given out.
     pub frames: u64,
     /// What was not, in the order of the LSNs.
     pub lost: Vec<Lost>,
+    /// The greatest LSN up to which the log was known to whoever has [compacted](super::Log::compact) segments of it; 0 if
+    /// nobody has, as far as it can be told.
+    pub compacted_as_of: Lsn,
 }
 
 /// Records that a salvage did not find.
@@ -52,7 +58,9 @@ pub fn salvage(
     let _lock = directory.lock_there()?;
     let superblock = match SuperblockFile::read(&directory) {
         Ok((superblock, _)) => Some(superblock),
-        Err(error @ LogError::OldFormat { .. }) => return Err(error),
+        Err(error @ (LogError::OldFormat { .. } | LogError::NewerFormat { .. })) => {
+            return Err(error);
+        }
         Err(error) => {
             tracing::warn!(%error, "salvaging without the superblock");
             None
@@ -64,7 +72,12 @@ pub fn salvage(
         superblock,
         each,
         lsn: Lsn::FIRST.get(),
-        report: SalvageReport::default(),
+        presumed: Vec::new(),
+        report: SalvageReport {
+            frames: 0,
+            lost: Vec::new(),
+            compacted_as_of: Lsn::new(0),
+        },
     };
     for (number, id) in ids.iter().enumerate() {
         // One that a compacted segment replaced is passed over.
@@ -72,7 +85,18 @@ pub fn salvage(
             salvage.segment(*id, ids.get(number + 1..).unwrap_or_default())?;
         }
     }
+    let watermark = salvage.watermark().max(salvage.lsn);
+    for as_of in std::mem::take(&mut salvage.presumed) {
+        if as_of <= watermark {
+            salvage.as_of(as_of);
+        }
+    }
     Ok(salvage.report)
+}
+
+/// A file that ends at `offset`, too early.
+fn cut_off(offset: u64) -> (u64, String) {
+    (offset, "the file ends before the records do".to_owned())
 }
 
 struct Salvage<'a, 'r> {
@@ -81,6 +105,8 @@ struct Salvage<'a, 'r> {
     each: &'a mut Replay<'r>,
     /// All in front of it was given out or is lost.
     lsn: u64,
+    /// What damaged headers say of compactions.
+    presumed: Vec<u64>,
     report: SalvageReport,
 }
 
@@ -98,39 +124,47 @@ impl Salvage<'_, '_> {
         let mut scan = SegmentScan::new(file, &path)?;
         let header = header_of(scan.file(), scan.len())
             .map_err(|error| LogError::io("read", &path, error))?;
-        let (salt, kind, mut damage) = self.read_header(&header, &path, id);
-        let watermark = self.superblock.map_or(0, |superblock| superblock.watermark);
-        let (end, frames_end, all) = match kind {
-            Kind::Compacted { end, footer, .. } => (Some(end), footer.min(scan.len()), false),
-            Kind::Ordinary => (
-                later.first().map(|next| next.base().get()),
-                scan.len(),
-                true,
-            ),
-        };
+        let (salt, kind, damage) = self.read_header(&header, &path, id);
+        match kind {
+            Kind::Compacted { as_of, .. } => self.as_of(as_of),
+            // More likely its header is damaged elsewhere, and what was compacted cannot be understood without.
+            Kind::Ordinary => self.presumed.extend(SegmentHeader::presumed_as_of(&header)),
+        }
+        let next = later.first().map(|next| next.base().get());
+        let first = SEGMENT_HEADER_BYTES..SEGMENT_HEADER_BYTES + BLOCK_HEADER_BYTES as u64;
+        let is_packed = BlockHeader::decode(scan.bytes(first)?, salt, SEGMENT_HEADER_BYTES).is_ok();
+        match kind {
+            Kind::Compacted { end, footer, .. } => {
+                self.compacted(id, &mut scan, (salt, footer), Some(end), damage)
+            }
+            // What its header would say is not known.
+            Kind::Ordinary if damage.is_some() && is_packed => {
+                let footer = scan.len();
+                self.compacted(id, &mut scan, (salt, footer), next, damage)
+            }
+            Kind::Ordinary => self.ordinary(id, &mut scan, salt, next, damage),
+        }
+    }
+
+    fn ordinary(
+        &mut self,
+        id: SegmentId,
+        scan: &mut SegmentScan,
+        salt: u64,
+        end: Option<u64>,
+        mut damage: Option<(u64, String)>,
+    ) -> Result<(), LogError> {
         let mut offset = SEGMENT_HEADER_BYTES;
-        while offset < frames_end && end.is_none_or(|end| self.lsn < end) {
+        while offset < scan.len() && end.is_none_or(|end| self.lsn < end) {
             let found = match scan.frame(offset, Expected::From(self.lsn), salt) {
                 Err(LogError::NewerFormat { what, .. }) => Err(what),
                 found => Ok(found?),
             };
             let reason = match found {
                 Ok(Found::Frame(frame, payload)) if end.is_none_or(|end| frame.end() <= end) => {
-                    if all || damage.is_some() {
-                        let (at, reason) = damage.take().unwrap_or((offset, String::new()));
-                        self.lose(frame.lsn, id, at, reason);
-                    }
-                    let address = frame.address(id, offset);
-                    (self.each)(address, scan.bytes(payload)?).map_err(|error| {
-                        LogError::Replay {
-                            segment: path.clone(),
-                            offset,
-                            lsn: address.lsn,
-                            source: error.into(),
-                        }
-                    })?;
-                    self.report.frames += 1;
-                    self.lsn = frame.end();
+                    let (at, reason) = damage.take().unwrap_or((offset, String::new()));
+                    self.lose(frame.lsn, id, at, reason);
+                    self.give(id, &frame, offset, scan.bytes(payload)?)?;
                     offset += frame.frame_bytes();
                     continue;
                 }
@@ -142,14 +176,87 @@ impl Salvage<'_, '_> {
             damage.get_or_insert((offset, reason));
             offset += super::frame::ALIGNMENT;
         }
-        let end = end.unwrap_or(watermark.max(self.lsn));
-        if all || damage.is_some() {
-            let ends = || (offset, "the file ends before the records do".to_owned());
-            let (at, reason) = damage.unwrap_or_else(ends);
-            self.lose(end, id, at, reason);
-        }
-        self.lsn = self.lsn.max(end);
+        self.end_of(id, end, damage.unwrap_or_else(|| cut_off(offset)));
         Ok(())
+    }
+
+    /// A compacted segment with this salt, whose groups end at this offset.
+    fn compacted(
+        &mut self,
+        id: SegmentId,
+        scan: &mut SegmentScan,
+        (salt, groups_end): (u64, u64),
+        end: Option<u64>,
+        mut damage: Option<(u64, String)>,
+    ) -> Result<(), LogError> {
+        let file_end = scan.len();
+        let to = groups_end.min(file_end);
+        let mut groups = PackedSalvage::new(scan, salt, SEGMENT_HEADER_BYTES, to);
+        while let Some(mut group) = groups.next_group()? {
+            let is_whole = group.is_whole();
+            let known = group.known.take();
+            let mut lsns = known.iter().flatten().peekable();
+            // What lies in front of the first frame may have been lost with what was in front of the group.
+            let mut before = damage.take();
+            let within = group.damage.take();
+            for (lsn, whole) in group.frames {
+                let mut is_missing = !is_whole && known.is_none();
+                while lsns.next_if(|of| **of < lsn).is_some() {
+                    is_missing = true;
+                }
+                lsns.next_if(|of| **of == lsn);
+                if lsn < self.lsn || end.is_some_and(|end| whole.header.end() > end) {
+                    continue;
+                }
+                let lost_with = match before.take() {
+                    None if is_missing => Some(within.clone().unwrap_or_else(|| {
+                        (whole.offset, "frames of its group are missing".to_owned())
+                    })),
+                    before => before,
+                };
+                if let Some((at, reason)) = lost_with {
+                    self.lose(lsn, id, at, reason);
+                }
+                self.give(id, &whole.header, whole.offset, &whole.payload)?;
+            }
+            let is_known = is_whole || known.is_some() && lsns.peek().is_none();
+            damage = within.or_else(|| (!is_known).then(|| cut_off(to)));
+        }
+        if file_end < groups_end {
+            damage.get_or_insert_with(|| cut_off(file_end));
+        }
+        match damage {
+            Some(damage) => self.end_of(id, end, damage),
+            None => self.lsn = self.lsn.max(end.unwrap_or_default()),
+        }
+        Ok(())
+    }
+
+    fn give(
+        &mut self,
+        id: SegmentId,
+        frame: &FrameHeader,
+        offset: u64,
+        payload: &[u8],
+    ) -> Result<(), LogError> {
+        let address = frame.address(id, offset);
+        (self.each)(address, payload).map_err(|error| LogError::Replay {
+            segment: self.directory.segment(id),
+            offset,
+            lsn: address.lsn,
+            source: error.into(),
+        })?;
+        self.report.frames += 1;
+        self.lsn = frame.end();
+        Ok(())
+    }
+
+    /// Ends a segment of which the rest is lost, up to `end` or as far as it was durable.
+    fn end_of(&mut self, id: SegmentId, end: Option<u64>, (at, reason): (u64, String)) {
+        let watermark = self.superblock.map_or(0, |superblock| superblock.watermark);
+        let end = end.unwrap_or(watermark.max(self.lsn));
+        self.lose(end, id, at, reason);
+        self.lsn = self.lsn.max(end);
     }
 
     /// The salt and kind of a segment. If the header is damaged, its salt may still be right: the frames tell.
@@ -173,6 +280,15 @@ impl Salvage<'_, '_> {
                 )
             }
         }
+    }
+
+    fn watermark(&self) -> u64 {
+        self.superblock.map_or(0, |superblock| superblock.watermark)
+    }
+
+    /// Notes up to which LSN the log was known when a segment was compacted.
+    fn as_of(&mut self, as_of: u64) {
+        self.report.compacted_as_of = self.report.compacted_as_of.max(Lsn::new(as_of));
     }
 
     /// Notes that all up to the record `end` is lost, if anything is.

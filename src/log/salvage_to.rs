@@ -1,11 +1,13 @@
 //! A new log of what is whole in a damaged one. The records keep their LSNs, so what names others finds them.
 
+use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
 
 use uuid::Uuid;
 
 use super::directory::{Directory, new_salt};
+use super::packed_writer::{PackedWriter, ToPack};
 use super::salvage::{SalvageReport, salvage};
 use super::segment_header::{Kind, SegmentHeader};
 use super::segment_writer::SegmentWriter;
@@ -21,7 +23,8 @@ const SEGMENT_BYTES: u64 = 64 * 1024 * 1024;
 type Keep<'a> = dyn FnMut(FrameAddress, &[u8]) -> Result<Verdict, ReplayError> + 'a;
 
 /// Makes a log in the directory `to` of what is whole of the one in `from`, as [`salvage`](super::salvage()) finds
-/// it and `keep` decides. It opens as one that was closed cleanly. Nothing in `from` changes.
+/// it and `keep` decides, who knew the log up to `as_of` ([`CompactOptions`](super::CompactOptions)). It opens as one that
+/// was closed cleanly. Nothing in `from` changes.
 ///
 /// # Errors
 /// As [`salvage`](super::salvage()); [`LogError::NotEmpty`] if there is a log in `to`. What an error leaves in `to` cannot be
@@ -30,6 +33,7 @@ pub fn salvage_to(
     vfs: Arc<dyn Vfs>,
     from: &Path,
     to: &Path,
+    as_of: Lsn,
     keep: &mut Keep<'_>,
 ) -> Result<SalvageReport, LogError> {
     let target = Directory::new(Arc::clone(&vfs), to);
@@ -42,7 +46,8 @@ pub fn salvage_to(
     target.create(target.log())?;
     let mut copy = Copy {
         target: &target,
-        database: Uuid::new_v4(),
+        database: target.vfs.host().unique(),
+        as_of: as_of.get(),
         open: None,
         previous: 0,
         end: Lsn::FIRST.get(),
@@ -68,7 +73,8 @@ pub fn salvage_to(
         (salvaged, None) => salvaged?,
     };
     let lost = report.lost.last().map_or(0, |lost| lost.lsns.end.get());
-    let end = copy.end.max(lost);
+    // What comes later must not pass for known.
+    let end = copy.end.max(lost).max(copy.as_of);
     copy.finish(end)?;
     Ok(report)
 }
@@ -77,8 +83,9 @@ pub fn salvage_to(
 struct Copy<'a> {
     target: &'a Directory,
     database: Uuid,
+    as_of: u64,
     /// The segment that is written, and its length.
-    open: Option<(SegmentWriter<'a>, u64)>,
+    open: Option<(PackedWriter<'a>, u64)>,
     /// The base of the newest segment that was begun.
     previous: u64,
     /// The LSN after the last record.
@@ -96,24 +103,33 @@ impl<'a> Copy<'a> {
             None => {
                 // What is missing in front of the first frame is covered too.
                 let base = self.end.min(lsn);
-                (self.begin(base)?, 0)
+                let header = self.begin(base);
+                (PackedWriter::create(self.target, header)?, 0)
             }
         };
-        let pushed = writer.push(lsn, lsn, at.records, payload)?;
-        self.open = Some((writer, bytes + pushed));
+        let frame = ToPack {
+            lsn,
+            synced_lsn: lsn,
+            records: at.records,
+            payload,
+            near: 0,
+        };
+        if let ControlFlow::Continue(pushed) = writer.push(frame, &mut on)? {
+            self.open = Some((writer, bytes + pushed));
+        }
         self.end = at.end().get();
         Ok(())
     }
 
-    fn begin(&mut self, base: u64) -> Result<SegmentWriter<'a>, LogError> {
-        let header = SegmentHeader {
+    /// The header of the next segment.
+    fn begin(&mut self, base: u64) -> SegmentHeader {
+        SegmentHeader {
             database: self.database,
             base,
-            salt: new_salt(),
+            salt: new_salt(self.target.vfs.as_ref()),
             previous: std::mem::replace(&mut self.previous, base),
             kind: Kind::Ordinary,
-        };
-        SegmentWriter::create(self.target, header)
+        }
     }
 
     /// Ends the segment that is written, which covers all up to `end`.
@@ -121,7 +137,7 @@ impl<'a> Copy<'a> {
         self.end = end;
         match self.open.take() {
             Some((mut writer, _)) => {
-                writer.seal(Some((end, 0)))?;
+                let _sealed = writer.seal(end, self.as_of, &mut on)?;
                 writer.finish()?.1
             }
             None => Ok(()),
@@ -131,12 +147,13 @@ impl<'a> Copy<'a> {
     /// Ends the log at `end`, with an empty segment to go on in.
     fn finish(mut self, end: u64) -> Result<(), LogError> {
         if self.open.is_none() && end > Lsn::FIRST.get() {
-            let writer = self.begin(Lsn::FIRST.get())?;
-            self.open = Some((writer, 0));
+            let header = self.begin(Lsn::FIRST.get());
+            self.open = Some((PackedWriter::create(self.target, header)?, 0));
         }
         self.seal(end)?;
-        let mut newest = self.begin(end)?;
-        newest.seal(None)?;
+        let header = self.begin(end);
+        let mut newest = SegmentWriter::create(self.target, header)?;
+        newest.seal(Kind::Ordinary)?;
         newest.finish()?.1?;
         let superblock = Superblock {
             database: self.database,
@@ -147,4 +164,9 @@ impl<'a> Copy<'a> {
         };
         SuperblockFile::write_new(self.target, &superblock)
     }
+}
+
+/// A salvage is neither slowed down nor stopped.
+fn on(_: u64) -> ControlFlow<()> {
+    ControlFlow::Continue(())
 }

@@ -1,26 +1,29 @@
 //! Every frame of a sealed segment, in order, with all that must hold of it.
 
-use super::footer::Footer;
 use super::frame::FrameHeader;
+use super::packed_frames::PackedFrames;
 use super::scan::{Expected, Found, SegmentScan};
-use super::segment::read_footer;
 use super::segment_header::{Kind, SEGMENT_HEADER_BYTES, SegmentHeader};
-use super::{FrameAddress, LogError};
+use super::{FrameAddress, LogError, LogPosition};
 
-/// A sealed segment to be read, from its beginning unless `offset` and `lsn` are set to a later frame.
-pub(super) struct Sealed {
+/// A sealed segment to be read, from its beginning unless [`start_at`](Self::start_at) says otherwise.
+pub(super) enum Sealed {
+    Ordinary(Ordinary),
+    Compacted(PackedFrames),
+}
+
+/// A sealed segment that holds all of its records.
+pub(super) struct Ordinary {
     scan: SegmentScan,
     header: SegmentHeader,
     end: u64,
     offset: u64,
     lsn: u64,
-    /// The footer of a compacted segment, and what it would be as far as was read.
-    footer: Option<(Footer, Footer)>,
-    frames_end: u64,
 }
 
 /// A frame of a sealed segment, found valid.
 pub(super) struct SealedFrame<'a> {
+    /// Where it is; of a compacted segment, where its block is.
     pub(super) address: FrameAddress,
     pub(super) header: FrameHeader,
     pub(super) payload: &'a [u8],
@@ -33,62 +36,66 @@ impl Sealed {
         header: SegmentHeader,
         end: u64,
     ) -> Result<Self, LogError> {
-        let (footer, frames_end) = match header.kind {
-            Kind::Ordinary => (None, scan.len()),
-            Kind::Compacted { footer: at, .. } => {
-                let footer = read_footer(&header, scan.path(), scan.file(), scan.len())?;
-                (Some((footer, Footer::default())), at)
-            }
-        };
-        Ok(Self {
-            scan,
-            header,
-            end,
-            offset: SEGMENT_HEADER_BYTES,
-            lsn: header.base,
-            footer,
-            frames_end,
-        })
+        match header.kind {
+            Kind::Ordinary => Ok(Self::Ordinary(Ordinary {
+                scan,
+                header,
+                end,
+                offset: SEGMENT_HEADER_BYTES,
+                lsn: header.base,
+            })),
+            Kind::Compacted { .. } => PackedFrames::new(scan, header).map(Self::Compacted),
+        }
     }
 
-    /// Begins at the frame at `offset`, the first that ends after `lsn`.
-    pub(super) fn start_at(&mut self, offset: u64, lsn: u64) {
-        self.offset = offset;
-        self.lsn = lsn;
-        if offset != SEGMENT_HEADER_BYTES {
-            // It can no longer be compared with the frames.
-            self.footer = None;
+    /// Begins at a frame: the one at this offset, or the first in a compacted segment that ends after the LSN.
+    pub(super) fn start_at(&mut self, at: LogPosition) {
+        match self {
+            Self::Ordinary(frames) => {
+                (frames.offset, frames.lsn) = (at.offset, at.lsn.get());
+            }
+            Self::Compacted(frames) => frames.start_at(at.lsn.get()),
         }
     }
 
     pub(super) fn path(&self) -> &std::path::Path {
-        self.scan.path()
+        match self {
+            Self::Ordinary(frames) => frames.scan.path(),
+            Self::Compacted(frames) => frames.path(),
+        }
+    }
+
+    /// Up to where the file was read.
+    pub(super) fn offset(&self) -> u64 {
+        match self {
+            Self::Ordinary(frames) => frames.offset,
+            Self::Compacted(frames) => frames.offset(),
+        }
     }
 
     /// The next frame; none at the end.
     pub(super) fn next(&mut self) -> Result<Option<SealedFrame<'_>>, LogError> {
-        let compacted = matches!(self.header.kind, Kind::Compacted { .. });
-        let (done, expected) = match compacted {
-            true => (self.offset >= self.frames_end, Expected::From(self.lsn)),
-            false => (self.lsn >= self.end, Expected::Exactly(self.lsn)),
-        };
-        if done {
-            return self.finish().map(|()| None);
+        match self {
+            Self::Ordinary(frames) => frames.next(),
+            Self::Compacted(frames) => frames.next(),
+        }
+    }
+}
+
+impl Ordinary {
+    fn next(&mut self) -> Result<Option<SealedFrame<'_>>, LogError> {
+        if self.lsn >= self.end {
+            return Ok(None);
         }
         let offset = self.offset;
+        let expected = Expected::Exactly(self.lsn);
         let found = self.scan.frame(offset, expected, self.header.salt)?;
         let reason = match found {
             Found::Frame(header, _) if header.end() > self.end => {
                 "its frame overlaps the next segment"
             }
-            Found::Frame(header, _) if offset + header.frame_bytes() > self.frames_end => {
-                "its frame overlaps the segment's footer"
-            }
             Found::Frame(header, payload) => {
                 let address = header.address(self.header.id(), offset);
-                if let Some((_, read)) = &mut self.footer {
-                    read.push(header.lsn, offset);
-                }
                 self.lsn = header.end();
                 self.offset += header.frame_bytes();
                 return Ok(Some(SealedFrame {
@@ -102,18 +109,5 @@ impl Sealed {
         };
         let path = self.scan.path();
         Err(LogError::corrupt(path, offset, self.lsn..self.end, reason))
-    }
-
-    fn finish(&self) -> Result<(), LogError> {
-        let reason = match &self.footer {
-            Some((stored, read)) if stored != read => {
-                "the segment's footer does not fit its frames"
-            }
-            _ if self.offset > self.frames_end => "a frame overlaps the segment's footer",
-            _ => return Ok(()),
-        };
-        let lsns = self.header.base..self.end;
-        let path = self.scan.path();
-        Err(LogError::corrupt(path, self.frames_end, lsns, reason))
     }
 }

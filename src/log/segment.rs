@@ -1,10 +1,12 @@
 //! [`Segment`]: one open file of the log.
 
+use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 
+use super::block_cache::BlockCache;
 use super::footer::Footer;
 use super::frame::{BadHeader, FrameHeader, HEADER_BYTES};
 use super::segment_header::{Kind, SegmentHeader};
@@ -37,26 +39,11 @@ impl Segment {
         self.header.salt
     }
 
-    /// The payload of the frame that is, or was before a compaction, at `at`, once both of its
-    /// checksums were found right.
-    pub(super) fn read(&self, at: FrameAddress) -> Result<Bytes, LogError> {
+    /// The payload of the frame that is, or was before a compaction, at `at`, once its checksums were found right.
+    pub(super) fn read(&self, at: FrameAddress, blocks: &BlockCache) -> Result<Bytes, LogError> {
         match self.header.kind {
             Kind::Ordinary => self.read_at(at),
-            Kind::Compacted { footer, .. } => {
-                if at.segment == self.id
-                    && at.position_after().offset <= footer
-                    && let Ok(payload) = self.read_at(at)
-                {
-                    return Ok(payload);
-                }
-                let lsn = at.lsn;
-                let found = self.first_from(lsn.get())?;
-                self.read_at(
-                    found
-                        .filter(|found| found.lsn == lsn)
-                        .ok_or(LogError::Dropped { lsn })?,
-                )
-            }
+            Kind::Compacted { .. } => self.read_packed(at.lsn, blocks, None),
         }
     }
 
@@ -65,20 +52,21 @@ impl Segment {
         self: &Arc<Self>,
         at: FrameAddress,
         window: &mut Window,
+        blocks: &BlockCache,
     ) -> Result<Bytes, LogError> {
         if self.header.kind != Kind::Ordinary {
-            return self.read(at);
+            return self.read_packed(at.lsn, blocks, Some(window));
         }
         let end = at.position_after().offset;
-        let bytes = match window.get(self, at.offset, end) {
+        let bytes = match window.get(self.salt(), at.offset, end) {
             Some(bytes) => bytes,
             None => {
                 let Some(length) = window.next_length() else {
-                    return self.read(at);
+                    return self.read_at(at);
                 };
                 let start = at.offset.min(end.saturating_sub(length));
-                let bytes = Bytes::from(self.bytes(at, start, end)?);
-                window.fill(self, start, bytes.clone());
+                let bytes = Bytes::from(self.bytes(start..end, at.lsn.get()..at.end().get())?);
+                window.fill(self.salt(), start, bytes.clone());
                 bytes.slice(usize::try_from(at.offset - start).unwrap_or_default()..)
             }
         };
@@ -87,17 +75,17 @@ impl Segment {
 
     fn read_at(&self, at: FrameAddress) -> Result<Bytes, LogError> {
         let end = at.position_after().offset;
-        let bytes = self.bytes(at, at.offset, end)?;
+        let bytes = self.bytes(at.offset..end, at.lsn.get()..at.end().get())?;
         self.verified(at, bytes.into())
     }
 
-    /// The bytes of the file from `start` to `end`, which are needed for the frame at `at`.
-    fn bytes(&self, at: FrameAddress, start: u64, end: u64) -> Result<Vec<u8>, LogError> {
-        let damaged = |reason: &str| self.damaged(at.offset, at.lsn.get()..at.end().get(), reason);
-        let length = end.saturating_sub(start);
+    /// A part of the file, which is needed for these records.
+    pub(super) fn bytes(&self, part: Range<u64>, lsns: Range<u64>) -> Result<Vec<u8>, LogError> {
+        let damaged = |reason: &str| self.damaged(part.start, lsns.clone(), reason);
+        let length = part.end.saturating_sub(part.start);
         let mut bytes = vec![0; usize::try_from(length).map_err(|_| damaged("too long"))?];
         self.file
-            .read_exact_at(&mut bytes, start)
+            .read_exact_at(&mut bytes, part.start)
             .map_err(|error| match error.kind() {
                 std::io::ErrorKind::UnexpectedEof => damaged("the file ends before the frame does"),
                 _ => LogError::io("read", &self.path, error),
@@ -109,7 +97,9 @@ impl Segment {
     fn verified(&self, at: FrameAddress, bytes: Bytes) -> Result<Bytes, LogError> {
         let damaged = |reason: &str| self.damaged(at.offset, at.lsn.get()..at.end().get(), reason);
         let (header, body) = bytes.split_at_checked(HEADER_BYTES).unwrap_or_default();
-        let header = self.header_of(header, at.offset, at.lsn.get()..at.end().get())?;
+        let header = FrameHeader::decode(header, self.salt());
+        let lsns = at.lsn.get()..at.end().get();
+        let header = header.map_err(|bad| self.bad(at.offset, lsns, bad))?;
         if header.lsn != at.lsn.get()
             || header.records != at.records
             || header.payload_len != at.payload_len
@@ -123,36 +113,7 @@ impl Segment {
         Ok(bytes.slice(HEADER_BYTES..end))
     }
 
-    /// The first frame of a compacted segment that ends after the record `lsn`. It may begin before it.
-    pub(super) fn first_from(&self, lsn: u64) -> Result<Option<FrameAddress>, LogError> {
-        let Kind::Compacted { footer: end, .. } = self.header.kind else {
-            return Ok(None);
-        };
-        let footer = self.footer()?;
-        let first = super::segment_header::SEGMENT_HEADER_BYTES;
-        let range = footer
-            .look_up(lsn, end)
-            .unwrap_or(first..end.min(first + 1));
-        let length = range.end.saturating_add(HEADER_BYTES as u64).min(end) - range.start;
-        let mut bytes = vec![0; usize::try_from(length).unwrap_or_default()];
-        self.file
-            .read_exact_at(&mut bytes, range.start)
-            .map_err(|error| LogError::io("read", &self.path, error))?;
-        let mut at = range.start;
-        // The frame that begins at the end of the range is looked at as well: it is the next one.
-        while at <= range.end && at < end {
-            let from = usize::try_from(at - range.start).unwrap_or(usize::MAX);
-            let header = bytes.get(from..).unwrap_or_default();
-            let header = self.header_of(header, at, lsn..lsn.saturating_add(1))?;
-            if header.end() > lsn {
-                return Ok(Some(header.address(self.id, at)));
-            }
-            at = at.saturating_add(header.frame_bytes());
-        }
-        Ok(None)
-    }
-
-    fn footer(&self) -> Result<&Footer, LogError> {
+    pub(super) fn footer(&self) -> Result<&Footer, LogError> {
         if let Some(footer) = self.footer.get() {
             return Ok(footer);
         }
@@ -164,23 +125,19 @@ impl Segment {
         Ok(self.footer.get_or_init(|| footer))
     }
 
-    fn header_of(
-        &self,
-        bytes: &[u8],
-        offset: u64,
-        lsns: std::ops::Range<u64>,
-    ) -> Result<FrameHeader, LogError> {
-        FrameHeader::decode(bytes, self.salt()).map_err(|bad| match bad {
+    /// The error for a header that is none.
+    pub(super) fn bad(&self, offset: u64, lsns: Range<u64>, bad: BadHeader) -> LogError {
+        match bad {
             BadHeader::Invalid(reason) => self.damaged(offset, lsns, reason),
             BadHeader::Newer(what) => LogError::NewerFormat {
                 path: self.path.clone(),
                 offset,
                 what,
             },
-        })
+        }
     }
 
-    fn damaged(&self, offset: u64, lsns: std::ops::Range<u64>, reason: &str) -> LogError {
+    pub(super) fn damaged(&self, offset: u64, lsns: Range<u64>, reason: &str) -> LogError {
         LogError::corrupt(&self.path, offset, lsns, reason)
     }
 }

@@ -42,6 +42,8 @@ pub(super) enum Kind {
         footer: u64,
         /// The LSN that whoever chose its frames knew the log up to.
         as_of: u64,
+        /// The length of its frames in bytes, as they are without compression.
+        unpacked: u64,
     },
 }
 
@@ -61,9 +63,14 @@ impl SegmentHeader {
     }
 
     pub(super) fn encode(&self) -> Vec<u8> {
-        let (kind, end, footer, as_of) = match self.kind {
-            Kind::Ordinary => (KIND_ORDINARY, 0, 0, 0),
-            Kind::Compacted { end, footer, as_of } => (KIND_COMPACTED, end, footer, as_of),
+        let (kind, end, footer, as_of, unpacked) = match self.kind {
+            Kind::Ordinary => (KIND_ORDINARY, 0, 0, 0, 0),
+            Kind::Compacted {
+                end,
+                footer,
+                as_of,
+                unpacked,
+            } => (KIND_COMPACTED, end, footer, as_of, unpacked),
         };
         let mut bytes = Vec::with_capacity(BYTES);
         bytes.extend_from_slice(&MAGIC);
@@ -77,9 +84,15 @@ impl SegmentHeader {
         bytes.extend_from_slice(&footer.to_le_bytes());
         bytes.extend_from_slice(&kind.to_le_bytes());
         bytes.extend_from_slice(&as_of.to_le_bytes());
-        bytes.resize(CHECKED_BYTES, 0);
+        bytes.extend_from_slice(&unpacked.to_le_bytes());
         bytes.extend_from_slice(&crc32fast::hash(&bytes).to_le_bytes());
         bytes
+    }
+
+    /// What a header says of a compaction, whether or not its checksum is right.
+    pub(super) fn presumed_as_of(bytes: &[u8]) -> Option<u64> {
+        let fields = Stored::read(bytes)?;
+        (fields.kind == KIND_COMPACTED).then_some(fields.as_of)
     }
 
     /// Reads the header of the segment that `path` names `id`, of the database `database`.
@@ -111,13 +124,20 @@ impl SegmentHeader {
             what,
         };
         let (version, length) = (fields.version, fields.length);
-        if version != VERSION || length as usize != BYTES || fields.reserved != [0; 8] {
+        if version != VERSION || length as usize != BYTES {
             let what = format!("a segment header of version {version} and {length} bytes");
             return Err(newer(what));
         }
-        let kind = match (fields.kind, fields.end, fields.footer, fields.as_of) {
-            (KIND_ORDINARY, 0, 0, 0) => Kind::Ordinary,
-            (KIND_COMPACTED, end, footer, as_of) => Kind::Compacted { end, footer, as_of },
+        let (end, footer) = (fields.end, fields.footer);
+        let (as_of, unpacked) = (fields.as_of, fields.unpacked);
+        let kind = match (fields.kind, end, footer, as_of, unpacked) {
+            (KIND_ORDINARY, 0, 0, 0, 0) => Kind::Ordinary,
+            (KIND_COMPACTED, ..) => Kind::Compacted {
+                end,
+                footer,
+                as_of,
+                unpacked,
+            },
             (kind, ..) => return Err(newer(format!("a segment of kind {kind}"))),
         };
         if fields.database != database {
@@ -161,7 +181,7 @@ struct Stored {
     footer: u64,
     kind: u32,
     as_of: u64,
-    reserved: [u8; 8],
+    unpacked: u64,
     checked: bool,
 }
 
@@ -184,7 +204,7 @@ impl Stored {
             footer: fields.u64()?,
             kind: fields.u32()?,
             as_of: fields.u64()?,
-            reserved: fields.bytes()?,
+            unpacked: fields.u64()?,
             checked: bytes.len() == BYTES && checked(bytes, CHECKED_BYTES),
         })
     }
@@ -212,6 +232,7 @@ mod tests {
                 end: 5,
                 footer: 104,
                 as_of: 9,
+                unpacked: 7,
             },
         }
     }
@@ -228,7 +249,10 @@ mod tests {
         assert_eq!(&bytes[..16], b"STEPWSEG\x02\0\0\0\x60\0\0\0");
         assert_eq!((bytes[31], bytes[32], bytes[40]), (1, 2, 3));
         assert_eq!((bytes[48], bytes[56], bytes[64], bytes[72]), (1, 5, 104, 2));
-        assert_eq!(bytes[76..92], [[9, 0, 0, 0, 0, 0, 0, 0], [0; 8]].concat());
+        assert_eq!(
+            bytes[76..92],
+            [9, 0, 0, 0, 0, 0, 0, 0, 7, 0, 0, 0, 0, 0, 0, 0]
+        );
         assert_eq!(decode(&bytes).unwrap(), header());
         let ordinary = SegmentHeader {
             kind: Kind::Ordinary,
@@ -257,8 +281,12 @@ mod tests {
 
     #[test]
     fn a_later_version_kind_or_field_is_told_from_damage() {
+        let ordinary = SegmentHeader {
+            kind: Kind::Ordinary,
+            ..header()
+        };
         for (at, value) in [(8, 3), (72, 3), (91, 1)] {
-            let mut bytes = header().encode();
+            let mut bytes = ordinary.encode();
             bytes[at] = value;
             let crc = crc32fast::hash(&bytes[..CHECKED_BYTES]);
             bytes[CHECKED_BYTES..].copy_from_slice(&crc.to_le_bytes());

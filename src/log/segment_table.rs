@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use parking_lot::RwLock;
 
+use super::block_cache::BlockCache;
 use super::chain::SegmentInfo;
 use super::directory::Directory;
 use super::segment::Segment;
@@ -21,6 +22,8 @@ const OPEN_MAX: usize = 128;
 pub(super) struct SegmentTable {
     directory: Directory,
     table: RwLock<Table>,
+    /// What was read last of compacted ones.
+    blocks: BlockCache,
 }
 
 #[derive(Debug, Default)]
@@ -79,7 +82,13 @@ impl SegmentTable {
                 infos,
                 ..Table::default()
             }),
+            blocks: BlockCache::default(),
         }
+    }
+
+    /// What was read last of compacted segments.
+    pub(super) fn blocks(&self) -> &BlockCache {
+        &self.blocks
     }
 
     /// All segments in order, the newest without its length.

@@ -10,6 +10,7 @@ use super::segment_table::SegmentTable;
 use super::state::State;
 use super::superblock_file::SuperblockFile;
 use super::{CommitSink, LogOptions};
+use crate::vfs::Host;
 
 /// What the log's handle, its tickets and its threads share.
 pub(super) struct Shared<T> {
@@ -34,4 +35,11 @@ pub(super) struct Shared<T> {
     pub(super) committer: Condvar,
     /// Wakes the preparer thread.
     pub(super) preparer: Condvar,
+}
+
+impl<T> Shared<T> {
+    /// Where time and threads come from.
+    pub(super) fn host(&self) -> &dyn Host {
+        self.directory.vfs.host()
+    }
 }

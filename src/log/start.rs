@@ -1,5 +1,6 @@
 //! [`Start`]: with which segment a replay from a position begins.
 
+use super::block_cache::BlockCache;
 use super::chain::Chain;
 use super::directory::Directory;
 use super::frame::ALIGNMENT;
@@ -69,25 +70,17 @@ impl Start {
                 segment,
                 position: Some(position),
             })),
-            Kind::Compacted { footer, .. } => {
+            Kind::Compacted { .. } => {
                 let path = directory.segment(info.id());
                 let file = directory
                     .vfs
                     .open(&path, OpenMode::Read)
                     .map_err(|error| LogError::io("open", &path, error))?;
-                let first = Segment::new(info.header, path, file).first_from(lsn.get())?;
-                let offset = match first {
-                    Some(frame) if frame.lsn < lsn => return Ok(None),
-                    Some(frame) => frame.offset,
-                    None => footer,
-                };
-                Ok(Some(Self {
+                let segment_file = Segment::new(info.header, path, file);
+                let is_boundary = segment_file.is_boundary(lsn.get(), &BlockCache::default())?;
+                Ok(is_boundary.then_some(Self {
                     segment,
-                    position: Some(LogPosition {
-                        lsn,
-                        segment: info.id(),
-                        offset,
-                    }),
+                    position: Some(position),
                 }))
             }
         }

@@ -1,7 +1,7 @@
 //! [`LogStats`] and [`SegmentStats`]: what a log consists of.
 
 use super::chain::SegmentInfo;
-use super::segment_header::Kind;
+use super::segment_header::{Kind, SEGMENT_HEADER_BYTES};
 use super::{Latency, Lsn, SegmentId};
 
 /// What a log consists of, and what it has done since it was opened.
@@ -29,6 +29,8 @@ pub struct SegmentStats {
     pub end: Lsn,
     /// Its length in bytes; of the active one, up to its last frame.
     pub bytes: u64,
+    /// The length of its frames in bytes, as they are without compression.
+    pub unpacked: u64,
     /// What it holds.
     pub kind: SegmentKind,
 }
@@ -50,10 +52,15 @@ impl SegmentStats {
         let numbered = infos.iter().enumerate();
         let of_one = numbered.map(|(number, info)| {
             let next = infos.get(number + 1);
+            let bytes = next.map_or(active_bytes, |_| info.bytes);
             Self {
                 id: info.id(),
                 end: next.map_or(end, |next| next.id().base()),
-                bytes: next.map_or(active_bytes, |_| info.bytes),
+                bytes,
+                unpacked: match info.header.kind {
+                    Kind::Ordinary => bytes.saturating_sub(SEGMENT_HEADER_BYTES),
+                    Kind::Compacted { unpacked, .. } => unpacked,
+                },
                 kind: match (next, info.header.kind) {
                     (None, _) => SegmentKind::Active,
                     (_, Kind::Ordinary) => SegmentKind::Sealed,

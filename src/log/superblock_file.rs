@@ -3,8 +3,6 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use uuid::Uuid;
-
 use super::LogError;
 use super::directory::Directory;
 use super::superblock::{BadSlot, SLOT_BYTES, Superblock};
@@ -28,7 +26,7 @@ impl SuperblockFile {
     /// Makes the superblock of a database that has no segment yet.
     pub(super) fn create(directory: &Directory) -> Result<(), LogError> {
         let superblock = Superblock {
-            database: Uuid::new_v4(),
+            database: directory.vfs.host().unique(),
             epoch: 1,
             watermark: 1,
             newest_segment: 0,
@@ -55,6 +53,15 @@ impl SuperblockFile {
             vfs.sync_dir(directory.root())
         })();
         made.map_err(|error| LogError::io("create", &path, error))
+    }
+
+    /// Removes the superblock, if there is one: what is left is not opened.
+    pub(super) fn remove(directory: &Directory) -> Result<(), LogError> {
+        let path = directory.superblock();
+        let removed = directory
+            .remove_if_there(&path)
+            .and_then(|()| directory.vfs.sync_dir(directory.root()));
+        removed.map_err(|error| LogError::io("remove", &path, error))
     }
 
     /// Reads the superblock while somebody else may be writing to it. Gives with it the slot that is

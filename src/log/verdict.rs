@@ -3,7 +3,7 @@
 use std::fmt;
 use std::ops::ControlFlow;
 
-use super::Lsn;
+use super::{FrameAddress, Lsn};
 
 /// What becomes of a frame.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,6 +26,9 @@ pub struct CompactOptions<'a> {
     /// most about 512 KiB unless frames are longer. It may sleep, to leave the medium to others, and
     /// may stop the compaction.
     pub pace: &'a mut dyn FnMut(u64) -> ControlFlow<()>,
+    /// Asked for each frame that is kept, with the payload that it has then. Frames with the same number are read together, and are
+    /// put next to each other as far as possible.
+    pub near: &'a mut dyn FnMut(FrameAddress, &[u8]) -> u64,
 }
 
 impl fmt::Debug for CompactOptions<'_> {

@@ -108,8 +108,8 @@ impl<'a> Verify<'a> {
         SegmentHeader::decode(&header, path, segment.id, segment.header.database)?;
         let mut sealed = Sealed::new(scan, segment.header, end)?;
         let before = self.report.bytes;
-        while let Some(frame) = sealed.next()? {
-            self.report.bytes = before.saturating_add(frame.address.position_after().offset);
+        while sealed.next()?.is_some() {
+            self.report.bytes = before.saturating_add(sealed.offset());
             self.report.frames += 1;
             if self.report.bytes - self.told >= STEP {
                 self.told = self.report.bytes;
@@ -137,7 +137,10 @@ impl<'a> Verify<'a> {
                         reason: format!("its slot {slot} fails its checksum; the other one serves"),
                     });
                 }
-                Ok(_) => std::thread::sleep(std::time::Duration::from_millis(20)),
+                Ok(_) => {
+                    let host = self.directory.vfs.host();
+                    host.sleep(std::time::Duration::from_millis(20));
+                }
                 Err(error @ LogError::Io { .. }) => return Err(error),
                 Err(damage) => {
                     self.report.damage.push(damage);

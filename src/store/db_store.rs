@@ -7,17 +7,18 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use serde_json::Value;
 
-use crate::Encoded;
 use crate::codec::Record;
 use crate::db::{Db, DbError, Durability, Place, Reader};
 use crate::index::ItemEntry;
-use crate::item_change::ItemChange;
-use crate::store::{Item, ListNamespaces, Search, Store, StoreError, namespace};
-use crate::time;
+use crate::store::changes::changes;
+use crate::store::reading::Reading;
+use crate::store::{Answer, Explain, Op, Store, StoreError};
+use crate::{Encoded, ItemChange};
 
 /// A [`Store`] that keeps everything in a database. Clones share the database.
 ///
-/// A search reads every item below its prefix until it has found enough.
+/// A search with a filter reads the items that the index finds for the condition that leaves the fewest, or, if that is less work, all items
+/// below its prefix until it has found enough.
 #[derive(Clone, Debug)]
 pub struct DbStore {
     db: Db,
@@ -42,94 +43,54 @@ impl DbStore {
         self
     }
 
-    async fn submit(
+    /// Answers `ops`, and says what is to be written for it, and how durably.
+    #[expect(clippy::type_complexity, reason = "it has one caller")]
+    fn answers(
         &self,
-        record: Record<Encoded>,
-        what: impl Fn() -> String,
-    ) -> Result<(), StoreError> {
-        // Nothing refuses an item: threads are deleted, namespaces are not.
-        let submitted = (self.db).submit_shared(vec![record], self.durability, what)?;
-        let _ = submitted.await?;
-        Ok(())
+        ops: &[Op],
+    ) -> Result<(Vec<Answer>, Vec<Record<Encoded>>, Option<Durability>), StoreError> {
+        let changes = changes(ops)?;
+        let mut reader = self.db.reader();
+        let rows = self.db.snapshot();
+        let mut reading = Reading {
+            rows: &rows,
+            value: |entry: &_| value(&mut reader, entry),
+            options: self.db.store_options(),
+            now: self.db.now(),
+            touched: Vec::new(),
+            explain: Explain::default(),
+        };
+        let answers = ops.iter().map(|op| reading.answer(op));
+        let answers = answers.collect::<Result<_, _>>()?;
+        let mut touched = reading.touched;
+        touched.retain(|item| {
+            let is_written =
+                |of: &ItemChange| (&of.namespace, &of.key) == (&item.namespace, &item.key);
+            !changes.iter().any(is_written)
+        });
+        // A refresh need not outlive a power cut.
+        let durability = match changes.is_empty() {
+            true => Some(Durability::Os),
+            false => self.durability,
+        };
+        let mut records = self.db.item_records(changes)?;
+        records.extend(touched.into_iter().map(Record::ItemTouched));
+        Ok((answers, records, durability))
     }
 }
 
 impl Store for DbStore {
-    fn put<'a>(
-        &'a self,
-        namespace: &'a [&'a str],
-        key: &'a str,
-        value: Value,
-    ) -> BoxFuture<'a, Result<(), StoreError>> {
+    fn batch(&self, ops: Vec<Op>) -> BoxFuture<'_, Result<Vec<Answer>, StoreError>> {
         async move {
-            let put = ItemChange {
-                namespace: namespace::checked(namespace)?,
-                key: key.to_owned(),
-                value: Some(Encoded::json(&value)),
-            };
-            self.submit(put.into_record(), || name(namespace, key))
-                .await
-        }
-        .boxed()
-    }
-
-    fn get<'a>(
-        &'a self,
-        namespace: &'a [&'a str],
-        key: &'a str,
-    ) -> BoxFuture<'a, Result<Option<Item>, StoreError>> {
-        async move {
-            let namespace = namespace::owned(namespace);
-            let mut reader = self.db.reader();
-            let found = self
-                .db
-                .snapshot()
-                .item(&namespace, key)
-                .map_err(DbError::from)?;
-            found.map(|entry| read(&mut reader, &entry)).transpose()
-        }
-        .boxed()
-    }
-
-    fn delete<'a>(
-        &'a self,
-        namespace: &'a [&'a str],
-        key: &'a str,
-    ) -> BoxFuture<'a, Result<(), StoreError>> {
-        async move {
-            let deleted = ItemChange {
-                namespace: namespace::owned(namespace),
-                key: key.to_owned(),
-                value: None,
-            };
-            self.submit(deleted.into_record(), || name(namespace, key))
-                .await
-        }
-        .boxed()
-    }
-
-    fn search(&self, search: Search) -> BoxFuture<'_, Result<Vec<Item>, StoreError>> {
-        async move {
-            let mut reader = self.db.reader();
-            let found = self.db.snapshot().items_below(&search.prefix);
-            let found = found.map_err(DbError::from)?;
-            let mut to_skip = search.offset;
-            let mut items = Vec::new();
-            for entry in found {
-                if items.len() >= search.limit {
-                    break;
-                }
-                let item = read(&mut reader, &entry)?;
-                if !search.filter.matches(&item.value) {
-                    continue;
-                }
-                if to_skip > 0 {
-                    to_skip -= 1;
-                } else {
-                    items.push(item);
-                }
+            let (answers, records, durability) = self.answers(&ops)?;
+            let only_refreshes = (records.iter()).all(|of| matches!(of, Record::ItemTouched(_)));
+            if records.is_empty() || only_refreshes && self.db.is_read_only() {
+                return Ok(answers);
             }
-            Ok(items)
+            // Nothing refuses these.
+            let submitted = (self.db).submit_shared(records, durability, || name_all(&ops))?;
+            let _ = submitted.await?;
+            Ok(answers)
         }
         .boxed()
     }
@@ -137,40 +98,26 @@ impl Store for DbStore {
     fn database(&self) -> Option<&Db> {
         Some(&self.db)
     }
-
-    fn list_namespaces(
-        &self,
-        query: ListNamespaces,
-    ) -> BoxFuture<'_, Result<Vec<Vec<String>>, StoreError>> {
-        async move {
-            let all = self
-                .db
-                .snapshot()
-                .item_namespaces()
-                .map_err(DbError::from)?;
-            Ok(namespace::select(all.iter().map(AsRef::as_ref), &query))
-        }
-        .boxed()
-    }
 }
 
-fn read(reader: &mut Reader, entry: &ItemEntry<Place>) -> Result<Item, StoreError> {
+fn value(reader: &mut Reader, entry: &ItemEntry<Place>) -> Result<Value, StoreError> {
     let value = reader.values([&entry.value])?.pop();
     let value = value.map_or(Ok(Value::Null), |value| value.to_json());
-    let value = value.map_err(|e| DbError::UnreadableValue {
+    Ok(value.map_err(|e| DbError::UnreadableValue {
         what: name(&entry.namespace, &entry.key),
         reason: e.to_string(),
-    })?;
-    Ok(Item {
-        namespace: entry.namespace.to_vec(),
-        key: entry.key.to_string(),
-        value,
-        created_at: time::from_micros(entry.created_at),
-        updated_at: time::from_micros(entry.updated_at),
-    })
+    })?)
 }
 
 /// What errors call an item.
-fn name<L: std::fmt::Debug>(namespace: &[L], key: &str) -> String {
+fn name(namespace: &[String], key: &str) -> String {
     format!("item `{key}` in namespace {namespace:?}")
+}
+
+fn name_all(ops: &[Op]) -> String {
+    match ops {
+        [Op::Put(put)] => name(&put.namespace, &put.key),
+        [Op::Delete { namespace, key }] => name(namespace, key),
+        ops => format!("a batch of {}", ops.len()),
+    }
 }

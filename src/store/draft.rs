@@ -1,6 +1,6 @@
 //! [`Draft`]: changes of a store that are not made yet, seen by whoever makes them as if they were.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -9,25 +9,34 @@ use futures::future::BoxFuture;
 use parking_lot::Mutex;
 use serde_json::Value;
 
-use crate::store::{Item, ListNamespaces, Search, Store, StoreError, namespace};
-use crate::{Encoded, ItemChange};
+use crate::store::changes::changes;
+use crate::store::{
+    Answer, Cursor, Get, IndexedFields, Item, ListNamespaces, Op, Order, Page, Search, Store,
+    StoreError, Ttl, namespace,
+};
+use crate::vfs::{Host, OsHost};
+use crate::{Encoded, ItemChange, time};
 
 /// A [`Store`] that notes changes instead of making them, over the store that they are meant for.
 pub(crate) struct Draft {
     base: Arc<dyn Store>,
-    changes: Mutex<BTreeMap<Key, Option<Note>>>,
+    changes: Mutex<Notes>,
 }
 
 type Key = (Vec<String>, String);
+/// By key; `None`: the item is deleted.
+type Notes = BTreeMap<Key, Option<Note>>;
 
 /// The changes that were noted at some moment.
 #[derive(Clone)]
-pub(crate) struct DraftMark(BTreeMap<Key, Option<Note>>);
+pub(crate) struct DraftMark(Notes);
 
 #[derive(Clone)]
 struct Note {
     value: Value,
     at: SystemTime,
+    ttl: Ttl,
+    index: Option<IndexedFields>,
 }
 
 impl Draft {
@@ -55,138 +64,201 @@ impl Draft {
             namespace: namespace.clone(),
             key: key.clone(),
             value: note.as_ref().map(|note| Encoded::json(&note.value)),
+            ttl: note.as_ref().map(|note| note.ttl).unwrap_or_default(),
+            index: note.as_ref().and_then(|note| note.index.clone()),
         };
         changes.iter().map(change).collect()
     }
 
     /// Notes a change that was noted elsewhere.
     pub(crate) fn absorb(&self, change: ItemChange) {
+        let (ttl, index) = (change.ttl, change.index);
         let note = change.value.and_then(|value| {
-            let value = value.to_json().ok()?;
-            let at = SystemTime::now();
-            Some(Note { value, at })
+            Some(Note {
+                value: value.to_json().ok()?,
+                at: OsHost.system_time(),
+                ttl,
+                index,
+            })
         });
         self.changes
             .lock()
             .insert((change.namespace, change.key), note);
     }
 
-    fn note(&self, labels: &[&str], key: &str, note: Option<Note>) {
-        let key = (namespace::owned(labels), key.to_owned());
-        self.changes.lock().insert(key, note);
+    /// The notes about items at or below `prefix`.
+    fn notes_below(&self, prefix: &[String]) -> Notes {
+        let changes = self.changes.lock();
+        let below = changes.range((prefix.to_vec(), String::new())..);
+        let below = below.take_while(|((namespace, _), _)| namespace.starts_with(prefix));
+        below
+            .map(|(key, note)| (key.clone(), note.clone()))
+            .collect()
     }
 
-    /// `items` as they are with the changes made; new ones come last.
-    fn merged(&self, items: Vec<Item>, search: &Search) -> Vec<Item> {
-        let mut changes = self.changes.lock().clone();
-        let mut merged = Vec::with_capacity(items.len());
-        for mut item in items {
-            match changes.remove(&(item.namespace.clone(), item.key.clone())) {
-                None => merged.push(item),
-                Some(None) => {}
-                Some(Some(note)) => {
-                    item.value = note.value;
-                    item.updated_at = note.at;
-                    merged.push(item);
+    async fn answer(&self, op: Op) -> Result<Answer, StoreError> {
+        Ok(match op {
+            Op::Get(get) => Answer::Item(self.get_noted(get).await?),
+            Op::Search(search) => Answer::Page(self.page_noted(search).await?),
+            Op::Count(search) => {
+                let everything = Search {
+                    limit: usize::MAX,
+                    offset: 0,
+                    after: None,
+                    refresh_ttl: Some(false),
+                    ..search
+                };
+                let found = self.page_noted(everything).await?.items.len();
+                Answer::Count(u64::try_from(found).unwrap_or(u64::MAX))
+            }
+            Op::Explain(search) => Answer::Explained(self.base.explain(search).await?),
+            Op::ListNamespaces(query) => Answer::Namespaces(self.namespaces_noted(query).await?),
+            Op::Put(_) | Op::Delete { .. } => Answer::Done,
+        })
+    }
+
+    async fn get_noted(&self, get: Get) -> Result<Option<Item>, StoreError> {
+        let key = (get.namespace.clone(), get.key.clone());
+        let noted = self.changes.lock().get(&key).cloned();
+        match noted {
+            None => self.base.get_with(get).await,
+            Some(None) => Ok(None),
+            Some(Some(note)) => self.item(key, note).await.map(Some),
+        }
+    }
+
+    /// The item that there will be.
+    async fn item(&self, (namespace, key): Key, note: Note) -> Result<Item, StoreError> {
+        let get = Get {
+            namespace: namespace.clone(),
+            key: key.clone(),
+            refresh_ttl: Some(false),
+        };
+        let before = self.base.get_with(get).await?;
+        let options = self.base.database().map(crate::db::Db::store_options);
+        let lifetime = options.and_then(|options| options.lifetime(&namespace, note.ttl));
+        let until = |lifetime| time::to_micros(note.at).saturating_add(lifetime);
+        Ok(Item {
+            namespace,
+            key,
+            value: note.value,
+            created_at: before.map_or(note.at, |before| before.created_at),
+            updated_at: note.at,
+            expires_at: lifetime.map(|lifetime| time::from_micros(until(lifetime))),
+        })
+    }
+
+    async fn page_noted(&self, search: Search) -> Result<Page, StoreError> {
+        let mut notes = self.notes_below(&search.prefix);
+        if notes.is_empty() {
+            return self.base.page(search).await;
+        }
+        let wanted = search.offset.saturating_add(search.limit);
+        let more = Search {
+            // What was changed may be among the first.
+            limit: wanted.saturating_add(notes.len()),
+            offset: 0,
+            ..search.clone()
+        };
+        let mut items = self.base.search(more).await?;
+        items.retain(|item| !notes.contains_key(&(item.namespace.clone(), item.key.clone())));
+        let order = search.order;
+        while let Some((key, note)) = notes.pop_first() {
+            let Some(note) = note else { continue };
+            if search.filter.matches(&note.value) {
+                let item = self.item(key, note).await?;
+                let is_after = match &search.after {
+                    Some(cursor) => order
+                        .compare(order.place(&item).parts(), cursor.place_in(order)?.parts())
+                        .is_gt(),
+                    None => true,
+                };
+                if is_after {
+                    items.push(item);
                 }
             }
         }
-        for ((namespace, key), note) in changes {
-            if let Some(note) = note
-                && namespace.starts_with(&search.prefix)
-            {
-                merged.push(new_item(namespace, key, note));
+        items.sort_by(|a, b| order.compare(order.place(a).parts(), order.place(b).parts()));
+        let items: Vec<_> = (items.into_iter().skip(search.offset))
+            .take(search.limit)
+            .collect();
+        let last = items.last().filter(|_| items.len() >= search.limit);
+        let next = last.map(|item| Cursor::behind(item, order));
+        Ok(Page { items, next })
+    }
+
+    async fn namespaces_noted(
+        &self,
+        query: ListNamespaces,
+    ) -> Result<Vec<Vec<String>>, StoreError> {
+        let notes = self.notes_below(&query.within);
+        if notes.is_empty() {
+            return self.base.list_namespaces(query).await;
+        }
+        let everything = ListNamespaces {
+            within: query.within.clone(),
+            limit: usize::MAX,
+            ..ListNamespaces::default()
+        };
+        let all = self.base.list_namespaces(everything).await?;
+        let mut all: BTreeSet<_> = all.into_iter().collect();
+        for ((namespace, _), note) in &notes {
+            if note.is_some() {
+                all.insert(namespace.clone());
+            } else if all.contains(namespace) {
+                let first = Search {
+                    prefix: namespace.clone(),
+                    order: Order::Key,
+                    limit: 1,
+                    refresh_ttl: Some(false),
+                    ..Search::new(&[])
+                };
+                let left = self.page_noted(first).await?.items;
+                if left.first().is_none_or(|item| &item.namespace != namespace) {
+                    all.remove(namespace);
+                }
             }
         }
-        merged.retain(|item| search.filter.matches(&item.value));
-        merged
+        Ok(namespace::select(all.iter().map(Vec::as_slice), &query))
     }
-}
 
-fn new_item(namespace: Vec<String>, key: String, note: Note) -> Item {
-    Item {
-        namespace,
-        key,
-        value: note.value,
-        created_at: note.at,
-        updated_at: note.at,
+    fn note(&self, ops: &[Op]) -> Result<(), StoreError> {
+        // None is noted if one is wrong.
+        changes(ops)?;
+        let at = OsHost.system_time();
+        let mut noted = self.changes.lock();
+        for op in ops {
+            let (key, note) = match op {
+                Op::Put(put) => {
+                    let note = Note {
+                        value: put.value.clone(),
+                        at,
+                        ttl: put.ttl,
+                        index: put.index.clone(),
+                    };
+                    ((&put.namespace, &put.key), Some(note))
+                }
+                Op::Delete { namespace, key } => ((namespace, key), None),
+                _ => continue,
+            };
+            noted.insert((key.0.clone(), key.1.clone()), note);
+        }
+        Ok(())
     }
 }
 
 impl Store for Draft {
-    fn put<'a>(
-        &'a self,
-        namespace: &'a [&'a str],
-        key: &'a str,
-        value: Value,
-    ) -> BoxFuture<'a, Result<(), StoreError>> {
-        let checked = namespace::checked(namespace).map(|_| {
-            let at = SystemTime::now();
-            self.note(namespace, key, Some(Note { value, at }));
-        });
-        std::future::ready(checked).boxed()
-    }
-
-    fn get<'a>(
-        &'a self,
-        namespace: &'a [&'a str],
-        key: &'a str,
-    ) -> BoxFuture<'a, Result<Option<Item>, StoreError>> {
+    fn batch(&self, ops: Vec<Op>) -> BoxFuture<'_, Result<Vec<Answer>, StoreError>> {
         async move {
-            let place = (namespace::owned(namespace), key.to_owned());
-            let noted = self.changes.lock().get(&place).cloned();
-            match noted {
-                None => self.base.get(namespace, key).await,
-                Some(None) => Ok(None),
-                Some(Some(note)) => {
-                    let (namespace_kept, key_kept) = place;
-                    let mut item = new_item(namespace_kept, key_kept, note);
-                    if let Some(before) = self.base.get(namespace, key).await? {
-                        item.created_at = before.created_at;
-                    }
-                    Ok(Some(item))
-                }
+            let mut answers = Vec::with_capacity(ops.len());
+            for op in &ops {
+                answers.push(match op {
+                    Op::Put(_) | Op::Delete { .. } => Answer::Done,
+                    reads => self.answer(reads.clone()).await?,
+                });
             }
-        }
-        .boxed()
-    }
-
-    fn delete<'a>(
-        &'a self,
-        namespace: &'a [&'a str],
-        key: &'a str,
-    ) -> BoxFuture<'a, Result<(), StoreError>> {
-        self.note(namespace, key, None);
-        std::future::ready(Ok(())).boxed()
-    }
-
-    fn search(&self, search: Search) -> BoxFuture<'_, Result<Vec<Item>, StoreError>> {
-        async move {
-            let everything = Search {
-                prefix: search.prefix.clone(),
-                filter: crate::store::Filter::default(),
-                limit: usize::MAX,
-                offset: 0,
-            };
-            let merged = self.merged(self.base.search(everything).await?, &search);
-            let page = merged.into_iter().skip(search.offset).take(search.limit);
-            Ok(page.collect())
-        }
-        .boxed()
-    }
-
-    fn list_namespaces(
-        &self,
-        query: ListNamespaces,
-    ) -> BoxFuture<'_, Result<Vec<Vec<String>>, StoreError>> {
-        async move {
-            let everything = Search::new(&[]).limit(usize::MAX);
-            let items = self.base.search(everything.clone()).await?;
-            let merged = self.merged(items, &everything);
-            let mut namespaces: Vec<_> = merged.into_iter().map(|item| item.namespace).collect();
-            namespaces.sort();
-            let all = namespaces.iter().map(Vec::as_slice);
-            Ok(namespace::select(all, &query))
+            self.note(&ops)?;
+            Ok(answers)
         }
         .boxed()
     }

@@ -1,5 +1,7 @@
 //! Why a store refused or failed.
 
+use crate::store::FilterProblem;
+
 /// Why a [`Store`](crate::store::Store) refused or failed.
 #[derive(Debug, Clone, thiserror::Error)]
 #[non_exhaustive]
@@ -13,13 +15,24 @@ pub enum StoreError {
         reason: &'static str,
     },
     /// The filter cannot be evaluated.
-    #[error("filter on `{field}`: {reason}")]
+    #[error("filter on `{field}`: {problem}")]
     InvalidFilter {
-        /// The field that it tests.
+        /// Where in the filter: the path of the field, or the operator.
         field: String,
-        /// What is wrong with it, and what to do.
-        reason: String,
+        /// What is wrong with it.
+        problem: FilterProblem,
     },
+    /// The cursor cannot be gone on from.
+    #[error("cursor `{cursor}`: {reason}")]
+    InvalidCursor {
+        /// As it was given.
+        cursor: String,
+        /// What is wrong with it, and what to do.
+        reason: &'static str,
+    },
+    /// The store has not answered what it was asked.
+    #[error("the store has answered something else than it was asked; see `Store::batch`")]
+    WrongAnswer,
     /// The database failed or refused.
     #[error(transparent)]
     Db(#[from] crate::db::DbError),

@@ -3,193 +3,223 @@
 //! This module must never know where values are kept.
 
 mod compare;
+mod condition;
+mod needs;
+mod parse;
+mod problem;
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
-use self::compare::{equal, order};
+use self::condition::{Condition, Operator};
+pub(super) use self::needs::{Need, Probe};
+pub use self::problem::FilterProblem;
+use crate::field_path::FieldPath as Path;
 use crate::store::StoreError;
 
-/// A test of an item's value: all of its conditions on fields must hold.
+/// A test of an item's value.
 ///
-/// A condition is a value, which the field must equal; an absent field equals null, and numbers are
-/// compared by value. An object with `$` keys compares: `$eq`, `$ne`, `$gt`, `$gte`, `$lt`, `$lte`,
-/// all of those given. Another object is a test of the field's own fields, and a list one of
-/// its elements, one by one.
+/// A filter is made of conditions on fields. A field is named by its path, names with dots between
+/// them (`address.city`); a dot or backslash that belongs to a name has a backslash in front. Lists
+/// are not looked into. A field that is not there, on whatever level, is *missing*, which is
+/// never an error:
+///
+/// | condition | holds if the field | and if it is missing |
+/// |---|---|---|
+/// | `$eq`, or a plain value | equals the value, numbers by value (`5` = `5.0`) | if the value is null |
+/// | `$ne` | does not equal it | unless the value is null |
+/// | `$gt` `$gte` `$lt` `$lte` | is of the same kind, number or string, and greater, ... | no |
+/// | `$in` | equals one of the list | if null is one of them |
+/// | `$nin` | equals none of the list | unless null is one of them |
+/// | `$exists` | is there (true) or missing (false); null is there | as the operand says |
+/// | `$contains` | is a list with an element that equals the value, or a string with that text in it | no |
+/// | `$not` | does not satisfy the condition | if missing does not satisfy it |
+///
+/// Filters are combined by `$and`, `$or` and `$not`. Strings are compared by their text, byte by byte. `$ne`, `$nin` and
+/// `$not` are exact complements: `{"$not": {"$gt": 5}}` holds for missing fields and strings, `{"$lte": 5}` does not.
+///
+/// As in LangGraph, a plain object tests the field's own fields, and a plain list the elements of a list of the same
+/// length, one by one; neither holds for a missing field. `$eq` with an object or list compares with all of it.
 ///
 /// ```
 /// use serde_json::json;
 /// use stepwell::store::Filter;
 ///
-/// let filter = Filter::from_json(&json!({"city": "Oslo", "visits": {"$gte": 3}})).unwrap();
-/// assert!(filter.matches(&json!({"city": "Oslo", "visits": 3.5})));
-/// assert!(!filter.matches(&json!({"city": "Oslo"})));
+/// let filter = Filter::from_json(&json!({
+///     "address.city": "Oslo",
+///     "visits": {"$gte": 3},
+///     "$or": [{"tags": {"$contains": "vip"}}, {"age": {"$in": [18, 21]}}],
+/// }))?;
+/// assert!(filter.matches(&json!({"address": {"city": "Oslo"}, "visits": 3.5, "age": 18})));
+/// assert!(!filter.matches(&json!({"address": {"city": "Oslo"}, "age": 18})));
+///
+/// let same = Filter::eq("address.city", "Oslo")
+///     .and(Filter::gte("visits", 3))
+///     .and(Filter::contains("tags", "vip").or(Filter::is_in("age", [18, 21])));
+/// assert!(same.matches(&json!({"address": {"city": "Oslo"}, "visits": 3, "tags": ["vip"]})));
+/// # Ok::<(), stepwell::store::StoreError>(())
 /// ```
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Filter {
-    fields: Vec<(String, Condition)>,
+    test: Test,
 }
 
 #[derive(Clone, Debug)]
-enum Condition {
-    Equals(Value),
-    Compares(Vec<(Operator, Value)>),
-    Fields(Vec<(String, Condition)>),
-    Elements(Vec<Condition>),
+enum Test {
+    All(Vec<Test>),
+    Any(Vec<Test>),
+    Not(Box<Test>),
+    Field(Path, Condition),
 }
 
-#[derive(Clone, Copy, Debug)]
-enum Operator {
-    Eq,
-    Ne,
-    Gt,
-    Gte,
-    Lt,
-    Lte,
+impl Default for Filter {
+    /// All values.
+    fn default() -> Self {
+        Test::All(Vec::new()).into()
+    }
+}
+
+impl From<Test> for Filter {
+    fn from(test: Test) -> Self {
+        Self { test }
+    }
 }
 
 impl Filter {
-    /// The values whose `field` equals `value`.
-    pub fn eq(field: impl Into<String>, value: impl Into<Value>) -> Self {
-        Self {
-            fields: vec![(field.into(), Condition::Equals(value.into()))],
-        }
+    fn field(path: impl AsRef<str>, condition: Condition) -> Self {
+        Test::Field(Path::parse(path.as_ref()), condition).into()
+    }
+
+    fn compare(path: impl AsRef<str>, operator: Operator, with: impl Into<Value>) -> Self {
+        Self::field(path, Condition::Is(operator, with.into()))
+    }
+
+    /// The values whose field equals `value`.
+    pub fn eq(path: impl AsRef<str>, value: impl Into<Value>) -> Self {
+        Self::compare(path, Operator::Eq, value)
+    }
+
+    /// The values whose field does not equal `value`.
+    pub fn ne(path: impl AsRef<str>, value: impl Into<Value>) -> Self {
+        Self::eq(path, value).negated()
+    }
+
+    /// The values whose field is greater than `value`; none if that is neither a number nor a string.
+    pub fn gt(path: impl AsRef<str>, value: impl Into<Value>) -> Self {
+        Self::compare(path, Operator::Gt, value)
+    }
+
+    /// The values whose field is at least `value`; none if that is neither a number nor a string.
+    pub fn gte(path: impl AsRef<str>, value: impl Into<Value>) -> Self {
+        Self::compare(path, Operator::Gte, value)
+    }
+
+    /// The values whose field is less than `value`; none if that is neither a number nor a string.
+    pub fn lt(path: impl AsRef<str>, value: impl Into<Value>) -> Self {
+        Self::compare(path, Operator::Lt, value)
+    }
+
+    /// The values whose field is at most `value`; none if that is neither a number nor a string.
+    pub fn lte(path: impl AsRef<str>, value: impl Into<Value>) -> Self {
+        Self::compare(path, Operator::Lte, value)
+    }
+
+    /// The values whose field equals one of `values`.
+    pub fn is_in<V: Into<Value>>(
+        path: impl AsRef<str>,
+        values: impl IntoIterator<Item = V>,
+    ) -> Self {
+        Self::field(
+            path,
+            Condition::In(values.into_iter().map(Into::into).collect()),
+        )
+    }
+
+    /// The values whose field equals none of `values`.
+    pub fn not_in<V: Into<Value>>(
+        path: impl AsRef<str>,
+        values: impl IntoIterator<Item = V>,
+    ) -> Self {
+        Self::is_in(path, values).negated()
+    }
+
+    /// The values that have the field, be it null.
+    pub fn exists(path: impl AsRef<str>) -> Self {
+        Self::field(path, Condition::Exists)
+    }
+
+    /// The values whose field is a list with `value` in it, or a string with that text in it.
+    pub fn contains(path: impl AsRef<str>, value: impl Into<Value>) -> Self {
+        Self::field(path, Condition::Contains(value.into()))
     }
 
     /// The values that satisfy `other` too.
     #[must_use]
-    pub fn and(mut self, other: Self) -> Self {
-        self.fields.extend(other.fields);
-        self
+    pub fn and(self, other: Self) -> Self {
+        let mut all = match self.test {
+            Test::All(all) => all,
+            one => vec![one],
+        };
+        all.push(other.test);
+        Test::All(all).into()
     }
 
-    /// The filter that `json` describes: an object of conditions by field.
+    /// The values that satisfy this or `other`.
+    #[must_use]
+    pub fn or(self, other: Self) -> Self {
+        let mut any = match self.test {
+            Test::Any(any) => any,
+            one => vec![one],
+        };
+        any.push(other.test);
+        Test::Any(any).into()
+    }
+
+    /// The values that do not satisfy this.
+    #[must_use]
+    pub fn negated(self) -> Self {
+        match self.test {
+            Test::Not(not) => (*not).into(),
+            test => Test::Not(Box::new(test)).into(),
+        }
+    }
+
+    /// The filter that `json` describes: an object of conditions by path, all of which must hold, and of `$and` and `$or`
+    /// (lists of filters) and `$not` (a filter).
     ///
     /// # Errors
-    /// [`StoreError::InvalidFilter`], with the path of the field, if `json` is not an object, if an operator is
-    /// unknown or stands beside plain fields, or if what `$gt`, `$gte`, `$lt` or `$lte` compare with is neither
-    /// number nor string.
+    /// [`StoreError::InvalidFilter`], with the path of the field and [what is wrong](FilterProblem).
     pub fn from_json(json: &Value) -> Result<Self, StoreError> {
-        let Value::Object(fields) = json else {
-            return Err(invalid("", "a filter is an object of conditions by field"));
-        };
-        if let Some(operator) = fields.keys().find(|key| key.starts_with('$')) {
-            return Err(invalid(
-                operator,
-                "an operator belongs into the condition of a field",
-            ));
-        }
-        Ok(Self {
-            fields: fields_of(fields, "")?,
-        })
+        parse::filter(json).map(Self::from)
     }
 
     /// Whether `value` satisfies this.
     pub fn matches(&self, value: &Value) -> bool {
-        fields_match(&self.fields, value)
+        self.test.holds(value)
+    }
+
+    /// What an index can be asked about it: values that satisfy this satisfy each of these.
+    pub(super) fn needs(&self) -> Vec<Need> {
+        self.test.needs()
+    }
+
+    /// Whether there is no condition at all.
+    pub(super) fn is_empty(&self) -> bool {
+        matches!(&self.test, Test::All(all) if all.is_empty())
     }
 }
 
-impl Condition {
-    fn parse(json: &Value, path: &str) -> Result<Self, StoreError> {
-        Ok(match json {
-            Value::Object(map) if map.keys().any(|key| key.starts_with('$')) => {
-                let operators = map.iter().map(|(key, operand)| {
-                    Ok((Operator::parse(key, operand, path)?, operand.clone()))
-                });
-                Self::Compares(operators.collect::<Result<_, StoreError>>()?)
-            }
-            Value::Object(map) => Self::Fields(fields_of(map, path)?),
-            Value::Array(elements) => {
-                let elements = elements.iter().enumerate();
-                let elements = elements.map(|(at, e)| Self::parse(e, &format!("{path}[{at}]")));
-                Self::Elements(elements.collect::<Result<_, _>>()?)
-            }
-            plain => Self::Equals(plain.clone()),
-        })
-    }
-
-    /// `None` is an absent field.
-    fn holds(&self, value: Option<&Value>) -> bool {
+impl Test {
+    fn holds(&self, value: &Value) -> bool {
         match self {
-            Self::Equals(wanted) => equal(value.unwrap_or(&Value::Null), wanted),
-            Self::Compares(operators) => operators
-                .iter()
-                .all(|(operator, operand)| operator.holds(value, operand)),
-            Self::Fields(fields) => value.is_some_and(|value| fields_match(fields, value)),
-            Self::Elements(conditions) => value.and_then(Value::as_array).is_some_and(|list| {
-                list.len() == conditions.len()
-                    && list.iter().zip(conditions).all(|(e, c)| c.holds(Some(e)))
-            }),
+            Self::All(all) => all.iter().all(|test| test.holds(value)),
+            Self::Any(any) => any.iter().any(|test| test.holds(value)),
+            Self::Not(test) => !test.holds(value),
+            Self::Field(path, condition) => condition.holds(path.of(value)),
         }
     }
 }
 
-impl Operator {
-    fn parse(key: &str, operand: &Value, path: &str) -> Result<Self, StoreError> {
-        let operator = match key {
-            "$eq" => return Ok(Self::Eq),
-            "$ne" => return Ok(Self::Ne),
-            "$gt" => Self::Gt,
-            "$gte" => Self::Gte,
-            "$lt" => Self::Lt,
-            "$lte" => Self::Lte,
-            unknown => {
-                let reason = format!(
-                    "`{unknown}` is not an operator; use $eq, $ne, $gt, $gte, $lt or $lte, and no \
-                     plain field beside them"
-                );
-                return Err(invalid(path, reason));
-            }
-        };
-        if operand.is_number() || operand.is_string() {
-            return Ok(operator);
-        }
-        let reason = format!("`{key}` compares with a number or a string, not with {operand}");
-        Err(invalid(path, reason))
-    }
-
-    fn holds(self, value: Option<&Value>, operand: &Value) -> bool {
-        let order = || value.and_then(|value| order(value, operand));
-        match self {
-            Self::Eq => equal(value.unwrap_or(&Value::Null), operand),
-            Self::Ne => !equal(value.unwrap_or(&Value::Null), operand),
-            Self::Gt => order().is_some_and(std::cmp::Ordering::is_gt),
-            Self::Gte => order().is_some_and(std::cmp::Ordering::is_ge),
-            Self::Lt => order().is_some_and(std::cmp::Ordering::is_lt),
-            Self::Lte => order().is_some_and(std::cmp::Ordering::is_le),
-        }
-    }
-}
-
-fn fields_of(map: &Map<String, Value>, path: &str) -> Result<Vec<(String, Condition)>, StoreError> {
-    map.iter()
-        .map(|(field, condition)| {
-            let path = if path.is_empty() {
-                field.clone()
-            } else {
-                format!("{path}.{field}")
-            };
-            Ok((field.clone(), Condition::parse(condition, &path)?))
-        })
-        .collect()
-}
-
-fn fields_match(fields: &[(String, Condition)], value: &Value) -> bool {
-    match value {
-        Value::Object(map) => fields
-            .iter()
-            .all(|(field, condition)| condition.holds(map.get(field))),
-        // An item may be any JSON: one that has no fields satisfies only the empty test.
-        _ => fields.is_empty(),
-    }
-}
-
-fn invalid(field: &str, reason: impl Into<String>) -> StoreError {
-    StoreError::InvalidFilter {
-        field: field.to_owned(),
-        reason: reason.into(),
-    }
-}
-
+#[cfg(test)]
+mod laws;
 #[cfg(test)]
 mod tests;

@@ -1,18 +1,20 @@
 //! [`MemoryStore`]: items that last as long as the process.
 
 use std::sync::Arc;
-use std::time::SystemTime;
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use parking_lot::RwLock;
 use serde_json::Value;
 
-use crate::codec::{ItemDeleted, ItemPut, Record};
-use crate::db::DbError;
+use crate::codec::{ItemExpired, Record, fields_of};
+use crate::db::{DbError, ItemClock};
 use crate::index::{Index, ItemEntry, Key, MemTables, Origin, Row, Snapshot, Unapplied};
-use crate::store::{Item, ListNamespaces, Search, Store, StoreError, namespace};
-use crate::time;
+use crate::store::changes::changes;
+use crate::store::reading::Reading;
+use crate::store::{Answer, Explain, Op, Store, StoreError, StoreOptions};
+use crate::vfs::{Host, OsHost};
+use crate::{Encoded, ItemChange, time};
 
 /// A [`Store`] that keeps everything in memory. Clones share what they keep.
 ///
@@ -21,15 +23,72 @@ use crate::time;
 #[derive(Clone, Debug, Default)]
 pub struct MemoryStore {
     kept: Arc<RwLock<Kept>>,
+    options: Arc<StoreOptions>,
 }
 
-type Tables = MemTables<Key, Row<Value>>;
+type Tables = MemTables<Key, Row<Arc<Value>>>;
+
+/// With each write, what has expired is removed, at most so many items.
+const SWEPT_AT_ONCE: usize = 16;
 
 #[derive(Debug, Default)]
 struct Kept {
-    index: Index<Value, Tables>,
+    index: Index<Arc<Value>, Tables>,
+    clock: ItemClock,
     /// How many records there were.
     lsn: u64,
+}
+
+impl Kept {
+    fn apply(&mut self, record: Record<Arc<Value>>) -> Result<(), StoreError> {
+        self.lsn += 1;
+        let origin = Origin {
+            lsn: self.lsn,
+            segment: 0,
+            bytes: 0,
+        };
+        match self.index.apply(record, origin) {
+            Err(Unapplied::Tables(error)) => Err(DbError::from(error).into()),
+            Ok(()) | Err(Unapplied::Refused(_)) => Ok(()),
+        }
+    }
+
+    fn change(&mut self, change: ItemChange, options: &StoreOptions) -> Result<(), StoreError> {
+        let at = self.clock.next(now());
+        let before = self.index.snapshot().item(&change.namespace, &change.key);
+        let before = before.map_err(DbError::from)?;
+        let is_new = before.is_some_and(|item| item.is_expired(at));
+        let mut record = change.into_record(options, at, is_new);
+        if let Record::ItemPut(put) = &mut record {
+            put.fields = Some(fields_of(&put.value, &put.index));
+        }
+        let mut unreadable = None;
+        let record = record.map(|value: Encoded| {
+            Arc::new(value.to_json().unwrap_or_else(|error| {
+                unreadable = Some(error.to_string());
+                Value::Null
+            }))
+        });
+        match unreadable {
+            None => self.apply(record),
+            Some(reason) => {
+                let what = "a value that is to be kept".to_owned();
+                Err(DbError::UnreadableValue { what, reason }.into())
+            }
+        }
+    }
+
+    fn sweep(&mut self) -> Result<(), StoreError> {
+        let expired = self.index.snapshot().expired_items(now(), SWEPT_AT_ONCE);
+        for item in expired.map_err(DbError::from)? {
+            self.apply(Record::ItemExpired(ItemExpired {
+                namespace: item.namespace.to_vec(),
+                key: item.key.to_string(),
+                put: item.origin.lsn,
+            }))?;
+        }
+        Ok(())
+    }
 }
 
 impl MemoryStore {
@@ -38,103 +97,73 @@ impl MemoryStore {
         Self::default()
     }
 
-    fn snapshot(&self) -> Snapshot<Value, Tables> {
+    /// A store that keeps nothing yet, with what holds for items that say nothing themselves.
+    pub fn with_options(options: StoreOptions) -> Self {
+        Self {
+            options: Arc::new(options),
+            ..Self::default()
+        }
+    }
+
+    #[cfg(test)]
+    pub(super) fn snapshot(&self) -> Snapshot<Arc<Value>, Tables> {
         self.kept.read().index.snapshot()
     }
 
-    fn apply(&self, record: Record<Value>) -> Result<(), StoreError> {
-        let mut kept = self.kept.write();
-        kept.lsn += 1;
-        let origin = Origin {
-            lsn: kept.lsn,
-            segment: 0,
-            bytes: 0,
+    /// How many rows the index has.
+    #[cfg(test)]
+    pub(super) fn rows(&self) -> usize {
+        self.kept.read().index.tables().len()
+    }
+
+    fn answers(
+        &self,
+        rows: &Snapshot<Arc<Value>, Tables>,
+        ops: &[Op],
+    ) -> Result<(Vec<Answer>, Vec<Record<Arc<Value>>>), StoreError> {
+        let mut reading = Reading {
+            rows,
+            value: |entry: &ItemEntry<Arc<Value>>| Ok((*entry.value).clone()),
+            options: &self.options,
+            now: now(),
+            touched: Vec::new(),
+            explain: Explain::default(),
         };
-        match kept.index.apply(record, origin) {
-            Err(Unapplied::Tables(error)) => Err(DbError::from(error).into()),
-            // Nothing refuses an item.
-            Ok(()) | Err(Unapplied::Refused(_)) => Ok(()),
+        let answers = ops.iter().map(|op| reading.answer(op));
+        let answers = answers.collect::<Result<_, _>>()?;
+        let touched = reading.touched.into_iter().map(Record::ItemTouched);
+        Ok((answers, touched.collect()))
+    }
+
+    fn do_all(&self, ops: &[Op]) -> Result<Vec<Answer>, StoreError> {
+        let changes = changes(ops)?;
+        if changes.is_empty() {
+            let rows = self.kept.read().index.snapshot();
+            let (answers, touched) = self.answers(&rows, ops)?;
+            if !touched.is_empty() {
+                let mut kept = self.kept.write();
+                (touched.into_iter()).try_for_each(|record| kept.apply(record))?;
+            }
+            return Ok(answers);
         }
+        let mut kept = self.kept.write();
+        let rows = kept.index.snapshot();
+        let (answers, touched) = self.answers(&rows, ops)?;
+        (touched.into_iter()).try_for_each(|record| kept.apply(record))?;
+        for change in changes {
+            kept.change(change, &self.options)?;
+        }
+        kept.sweep()?;
+        Ok(answers)
     }
 }
 
 impl Store for MemoryStore {
-    fn put<'a>(
-        &'a self,
-        namespace: &'a [&'a str],
-        key: &'a str,
-        value: Value,
-    ) -> BoxFuture<'a, Result<(), StoreError>> {
-        async move {
-            let namespace = namespace::checked(namespace)?;
-            self.apply(Record::ItemPut(ItemPut {
-                namespace,
-                key: key.to_owned(),
-                value,
-                at: time::to_micros(SystemTime::now()),
-            }))
-        }
-        .boxed()
-    }
-
-    fn get<'a>(
-        &'a self,
-        namespace: &'a [&'a str],
-        key: &'a str,
-    ) -> BoxFuture<'a, Result<Option<Item>, StoreError>> {
-        async move {
-            let found = self.snapshot().item(&namespace::owned(namespace), key);
-            let found = found.map_err(DbError::from)?;
-            Ok(found.map(|entry| item(&entry)))
-        }
-        .boxed()
-    }
-
-    fn delete<'a>(
-        &'a self,
-        namespace: &'a [&'a str],
-        key: &'a str,
-    ) -> BoxFuture<'a, Result<(), StoreError>> {
-        async move {
-            self.apply(Record::ItemDeleted(ItemDeleted {
-                namespace: namespace::owned(namespace),
-                key: key.to_owned(),
-            }))
-        }
-        .boxed()
-    }
-
-    fn search(&self, search: Search) -> BoxFuture<'_, Result<Vec<Item>, StoreError>> {
-        async move {
-            let found = self.snapshot().items_below(&search.prefix);
-            let found = found.map_err(DbError::from)?;
-            let matching = found
-                .iter()
-                .filter(|entry| search.filter.matches(&entry.value));
-            let page = matching.skip(search.offset).take(search.limit);
-            Ok(page.map(|entry| item(entry)).collect())
-        }
-        .boxed()
-    }
-
-    fn list_namespaces(
-        &self,
-        query: ListNamespaces,
-    ) -> BoxFuture<'_, Result<Vec<Vec<String>>, StoreError>> {
-        async move {
-            let all = self.snapshot().item_namespaces().map_err(DbError::from)?;
-            Ok(namespace::select(all.iter().map(AsRef::as_ref), &query))
-        }
-        .boxed()
+    fn batch(&self, ops: Vec<Op>) -> BoxFuture<'_, Result<Vec<Answer>, StoreError>> {
+        async move { self.do_all(&ops) }.boxed()
     }
 }
 
-fn item(entry: &ItemEntry<Value>) -> Item {
-    Item {
-        namespace: entry.namespace.to_vec(),
-        key: entry.key.to_string(),
-        value: entry.value.clone(),
-        created_at: time::from_micros(entry.created_at),
-        updated_at: time::from_micros(entry.updated_at),
-    }
+fn now() -> u64 {
+    time::to_micros(OsHost.system_time())
 }

@@ -5,17 +5,37 @@
 //!
 //! This module must never know what a graph or a checkpoint is.
 
+mod answer;
+mod blocking;
+mod changes;
+mod contract;
+mod cursor;
 mod db_store;
 mod draft;
 mod error;
+mod explain;
 mod filter;
+mod item;
 mod memory;
 mod namespace;
-mod types;
+mod op;
+mod planner;
+mod query;
+mod reading;
+mod scoped;
 
+pub use crate::store_options::{IndexedFields, StoreOptions, Ttl};
+pub use answer::{Answer, Page};
+pub use blocking::BlockingStore;
+pub use contract::Store;
+pub use cursor::Cursor;
 pub use db_store::DbStore;
 pub(crate) use draft::{Draft, DraftMark};
 pub use error::StoreError;
-pub use filter::Filter;
+pub use explain::{Considered, Explain};
+pub use filter::{Filter, FilterProblem};
+pub use item::Item;
 pub use memory::MemoryStore;
-pub use types::{Item, ListNamespaces, Search, Store};
+pub use op::{Get, Op, Put};
+pub use query::{ListNamespaces, Order, Search};
+pub use scoped::Scoped;

@@ -2,24 +2,24 @@
 
 use crate::store::{ListNamespaces, StoreError};
 
-/// `namespace` as it is kept, if it can hold items.
+/// Whether `namespace` can hold items.
 ///
 /// # Errors
 /// [`StoreError::InvalidNamespace`].
-pub(crate) fn checked(namespace: &[&str]) -> Result<Vec<String>, StoreError> {
+pub(crate) fn check(namespace: &[String]) -> Result<(), StoreError> {
     let reason = if namespace.is_empty() {
         "is empty: give it at least one label"
-    } else if namespace.iter().any(|label| label.is_empty()) {
+    } else if namespace.iter().any(String::is_empty) {
         "has an empty label: leave it out or name it"
     } else if namespace.iter().any(|label| label.contains('.')) {
         "has a label with a `.`: use several labels or another character"
-    } else if namespace.first() == Some(&"langgraph") {
+    } else if namespace.first().is_some_and(|first| first == "langgraph") {
         "begins with `langgraph`, which is reserved: begin it with another label"
     } else {
-        return Ok(owned(namespace));
+        return Ok(());
     };
     Err(StoreError::InvalidNamespace {
-        namespace: owned(namespace),
+        namespace: namespace.to_vec(),
         reason,
     })
 }
@@ -35,9 +35,14 @@ pub(crate) fn select<'n>(
     query: &ListNamespaces,
 ) -> Vec<Vec<String>> {
     let mut last = None;
-    all.filter(|namespace| begins(namespace, &query.prefix) && ends(namespace, &query.suffix))
+    let wanted = |namespace: &&'n [String]| {
+        let below = namespace.strip_prefix(query.within.as_slice());
+        below.is_some_and(|below| begins(below, &query.prefix) && ends(below, &query.suffix))
+    };
+    all.filter(wanted)
         .map(|namespace| {
             let depth = query.max_depth.unwrap_or(usize::MAX);
+            let depth = depth.saturating_add(query.within.len());
             namespace.get(..depth).unwrap_or(namespace)
         })
         // Cutting sorted lists of labels leaves them sorted, so equal ones follow one another.
@@ -70,7 +75,7 @@ mod tests {
     use super::*;
 
     fn reason(namespace: &[&str]) -> &'static str {
-        match checked(namespace) {
+        match check(&owned(namespace)) {
             Err(StoreError::InvalidNamespace { reason, .. }) => reason,
             _ => "",
         }
@@ -87,8 +92,8 @@ mod tests {
     #[test]
     fn any_other_unicode_is_a_label() {
         for label in ["langgraph ", "ü", "日本", "a b", "*", "\0", "/"] {
-            assert!(checked(&[label]).is_ok(), "{label:?}");
+            assert!(check(&owned(&[label])).is_ok(), "{label:?}");
         }
-        assert!(checked(&["a", "langgraph"]).is_ok());
+        assert!(check(&owned(&["a", "langgraph"])).is_ok());
     }
 }

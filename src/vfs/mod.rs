@@ -1,12 +1,15 @@
 //! The file system as a trait: files, directories, locks, and when each of them is durable.
 //!
 //! Its one job is to be the only place where the operating system's files are touched, so that a
-//! file system that crashes, fills up or lies can be put in its place. It must never know what a
-//! log, a segment or a frame is.
+//! file system that crashes, fills up or lies can be put in its place. Time, randomness and threads come by the same
+//! way ([`Host`]). It must never know what a log, a segment or a frame is.
 
 mod error;
 mod file;
+mod host;
 mod os;
+#[cfg(feature = "testing")]
+pub(crate) mod sim;
 
 use std::ffi::OsString;
 use std::fmt::Debug;
@@ -16,6 +19,7 @@ use std::sync::Arc;
 
 pub use error::LockError;
 pub use file::VfsFile;
+pub use host::{Host, Job, OsHost};
 pub use os::OsFs;
 
 /// How a file is opened.
@@ -36,6 +40,11 @@ pub trait VfsLock: Debug + Send + Sync {}
 ///
 /// What a method changed survives a power cut only after the sync that its documentation names.
 pub trait Vfs: Debug + Send + Sync + 'static {
+    /// Where time, randomness and threads come from; from the operating system unless said otherwise.
+    fn host(&self) -> &dyn Host {
+        &OsHost
+    }
+
     /// Makes one directory. Durable after [`sync_dir`](Self::sync_dir) of its parent.
     ///
     /// # Errors

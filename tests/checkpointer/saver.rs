@@ -23,7 +23,7 @@ pub(crate) struct Saver {
 
 impl Saver {
     pub(crate) fn new(backend: Backend) -> Self {
-        let database = backend.open();
+        let database = backend.open_with(crate::database::options());
         let open: Arc<dyn Checkpointer> = match &database {
             Some((database, _)) => Arc::new(database.db().checkpointer()),
             None => Arc::new(MemorySaver::new()),

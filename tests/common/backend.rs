@@ -1,5 +1,7 @@
 //! What a suite runs on: memory, and a database in its three ways of life.
 
+use stepwell::db::DbOptions;
+
 use crate::database::{Database, Reopening};
 
 /// What keeps what is put.
@@ -17,13 +19,13 @@ pub(crate) enum Backend {
 
 impl Backend {
     /// The database, if it is one, and how it is to be opened again between writing and reading.
-    pub(crate) fn open(self) -> Option<(Database, Option<Reopening>)> {
+    pub(crate) fn open_with(self, options: DbOptions) -> Option<(Database, Option<Reopening>)> {
         let reopening = match self {
             Self::Memory => return None,
             Self::Database => None,
             Self::Reopened => Some(Reopening::Clean),
             Self::Recovered => Some(Reopening::Unclean),
         };
-        Some((Database::default(), reopening))
+        Some((Database::with(options), reopening))
     }
 }

@@ -3,10 +3,12 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod commits;
+mod compaction;
 #[path = "../common/database.rs"]
 mod database;
 mod handles;
 mod index;
+mod output_fs;
 mod retention;
 #[path = "../common/samples.rs"]
 mod samples;

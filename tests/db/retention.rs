@@ -7,8 +7,8 @@ use futures::executor::block_on;
 use futures::{StreamExt, TryStreamExt};
 use serde_json::json;
 use stepwell::checkpoint::{
-    CheckpointIds, Checkpointer, DbSaver, ListQuery, Projection, Retention, RetentionPolicy,
-    ThreadQuery,
+    CheckpointIds, Checkpointer, DbSaver, ListQuery, Projection, Prune, PruneRule, Retention,
+    RetentionPolicy, ThreadQuery,
 };
 
 use crate::database::{Database, Reopening, options};
@@ -106,4 +106,24 @@ fn what_is_not_to_be_kept_goes_in_the_background() {
     let saver = database.db().checkpointer();
     let latest = block_on(saver.get("t", "", None)).unwrap().unwrap();
     assert!(latest.checkpoint.id > made[1_199]);
+}
+
+#[test]
+fn a_long_thread_is_pruned_in_portions() {
+    let database = Database::default();
+    let saver = database.db().checkpointer();
+    let made = history(&saver, 1_500);
+    let before = database.db().log_stats().unwrap().commits;
+    let prune = Prune {
+        thread: Some("t".into()),
+        rule: PruneRule::KeepLast(2),
+    };
+    let planned = block_on(saver.prune_dry_run(prune.clone())).unwrap();
+    let report = block_on(saver.prune(prune)).unwrap();
+    assert_eq!((report.threads, report.checkpoints), (1, 1_498));
+    assert_eq!(report, planned);
+    assert_eq!(ids(&saver), [&*made[1_499], &*made[1_498]]);
+    // Each portion is a commit of its own, which others can come before.
+    let commits = database.db().log_stats().unwrap().commits - before;
+    assert_eq!(commits, 3);
 }

@@ -1,21 +1,29 @@
 //! Checkpointers against the model.
 
 use std::collections::BTreeMap;
+use std::fs;
+use std::ops::ControlFlow;
 
 use futures::StreamExt;
 use futures::executor::block_on;
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
-use serde_json::json;
+use serde_json::{Value, json};
 use stepwell::checkpoint::{
     ChannelVersion, Checkpoint, CheckpointError, CheckpointIds, CheckpointTuple, Checkpointer,
     ListQuery, MemorySaver, Metadata, Prune, PruneRule, PutCheckpoint, PutWrites, RetentionPolicy,
     Source, Tag, ThreadInfo, ThreadOrder, ThreadQuery,
 };
-use stepwell::{Commit, Encoded};
+use stepwell::db::{Db, VerifyOptions, salvage};
+use stepwell::store::Ttl;
+use stepwell::{Commit, Encoded, ItemChange};
 
-use crate::database::{Database, Reopening};
+use stepwell::store::{Search, Store};
+use tempfile::TempDir;
+
+use crate::cases::cases;
+use crate::database::{Database, Reopening, copy, options};
 use crate::model::{Model, Refused};
 
 #[derive(Clone, Debug)]
@@ -31,8 +39,35 @@ enum Op {
     Retain(Option<u64>),
     Tag(u8, u8, u8, Id),
     Untag(u8, u8, u8),
+    Item(u8, Option<u8>),
     Compact,
     Reopen(Reopening),
+    /// The index file goes, and the database is opened again.
+    RemoveIndex,
+    /// A backup is brought up to date, and opened somewhere else.
+    Backup,
+}
+
+/// How the database is opened.
+#[derive(Clone, Copy, Debug)]
+struct Setting {
+    segment_bytes: u64,
+    index_memory_bytes: usize,
+    hot_bytes: usize,
+}
+
+fn setting() -> impl Strategy<Value = Setting> {
+    let segment_bytes = prop_oneof![Just(512_u64), Just(1024), Just(8192)];
+    // With little memory there is an index file, and it lags behind.
+    let index_memory_bytes = prop_oneof![Just(2_000_usize), Just(20_000), Just(64 << 20)];
+    let hot_bytes = prop_oneof![Just(0_usize), Just(32 << 20)];
+    (segment_bytes, index_memory_bytes, hot_bytes).prop_map(
+        |(segment_bytes, index_memory_bytes, hot_bytes)| Setting {
+            segment_bytes,
+            index_memory_bytes,
+            hot_bytes,
+        },
+    )
 }
 
 #[derive(Clone, Debug)]
@@ -43,6 +78,8 @@ struct Put {
     parent: Option<Id>,
     root: Option<Id>,
     channels: Vec<(u8, u64, Handover)>,
+    /// Of the store, in the same frame.
+    items: Vec<(u8, Option<u8>)>,
 }
 
 #[derive(Clone, Debug)]
@@ -91,16 +128,23 @@ fn put() -> impl Strategy<Value = Put> {
     ];
     let channels = vec((0_u8..2, 0_u64..3, handover), 0..4);
     let root = option::weighted(0.2, id());
-    (0_u8..3, 0_u8..2, id(), option::of(id()), root, channels).prop_map(
-        |(thread, namespace, id, parent, root, channels)| Put {
+    let items = prop_oneof![4 => Just(Vec::new()), 1 => vec(item(), 1..3)];
+    let place = (0_u8..3, 0_u8..2);
+    (place, id(), option::of(id()), root, channels, items).prop_map(
+        |((thread, namespace), id, parent, root, channels, items)| Put {
             thread,
             namespace,
             id,
             parent,
             root,
             channels,
+            items,
         },
     )
+}
+
+fn item() -> impl Strategy<Value = (u8, Option<u8>)> {
+    (0_u8..3, option::weighted(0.7, 0_u8..4))
 }
 
 fn op() -> impl Strategy<Value = Op> {
@@ -117,9 +161,12 @@ fn op() -> impl Strategy<Value = Op> {
         2 => option::of(1_u64..3).prop_map(Op::Retain),
         1 => (0_u8..3, 0_u8..2, 0_u8..2, id()).prop_map(|(t, ns, n, id)| Op::Tag(t, ns, n, id)),
         1 => (0_u8..3, 0_u8..2, 0_u8..2).prop_map(|(t, ns, n)| Op::Untag(t, ns, n)),
-        2 => Just(Op::Compact),
+        1 => item().prop_map(|(key, value)| Op::Item(key, value)),
+        3 => Just(Op::Compact),
         1 => Just(Op::Reopen(Reopening::Clean)),
         1 => Just(Op::Reopen(Reopening::Unclean)),
+        1 => Just(Op::RemoveIndex),
+        1 => Just(Op::Backup),
     ]
 }
 
@@ -131,20 +178,29 @@ struct Trio {
     ids: CheckpointIds,
     made: Vec<String>,
     policies: BTreeMap<String, u64>,
+    /// By key, and in the order in which they came.
+    items: Vec<(String, Value)>,
     /// Makes every value another, but for a few large ones that come again and again.
     values: u64,
+    backup: TempDir,
 }
 
 impl Trio {
-    fn new() -> Self {
+    fn new(setting: Setting) -> Self {
+        let options = options()
+            .segment_bytes(setting.segment_bytes)
+            .index_memory_bytes(setting.index_memory_bytes)
+            .hot_bytes(setting.hot_bytes);
         Self {
             model: Model::default(),
             memory: MemorySaver::new(),
-            database: Database::default(),
+            database: Database::with(options),
             ids: CheckpointIds::new(),
             made: Vec::new(),
             policies: BTreeMap::new(),
+            items: Vec::new(),
             values: 0,
+            backup: TempDir::new().unwrap(),
         }
     }
 
@@ -161,16 +217,29 @@ impl Trio {
         })
     }
 
+    /// Most are short. Some share much with others, and some are ones that were there before.
     fn value(&mut self) -> Encoded {
         self.values += 1;
-        if !self.values.is_multiple_of(4) {
-            return Encoded::json(&json!(self.values));
+        let n = self.values;
+        let words = |from: u64, to: u64| (from..to).map(|n| format!("{n:x} ")).collect::<String>();
+        Encoded::json(&match n % 12 {
+            0 => json!(words(n % 3, 1500)),
+            1..4 => json!(format!("{}{n}{}", words(9, 60), words(70, 90))),
+            4 => json!(format!("{}", n / 12 % 2).repeat(5_000)),
+            5 => json!(format!("{}", n / 12 % 2).repeat(20_000)),
+            _ => json!(n),
+        })
+    }
+
+    fn change_item(&mut self, key: u8, value: Option<u8>) {
+        let key = key.to_string();
+        match value {
+            None => self.items.retain(|(of, _)| *of != key),
+            Some(value) => match self.items.iter_mut().find(|(of, _)| *of == key) {
+                Some((_, before)) => *before = json!(value),
+                None => self.items.push((key, json!(value))),
+            },
         }
-        let (length, kind) = match self.values / 4 % 5 {
-            0 | 1 => (20_000, self.values / 4 % 5),
-            _ => (5_000, self.values / 4 % 2),
-        };
-        Encoded::json(&json!(format!("{kind}").repeat(length)))
     }
 
     fn run(&mut self, op: &Op) {
@@ -241,14 +310,37 @@ impl Trio {
                 self.model.untag(&thread, &namespace, &name);
                 self.both(&Ok(()), |saver| saver.untag(&thread, &namespace, &name));
             }
+            Op::Item(key, value) => {
+                self.change_item(*key, *value);
+                let (key, store) = (key.to_string(), self.database.db().store());
+                block_on(match value {
+                    Some(value) => store.put(&["i"], &key, json!(value)),
+                    None => store.delete(&["i"], &key),
+                })
+                .unwrap();
+            }
             Op::Compact => {
                 let report = self.database.db().compact().unwrap();
                 assert!(!report.incomplete);
+                self.verify();
             }
             Op::Reopen(how) => {
                 self.compare();
                 self.database.reopen(*how);
                 self.compare();
+                self.verify();
+            }
+            Op::RemoveIndex => {
+                let _ = fs::remove_file(self.database.db().path().join("index.redb"));
+                self.run(&Op::Reopen(Reopening::Unclean));
+            }
+            Op::Backup => {
+                self.database.db().backup(self.backup.path()).unwrap();
+                let restored = TempDir::new().unwrap();
+                copy(self.backup.path(), restored.path());
+                self.compare_with(&Db::open(restored.path()).unwrap());
+                let looked = Db::options().read_only().open(self.backup.path());
+                self.compare_with(&looked.unwrap());
             }
         }
     }
@@ -279,6 +371,7 @@ impl Trio {
         if let Some(root) = &put.root {
             metadata.parents.insert("0".into(), self.id(root));
         }
+        let items = put.items.clone();
         let put = PutCheckpoint {
             thread: put.thread.to_string(),
             namespace: put.namespace.to_string(),
@@ -291,7 +384,20 @@ impl Trio {
         let expected = self.model.put(put.clone(), |id| id.len() > 1);
         assert_eq!(outcome(self.memory.put(put.clone()).wait()), expected);
         let saver = self.database.db().checkpointer();
-        assert_eq!(outcome(saver.put(put).wait()), expected);
+        let changes = items.iter().map(|(key, value)| ItemChange {
+            namespace: vec!["i".into()],
+            key: key.to_string(),
+            value: value.map(|value| Encoded::json(&json!(value))),
+            ttl: Ttl::default(),
+            index: None,
+        });
+        let saved = saver.put_with_items(put, changes.collect()).wait();
+        assert_eq!(outcome(saved), expected);
+        if expected.is_ok() {
+            for (key, value) in items {
+                self.change_item(key, value);
+            }
+        }
     }
 
     fn put_writes(&mut self, writes: &Writes) {
@@ -318,6 +424,14 @@ impl Trio {
         assert_eq!(outcome(saver.put_writes(put).wait()), expected);
     }
 
+    fn verify(&self) {
+        let db = self.database.db();
+        let report = db.verify(VerifyOptions::default(), &mut |_| ControlFlow::Continue(()));
+        let report = report.unwrap();
+        assert!(report.is_clean() && report.index_compared, "{report:?}");
+        db.stats().unwrap();
+    }
+
     fn savers(&self) -> [Box<dyn Checkpointer>; 2] {
         [
             Box::new(self.memory.clone()),
@@ -336,12 +450,15 @@ impl Trio {
     }
 
     fn compare(&self) {
+        self.compare_with(self.database.db());
+    }
+
+    fn compare_with(&self, db: &Db) {
         let expected = self.model.list();
-        assert_eq!(
-            threads(&self.database.db().checkpointer()),
-            threads(&self.memory)
-        );
-        for saver in self.savers() {
+        assert_eq!(threads(&db.checkpointer()), threads(&self.memory));
+        let savers: [Box<dyn Checkpointer>; 2] =
+            [Box::new(self.memory.clone()), Box::new(db.checkpointer())];
+        for saver in savers {
             compare(saver.as_ref(), &expected);
             for thread in ["0", "1", "2"] {
                 let tags = block_on(saver.tags(thread)).unwrap();
@@ -362,6 +479,22 @@ impl Trio {
                 .into_iter()
                 .map(|info| (info.thread, info.checkpoints));
             assert_eq!(counted.collect::<BTreeMap<_, _>>(), counts);
+        }
+        let items = block_on(db.store().search(Search::new(&["i"]).limit(usize::MAX))).unwrap();
+        let items: Vec<_> = items
+            .into_iter()
+            .map(|item| (item.key, item.value))
+            .collect();
+        assert_eq!(items, self.items);
+        let db = self.database.db();
+        let stats = db.stats().unwrap();
+        assert_eq!(stats.checkpoints, expected.len() as u64);
+        assert!(stats.dead_bytes() <= stats.log.bytes);
+        for thread in ["0", "1", "2"] {
+            let here = expected.iter().filter(|found| found.thread == thread);
+            let counted = db.thread_stats(thread).unwrap();
+            let counted = counted.map_or(0, |stats| stats.checkpoints);
+            assert_eq!(counted, here.count() as u64);
         }
     }
 }
@@ -428,16 +561,24 @@ fn outcome(outcome: Result<(), CheckpointError>) -> Result<(), Refused> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+    #![proptest_config(cases(64))]
 
     #[test]
-    fn checkpointers_agree_with_the_model(ops in vec(op(), 0..40)) {
-        let mut trio = Trio::new();
+    fn checkpointers_agree_with_the_model(setting in setting(), ops in vec(op(), 0..40)) {
+        let mut trio = Trio::new(setting);
         for op in &ops {
             trio.run(op);
         }
         trio.run(&Op::Reopen(Reopening::Unclean));
         trio.run(&Op::Compact);
         trio.run(&Op::Reopen(Reopening::Unclean));
+        trio.run(&Op::Backup);
+        trio.run(&Op::RemoveIndex);
+        let (left, salvaged) = (TempDir::new().unwrap(), TempDir::new().unwrap());
+        copy(trio.database.db().path(), left.path());
+        let report = salvage(left.path(), salvaged.path()).unwrap();
+        assert!(report.is_whole() && report.assumed_values.is_empty(), "{report:?}");
+        let salvaged = Db::open(salvaged.path()).unwrap();
+        trio.compare_with(&salvaged);
     }
 }

@@ -4,8 +4,9 @@ use futures::executor::block_on;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use serde_json::{Value, json};
-use stepwell::store::{Filter, ListNamespaces, MemoryStore, Search, Store};
+use stepwell::store::{Filter, ListNamespaces, MemoryStore, Order, Search, Store};
 
+use crate::cases::cases;
 use crate::database::{Database, Reopening};
 
 const NAMESPACES: [&[&str]; 4] = [&["a"], &["a", "b"], &["a", "b", "c"], &["ab"]];
@@ -47,7 +48,7 @@ fn compare(store: &dyn Store, model: &Model) {
                 .collect();
             for (limit, offset) in [(usize::MAX, 0), (2, 1)] {
                 let filter = Filter::from_json(&filter).unwrap();
-                let search = Search::new(prefix).filter(filter);
+                let search = Search::new(prefix).filter(filter).order(Order::Created);
                 let found = store.search(search.limit(limit).offset(offset));
                 let found = block_on(found).unwrap();
                 let mut page = expected.iter().skip(offset).take(limit);
@@ -73,7 +74,7 @@ fn compare(store: &dyn Store, model: &Model) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
+    #![proptest_config(cases(48))]
 
     #[test]
     fn stores_agree_with_a_list(ops in vec(op(), 0..30)) {

@@ -3,6 +3,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "../common/cases.rs"]
+mod cases;
 mod checkpoints;
 #[path = "../common/database.rs"]
 mod database;

@@ -11,7 +11,7 @@ use stepwell::checkpoint::{
 /// What a channel holds; the outer `None`: nobody knows.
 type Held = Option<Option<Encoded>>;
 
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Model {
     /// All checkpoints that are there, in the order in which they were put.
     checkpoints: Vec<Kept>,

@@ -1,6 +1,7 @@
 //! Random histories through the database and in memory.
 
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 
 use futures::StreamExt;
 use futures::executor::block_on;
@@ -10,8 +11,10 @@ use stepwell::checkpoint::{
     ChannelVersion, Checkpoint, CheckpointError, CheckpointIds, CheckpointTuple, Checkpointer,
     ListQuery, MemorySaver, Metadata, Prune, PruneRule, PutCheckpoint, PutWrites, Source,
 };
+use stepwell::db::VerifyOptions;
 use stepwell::{Commit, Encoded};
 
+use crate::cases::cases;
 use crate::database::{Database, Reopening, options};
 use crate::values::{Edit, Next, edit, element, next};
 
@@ -30,6 +33,7 @@ enum Op {
     Delete(u8),
     Copy(u8, u8),
     Prune(u8, usize),
+    Compact,
     Reopen(Reopening),
 }
 
@@ -50,6 +54,7 @@ fn op() -> impl Strategy<Value = Op> {
         1 => (0_u8..3).prop_map(Op::Delete),
         1 => (0_u8..3, 0_u8..3).prop_map(|(source, target)| Op::Copy(source, target)),
         1 => (0_u8..3, 0_usize..4).prop_map(|(thread, n)| Op::Prune(thread, n)),
+        2 => Just(Op::Compact),
         1 => Just(Op::Reopen(Reopening::Clean)),
         1 => Just(Op::Reopen(Reopening::Unclean)),
     ]
@@ -65,8 +70,11 @@ struct Pair {
 }
 
 impl Pair {
-    fn new(hot_bytes: usize) -> Self {
-        let options = options().segment_bytes(64 << 10).hot_bytes(hot_bytes);
+    fn new(hot_bytes: usize, segment_bytes: u64, index_memory_bytes: usize) -> Self {
+        let options = options()
+            .segment_bytes(segment_bytes)
+            .index_memory_bytes(index_memory_bytes)
+            .hot_bytes(hot_bytes);
         Self {
             memory: MemorySaver::new(),
             database: Database::with(options),
@@ -127,6 +135,15 @@ impl Pair {
                     };
                     block_on(saver.prune(prune)).unwrap();
                 }
+            }
+            Op::Compact => {
+                let db = self.database.db();
+                assert!(!db.compact().unwrap().incomplete);
+                let report =
+                    db.verify(VerifyOptions::default(), &mut |_| ControlFlow::Continue(()));
+                let report = report.unwrap();
+                assert!(report.is_clean() && report.index_compared, "{report:?}");
+                self.compare();
             }
             Op::Reopen(how) => {
                 self.compare();
@@ -229,17 +246,21 @@ fn list(saver: &dyn Checkpointer, query: ListQuery) -> Vec<CheckpointTuple> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
+    #![proptest_config(cases(48))]
 
     #[test]
     fn every_version_of_every_branch_reads_as_it_was_put(
         ops in vec(op(), 0..60),
         hot_bytes in prop_oneof![Just(0_usize), Just(40_000), Just(32 << 20)],
+        segment_bytes in prop_oneof![Just(2_u64 << 10), Just(64 << 10)],
+        index_memory_bytes in prop_oneof![Just(20_000_usize), Just(64 << 20)],
     ) {
-        let mut pair = Pair::new(hot_bytes);
+        let mut pair = Pair::new(hot_bytes, segment_bytes, index_memory_bytes);
         for op in &ops {
             pair.run(op);
         }
+        pair.run(&Op::Reopen(Reopening::Unclean));
+        pair.run(&Op::Compact);
         pair.run(&Op::Reopen(Reopening::Unclean));
     }
 }

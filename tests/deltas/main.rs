@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "../common/cases.rs"]
+mod cases;
 mod damage;
 #[path = "../common/database.rs"]
 mod database;

@@ -222,3 +222,47 @@ async fn dropping_the_pending_tasks_keeps_what_finished_ones_did() {
         .unwrap();
     assert_eq!(value(&db, "inner").await, Some(json!("kept")));
 }
+
+async fn remember_apart(_: State, runtime: Runtime) -> NodeResult {
+    let store = runtime.store()?;
+    let seen = store.search(Search::new(&[])).await?;
+    store.put(&["facts"], "home", json!("Oslo")).await?;
+    // What it has put, it sees where it has put it.
+    let own = store.get(&["facts"], "home").await?;
+    assert_eq!(own.map(|item| item.namespace), Some(vec!["facts".into()]));
+    let seen: Vec<_> = seen.into_iter().map(|item| item.value).collect();
+    Ok(json!({"log": seen}))
+}
+
+#[tokio::test]
+async fn a_run_with_a_scope_reaches_nothing_outside_of_it() {
+    for when in [StoreWrites::Immediate, StoreWrites::WithStep] {
+        let dir = tempfile::tempdir().unwrap();
+        let db = Db::open(dir.path()).unwrap();
+        let put = |namespace: &'static [&'static str], value: &'static str| {
+            let store = db.store();
+            async move { store.put(namespace, "k", json!(value)).await.unwrap() }
+        };
+        put(&["tenant", "1", "notes"], "mine").await;
+        put(&["tenant", "10", "notes"], "not mine").await;
+        put(&["facts"], "not mine either").await;
+        let inner = StateGraph::new()
+            .add_channel("log", Channel::append())
+            .add_node("remember", remember_apart)
+            .add_edge(START, "remember")
+            .compile()
+            .unwrap();
+        let graph = on(&db)
+            .with_store_writes(when)
+            .add_node("inner", inner)
+            .add_edge(START, "inner")
+            .compile()
+            .unwrap();
+        let config = Config::thread("t").store_scope(&["tenant", "1"]);
+        let out = graph.invoke(json!({}), &config).await.unwrap();
+        assert_eq!(out["log"], json!(["mine"]));
+        let home = db.store().get(&["tenant", "1", "facts"], "home").await;
+        assert_eq!(home.unwrap().map(|item| item.value), Some(json!("Oslo")));
+        assert_eq!(db.store().get(&["facts"], "home").await.unwrap(), None);
+    }
+}

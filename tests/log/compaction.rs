@@ -26,7 +26,8 @@ pub(crate) fn try_compact(
 ) -> Result<Compaction, LogError> {
     let pace = &mut |_| ControlFlow::Continue(());
     let as_of = log.next_lsn();
-    log.compact(run, CompactOptions { as_of, pace }, keep)
+    let near = &mut |at: FrameAddress, _: &[u8]| at.lsn.get() % 3;
+    log.compact(run, CompactOptions { as_of, pace, near }, keep)
 }
 
 pub(crate) fn compact(log: &TestLog, run: &[SegmentId], keep: Keep<'_>) -> Compaction {
@@ -190,8 +191,9 @@ fn it_can_be_stopped_and_leaves_nothing() {
     let before = all_files(dir.path());
     let pace = &mut |_| ControlFlow::Break(());
     let run = ids(&log)[..3].to_vec();
-    let as_of = log.next_lsn();
-    let stopped = log.compact(&run, CompactOptions { as_of, pace }, &mut keep_even);
+    let (as_of, near) = (log.next_lsn(), &mut |_, _: &[u8]| 0);
+    let options = CompactOptions { as_of, pace, near };
+    let stopped = log.compact(&run, options, &mut keep_even);
     assert_eq!(stopped.unwrap(), Compaction::Stopped);
     assert_eq!(all_files(dir.path()), before);
     compact(&log, &run, &mut keep_even);

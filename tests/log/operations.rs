@@ -15,7 +15,7 @@ use crate::support::*;
 
 fn read_only(dir: &Path) -> Result<(ReadOnlyLog, Frames), LogError> {
     let mut frames = Vec::new();
-    let log = ReadOnlyLog::open(Arc::new(OsFs), dir, &mut |at, payload| {
+    let log = ReadOnlyLog::open(Arc::new(OsFs), dir, &mut |at, payload, _| {
         frames.push((at, payload.to_vec()));
         Ok(())
     })?;
@@ -84,10 +84,14 @@ fn a_backup_into_something_else_is_refused() {
     let (dir, other) = (scratch(), scratch());
     let (log, _, _) = open(dir.path(), small_segments()).unwrap();
     commit_some(&log, 20);
-    assert!(matches!(
-        log.backup(dir.path()),
-        Err(LogError::Locked { .. })
-    ));
+    let foreign = scratch();
+    std::fs::write(foreign.path().join("letter.md"), "# Dear\n").unwrap();
+    for to in [dir.path(), &dir.path().join("backup"), foreign.path()] {
+        let before = (all_files(dir.path()), all_files(foreign.path()));
+        let refused = log.backup(to).unwrap_err();
+        assert!(matches!(refused, LogError::NotABackup { .. }), "{refused}");
+        assert_eq!((all_files(dir.path()), all_files(foreign.path())), before);
+    }
     let (open_one, _, _) = open(other.path(), small_segments()).unwrap();
     assert!(matches!(
         log.backup(other.path()),
@@ -108,33 +112,58 @@ fn a_backup_into_something_else_is_refused() {
 }
 
 #[test]
-fn an_interrupted_backup_is_a_beginning_of_the_log_and_is_taken_up_again() {
-    for stop_after in 0.. {
-        let (dir, to) = (scratch(), scratch());
-        let (fs, left) = StoppingFs::new();
-        let (log, _, _) = open_with(fs, dir.path(), small_segments(), Arc::new(())).unwrap();
-        commit_some(&log, 20);
-        log.backup(to.path()).unwrap();
-        commit_some(&log, 20);
-        let all: Vec<_> = log.segments().iter().map(|segment| segment.id).collect();
-        compact(&log, &all[..3], &mut |_, _| Verdict::Keep);
-        left.set(stop_after);
-        let made = log.backup(to.path());
-        let stopped = left.is_stopped();
-        let (_, frames) = read_only(to.path()).unwrap();
-        assert_eq!(payloads(&frames), expected(frames.len() as u64));
-        assert!(frames.len() >= 20);
-        // This file system has no links, so it was all copied.
-        left.set(u64::MAX);
-        let report = log.backup(to.path()).unwrap();
-        assert_eq!(report.linked, 0);
-        let (copy, _, frames) = open(to.path(), small_segments()).unwrap();
-        assert_eq!(payloads(&frames), expected(40));
-        assert_eq!(all_files(to.path()).len(), copy.segments().len() + 1);
-        if !stopped {
-            made.unwrap();
-            break;
+fn an_interrupted_backup_is_a_beginning_of_the_log_or_none_and_is_taken_up_again() {
+    for compacts in [false, true] {
+        let (mut whole, mut none) = (0, 0);
+        for stop_after in 0.. {
+            let (dir, to) = (scratch(), scratch());
+            let (fs, left) = StoppingFs::new();
+            let (log, _, _) = open_with(fs, dir.path(), small_segments(), Arc::new(())).unwrap();
+            commit_some(&log, 20);
+            log.backup(to.path()).unwrap();
+            commit_some(&log, 20);
+            let mut all = expected(40);
+            if compacts {
+                let ids: Vec<_> = log.segments().iter().map(|segment| segment.id).collect();
+                compact(&log, &ids[..3], &mut |at, _| match at.lsn.get() % 2 {
+                    0 => Verdict::Keep,
+                    _ => {
+                        let dropped = payload(at.lsn.get() - 1);
+                        all.retain(|payload| *payload != dropped);
+                        Verdict::Drop
+                    }
+                });
+                assert!(all.len() < 38);
+            }
+            left.set(stop_after);
+            let made = log.backup(to.path());
+            let stopped = left.is_stopped();
+            match read_only(to.path()) {
+                Ok((_, frames)) if payloads(&frames) == all => assert!(whole > 0),
+                Ok((_, frames)) => {
+                    assert_eq!(payloads(&frames), expected(frames.len() as u64));
+                    assert!(frames.len() >= 20);
+                    whole += 1;
+                }
+                // What was compacted goes with what came after it.
+                Err(_) => {
+                    assert!(compacts && stopped && !to.path().join("SUPERBLOCK").exists());
+                    none += 1;
+                }
+            }
+            // This file system has no links, so it was all copied.
+            left.set(u64::MAX);
+            let report = log.backup(to.path()).unwrap();
+            assert_eq!(report.linked, 0);
+            let (copy, _, frames) = open(to.path(), small_segments()).unwrap();
+            assert_eq!(payloads(&frames), all);
+            assert_eq!(all_files(to.path()).len(), copy.segments().len() + 1);
+            if !stopped {
+                made.unwrap();
+                break;
+            }
         }
+        assert_eq!(none > 0, compacts);
     }
 }
 

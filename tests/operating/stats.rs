@@ -87,3 +87,18 @@ fn the_time_of_syncs_is_told() {
     assert_eq!((stats.syncs, stats.sync_latency.count), (3, 3));
     assert!(stats.sync_latency.p50 <= stats.sync_latency.p99);
 }
+
+#[test]
+fn a_record_that_was_refused_does_not_keep_figures_from_being_told() {
+    let database = Database::default();
+    let db = database.db();
+    let saver = db.checkpointer();
+    for thread in ["t", "u"] {
+        let put = checkpoint("1", None).in_thread(thread);
+        saver.put(put).wait().unwrap();
+    }
+    assert!(saver.copy_thread("t", "u").wait().is_err());
+    assert!(saver.copy_thread("none", "v").wait().is_err());
+    let stats = db.stats().unwrap();
+    assert_eq!((stats.threads, stats.checkpoints), (2, 2));
+}

@@ -162,7 +162,7 @@ fn threads_are_copied_tagged_pruned_and_deleted() {
         json!({"thread": "order-17", "to": "copy", "checkpoints": 5})
     );
     let taken = stepwell(dir.path(), &["copy", of[0], of[1], "--to", "copy"]);
-    assert_eq!(taken.status.code(), Some(1));
+    assert_eq!(taken.status.code(), Some(2));
 
     let history = stepwell(dir.path(), &["history", "--json", of[0], of[1]]);
     let history = String::from_utf8(history.stdout).unwrap();
@@ -205,4 +205,27 @@ fn threads_are_copied_tagged_pruned_and_deleted() {
         5
     );
     assert_eq!(done(dir.path(), &["verify"])["clean"], true);
+}
+
+#[test]
+fn what_was_deleted_is_given_back_and_in_use_it_is_refused() {
+    let dir = TempDir::new().unwrap();
+    make(dir.path());
+    let nothing = done(dir.path(), &["compact"]);
+    assert_eq!(
+        (&nothing["complete"], &nothing["segments_before"]),
+        (&json!(true), &json!(0))
+    );
+    for thread in ["order-17", "order-18"] {
+        done(dir.path(), &["delete", "--thread", thread]);
+    }
+    let given = done(dir.path(), &["compact"]);
+    assert_eq!(given["segments_before"], json!(1));
+    assert!(given["log_bytes"].as_u64() < given["log_bytes_before"].as_u64());
+    assert!(given["dropped"].as_u64() > Some(5), "{given}");
+    assert_eq!(done(dir.path(), &["verify"])["clean"], json!(true));
+    assert_eq!(done(dir.path(), &["stats"])["log"]["dead_bytes"], json!(0));
+    let _open = Db::open(dir.path().join("agents.stepwell")).unwrap();
+    let refused = stepwell(dir.path(), &["compact"]);
+    assert_eq!(refused.status.code(), Some(4));
 }

@@ -37,12 +37,30 @@ fn threads_are_sorted_limited_and_chosen_by_status() {
     assert_eq!(names(&threads(&["--limit", "1"])), ["order-17"]);
     let chosen = threads(&["--status", "interrupted", "--limit", "5"]);
     assert_eq!(names(&chosen), ["order-19"]);
+    assert_eq!(names(&threads(&["--prefix", "order-18"])), ["order-18"]);
+    assert_eq!(names(&threads(&["--metadata", "step=3"])), ["order-17"]);
+    let cursor = threads(&["--limit", "2"])[1]["cursor"].clone();
+    let cursor = cursor.as_str().unwrap();
+    assert_eq!(names(&threads(&["--after", cursor])), ["order-18"]);
 
     let mut failed = all[1].clone();
     for time in ["created", "updated"] {
         let time = failed.as_object_mut().unwrap().remove(time).unwrap();
         assert!(time.as_str().unwrap().ends_with('Z'));
     }
+
+    let cursor = failed.as_object_mut().unwrap().remove("cursor").unwrap();
+    let cursor = cursor.as_str().unwrap();
+    assert_eq!(names(&threads(&["--after", cursor])), [""; 0]);
+    assert!(
+        failed
+            .as_object_mut()
+            .unwrap()
+            .remove("bytes")
+            .unwrap()
+            .as_u64()
+            > Some(0)
+    );
     assert_eq!(
         failed,
         json!({
@@ -66,9 +84,17 @@ fn a_history_is_one_document_per_checkpoint_newest_first_without_values() {
     for (newer, older) in history.iter().zip(&history[1..]) {
         assert_eq!(newer["parent"], older["id"]);
     }
+    assert_eq!(history[0]["channels"]["price"], json!({"version": 3}));
+    let third = history[2]["id"].as_str().unwrap();
+    let chosen = [
+        "history", "--thread", "order-17", "--before", third, "--limit", "1", "--sizes",
+    ];
+    let chosen = documents(dir.path(), &chosen);
+    assert_eq!(chosen.len(), 1);
+    assert_eq!(chosen[0]["id"], history[3]["id"]);
     assert_eq!(
-        history[0]["channels"]["price"],
-        json!({"version": 3, "type": "json", "bytes": 2})
+        chosen[0]["channels"]["item"],
+        json!({"version": 2, "type": "json", "bytes": 6})
     );
     let writes = history[1]["pending_writes"].as_array().unwrap();
     assert_eq!(writes[0]["channel"], "log");

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use stepwell::graph::{
     self, Command, CompiledGraph, NodeError, NodeOutput, NodeResult, Runtime, State, Target,
 };
-use stepwell::store::{Filter, Search};
+use stepwell::store::{Filter, Order, Search};
 
 use crate::expr::{Scope, evaluate, holds};
 use crate::scenario::{Act, Action};
@@ -177,7 +177,7 @@ impl Execution<'_> {
             Act::StoreSearch { ns, filter, into } => {
                 let ns = self.labels(ns)?;
                 let ns: Vec<&str> = ns.iter().map(String::as_str).collect();
-                let mut search = Search::new(&ns);
+                let mut search = Search::new(&ns).order(Order::Created);
                 if let Some(filter) = filter {
                     search = search.filter(Filter::from_json(filter)?);
                 }

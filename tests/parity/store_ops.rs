@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 use stepwell::checkpoint::ListQuery;
 use stepwell::graph::Config;
-use stepwell::store::{Filter, Item, ListNamespaces, Search};
+use stepwell::store::{Filter, Item, ListNamespaces, Order, Search};
 
 use crate::harness::Harness;
 use crate::ops::{Answer, done, only};
@@ -30,7 +30,8 @@ impl Harness<'_> {
                 Ok(done())
             }
             "store_search" => {
-                let mut search = Search::new(&ns);
+                // `InMemoryStore`, which the scenarios were recorded on, has them in the order of insertion.
+                let mut search = Search::new(&ns).order(Order::Created);
                 if let Some(filter) = &op.filter {
                     search = search.filter(Filter::from_json(filter)?);
                 }
@@ -52,6 +53,7 @@ impl Harness<'_> {
                     max_depth: op.max_depth,
                     limit: op.limit.unwrap_or(default.limit),
                     offset: op.offset.unwrap_or_default(),
+                    ..default
                 };
                 let found = store.list_namespaces(query).await?;
                 Ok(only("namespaces", json!(found)))

@@ -1,4 +1,4 @@
-//! What every store does: one suite, run on each of them.
+//! The public suite, on each store there is.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -6,52 +6,78 @@
 mod backend;
 #[path = "../common/database.rs"]
 mod database;
-mod items;
-mod kept;
-mod namespaces;
-mod searching;
+mod indexing;
+mod scopes;
+mod sweeping;
 
-/// Runs the named behaviours on every backend.
-macro_rules! on_every_backend {
-    ($($module:ident { $($behaviour:ident)* })*) => {
-        on_every_backend!(@backend in_memory Memory $($module { $($behaviour)* })*);
-        on_every_backend!(@backend in_database Database $($module { $($behaviour)* })*);
-        on_every_backend!(@backend in_reopened_database Reopened $($module { $($behaviour)* })*);
-        on_every_backend!(@backend in_recovered_database Recovered $($module { $($behaviour)* })*);
-    };
-    (@backend $backend:ident $kind:ident $($module:ident { $($behaviour:ident)* })*) => {
-        mod $backend {
-            $($(
-                #[test]
-                fn $behaviour() {
-                    let mut store = crate::kept::Kept::new(crate::backend::Backend::$kind);
-                    crate::$module::$behaviour(&mut store);
-                }
-            )*)*
-        }
-    };
+use std::sync::Arc;
+
+use backend::Backend;
+use database::{Database, Reopening, options};
+use stepwell::store::{MemoryStore, Store, StoreOptions};
+use stepwell::testing::store_conformance::{Subject, check_all};
+
+/// A store that may be closed and opened again between writing and reading.
+struct Kept {
+    memory: MemoryStore,
+    database: Option<(Database, Option<Reopening>)>,
+    /// Whether only a part of it is used.
+    is_scoped: bool,
 }
 
-on_every_backend! {
-    items {
-        an_item_comes_back_as_it_was_put
-        a_missing_item_is_none
-        a_second_put_replaces_the_value_and_keeps_the_time_of_creation
-        a_deleted_item_is_gone_and_deleting_it_twice_is_no_error
-        an_item_put_after_its_deletion_is_new
-        items_of_different_namespaces_are_apart
-        any_json_and_any_text_is_kept
-        an_invalid_namespace_is_refused_on_put_and_empty_otherwise
+impl Kept {
+    fn new(backend: Backend, store: StoreOptions, is_scoped: bool) -> Self {
+        let database = backend.open_with(options().store(store.clone()));
+        let memory = MemoryStore::with_options(store);
+        Self {
+            memory,
+            database,
+            is_scoped,
+        }
     }
-    searching {
-        a_search_finds_items_below_a_prefix_of_whole_labels
-        items_are_found_in_the_order_in_which_their_keys_were_first_put
-        a_search_is_paged_after_filtering
-        a_search_finds_ten_items_unless_told_otherwise
-        filters_select_by_value
+}
+
+impl Subject for Kept {
+    fn store(&self) -> Arc<dyn Store> {
+        let store: Arc<dyn Store> = match &self.database {
+            Some((database, _)) => Arc::new(database.db().store()),
+            None => Arc::new(self.memory.clone()),
+        };
+        match self.is_scoped {
+            true => Arc::new(store.scope(&["*", "tenant"])),
+            false => store,
+        }
     }
-    namespaces {
-        namespaces_are_sorted_selected_cut_and_paged
-        a_namespace_without_items_is_not_listed
+
+    fn reopen(&mut self) {
+        if let Some((database, Some(reopening))) = &mut self.database {
+            database.reopen(*reopening);
+        }
     }
+}
+
+fn check(backend: Backend, is_scoped: bool, leaves_out: impl Fn(&str) -> bool) {
+    let mut failures = check_all(|options| Box::new(Kept::new(backend, options, is_scoped)));
+    failures.retain(|failure| !leaves_out(failure.case));
+    assert!(failures.is_empty(), "{failures:#?}");
+}
+
+#[test]
+fn the_store_in_memory_does_what_stores_do() {
+    check(Backend::Memory, false, |_| false);
+}
+
+#[test]
+fn the_store_of_a_database_does_what_stores_do() {
+    check(Backend::Database, false, |_| false);
+}
+
+#[test]
+fn the_store_of_a_database_that_is_closed_and_opened_does_what_stores_do() {
+    check(Backend::Reopened, false, |_| false);
+}
+
+#[test]
+fn the_store_of_a_database_that_is_recovered_does_what_stores_do() {
+    check(Backend::Recovered, false, |_| false);
 }

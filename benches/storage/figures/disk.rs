@@ -4,7 +4,7 @@ use stepwell::checkpoint::Checkpointer;
 
 use crate::bench::{Bench, open, row, title};
 use crate::files::disk_bytes;
-use crate::stats::{mib, short};
+use crate::stats::{mib, short, time, us};
 use crate::workload::{Conversation, Encoding};
 
 pub(crate) fn measure(bench: &Bench) {
@@ -18,19 +18,24 @@ pub(crate) fn measure(bench: &Bench) {
         let mut conversation = Conversation::new("thread", encoding, 1);
         put_steps(&db.checkpointer(), &mut conversation, steps);
         db.close().unwrap();
-        let (disk, messages) = (disk_bytes(dir.path()), conversation.message_bytes() as u64);
-        row(
-            format!(
-                "{}: {:.0} KiB of messages",
-                encoding.name(),
-                mib(messages) * 1024.0
-            ),
-            format!(
-                "{} MiB, {} times",
-                short(mib(disk)),
-                short(disk as f64 / messages as f64)
-            ),
-        );
+        let messages = conversation.message_bytes() as u64;
+        let show = |what: &str| {
+            let disk = disk_bytes(dir.path());
+            row(
+                format!("{}: {what}", encoding.name()),
+                format!(
+                    "{} MiB, {} times",
+                    short(mib(disk)),
+                    short(disk as f64 / messages as f64)
+                ),
+            );
+        };
+        show(&format!("{:.0} KiB of messages", mib(messages) * 1024.0));
+        let db = open(&dir);
+        let (took, report) = time(|| db.compact().unwrap());
+        assert!(!report.incomplete);
+        db.close().unwrap();
+        show(&format!("compacted, in {} ms", short(us(took) / 1e3)));
     }
 }
 

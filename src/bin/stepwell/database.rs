@@ -1,5 +1,7 @@
 //! Opening databases that are there, and none that are not.
 
+use std::ffi::OsStr;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use stepwell::db::{Db, DbError};
@@ -34,11 +36,22 @@ impl Arg {
     }
 }
 
-/// Opens the database at `path`, read-only if another process has it open.
+/// Opens the database at `path`; read-only if another process has it open, or if it may not be changed.
 pub(crate) fn look(path: &Path) -> Result<Db, DbError> {
     match Db::open(path) {
-        Err(DbError::Log(LogError::Locked { .. })) => Db::options().read_only().open(path),
+        Err(DbError::Log(error)) if is_for_reading(&error) => Db::options().read_only().open(path),
         opened => opened,
+    }
+}
+
+fn is_for_reading(error: &LogError) -> bool {
+    match error {
+        LogError::Locked { .. } => true,
+        LogError::Io { source, .. } => matches!(
+            source.kind(),
+            io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem
+        ),
+        _ => false,
     }
 }
 
@@ -70,9 +83,13 @@ pub(crate) fn check_free(path: &Path) -> Result<(), Failure> {
     if !path.exists() || is_database(path) {
         return Ok(());
     }
-    let is_empty = path.is_dir() && path.read_dir().doing("list", path)?.next().is_none();
-    if is_empty {
-        return Ok(());
+    if path.is_dir() {
+        let mut names = path.read_dir().doing("list", path)?;
+        // What is left of a database whose making was cut off.
+        let is_ours = |name: &OsStr| name == "LOCK" || name == "log";
+        if names.all(|entry| entry.is_ok_and(|entry| is_ours(&entry.file_name()))) {
+            return Ok(());
+        }
     }
     Err(Failure::new(format!(
         "`{}` is there and is not a Stepwell database; choose another place with --db",
@@ -81,5 +98,9 @@ pub(crate) fn check_free(path: &Path) -> Result<(), Failure> {
 }
 
 fn is_database(path: &Path) -> bool {
-    path.join("SUPERBLOCK").is_file() || path.join("log").is_dir()
+    let has_log = || {
+        let names = path.join("log").read_dir();
+        names.is_ok_and(|mut names| names.next().is_some())
+    };
+    path.join("SUPERBLOCK").is_file() || has_log()
 }

@@ -14,8 +14,9 @@ pub(crate) const EXIT_CODES: &str = "\
 Exit codes:
   0  Done
   1  The answer is no (`diff --exit-code`: something differs; `salvage`:
-     something is lost), or another failure
-  2  Wrong usage, or a thread or checkpoint that the database does not have
+     something is lost; `compact`: not all was done), or another failure
+  2  Wrong usage: a thread or checkpoint that the database does not have, or a
+     name or directory that is taken
   3  There is no database, or it is damaged or cannot be read
   4  Another process has the database open, and the command would change it";
 
@@ -84,13 +85,27 @@ impl Failure {
     }
 
     pub(crate) fn exit_code(&self) -> ExitCode {
+        ExitCode::from(self.code())
+    }
+
+    /// The number that the exit code is.
+    pub(crate) fn code(&self) -> u8 {
         let of_error = || match self.database_error() {
             Some(DbError::Log(LogError::Locked { .. })) => IN_USE,
             Some(DbError::Log(LogError::NotABackup { .. } | LogError::NotEmpty { .. })) => USAGE,
-            Some(DbError::Log(LogError::OutOfSpace { .. })) | None => NO,
+            Some(DbError::Log(LogError::OutOfSpace { .. })) => NO,
             Some(_) => UNREADABLE,
+            None if self.names_what_is_there() => USAGE,
+            None => NO,
         };
-        ExitCode::from(self.code.unwrap_or_else(of_error))
+        self.code.unwrap_or_else(of_error)
+    }
+
+    fn names_what_is_there(&self) -> bool {
+        matches!(
+            self.error.downcast_ref(),
+            Some(CheckpointError::ThreadExists { .. })
+        )
     }
 
     fn database_error(&self) -> Option<&DbError> {

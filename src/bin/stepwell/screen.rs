@@ -5,6 +5,7 @@ use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
 
 use serde::Serialize;
+use serde_json::json;
 
 use crate::failure::Failure;
 
@@ -80,4 +81,10 @@ impl Screen {
 pub(crate) fn error(failure: &Failure) {
     // If even this cannot be written, the exit code has to do.
     let _ = writeln!(io::stderr().lock(), "error: {failure}");
+}
+
+/// Says the same for programs.
+pub(crate) fn json_error(failure: &Failure) {
+    let said = json!({"error": failure.to_string(), "code": failure.code()});
+    let _ = writeln!(io::stderr().lock(), "{said}");
 }

@@ -1,7 +1,6 @@
 //! What the rows say about segments and records, after a compaction.
 
 use crate::codec::{Record, Stored};
-use crate::db::Place;
 use crate::db::compaction::candidates::Candidate;
 use crate::db::compaction::engine::Engine;
 use crate::db::compaction::marks::Marks;
@@ -9,8 +8,8 @@ use crate::db::view::DbSnapshot;
 use crate::index::{Branch, Key, Row, Rows, SegmentUse, Tables, TablesError};
 use crate::log::SegmentId;
 
-/// So many rows are removed while others wait.
-const FORGOTTEN_AT_ONCE: usize = 256;
+/// So many rows are changed at a time: commits wait meanwhile.
+const AT_ONCE: usize = 64;
 
 impl Engine {
     /// Takes note that of `run` only `bound` bytes of dead records are left, and what died since the snapshot.
@@ -72,16 +71,19 @@ impl Engine {
         marks: &Marks,
         as_of: u64,
     ) -> Result<(), TablesError> {
-        let is_gone = |place: &Place| {
-            let lsn = place.lsn().get();
+        let is_gone = |lsn: u64| {
             (marks.from()..as_of).contains(&lsn) && !marks.is_live(lsn) && !marks.has_values(lsn)
         };
-        for some in snapshot.contents(is_gone)?.chunks(FORGOTTEN_AT_ONCE) {
+        self.hot.contents().forget(|at| is_gone(at.lsn().get()));
+        for some in snapshot
+            .contents(|place| is_gone(place.lsn().get()))?
+            .chunks(AT_ONCE)
+        {
             self.indexed.view.with_rows(|rows| {
                 for key in some.iter().copied().map(Key::Content) {
                     // It may be about another value by now.
                     if let Some(Row::Content(place)) = rows.get(&key)?
-                        && is_gone(&place)
+                        && is_gone(place.lsn().get())
                     {
                         rows.delete(key);
                     }
@@ -99,10 +101,14 @@ impl Engine {
         segment: SegmentId,
         left: u64,
     ) -> Result<(), TablesError> {
+        for some in refused.chunks(AT_ONCE) {
+            self.indexed.view.with_rows(|rows| {
+                for (lsn, _) in some {
+                    rows.delete(Key::Refused(*lsn));
+                }
+            });
+        }
         self.indexed.view.with_rows(|rows| {
-            for (lsn, _) in refused {
-                rows.delete(Key::Refused(*lsn));
-            }
             let key = Key::Segment(segment.base().get());
             let mut used = match rows.get(&key)? {
                 Some(Row::Segment(used)) => used,

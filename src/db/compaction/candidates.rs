@@ -9,10 +9,13 @@ use crate::log::{SegmentKind, SegmentStats};
 /// So many adjacent short segments are made into one.
 const SHORT_RUN: usize = 4;
 
+/// In the background at most so many bytes are read for one that comes back.
+const READ_FOR_GAIN: u64 = 10;
+
 /// Which segments are worth it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Worth {
-    /// Those in which anything is dead.
+    /// Those in which anything is dead, and those that are not packed yet.
     Any,
     /// Those in which much is dead, and short ones.
     Much(CompactionOptions),
@@ -20,20 +23,23 @@ pub(super) enum Worth {
 
 /// A sealed segment, and what is known of its use.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Candidate {
-    pub(super) stats: SegmentStats,
-    pub(super) used: SegmentUse,
+pub(in crate::db) struct Candidate {
+    pub(in crate::db) stats: SegmentStats,
+    pub(in crate::db) used: SegmentUse,
 }
 
 impl Candidate {
     /// About what would be left of it.
-    fn rest(&self) -> u64 {
-        self.stats.bytes.saturating_sub(self.used.dead)
+    pub(super) fn rest(&self) -> u64 {
+        self.stats.unpacked.saturating_sub(self.used.dead)
     }
 }
 
 /// The segments of the log and what is known of their use, which may have been noted for segments that they were made from.
-pub(super) fn with_use(segments: &[SegmentStats], noted: &[(u64, SegmentUse)]) -> Vec<Candidate> {
+pub(in crate::db) fn with_use(
+    segments: &[SegmentStats],
+    noted: &[(u64, SegmentUse)],
+) -> Vec<Candidate> {
     let noted: BTreeMap<u64, SegmentUse> = noted.iter().copied().collect();
     let with_use = segments.iter().map(|stats| {
         let mut used = SegmentUse::default();
@@ -57,24 +63,48 @@ pub(super) fn choose(segments: &[Candidate], worth: Worth, segment_bytes: u64) -
         .filter(|segment| segment.stats.kind != SegmentKind::Active)
         .copied()
         .collect();
-    let options = match worth {
+    let is_much = |of: &Candidate| match worth {
         Worth::Any => {
-            let any = |of: &Candidate| of.used.dead > 0 || of.used.bound > 0;
-            return sealed.into_iter().filter(any).collect();
+            let is_packed = of.stats.kind == SegmentKind::Compacted;
+            !is_packed || of.used.dead > 0 || of.used.bound > 0
         }
-        Worth::Much(options) => options,
-    };
-    let is_much = |of: &Candidate| {
-        let dead = u128::from(of.used.dead) * 100;
-        of.used.dead > 0 && dead >= u128::from(of.stats.bytes) * u128::from(options.dead_percent)
+        Worth::Much(options) => {
+            let (dead, percent) = (of.used.dead, u128::from(options.dead_percent));
+            dead > 0 && u128::from(dead) * 100 >= u128::from(of.stats.unpacked) * percent
+        }
     };
     let is_short = |of: &Candidate| of.rest() < segment_bytes / 8;
     let runs = sealed.chunk_by(|a, b| is_short(a) && is_short(b));
-    let chosen = runs.flat_map(|run| {
+    // What each of those gives that are worth it by themselves: space, or one file less.
+    let gains = runs.flat_map(|run| {
         let short = run.len() >= SHORT_RUN;
-        run.iter().filter(move |of| short || is_much(of))
+        run.iter().map(move |of| match (short, is_much(of)) {
+            (true, _) => Some(of.stats.bytes),
+            (false, true) => Some(of.used.dead),
+            (false, false) => None,
+        })
     });
-    chosen.copied().collect()
+    let gains: Vec<Option<u64>> = gains.collect();
+    let from = match worth {
+        Worth::Any => 0,
+        Worth::Much(_) => worth_from(&sealed, &gains),
+    };
+    let chosen = sealed.iter().zip(gains).skip(from);
+    let chosen = chosen.filter(|(_, gain)| gain.is_some());
+    chosen.map(|(of, _)| *of).collect()
+}
+
+/// From which segment on it is worth it: all that is newer has to be read.
+fn worth_from(sealed: &[Candidate], gains: &[Option<u64>]) -> usize {
+    let (mut read, mut gained, mut from) = (0_u64, 0_u64, sealed.len());
+    for (number, (of, gain)) in sealed.iter().zip(gains).enumerate().rev() {
+        read = read.saturating_add(of.stats.bytes);
+        gained = gained.saturating_add(gain.unwrap_or_default());
+        if gain.is_some() && gained.saturating_mul(READ_FOR_GAIN) >= read {
+            from = number;
+        }
+    }
+    from
 }
 
 /// Runs of adjacent segments, newest first, of which each makes about one segment.
@@ -122,6 +152,7 @@ mod tests {
                     id,
                     end: Lsn::new(base),
                     bytes: 100,
+                    unpacked: 100,
                     kind,
                 }
             })
@@ -146,10 +177,25 @@ mod tests {
 
     #[test]
     fn segments_with_much_that_is_dead_are_chosen() {
-        let segments = segments(&[0, 50, 49, 90]);
+        let mut segments = segments(&[0, 50, 49, 90]);
         let much = Worth::Much(CompactionOptions::default());
         assert_eq!(bases(&choose(&segments, much, 100)), [11, 31]);
+        assert_eq!(bases(&choose(&segments, Worth::Any, 100)), [1, 11, 21, 31]);
+        for of in &mut segments {
+            of.stats.kind = SegmentKind::Compacted;
+        }
         assert_eq!(bases(&choose(&segments, Worth::Any, 100)), [11, 21, 31]);
+    }
+
+    #[test]
+    fn little_that_is_dead_is_not_looked_for_in_much() {
+        let much = Worth::Much(CompactionOptions::default());
+        let mut dead = vec![60, 0, 0, 0, 0, 0, 0];
+        assert_eq!(bases(&choose(&segments(&dead), much, 100)), [1]);
+        dead.resize(50, 0);
+        assert_eq!(bases(&choose(&segments(&dead), much, 100)), [0; 0]);
+        dead[40] = 95;
+        assert_eq!(bases(&choose(&segments(&dead), much, 100)), [401]);
     }
 
     #[test]
@@ -164,7 +210,8 @@ mod tests {
     #[test]
     fn a_run_makes_about_one_segment() {
         let segments = segments(&[50, 50, 50, 0, 90, 90]);
-        let chosen = choose(&segments, Worth::Any, 100);
+        let much = Worth::Much(CompactionOptions::default());
+        let chosen = choose(&segments, much, 100);
         let runs: Vec<_> = runs(&chosen, 100).iter().map(|run| bases(run)).collect();
         assert_eq!(runs, [vec![41, 51], vec![21], vec![1, 11]]);
     }

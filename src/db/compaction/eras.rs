@@ -50,6 +50,10 @@ impl Eras {
     }
 
     /// Ends the era, and waits for the shares in it and in all before it to go, unless `enough` says otherwise. Whether they are gone.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "for other threads, which simulated runs do not have"
+    )]
     pub(super) fn end(&self, patience: Duration, enough: impl Fn() -> bool) -> bool {
         let ended = std::mem::replace(&mut self.state.lock().current, Arc::new(Era));
         self.state.lock().past.push(Arc::downgrade(&ended));

@@ -9,6 +9,7 @@ mod engine;
 mod eras;
 mod marks;
 mod options;
+mod pace;
 mod pass;
 mod remnants;
 mod rewrite;
@@ -18,7 +19,8 @@ mod sweep;
 mod tests;
 mod worker;
 
+pub(super) use candidates::with_use;
 pub(crate) use engine::Engine;
 pub(crate) use eras::Entered;
-pub use options::{CompactionOptions, CompactionReport};
+pub use options::{CompactionOptions, CompactionProgress, CompactionReport, CompactionStats};
 pub(crate) use worker::Worker;

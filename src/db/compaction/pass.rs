@@ -4,10 +4,10 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
 use std::mem;
 use std::ops::ControlFlow;
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::Bytes;
+use twox_hash::XxHash3_64;
 
 use crate::codec::{self, Compression, Record, Remnant, Stored};
 use crate::db::compaction::CompactionReport;
@@ -15,6 +15,7 @@ use crate::db::compaction::accounting::key_of;
 use crate::db::compaction::candidates::{Candidate, Worth, choose, runs};
 use crate::db::compaction::engine::Engine;
 use crate::db::compaction::marks::Marks;
+use crate::db::compaction::pace::Pace;
 use crate::db::compaction::remnants::Collecting;
 use crate::db::compaction::rewrite::Rewriter;
 use crate::db::view::DbSnapshot;
@@ -27,7 +28,9 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// So often it begins again because what is to be changed is still being written to.
 const ATTEMPTS: usize = 4;
 /// So many rows are removed at a time.
-const RECLAIMED: usize = 64;
+const RECLAIMED: usize = 16;
+/// That is as much work as to look at so many.
+const RECLAIMED_AS: u64 = 64;
 
 /// Says what becomes of a frame.
 type Keep<'k> = dyn FnMut(FrameAddress, &[u8]) -> Result<Verdict, DbError> + 'k;
@@ -42,14 +45,6 @@ struct Known {
     alone: BTreeMap<u64, Vec<Branch>>,
 }
 
-/// Holds the pace.
-struct Pace<'p> {
-    engine: &'p Engine,
-    bytes_per_second: u64,
-    begun: Instant,
-    moved: u64,
-}
-
 impl Engine {
     /// Compacts what is worth it.
     pub(super) fn compact(
@@ -57,75 +52,104 @@ impl Engine {
         worth: Worth,
         bytes_per_second: u64,
     ) -> Result<CompactionReport, DbError> {
-        let _one = self.running.lock();
         let mut report = CompactionReport::default();
-        let mut pace = Pace {
-            engine: self,
-            bytes_per_second,
-            begun: Instant::now(),
-            moved: 0,
-        };
-        while !self.is_stopped() && self.indexed.view.reclaim(RECLAIMED)? > 0 {}
+        let mut pace = Pace::new(self, bytes_per_second);
+        self.stats.lock().running = true;
+        let done = self.pass(worth, &mut pace, &mut report);
+        let mut stats = self.stats.lock();
+        stats.running = false;
+        match &done {
+            Err(_) if self.is_stopped() => {}
+            Err(error) => {
+                stats.failures += 1;
+                stats.failure = Some(error.to_string());
+            }
+            Ok(()) => stats.failure = None,
+        }
+        drop(stats);
+        done.map(|()| report)
+    }
+
+    fn pass(
+        &self,
+        worth: Worth,
+        pace: &mut Pace<'_>,
+        report: &mut CompactionReport,
+    ) -> Result<(), DbError> {
+        while self.indexed.view.reclaim(RECLAIMED)? > 0 {
+            if pace.rows(RECLAIMED_AS).is_break() {
+                report.incomplete = true;
+                return Ok(());
+            }
+        }
         if worth == Worth::Any {
             let segments = self.segments(&self.indexed.view.snapshot())?;
             let active = segments.last();
-            if active.is_some_and(|active| active.used.dead > 0) {
-                self.with_log(|log| Ok(log.roll()?))?;
+            if active.is_some_and(|active| active.stats.unpacked > 0) {
+                self.roll()?;
             }
         }
         for _ in 0..ATTEMPTS {
-            // What is put from then on builds on nothing that was known before, but on what the snapshot shows.
-            let (snapshot, as_of) = self.hot.forget_all(|| {
-                self.with_log(|log| Ok(log.wait()?))?;
-                Ok::<_, DbError>(self.indexed.view.snapshot_as_of())
-            })?;
+            // So that hardly anything is on its way: what is not applied is needed.
+            self.with_log(|log| Ok(log.wait()?))?;
+            let (snapshot, as_of) = self.indexed.view.snapshot_as_of();
             let segments = self.segments(&snapshot)?;
             let chosen = choose(&segments, worth, self.segment_bytes);
             if chosen.is_empty() {
-                return Ok(report);
+                return Ok(());
             }
             let refused = snapshot.refused()?;
             if !refused.is_empty() {
-                self.drop_refused(&refused, &segments, &mut pace, &mut report)?;
+                self.drop_refused(&refused, &segments, pace, report)?;
                 continue;
             }
             let from = chosen.first().map_or(as_of, |of| of.stats.id.base().get());
             let _closed = self.hot.contents().close(from..as_of);
+            // Whoever is in an era that begins after this finds in memory only what is named here, shown by the snapshot or newer.
+            let named = self.hot.named();
             if !self.eras.end(PATIENCE, || self.is_stopped()) {
                 break;
             }
-            if self.decided(snapshot, as_of, chosen, &mut pace, &mut report)? {
-                return Ok(report);
+            if self.decided((snapshot, as_of), chosen, &named, pace, report)? {
+                return Ok(());
             }
         }
         report.incomplete = true;
-        Ok(report)
+        Ok(())
     }
 
     /// Compacts what was chosen. Not if something is in the way, which then no longer is.
     fn decided(
         &self,
-        snapshot: DbSnapshot,
-        as_of: u64,
+        (snapshot, as_of): (DbSnapshot, u64),
         mut chosen: Vec<Candidate>,
+        named: &[u64],
         pace: &mut Pace<'_>,
         report: &mut CompactionReport,
     ) -> Result<bool, DbError> {
+        // What made records dead must be as durable as they were.
+        self.with_log(|log| Ok(log.sync_written()?))?;
+        // An index file from before would not be followed by what is left.
+        self.indexed.view.flush(as_of)?;
         let end = self.with_log(|log| Ok(log.next_lsn()))?;
-        // What made records dead must be as durable as they were, and all below the end is read.
-        self.with_log(|log| Ok(log.sync()?))?;
+        self.with_log(|log| Ok(log.wait()?))?;
         chosen.retain(|of| of.stats.end.get() <= as_of);
         let Some(from) = chosen.first().map(|of| of.stats.id.base().get()) else {
             return Ok(false);
         };
         let mut marks = Marks::new(from, end.get());
         let mut alone: BTreeMap<u64, Vec<Branch>> = BTreeMap::new();
-        snapshot.needed(from, &mut |needed: Needed<'_, Place>| match needed {
+        named.iter().for_each(|lsn| marks.set_values(*lsn));
+        let mut with = |needed: Needed<'_, Place>| match needed {
             Needed::Record(lsn) => marks.set_live(lsn),
             Needed::Value(place) => marks.set_values(place.record.lsn().get()),
             // Branches that were merged share their rows.
             Needed::Standalone(lsn, branch) => alone.entry(lsn).or_default().push(branch),
-        })?;
+        };
+        if (snapshot.needed(from, &mut with, &mut || pace.rows(1))?).is_break() {
+            report.incomplete = true;
+            return Ok(true);
+        }
         let mut segments = self.segments(&snapshot)?;
         segments.retain(|of| of.stats.end.get() > from && of.stats.id.base() < end);
         let of_alone = |of: &Candidate| {
@@ -136,7 +160,7 @@ impl Engine {
             && active.stats.kind == SegmentKind::Active
             && of_alone(active)
         {
-            self.with_log(|log| Ok(log.roll()?))?;
+            self.roll()?;
             return Ok(false);
         }
         let is_chosen = |of: &Candidate| chosen.iter().any(|one| one.stats.id == of.stats.id);
@@ -148,7 +172,10 @@ impl Engine {
             return Ok(false);
         }
         let ids: Vec<_> = segments.iter().map(|of| of.stats.id).collect();
-        self.sweep(&mut marks, &ids, as_of, end)?;
+        if (self.sweep(&mut marks, &ids, (as_of, end), pace)?).is_break() {
+            report.incomplete = true;
+            return Ok(true);
+        }
         self.forget_contents(&snapshot, &marks, as_of)?;
         let known = Known {
             snapshot,
@@ -156,6 +183,7 @@ impl Engine {
             marks,
             alone,
         };
+        self.begins(&chosen);
         // What is newer must not need any more what goes.
         for run in runs(&chosen, self.segment_bytes) {
             if self.is_stopped() || !self.compact_run(&run, &known, pace, report)? {
@@ -177,7 +205,6 @@ impl Engine {
         let mut collecting = Collecting::new(&known.snapshot, &known.marks);
         let mut alone = Vec::new();
         for segment in run {
-            let mut failed = None;
             let end = segment.stats.end;
             let with = |frame: FrameAddress, payload: &[u8]| {
                 let unreadable = |error| DbError::unreadable_record(frame, 0, error);
@@ -194,9 +221,8 @@ impl Engine {
                 });
                 noted.map_err(unreadable)?.into_iter().collect()
             };
-            self.frames(segment.stats.id, end, with, &mut failed)?;
-            if let Some(failed) = failed {
-                return Err(failed);
+            if (self.frames(segment.stats.id, end, with, pace)?).is_break() {
+                return Ok(false);
             }
         }
         let mut replaced = HashMap::new();
@@ -265,7 +291,7 @@ impl Engine {
                 continue;
             }
             if segment.stats.kind == SegmentKind::Active {
-                self.with_log(|log| Ok(log.roll()?))?;
+                self.roll()?;
                 continue;
             }
             let mut left = 0;
@@ -281,6 +307,11 @@ impl Engine {
         Ok(())
     }
 
+    /// Begins a segment, so that the active one can be compacted. Puts wait for that: little is left to sync then.
+    fn roll(&self) -> Result<(), DbError> {
+        self.with_log(|log| Ok(log.sync_written().and_then(|()| log.roll())?))
+    }
+
     fn rewrite(
         &self,
         run: &[Candidate],
@@ -294,10 +325,14 @@ impl Engine {
         let compacted = self.with_log(|log| {
             let options = CompactOptions {
                 as_of,
-                pace: &mut |moved| match *failed.borrow() {
-                    None => pace.hold(moved),
-                    Some(_) => ControlFlow::Break(()),
+                pace: &mut |moved| {
+                    self.moved(moved);
+                    match *failed.borrow() {
+                        None => pace.hold(moved),
+                        Some(_) => ControlFlow::Break(()),
+                    }
                 },
+                near: &mut |_, payload| near(payload),
             };
             let compacted = log.compact(&ids, options, &mut |frame, payload| {
                 if failed.borrow().is_some() {
@@ -322,6 +357,11 @@ impl Engine {
         else {
             return Ok(false);
         };
+        let mut stats = self.stats.lock();
+        stats.segments += ids.len() as u64;
+        stats.bytes_before += bytes_before;
+        stats.bytes_after += bytes_after;
+        drop(stats);
         report.segments_before += ids.len() as u64;
         report.segments_after += 1;
         report.bytes_before += bytes_before;
@@ -330,6 +370,11 @@ impl Engine {
         report.dropped += dropped;
         Ok(true)
     }
+}
+
+/// A number for the thread that a frame is about: what is needed of it is read together.
+fn near(payload: &[u8]) -> u64 {
+    codec::thread_of(payload).map_or(0, |thread| XxHash3_64::oneshot(thread.as_bytes()))
 }
 
 /// A frame without the records that were not taken. Their values stay for now: what was put after them may be made of them.
@@ -363,19 +408,4 @@ fn without(
     }
     let payload = codec::encode(&records, Compression::None).map_err(unreadable)?;
     Ok(Verdict::Replace(payload))
-}
-
-impl Pace<'_> {
-    fn hold(&mut self, moved: u64) -> ControlFlow<()> {
-        self.moved = self.moved.saturating_add(moved);
-        let due = u128::from(self.moved) * 1_000_000 / u128::from(self.bytes_per_second.max(1));
-        let due = Duration::from_micros(u64::try_from(due).unwrap_or(u64::MAX));
-        while !self.engine.is_stopped() {
-            match due.checked_sub(self.begun.elapsed()) {
-                Some(early) => thread::sleep(early.min(Duration::from_millis(20))),
-                None => return ControlFlow::Continue(()),
-            }
-        }
-        ControlFlow::Break(())
-    }
 }

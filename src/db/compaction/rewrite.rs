@@ -11,6 +11,10 @@ use crate::db::compaction::marks::Marks;
 use crate::db::compaction::remnants::Remnants;
 use crate::db::view::DbSnapshot;
 use crate::log::{FrameAddress, Verdict};
+use crate::store_options::IndexedFields;
+
+/// Longer payloads are not made: they might not fit into a frame any more.
+const PLAIN_MAX: usize = 256 << 20;
 
 /// Decides what becomes of each frame of a run.
 pub(super) struct Rewriter<'r> {
@@ -46,7 +50,9 @@ impl Rewriter<'_> {
         if fates.iter().all(|fate| matches!(fate, Fate::Goes)) {
             return Ok(Verdict::Drop);
         }
-        if fates.iter().all(|fate| matches!(fate, Fate::Stays(_))) {
+        let stays = fates.iter().all(|fate| matches!(fate, Fate::Stays(_)));
+        // What is compressed by itself becomes longer when it is compressed once more, with others.
+        if stays && !codec::is_compressed(payload).map_err(unreadable)? {
             return Ok(Verdict::Keep);
         }
         let records: Vec<_> = fates
@@ -56,8 +62,14 @@ impl Rewriter<'_> {
                 Fate::Goes => Record::Remnant(Remnant::default()),
             })
             .collect();
-        let payload = codec::encode(&records, Compression::None).map_err(unreadable)?;
-        Ok(Verdict::Replace(payload))
+        let plain = codec::encode(&records, Compression::None).map_err(unreadable)?;
+        Ok(match plain.len() <= PLAIN_MAX {
+            true => Verdict::Replace(plain),
+            false if stays => Verdict::Keep,
+            false => {
+                Verdict::Replace(codec::encode(&records, Compression::Long).map_err(unreadable)?)
+            }
+        })
     }
 
     fn fate(&mut self, lsn: u64, record: Record<Stored>, bytes: u64) -> Result<Fate, DbError> {
@@ -82,6 +94,7 @@ impl Rewriter<'_> {
                 })
             }
             Record::ItemPut(put) if !live && !has_values => self.dead_item(lsn, put),
+            Record::ItemTouched(_) if !live => Ok(Fate::Goes),
             // Few bytes, and what they say may have to be said again.
             _ => Ok(Fate::Stays(record)),
         }
@@ -93,6 +106,9 @@ impl Rewriter<'_> {
         Ok(match item {
             Some(item) if item.place == lsn => Fate::Changes(Record::ItemPut(ItemPut {
                 value: Stored::Whole(Encoded::new("json", &b"null"[..])),
+                // The puts that made it live longer may have gone.
+                lifetime: None,
+                index: IndexedFields::NONE,
                 ..put
             })),
             _ => Fate::Goes,

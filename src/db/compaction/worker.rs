@@ -1,33 +1,35 @@
 //! [`Worker`]: the thread that compacts in the background.
 
+use std::fmt;
 use std::io;
 use std::sync::Arc;
-use std::thread::{Builder, JoinHandle};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
-use parking_lot::{Condvar, Mutex};
-
+use crate::db::compaction::CompactionReport;
 use crate::db::compaction::candidates::Worth;
 use crate::db::compaction::engine::Engine;
 use crate::db::compaction::options::CompactionOptions;
+use crate::vfs::{Host, Job};
 
-/// So often it looks whether there is something to do.
+/// So often it looks whether anything has died.
 const PAUSE: Duration = Duration::from_secs(1);
 /// The longest pause after compactions that came to nothing.
 const PAUSE_MAX: Duration = Duration::from_secs(64);
+/// When less than this part of a segment has died since it looked for something to do, it does not look again before it has paused so
+/// many times.
+const DIED_PART: u64 = 16;
+const PAUSES_MAX: u32 = 64;
 
 /// The thread that compacts in the background. Dropping it ends it.
-#[derive(Debug)]
 pub(crate) struct Worker {
-    signal: Arc<Signal>,
-    engine: Arc<Engine>,
+    working: Arc<Working>,
     thread: Option<JoinHandle<()>>,
 }
 
-#[derive(Debug, Default)]
-struct Signal {
-    stop: Mutex<bool>,
-    stopped: Condvar,
+struct Working {
+    engine: Arc<Engine>,
+    options: CompactionOptions,
 }
 
 impl Worker {
@@ -35,25 +37,36 @@ impl Worker {
     ///
     /// # Errors
     /// Whatever the operating system says.
-    pub(crate) fn start(engine: Arc<Engine>, options: CompactionOptions) -> io::Result<Self> {
-        let signal = Arc::new(Signal::default());
-        let of_thread = (Arc::clone(&signal), Arc::clone(&engine));
-        let thread = Builder::new()
-            .name("stepwell-compact".to_owned())
-            .spawn(move || run(&of_thread.0, &of_thread.1, options))?;
-        Ok(Self {
-            signal,
-            engine,
-            thread: Some(thread),
-        })
+    pub(crate) fn start(
+        engine: Arc<Engine>,
+        options: CompactionOptions,
+        host: &dyn Host,
+    ) -> io::Result<Self> {
+        let working = Arc::new(Working { engine, options });
+        let job: Arc<dyn Job> = Arc::<Working>::clone(&working);
+        let thread = host.start("stepwell-compact", Arc::downgrade(&job))?;
+        Ok(Self { working, thread })
     }
+}
+
+impl fmt::Debug for Worker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Worker").finish_non_exhaustive()
+    }
+}
+
+impl Job for Working {
+    fn run(&self) {
+        run(&self.engine, self.options);
+    }
+
+    /// What is done in the background can be done on demand as well.
+    fn step(&self) {}
 }
 
 impl Drop for Worker {
     fn drop(&mut self) {
-        self.engine.stop();
-        *self.signal.stop.lock() = true;
-        self.signal.stopped.notify_all();
+        self.working.engine.stop();
         if let Some(thread) = self.thread.take() {
             // Whether it panicked or not, nothing of it is needed any more.
             let _ = thread.join();
@@ -61,25 +74,33 @@ impl Drop for Worker {
     }
 }
 
-fn run(signal: &Signal, engine: &Engine, options: CompactionOptions) {
+fn run(engine: &Engine, options: CompactionOptions) {
+    let worth = Worth::Much(options);
     let mut pause = PAUSE;
-    let mut stop = signal.stop.lock();
-    while !*stop {
-        signal.stopped.wait_for(&mut stop, pause);
-        if *stop {
-            return;
+    let mut pauses = PAUSES_MAX;
+    let mut died = 0;
+    while engine.rest(pause) {
+        pauses += 1;
+        let died_now = engine.died();
+        if pauses < PAUSES_MAX && died_now - died < engine.segment_bytes / DIED_PART {
+            continue;
         }
-        drop(stop);
-        pause = match engine.compact(Worth::Much(options), options.bytes_per_second) {
+        (died, pauses) = (died_now, 0);
+        let compacted = engine.is_worth_it(worth).and_then(|is| match is {
+            true => engine.compact_some(worth, options.bytes_per_second),
+            false => Ok(CompactionReport::default()),
+        });
+        pause = match compacted {
             Ok(report) if !report.incomplete => PAUSE,
-            Ok(_) => (pause * 2).min(PAUSE_MAX),
-            Err(error) => {
-                if !engine.is_stopped() {
-                    tracing::warn!(%error, "the log was not compacted");
+            unfinished => {
+                if let Err(error) = unfinished
+                    && !engine.is_stopped()
+                {
+                    tracing::warn!(%error, "the log was not compacted; it is tried again later");
                 }
-                PAUSE_MAX
+                pauses = PAUSES_MAX;
+                (pause * 2).min(PAUSE_MAX)
             }
         };
-        stop = signal.stop.lock();
     }
 }

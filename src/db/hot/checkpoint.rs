@@ -1,6 +1,6 @@
 //! [`HotCheckpoint`]: the checkpoint that was put last, as far as the next one needs to know it.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 
 use super::HotVersions;
@@ -20,7 +20,7 @@ pub(in crate::db) struct HotCheckpoint {
     pub(in crate::db) put: Option<(Lsn, Arc<OnceLock<Unapplied>>)>,
     pub(in crate::db) versions: HotVersions,
     /// Its channels, but for those whose values are not known here.
-    pub(in crate::db) channels: HashMap<Box<str>, (ChannelVersion, Held)>,
+    pub(in crate::db) channels: BTreeMap<Box<str>, (ChannelVersion, Held)>,
 }
 
 /// What a channel holds.
@@ -111,6 +111,19 @@ impl HotCheckpoint {
     pub(in crate::db) fn retain(&mut self, versions: &BTreeMap<String, ChannelVersion>) {
         self.channels
             .retain(|channel, (version, _)| versions.get(&**channel) == Some(version));
+    }
+
+    pub(super) fn named(&self, with: &mut dyn FnMut(At)) {
+        for (_, held) in self.channels.values() {
+            match held {
+                Held::Nothing => {}
+                Held::Cold(at) => with(*at),
+                Held::Hot(value) => {
+                    with(value.at);
+                    with(value.run_base);
+                }
+            }
+        }
     }
 
     /// About how much memory it takes.

@@ -98,6 +98,12 @@ impl Contents {
         Closed(self)
     }
 
+    /// Forgets the places that are told.
+    pub(in crate::db) fn forget(&self, is_gone: impl Fn(&At) -> bool) {
+        let mut state = self.state.lock();
+        state.by_hash.retain(|_, at| !is_gone(at));
+    }
+
     pub(super) fn clear(&self) {
         self.state.lock().by_hash.clear();
     }

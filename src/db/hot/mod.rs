@@ -1,8 +1,16 @@
 //! [`Hot`]: what is kept in memory of what was put last, so that the next checkpoint need not read its parent.
 //!
-//! All of it can be forgotten at any time: what is not here is looked up in the index and read from the log. It names places that
-//! the index may no longer need, so whoever removes frames from the log has everything forgotten first
-//! ([`Hot::forget_all`]).
+//! All of it can be forgotten at any time: what is not here is looked up in the index and read from the log.
+//!
+//! It names values that the index may no longer need, and a record that is put names what it found here. So whoever removes
+//! frames from the log asks what is named ([`Hot::named`]) and keeps that; no put waits for him. What holds meanwhile, and must:
+//! - A place gets into a thread's memory only under the thread's lock, and comes from a look-up in the index that was made
+//!   under it, or from the record that was just submitted. So after a thread was asked, it comes to name only what it named
+//!   then, what the index shows later, and what was put later.
+//! - What was forgotten for want of room may still be in use by a put that began before. It holds a share in an era
+//!   ([`Db::enter`](crate::db::Db)) that the compaction waits for after it has asked.
+//!
+//! Values are kept by LSN and number, which are never given to others, so they may outlive their frames.
 
 mod checkpoint;
 mod contents;
@@ -11,10 +19,11 @@ mod thread;
 mod values;
 mod versions;
 
+use std::mem;
 use std::sync::Arc;
 
 use hashlink::LruCache;
-use parking_lot::{Mutex, RwLock};
+use parking_lot::Mutex;
 
 pub(super) use checkpoint::{Draft, Held, HotCheckpoint, HotValue};
 pub(super) use contents::{Content, Contents, LASTING_BYTES, MIN_BYTES, NewContent};
@@ -26,8 +35,6 @@ pub(super) use versions::HotVersions;
 /// What is kept in memory of what was put last.
 #[derive(Debug)]
 pub(crate) struct Hot {
-    /// Written to by whoever has all forgotten, so that no record is on its way that names what was known before.
-    gate: RwLock<()>,
     threads: Mutex<Threads>,
     limit: usize,
     values: Values,
@@ -38,6 +45,8 @@ pub(crate) struct Hot {
 struct Threads {
     by_name: LruCache<Box<str>, Slot>,
     bytes: usize,
+    /// How often it was asked what is named.
+    asked: u64,
 }
 
 #[derive(Debug, Default)]
@@ -45,7 +54,12 @@ struct Slot {
     thread: Arc<Mutex<HotThread>>,
     /// As it was counted last.
     bytes: usize,
+    /// Of which times that it was asked what is named the thread has answered the last.
+    asked: u64,
 }
+
+/// So many threads are looked up at a time when it is asked what they name: puts of all threads wait meanwhile.
+const ASKED_AT_ONCE: usize = 256;
 
 /// This part of the memory is for what is known of threads, the rest for values.
 const THREADS_SHARE: usize = 4;
@@ -54,10 +68,10 @@ impl Hot {
     /// Takes at most about `limit` bytes of memory.
     pub(crate) fn new(limit: usize) -> Self {
         Self {
-            gate: RwLock::new(()),
             threads: Mutex::new(Threads {
                 by_name: LruCache::new_unbounded(),
                 bytes: 0,
+                asked: 0,
             }),
             limit: limit / THREADS_SHARE,
             values: Values::new(limit - limit / THREADS_SHARE),
@@ -70,42 +84,56 @@ impl Hot {
         &self.values
     }
 
-    /// Large values by their contents. What is found there may be named in a record only as long as the gate is held, see
-    /// [`with_thread`](Self::with_thread) and [`gated`](Self::gated).
+    /// Large values by their contents. What is found there may be named in a record only by whoever was in an era
+    /// ([`Db::enter`](crate::db::Db)) before he looked.
     pub(in crate::db) fn contents(&self) -> &Contents {
         &self.contents
-    }
-
-    /// For whoever submits a record of no thread that builds on what is known here.
-    pub(super) fn gated<T>(&self, with: impl FnOnce() -> T) -> T {
-        let _gate = self.gate.read();
-        with()
     }
 
     /// Lends what is known of a thread. Whoever has it is alone with the thread, so what is submitted meanwhile is in
     /// the order in which it was made.
     pub(super) fn with_thread<T>(&self, name: &str, with: impl FnOnce(&mut HotThread) -> T) -> T {
-        let _gate = self.gate.read();
         let shared = self.threads.lock().get(name);
         let (outcome, bytes) = {
             let mut thread = shared.lock();
             let outcome = with(&mut thread);
-            (outcome, thread.bytes())
+            (outcome, thread.recounted())
         };
-        self.threads.lock().settle(name, bytes, self.limit);
+        if let Some(bytes) = bytes {
+            self.threads.lock().settle(name, bytes, self.limit);
+        }
         outcome
     }
 
-    /// Forgets everything, when nobody is about to submit a record that builds on it. Nobody else is, until `then` is done.
-    pub(crate) fn forget_all<T>(&self, then: impl FnOnce() -> T) -> T {
-        let _gate = self.gate.write();
+    /// The LSNs of the records that are named by what is kept of threads. Asks one thread after the other: puts go on meanwhile.
+    pub(crate) fn named(&self) -> Vec<u64> {
+        let mut named = Vec::new();
+        let asked = {
+            let mut threads = self.threads.lock();
+            threads.asked += 1;
+            threads.asked
+        };
+        loop {
+            let next = self.threads.lock().not_asked(asked);
+            if next.is_empty() {
+                return named;
+            }
+            for thread in next {
+                thread.lock().named(&mut |at| named.push(at.lsn().get()));
+            }
+        }
+    }
+
+    /// Gives back the memory.
+    pub(crate) fn forget_all(&self) {
         let mut threads = self.threads.lock();
-        threads.by_name.clear();
         threads.bytes = 0;
+        let forgotten = mem::replace(&mut threads.by_name, LruCache::new_unbounded());
         drop(threads);
+        // Not under the lock: this takes a while.
+        drop(forgotten);
         self.values.clear();
         self.contents.clear();
-        then()
     }
 }
 
@@ -118,6 +146,17 @@ impl Threads {
         let thread = Arc::clone(&slot.thread);
         self.by_name.insert(name.into(), slot);
         thread
+    }
+
+    /// Some of the threads that have not answered yet, which are taken to have. Those that come meanwhile have nothing to say.
+    fn not_asked(&mut self, asked: u64) -> Vec<Arc<Mutex<HotThread>>> {
+        let slots = self.by_name.iter_mut().map(|(_, slot)| slot);
+        let next = slots.filter(|slot| slot.asked < asked);
+        let next = next.take(ASKED_AT_ONCE).map(|slot| {
+            slot.asked = asked;
+            Arc::clone(&slot.thread)
+        });
+        next.collect()
     }
 
     /// Counts a thread anew, and forgets those that were not used for longest.
@@ -139,13 +178,60 @@ impl Threads {
 mod tests {
     use super::*;
     use crate::Encoded;
+    use crate::db::place::At;
+    use crate::log::{FrameAddress, Lsn, SegmentId};
+    use crate::version::ChannelVersion;
+
+    fn put(at: At) -> HotCheckpoint {
+        HotCheckpoint {
+            id: "1".into(),
+            put: None,
+            versions: HotVersions::default(),
+            channels: [("c".into(), (ChannelVersion::Int(1), Held::Cold(at)))].into(),
+        }
+    }
+
+    fn at(lsn: u64) -> At {
+        At {
+            frame: FrameAddress {
+                lsn: Lsn::new(lsn),
+                records: 1,
+                segment: SegmentId::new(Lsn::new(1)),
+                offset: 0,
+                payload_len: 1,
+            },
+            record: 0,
+            value: 0,
+        }
+    }
+
+    #[test]
+    fn every_thread_tells_what_it_names() {
+        let hot = Hot::new(1 << 24);
+        let threads = 2 * u64::try_from(ASKED_AT_ONCE).unwrap() + 10;
+        for lsn in 0..threads {
+            hot.with_thread(&lsn.to_string(), |thread| {
+                let mut namespace = thread.namespace("n");
+                namespace.checkpoint = Some(put(at(2 * lsn)));
+                let source = (at(2 * lsn + 1), Encoded::new("bytes", "source"));
+                namespace.sources.add("1", [source]);
+                thread.keep("n", namespace);
+            });
+        }
+        for _ in 0..2 {
+            let mut named = hot.named();
+            named.sort_unstable();
+            assert!(named.into_iter().eq(0..2 * threads));
+        }
+    }
 
     #[test]
     fn all_is_forgotten() {
         let hot = Hot::new(1 << 20);
         hot.values().insert((1, 0), Encoded::new("bytes", "value"));
         hot.with_thread("t", |thread| drop(thread.namespace("n")));
-        hot.forget_all(|| assert_eq!(hot.values().get((1, 0)), None));
+        hot.forget_all();
+        assert_eq!(hot.values().get((1, 0)), None);
         assert_eq!(hot.threads.lock().by_name.len(), 0);
     }
 }

@@ -40,10 +40,9 @@ impl Sources {
         writes: impl IntoIterator<Item = (At, Encoded)>,
     ) {
         if *self.checkpoint != *checkpoint {
-            *self = Self {
-                checkpoint: checkpoint.into(),
-                ..Self::default()
-            };
+            self.checkpoint = checkpoint.into();
+            self.writes.clear();
+            self.bytes = 0;
         }
         for (at, value) in writes {
             let bytes = value.bytes().len();
@@ -52,6 +51,10 @@ impl Sources {
                 self.writes.push((at, value));
             }
         }
+    }
+
+    pub(super) fn named(&self, with: &mut dyn FnMut(At)) {
+        self.writes.iter().for_each(|(at, _)| with(*at));
     }
 
     /// About how much memory they take.

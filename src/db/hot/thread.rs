@@ -1,21 +1,29 @@
 //! [`HotThread`]: what was put last in each namespace of a thread.
 
+use std::mem;
+
 use hashlink::LruCache;
 
 use super::{HotCheckpoint, Sources};
+use crate::db::place::At;
 
 /// Subgraphs have a namespace for each of their calls: only those used last are kept.
 const NAMESPACES_MAX: usize = 16;
+/// A thread is counted anew when it has grown or shrunk by so many bytes.
+const RECOUNTED_BYTES: usize = 512;
 
 /// What was put last in each namespace of a thread.
 #[derive(Debug)]
 pub(in crate::db) struct HotThread {
+    /// How many bytes it took when it was counted last.
+    counted: usize,
     namespaces: LruCache<Box<str>, HotNamespace>,
 }
 
 impl Default for HotThread {
     fn default() -> Self {
         Self {
+            counted: 0,
             namespaces: LruCache::new(NAMESPACES_MAX),
         }
     }
@@ -31,21 +39,46 @@ pub(in crate::db) struct HotNamespace {
 impl HotThread {
     /// What was put last in a namespace.
     pub(in crate::db) fn namespace(&mut self, name: &str) -> HotNamespace {
-        self.namespaces.remove(name).unwrap_or_default()
+        (self.namespaces.get_mut(name)).map_or_else(HotNamespace::default, mem::take)
     }
 
     /// Keeps what was put last in a namespace.
     pub(in crate::db) fn keep(&mut self, name: &str, namespace: HotNamespace) {
-        self.namespaces.insert(name.into(), namespace);
+        match self.namespaces.get_mut(name) {
+            Some(place) => *place = namespace,
+            None => drop(self.namespaces.insert(name.into(), namespace)),
+        }
     }
 
     /// Forgets everything.
     pub(in crate::db) fn forget(&mut self) {
-        *self = Self::default();
+        *self = Self {
+            counted: self.counted,
+            ..Self::default()
+        };
+    }
+
+    /// How much memory it takes now, if that is worth telling.
+    pub(super) fn recounted(&mut self) -> Option<usize> {
+        let bytes = self.bytes();
+        (bytes.abs_diff(self.counted) >= RECOUNTED_BYTES).then(|| {
+            self.counted = bytes;
+            bytes
+        })
+    }
+
+    /// Tells `with` of all places that are kept of the thread.
+    pub(super) fn named(&self, with: &mut dyn FnMut(At)) {
+        for (_, namespace) in &self.namespaces {
+            namespace.sources.named(with);
+            if let Some(checkpoint) = &namespace.checkpoint {
+                checkpoint.named(with);
+            }
+        }
     }
 
     /// About how much memory it takes.
-    pub(super) fn bytes(&self) -> usize {
+    fn bytes(&self) -> usize {
         let namespaces = self.namespaces.iter().map(|(name, namespace)| {
             let checkpoint = namespace.checkpoint.as_ref();
             name.len()

@@ -9,6 +9,7 @@ use crate::delta::{
     COST_FACTOR, COST_SLACK, LINK_BYTES, LINK_COST, Op, RUN_LINKS, diff, encoded_len, total_len,
 };
 use crate::index::Held;
+use crate::store_options::IndexedFields;
 use crate::version::ChannelVersion;
 
 /// A database whose items are what the tests store.
@@ -35,6 +36,10 @@ impl Values {
                 key: key.into(),
                 value,
                 at: 0,
+                lifetime: None,
+                index: IndexedFields::All,
+                is_new: false,
+                fields: None,
             })
         });
         let submitted = self.db.submit(records.collect(), None, String::new);

@@ -107,8 +107,10 @@ pub fn salvage(from: impl AsRef<Path>, to: impl AsRef<Path>) -> Result<SalvageRe
     let (from, to) = (from.as_ref(), to.as_ref());
     let vfs: Arc<dyn Vfs> = Arc::new(OsFs);
     let found = log::salvage(Arc::clone(&vfs), from, &mut |_, _| Ok(()))?;
-    let mut rescue = Rescue::new(found.lost.first().map(|lost| lost.lsns.start));
-    log::salvage_to(vfs, from, to, &mut |frame, payload| {
+    let lost_from = found.lost.first().map(|lost| lost.lsns.start);
+    let as_of = found.compacted_as_of;
+    let mut rescue = Rescue::new(lost_from, as_of);
+    log::salvage_to(vfs, from, to, as_of, &mut |frame, payload| {
         rescue.frame(frame, payload)
     })?;
     Ok(rescue.finish(found.lost)?)

@@ -18,6 +18,7 @@ use crate::delta::{Op, Weight, diff, total_len};
 use crate::index::shrink;
 use crate::log::FrameAddress;
 use crate::store::{Item, Search, Store};
+use crate::store_options::IndexedFields;
 use crate::version::ChannelVersion;
 
 /// A database with forks, a copy, deltas, aliases, writes, tags and items; each record in a frame of its own.
@@ -160,6 +161,10 @@ impl Made {
             key: key.into(),
             value,
             at,
+            lifetime: None,
+            index: IndexedFields::All,
+            is_new: false,
+            fields: None,
         };
         let lsn = self.submit(Record::ItemPut(put));
         self.items.insert(key, [needs, &[lsn]].concat());
@@ -214,6 +219,10 @@ fn make(dir: &Path, shrinks: bool) -> Made {
         key: "twice".into(),
         value: Stored::Whole(Encoded::new("json", "1")),
         at: 5,
+        lifetime: None,
+        index: IndexedFields::All,
+        is_new: false,
+        fields: None,
     }));
     made.item("twice", Stored::Whole(Encoded::new("json", "2")), 9, &[]);
     let big = made.place("t", 1, "big");

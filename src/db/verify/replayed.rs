@@ -38,41 +38,46 @@ pub(super) fn replay(
         is_whole: true,
     };
     let mut frames = 0;
-    let opened = ReadOnlyLog::open(Arc::clone(db.vfs()), db.path(), &mut |frame, payload| {
-        if frame.lsn.get() >= end {
-            return Ok(());
-        }
-        frames += 1;
-        if frames % STEP == 0 {
-            let progress = VerifyProgress {
-                stage: VerifyStage::Records,
-                done: frame.lsn.get(),
-                of: end,
-            };
-            if tell(progress) == ControlFlow::Break(()) {
-                return Err(Stopped.into());
+    let opened = ReadOnlyLog::open(
+        Arc::clone(db.vfs()),
+        db.path(),
+        &mut |frame, payload, as_of| {
+            replayed.index.be_sure_below(as_of.get());
+            if frame.lsn.get() >= end {
+                return Ok(());
             }
-        }
-        match decoded(frame, payload) {
-            Ok(records) => {
-                report.records += u64::from(frame.records);
-                let applied = match is_kept {
-                    true => try_apply_all(&mut replayed.index, frame, records),
-                    false => Ok(()),
+            frames += 1;
+            if frames % STEP == 0 {
+                let progress = VerifyProgress {
+                    stage: VerifyStage::Records,
+                    done: frame.lsn.get(),
+                    of: end,
                 };
-                match applied {
-                    Err(Unapplied::Tables(error)) => Err(error.into()),
-                    Ok(()) | Err(Unapplied::Refused(_)) => Ok(()),
+                if tell(progress) == ControlFlow::Break(()) {
+                    return Err(Stopped.into());
                 }
             }
-            Err(error) => {
-                replayed.is_whole = false;
-                let error = DbError::unreadable_record(frame, 0, error);
-                findings.add(Finding::of(FindingKind::Record, &error));
-                Ok(())
+            match decoded(frame, payload) {
+                Ok(records) => {
+                    report.records += u64::from(frame.records);
+                    let applied = match is_kept {
+                        true => try_apply_all(&mut replayed.index, frame, records),
+                        false => Ok(()),
+                    };
+                    match applied {
+                        Err(Unapplied::Tables(error)) => Err(error.into()),
+                        Ok(()) | Err(Unapplied::Refused(_)) => Ok(()),
+                    }
+                }
+                Err(error) => {
+                    replayed.is_whole = false;
+                    let error = DbError::unreadable_record(frame, 0, error);
+                    findings.add(Finding::of(FindingKind::Record, &error));
+                    Ok(())
+                }
             }
-        }
-    });
+        },
+    );
     match opened {
         Ok(_) => {}
         Err(LogError::Replay { source, .. }) if source.is::<Stopped>() => {

@@ -47,7 +47,8 @@ fn is_same_entry(a: &Entry<Place>, b: &Entry<Place>) -> bool {
 
 pub(super) fn is_same_item(a: &ItemEntry<Place>, b: &ItemEntry<Place>) -> bool {
     (&a.namespace, &a.key, name(&a.value)) == (&b.namespace, &b.key, name(&b.value))
-        && (a.created_at, a.updated_at) == (b.created_at, b.updated_at)
+        && (a.created_at, a.updated_at, a.expires_at())
+            == (b.created_at, b.updated_at, b.expires_at())
 }
 
 /// What a value is known by wherever its record is.

@@ -73,6 +73,7 @@ impl Run {
             scope.checkpointer.clone_from(&task.scope.checkpointer);
             scope.store = task.scope.store.clone().or(scope.store);
             scope.store_writes = task.scope.store_writes;
+            scope.store_scope.clone_from(&task.scope.store_scope);
             scope.replay.clone_from(&task.scope.replay);
             scope.answers.clone_from(&task.scope.answers);
             scope.claims.clone_from(&task.scope.claims);

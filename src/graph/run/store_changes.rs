@@ -3,11 +3,13 @@
 //! It is kept among the writes of a task, so that a task that had finished before a crash has not lost it.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use crate::graph::names::STORE_WRITES;
 use crate::graph::run::task::Write;
+use crate::store::{IndexedFields, Ttl};
 use crate::{Encoded, ItemChange};
 
 /// The write that keeps `changes`, if there are any.
@@ -17,7 +19,22 @@ pub(in crate::graph) fn to_write(changes: Vec<ItemChange>) -> Option<Write> {
     }
     let one = |change: &ItemChange| {
         let value = change.value.as_ref().and_then(|v| v.to_json().ok());
-        json!({"namespace": change.namespace, "key": change.key, "put": change.value.is_some(), "value": value})
+        let mut one = json!({
+            "namespace": change.namespace,
+            "key": change.key,
+            "put": change.value.is_some(),
+            "value": value,
+        });
+        if let Some(fields) = one.as_object_mut() {
+            fields.extend(ttl_of(change.ttl).map(|ttl| ("ttl".to_owned(), ttl)));
+            fields.extend(
+                change
+                    .index
+                    .as_ref()
+                    .map(|index| ("index".to_owned(), index_of(index))),
+            );
+        }
+        one
     };
     Some((STORE_WRITES.into(), changes.iter().map(one).collect()))
 }
@@ -43,5 +60,65 @@ fn read(kept: &Value) -> Option<ItemChange> {
             true => Some(Encoded::json(kept.get("value")?)),
             false => None,
         },
+        ttl: kept
+            .get("ttl")
+            .map_or(Ttl::Default, |ttl| match ttl.as_u64() {
+                Some(micros) => Ttl::After(Duration::from_micros(micros)),
+                None => Ttl::Never,
+            }),
+        index: match kept.get("index") {
+            Some(index) => Some(match index.as_array() {
+                Some(_) => IndexedFields::Only(serde_json::from_value(index.clone()).ok()?),
+                None => IndexedFields::All,
+            }),
+            None => None,
+        },
     })
+}
+
+/// Microseconds, or null for ever.
+fn ttl_of(ttl: Ttl) -> Option<Value> {
+    match ttl {
+        Ttl::Default => None,
+        Ttl::Never => Some(Value::Null),
+        Ttl::After(ttl) => Some(u64::try_from(ttl.as_micros()).unwrap_or(u64::MAX).into()),
+    }
+}
+
+/// A list of paths, or null for all fields.
+fn index_of(fields: &IndexedFields) -> Value {
+    match fields {
+        IndexedFields::All => Value::Null,
+        IndexedFields::Only(paths) => paths.as_slice().into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_kept_is_read_again() {
+        let change = |key: &str, value, ttl, index| ItemChange {
+            namespace: vec!["a".into(), "b".into()],
+            key: key.into(),
+            value,
+            ttl,
+            index,
+        };
+        let value = || Some(Encoded::json(&json!({"x": 1})));
+        let changes = vec![
+            change("1", value(), Ttl::Default, None),
+            change("2", value(), Ttl::Never, Some(IndexedFields::All)),
+            change(
+                "3",
+                value(),
+                Ttl::After(Duration::from_micros(7)),
+                Some(IndexedFields::NONE),
+            ),
+            change("4", None, Ttl::Default, None),
+        ];
+        let write = to_write(changes.clone()).unwrap();
+        assert_eq!(gather([&write]), changes);
+    }
 }

@@ -40,6 +40,12 @@ impl TaskRun {
             .unwrap_or(&run.scope.config.checkpoint_map)
             .clone();
         checkpoint_map.insert(run.namespace.clone(), run.checkpoint.id.clone());
+        let draft = match run.scope.store_writes {
+            StoreWrites::Immediate => None,
+            StoreWrites::WithStep => {
+                (run.scope.store.clone()).map(|store| Arc::new(Draft::new(store)))
+            }
+        };
         let context = TaskContext {
             scope: Arc::clone(&run.scope),
             node: Arc::clone(&task.node),
@@ -50,14 +56,8 @@ impl TaskRun {
             step: run.step,
             remaining_steps: run.last_step - run.step,
             checkpoint_map,
-            draft: match run.scope.store_writes {
-                StoreWrites::Immediate => None,
-                StoreWrites::WithStep => run
-                    .scope
-                    .store
-                    .clone()
-                    .map(|store| Arc::new(Draft::new(store))),
-            },
+            store: run.scope.store_of_task(draft.as_ref()),
+            draft,
             resuming: run.resuming,
             site: CallSite::within(
                 run.parent.as_ref().map(|parent| &parent.site),

@@ -231,7 +231,7 @@ fn commit<R: TableRow>(
     {
         let mut rows = write.open_table(ROWS)?;
         for (key, row) in changes {
-            let key = key.encode();
+            let key = key.key.encode();
             match row {
                 Some(row) => drop(rows.insert(&*key, &*row.encode())?),
                 None => drop(rows.remove(&*key)?),

@@ -1,12 +1,14 @@
 //! [`Gate`]: holds writers back while too much waits to be moved to the file, and wakes the one who moves it.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use parking_lot::{Condvar, Mutex};
+use parking_lot::{Condvar, Mutex, MutexGuard};
 
 use super::options::IndexOptions;
 use crate::index::tables::TablesError;
+use crate::vfs::Vfs;
 
 /// After a failure to write the file it is tried again so much later.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -15,6 +17,7 @@ const PAUSE: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub(crate) struct Gate {
     options: IndexOptions,
+    vfs: Arc<dyn Vfs>,
     /// Whether writers have to look closer.
     crowded: AtomicBool,
     state: Mutex<State>,
@@ -28,6 +31,8 @@ struct State {
     young: usize,
     /// The weight of all changes in memory.
     total: usize,
+    /// Somebody waits for the next flush.
+    wanted: bool,
     /// The last flush failed, and when.
     failed: Option<(TablesError, Instant)>,
     /// The log failed: nothing is moved any more and nobody is held back.
@@ -52,9 +57,10 @@ pub(crate) enum Stop {
 }
 
 impl Gate {
-    pub(crate) fn new(options: IndexOptions) -> Self {
+    pub(crate) fn new(options: IndexOptions, vfs: Arc<dyn Vfs>) -> Self {
         Self {
             options,
+            vfs,
             crowded: AtomicBool::new(false),
             state: Mutex::new(State::default()),
             room: Condvar::new(),
@@ -75,9 +81,32 @@ impl Gate {
             if let Some((error, _)) = &state.failed {
                 return Err(error.clone());
             }
-            self.room.wait(&mut state);
+            if MutexGuard::unlocked(&mut state, || self.vfs.host().help()) {
+                continue;
+            }
+            // What was made room meanwhile is not told again.
+            if self.is_crowded(&state) && state.failed.is_none() {
+                self.room.wait(&mut state);
+            }
         }
         Ok(())
+    }
+
+    /// Has all that is in memory moved to the file, and blocks until something was. Not if nothing is moved any more.
+    ///
+    /// # Errors
+    /// [`TablesError::Unwritable`] if it cannot be moved.
+    pub(crate) fn wait_for_flush(&self) -> Result<bool, TablesError> {
+        let mut state = self.state.lock();
+        state.wanted = true;
+        self.work.notify_one();
+        while state.wanted && !state.open && state.stop.is_none() {
+            self.room.wait(&mut state);
+        }
+        match &state.failed {
+            Some((error, _)) => Err(error.clone()),
+            None => Ok(!state.wanted),
+        }
     }
 
     /// Takes note of what the changes in memory weigh.
@@ -92,12 +121,17 @@ impl Gate {
     }
 
     pub(super) fn succeeded(&self) {
-        self.state.lock().failed = None;
+        let mut state = self.state.lock();
+        state.failed = None;
+        state.wanted = false;
+        self.room.notify_all();
     }
 
     /// Whoever waits for room gets the error, and nobody waits until a flush succeeds.
     pub(super) fn failed(&self, error: TablesError) {
-        self.state.lock().failed = Some((error, Instant::now()));
+        let mut state = self.state.lock();
+        state.failed = Some((error, self.vfs.host().now()));
+        state.wanted = false;
         self.room.notify_all();
     }
 
@@ -106,33 +140,48 @@ impl Gate {
         let mut state = self.state.lock();
         state.open = true;
         self.admit(&state);
+        self.room.notify_all();
     }
 
     pub(super) fn stop(&self, stop: Stop) {
         self.state.lock().stop = Some(stop);
         self.work.notify_one();
+        self.room.notify_all();
     }
 
     pub(super) fn wait_for_work(&self) -> Work {
         let mut state = self.state.lock();
         loop {
-            if let Some(stop) = state.stop {
-                return Work::Stop(stop);
-            }
-            if state.open || !self.is_due(&state) {
-                self.work.wait(&mut state);
-                continue;
-            }
-            let again = state.failed.as_ref().map(|(_, at)| *at + PAUSE);
-            match again.filter(|at| *at > Instant::now()) {
-                Some(at) => drop(self.work.wait_until(&mut state, at)),
-                None => return Work::Flush,
+            match self.due(&state) {
+                Ok(work) => return work,
+                Err(Some(at)) => drop(self.work.wait_until(&mut state, at)),
+                Err(None) => self.work.wait(&mut state),
             }
         }
     }
 
+    /// What is to be done now, if there is anything.
+    pub(super) fn work_now(&self) -> Option<Work> {
+        self.due(&self.state.lock()).ok()
+    }
+
+    /// What is to be done now, or when there may be something if nobody tells before.
+    fn due(&self, state: &State) -> Result<Work, Option<Instant>> {
+        if let Some(stop) = state.stop {
+            return Ok(Work::Stop(stop));
+        }
+        if state.open || !self.is_due(state) {
+            return Err(None);
+        }
+        let again = state.failed.as_ref().map(|(_, at)| *at + PAUSE);
+        match again.filter(|at| *at > self.vfs.host().now()) {
+            Some(at) => Err(Some(at)),
+            None => Ok(Work::Flush),
+        }
+    }
+
     fn is_due(&self, state: &State) -> bool {
-        state.failed.is_some() || state.young >= self.options.flush_bytes
+        state.failed.is_some() || state.wanted || state.young >= self.options.flush_bytes
     }
 
     fn is_crowded(&self, state: &State) -> bool {

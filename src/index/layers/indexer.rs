@@ -1,13 +1,17 @@
-//! [`Indexer`]: the thread that moves changes from memory to the index file.
+//! [`Indexer`]: what moves changes from memory to the index file.
 
+use std::fmt;
 use std::io;
 use std::sync::Arc;
-use std::thread::{Builder, JoinHandle};
+use std::thread::JoinHandle;
+
+use parking_lot::Mutex;
 
 use super::file::IndexFile;
 use super::gate::{Gate, Stop, Work};
 use super::layered::Layered;
 use crate::index::tables::{TableRow, TablesError};
+use crate::vfs::{Host, Job};
 
 /// Who has the rows under a lock, and knows the log that they come from.
 pub(crate) trait Owner: Send + Sync + 'static {
@@ -20,15 +24,24 @@ pub(crate) trait Owner: Send + Sync + 'static {
     fn sync_log(&self) -> bool;
 }
 
-/// The thread that moves changes from memory to the index file. Dropping it ends it at once.
-#[derive(Debug)]
+/// What moves changes from memory to the index file, in a thread of its own where there are threads. Dropping it ends it at
+/// once.
 pub(crate) struct Indexer {
     gate: Arc<Gate>,
+    /// `None` once it has ended.
+    job: Option<Arc<dyn Job>>,
     thread: Option<JoinHandle<()>>,
 }
 
+struct Moving<O> {
+    /// `None` once it has ended.
+    file: Mutex<Option<IndexFile>>,
+    owner: Arc<O>,
+    gate: Arc<Gate>,
+}
+
 impl Indexer {
-    /// Starts the thread.
+    /// Starts it.
     ///
     /// # Errors
     /// Whatever the operating system says.
@@ -36,27 +49,30 @@ impl Indexer {
         file: IndexFile,
         owner: Arc<O>,
         gate: Arc<Gate>,
+        host: &dyn Host,
     ) -> io::Result<Self> {
-        let of_thread = Arc::clone(&gate);
-        let thread = Builder::new()
-            .name("stepwell-index".to_owned())
-            .spawn(move || run(file, &*owner, &of_thread))?;
-        Ok(Self {
-            gate,
-            thread: Some(thread),
-        })
+        let job: Arc<dyn Job> = Arc::new(Moving {
+            file: Mutex::new(Some(file)),
+            owner,
+            gate: Arc::clone(&gate),
+        });
+        let thread = host.start("stepwell-index", Arc::downgrade(&job))?;
+        let job = Some(job);
+        Ok(Self { gate, job, thread })
     }
 
-    /// Ends the thread, closes the file and waits for that.
+    /// Ends it, closes the file and waits for that.
     pub(crate) fn stop(mut self, how: Stop) {
         self.end(how);
     }
 
     fn end(&mut self, how: Stop) {
+        let Some(job) = self.job.take() else { return };
         self.gate.stop(how);
-        if let Some(thread) = self.thread.take() {
+        match self.thread.take() {
             // It contains the panics of redb, and has no others.
-            let _ = thread.join();
+            Some(thread) => drop(thread.join()),
+            None => job.step(),
         }
     }
 }
@@ -67,27 +83,57 @@ impl Drop for Indexer {
     }
 }
 
-fn run<O: Owner>(mut file: IndexFile, owner: &O, gate: &Gate) {
-    loop {
-        let work = gate.wait_for_work();
-        if work == Work::Stop(Stop::Now) {
-            return;
+impl fmt::Debug for Indexer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Indexer").finish_non_exhaustive()
+    }
+}
+
+impl<O: Owner> Job for Moving<O> {
+    fn run(&self) {
+        while self.work(self.gate.wait_for_work()) {}
+    }
+
+    fn step(&self) {
+        if let Some(work) = self.gate.work_now() {
+            self.work(work);
         }
+    }
+}
+
+impl<O: Owner> Moving<O> {
+    /// Whether there may be more to do later.
+    fn work(&self, work: Work) -> bool {
+        // Whoever is at it already does this, too.
+        let Some(mut held) = self.file.try_lock() else {
+            return true;
+        };
+        let Some(file) = &mut *held else {
+            return false;
+        };
+        if work != Work::Stop(Stop::Now) {
+            self.flush_all(file, work);
+        }
+        if work == Work::Flush {
+            return true;
+        }
+        *held = None;
+        false
+    }
+
+    fn flush_all(&self, file: &mut IndexFile, work: Work) {
         let flushed = loop {
-            match flush(&mut file, owner, gate) {
+            match flush(file, &*self.owner, &self.gate) {
                 Ok(true) if work != Work::Flush => {}
                 flushed => break flushed,
             }
         };
         match flushed {
-            Ok(_) => gate.succeeded(),
+            Ok(_) => self.gate.succeeded(),
             Err(error) => {
                 tracing::error!(%error, "what the index file lacks stays in memory");
-                gate.failed(error);
+                self.gate.failed(error);
             }
-        }
-        if work != Work::Flush {
-            return;
         }
     }
 }

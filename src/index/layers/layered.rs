@@ -7,12 +7,13 @@ use std::sync::Arc;
 use super::base::Base;
 use super::file::Found;
 use super::gate::Gate;
+use super::ranked::Ranked;
 use super::snapshot::{Changes, LayeredSnapshot};
 use super::watermark::Watermark;
-use crate::index::tables::{Rows, TableKey, TableRow, Tables, TablesError};
+use crate::index::tables::{Rank, Rows, TableKey, TableRow, Tables, TablesError};
 
 /// What the map and the bookkeeping take for a row beside the row itself.
-const ROW_OVERHEAD: usize = 32;
+const ROW_OVERHEAD: usize = 32 + size_of::<Rank>();
 
 /// The rows of a database: changes in memory over an index file.
 ///
@@ -124,6 +125,16 @@ impl<R: TableRow> Layered<R> {
         }
     }
 
+    /// Whether there is a file, or will be one, that does not follow the log up to `lsn` and could.
+    pub(crate) fn lags(&self, lsn: u64) -> bool {
+        if self.rows.abandoned.is_some() {
+            return false;
+        }
+        let has_file = self.flushed.is_some() || self.cut.is_some();
+        let is_behind = self.flushed.is_none_or(|flushed| flushed.lsn < lsn);
+        has_file && is_behind && (self.cut.is_some() || !self.rows.young.is_empty())
+    }
+
     /// About how much memory the changes take.
     #[cfg(test)]
     pub(super) fn weight(&self) -> usize {
@@ -169,7 +180,7 @@ impl<R: TableRow> Layered<R> {
         let of_key = key.weight() + ROW_OVERHEAD;
         let weight_of = |row: &Option<R>| row.as_ref().map_or(0, R::weight);
         self.young.weight += of_key + weight_of(&row);
-        if let Some(before) = self.rows.young.insert(key, row) {
+        if let Some(before) = self.rows.young.insert(Ranked::new(key), row) {
             self.young.weight -= of_key + weight_of(&before);
         }
     }

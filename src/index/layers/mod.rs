@@ -14,6 +14,7 @@ mod layered;
 mod options;
 mod pages;
 mod range;
+mod ranked;
 mod snapshot;
 #[cfg(test)]
 mod tests;

@@ -7,6 +7,7 @@ use serde_json::json;
 use crate::database;
 use crate::failure::{Answer, Failure};
 use crate::format::{bytes, count};
+use crate::progress::Progress;
 use crate::screen::Screen;
 
 /// Which database, and where the backup goes.
@@ -22,11 +23,16 @@ pub(crate) struct Args {
     json: bool,
 }
 
-/// Makes the backup. A program that has its database open makes its own, with `Db::backup`.
+/// Makes the backup, also while another process has the database open.
 pub(crate) fn run(args: &Args) -> Result<Answer, Failure> {
     let screen = Screen::new();
-    let db = args.db.open()?;
-    let report = db.backup(&args.to)?;
+    let db = args.db.look()?;
+    let mut progress = Progress::new();
+    let report = db.backup_with(&args.to, &mut |at| {
+        progress.tell("Backing up", at.done, at.of);
+    });
+    progress.finish();
+    let report = report?;
     db.close()?;
     if args.json {
         screen.json(&json!({

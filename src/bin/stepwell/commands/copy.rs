@@ -1,5 +1,6 @@
 //! `stepwell copy`: a thread's history under another name.
 
+use clap::builder::NonEmptyStringValueParser;
 use futures::executor::block_on;
 use serde_json::json;
 use stepwell::checkpoint::Checkpointer;
@@ -19,7 +20,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "ID")]
     thread: String,
     /// The copy's name, which no thread may have
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", value_parser = NonEmptyStringValueParser::new())]
     to: String,
     /// Print one JSON document on a line
     #[arg(long)]

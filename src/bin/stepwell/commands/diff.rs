@@ -1,4 +1,4 @@
-//! `stepwell diff`: what differs between two checkpoints of a thread.
+//! `stepwell diff`: what differs between two checkpoints.
 
 use futures::executor::block_on;
 use stepwell::checkpoint::{CheckpointTuple, Checkpointer, diff};
@@ -17,9 +17,12 @@ pub(crate) struct Args {
     #[command(flatten)]
     thread: Thread,
     /// `A B`: from checkpoint A to B. `B`: from its parent to B. Nothing: from the latest one's parent to the
-    /// latest. The beginning of an id will do
+    /// latest. A tag or the beginning of an id will do
     #[arg(value_name = "ID", num_args = 0..=2)]
     checkpoints: Vec<String>,
+    /// The thread that B is of, such as a copy; its latest checkpoint unless B is given [default: that of A]
+    #[arg(long, value_name = "ID")]
+    to_thread: Option<String>,
     /// Print one JSON document on a line
     #[arg(long)]
     json: bool,
@@ -47,15 +50,18 @@ pub(crate) fn run(args: &Args) -> Result<Answer, Failure> {
 }
 
 async fn find(db: &Db, args: &Args) -> Result<(CheckpointTuple, CheckpointTuple), Failure> {
-    let wanted = match args.checkpoints.as_slice() {
-        [a, b, ..] => {
-            let a = args.thread.checkpoint(db, Some(a)).await?;
-            let b = args.thread.checkpoint(db, Some(b)).await?;
-            return Ok((a, b));
-        }
-        [b] => Some(b.as_str()),
-        [] => None,
-    };
+    let mut named = args.checkpoints.iter().map(String::as_str);
+    let (first, second) = (named.next(), named.next());
+    if args.to_thread.is_some() || second.is_some() {
+        let other = Thread {
+            id: args.to_thread.as_ref().unwrap_or(&args.thread.id).clone(),
+            namespace: args.thread.namespace.clone(),
+        };
+        let a = args.thread.checkpoint(db, first).await?;
+        let b = other.checkpoint(db, second).await?;
+        return Ok((a, b));
+    }
+    let wanted = first;
     let b = args.thread.checkpoint(db, wanted).await?;
     let saver = db.checkpointer();
     let parent = match b.parent_id.as_deref() {

@@ -2,7 +2,7 @@
 
 use futures::StreamExt;
 use stepwell::checkpoint::{
-    CheckpointTuple, Checkpointer, ListQuery, Projection, ThreadInfo, ThreadOrder, ThreadQuery,
+    CheckpointTuple, Checkpointer, ListQuery, Projection, Tag, ThreadInfo, ThreadOrder, ThreadQuery,
 };
 use stepwell::db::Db;
 
@@ -20,7 +20,7 @@ pub(crate) struct Thread {
 }
 
 impl Thread {
-    /// The checkpoint whose id begins with `wanted` or, without one, the latest.
+    /// The checkpoint that has `wanted` as its tag, or whose id begins with it, or without one the latest.
     pub(crate) async fn checkpoint(
         &self,
         db: &Db,
@@ -31,6 +31,14 @@ impl Thread {
             return Ok(found);
         }
         let wanted = wanted.unwrap_or_default();
+        let tags = saver.tags(&self.id).await?;
+        let is_it = |tag: &&Tag| tag.name == wanted && tag.namespace == self.namespace;
+        if let Some(tag) = tags.iter().find(is_it)
+            && let Some(found) =
+                (saver.get(&self.id, &self.namespace, Some(&tag.checkpoint_id))).await?
+        {
+            return Ok(found);
+        }
         let mut all = saver.list(ListQuery {
             projection: Projection::metadata_only(),
             ..ListQuery::of(&self.id, &self.namespace)

@@ -3,10 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures::StreamExt;
-use stepwell::checkpoint::{CheckpointTuple, Checkpointer, ListQuery, ThreadQuery};
+use stepwell::checkpoint::{
+    Channels, CheckpointTuple, Checkpointer, ListQuery, Projection, ThreadQuery,
+};
 use stepwell::db::Db;
 
-use super::find::unknown;
+use super::find::require;
 use super::json;
 use crate::database;
 use crate::failure::{Answer, Failure};
@@ -28,6 +30,18 @@ pub(crate) struct Args {
     /// The thread [default: the one that changed last]
     #[arg(long, value_name = "ID")]
     thread: Option<String>,
+    /// Only of this subgraph's namespace; the root graph's is empty [default: all]
+    #[arg(long, value_name = "NS")]
+    namespace: Option<String>,
+    /// Only checkpoints older than this one, by its id
+    #[arg(long, value_name = "ID")]
+    before: Option<String>,
+    /// At most so many, the newest ones
+    #[arg(long, value_name = "N")]
+    limit: Option<usize>,
+    /// Also say how large each value is; every one of them is read for that
+    #[arg(long)]
+    sizes: bool,
     /// Print one JSON document per checkpoint and line, newest first
     #[arg(long)]
     json: bool,
@@ -51,6 +65,16 @@ async fn print(db: &Db, args: &Args, screen: &Screen) -> Result<Answer, Failure>
     let mut any = false;
     let mut all = db.checkpointer().list(ListQuery {
         thread: Some(thread.clone()),
+        namespace: args.namespace.clone(),
+        before: args.before.clone(),
+        limit: args.limit,
+        projection: Projection {
+            channels: match args.sizes {
+                true => Channels::All,
+                false => Channels::None,
+            },
+            writes: true,
+        },
         ..ListQuery::default()
     });
     while let Some(found) = all.next().await {
@@ -60,11 +84,14 @@ async fn print(db: &Db, args: &Args, screen: &Screen) -> Result<Answer, Failure>
             screen.json(&json::Checkpoint::new(&found, false))?;
         } else {
             let tree = trees.entry(found.namespace.clone()).or_default();
-            tree.push(entry(&found));
+            tree.push(entry(&found, args.sizes));
         }
     }
     if !any {
-        return Err(unknown(&thread, db));
+        require(db, &thread).await?;
+        if !args.json {
+            screen.line("The thread has no such checkpoint.")?;
+        }
     }
     for (namespace, entries) in trees {
         let of = match namespace.as_str() {
@@ -89,28 +116,30 @@ async fn newest(db: &Db) -> Result<String, Failure> {
     let newest = db.checkpointer().list_threads(newest).await?.pop();
     match newest {
         Some(newest) => Ok(newest.thread),
-        None => Err(Failure::new("the database has no threads yet")),
+        None => Err(Failure::usage("the database has no threads yet")),
     }
 }
 
-fn entry(found: &CheckpointTuple) -> Entry {
+fn entry(found: &CheckpointTuple, sizes: bool) -> Entry {
     let checkpoint = &found.checkpoint;
     let metadata = &found.metadata;
     let step = metadata.step.map_or_else(String::new, |s| s.to_string());
     let source = metadata.source.map_or("", |source| source.as_str());
     let values = &checkpoint.channel_values;
-    let total = values.values().map(|value| value.bytes().len() as u64);
-    let tail = format!(
-        "{step:>3} {source:<6}  {}, {}",
-        count(values.len(), "channel"),
-        bytes(total.sum())
-    );
+    let mut tail = format!("{step:>3} {source:<6}");
+    if sizes {
+        let total = values.values().map(|value| value.bytes().len() as u64);
+        let (channels, total) = (count(values.len(), "channel"), bytes(total.sum()));
+        tail = format!("{tail}  {channels}, {total}");
+    }
 
-    let size = |name: &String| values.get(name).map(|v| bytes(v.bytes().len() as u64));
-    let sized = |name: &String| size(name).map(|size| format!("{} {size}", plain(name)));
+    let shown = |name: &String| match values.get(name) {
+        Some(value) => format!("{} {}", plain(name), bytes(value.bytes().len() as u64)),
+        None => plain(name),
+    };
     let changed: Vec<String> = match &checkpoint.updated_channels {
-        Some(updated) => updated.iter().filter_map(sized).collect(),
-        None => values.keys().filter_map(sized).collect(),
+        Some(updated) => updated.iter().map(shown).collect(),
+        None => checkpoint.channel_versions.keys().map(shown).collect(),
     };
     let mut lines = Vec::new();
     if !changed.is_empty() {

@@ -30,7 +30,7 @@ pub(crate) struct Checkpoint<'a> {
     /// RFC 3339, UTC.
     created: &'a str,
     metadata: &'a Metadata,
-    /// The channels that have a value.
+    /// All channels that have a version. Those without a value, or whose values were not read, have nothing else.
     channels: BTreeMap<&'a str, Channel<'a>>,
     /// Those that the last super-step changed; `null` if that is not known.
     updated_channels: Option<&'a [String]>,
@@ -41,7 +41,7 @@ pub(crate) struct Checkpoint<'a> {
 struct Channel<'a> {
     version: Option<&'a ChannelVersion>,
     #[serde(flatten)]
-    value: Stored<'a>,
+    value: Option<Stored<'a>>,
 }
 
 #[derive(Serialize)]
@@ -64,19 +64,20 @@ struct Stored<'a> {
 }
 
 impl<'a> Checkpoint<'a> {
-    /// A checkpoint with its values, or with their sizes only.
+    /// A checkpoint with the values that were read, or with their sizes only.
     pub(crate) fn new(found: &'a CheckpointTuple, values: bool) -> Self {
         let stored = |value: &'a Encoded| Stored {
             r#type: value.tag(),
             bytes: value.bytes().len(),
-            value: value.to_json().ok().filter(|_| values),
+            value: values.then(|| value.to_json().ok()).flatten(),
         };
         let checkpoint = &found.checkpoint;
-        let channels = checkpoint.channel_values.iter();
-        let channels = channels.map(|(name, value)| {
+        let names = checkpoint.channel_versions.keys();
+        let names = names.chain(checkpoint.channel_values.keys());
+        let channels = names.map(|name| {
             let channel = Channel {
                 version: checkpoint.channel_versions.get(name),
-                value: stored(value),
+                value: checkpoint.channel_values.get(name).map(stored),
             };
             (name.as_str(), channel)
         });

@@ -17,7 +17,7 @@ pub(crate) struct Args {
     db: database::Arg,
     #[command(flatten)]
     thread: Thread,
-    /// The checkpoint, by its id or the beginning of it [default: the latest]
+    /// The checkpoint, by its tag, its id or the beginning of it [default: the latest]
     #[arg(long, value_name = "ID")]
     checkpoint: Option<String>,
     /// Print all that is known of the checkpoint, as one JSON document on a line

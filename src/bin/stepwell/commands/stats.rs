@@ -86,6 +86,7 @@ fn document(stats: &DbStats) -> Value {
             "kind": kind(segment.segment.kind),
             "bytes": segment.segment.bytes,
             "dead_bytes": segment.dead_bytes,
+            "bound_bytes": segment.bound_bytes,
         })
     });
     json!({
@@ -95,6 +96,7 @@ fn document(stats: &DbStats) -> Value {
         "log": {
             "bytes": stats.log.bytes,
             "dead_bytes": stats.dead_bytes(),
+            "bound_bytes": stats.bound_bytes(),
             "segments": segments.collect::<Vec<_>>(),
         },
         "index": {

@@ -1,5 +1,6 @@
 //! `stepwell tag`: names of checkpoints.
 
+use clap::builder::NonEmptyStringValueParser;
 use futures::executor::block_on;
 use serde_json::{Value, json};
 use stepwell::checkpoint::{Checkpointer, Tag};
@@ -18,8 +19,9 @@ pub(crate) struct Args {
     #[command(flatten)]
     thread: Thread,
     /// The name; without one, those that the thread has are listed
+    #[arg(value_parser = NonEmptyStringValueParser::new())]
     name: Option<String>,
-    /// The checkpoint, by its id or the beginning of it [default: the latest]
+    /// The checkpoint, by its tag, its id or the beginning of it [default: the latest]
     #[arg(long, value_name = "ID", requires = "name")]
     checkpoint: Option<String>,
     /// Take the name away

@@ -4,13 +4,15 @@ use std::time::SystemTime;
 
 use clap::ValueEnum;
 use serde::Serialize;
+use serde_json::Value;
 use stepwell::checkpoint::{
-    Awaited, Checkpointer, StatusKind, ThreadInfo, ThreadOrder, ThreadQuery, ThreadStatus,
+    Awaited, Checkpointer, StatusKind, ThreadCursor, ThreadInfo, ThreadOrder, ThreadQuery,
+    ThreadStatus,
 };
 
 use crate::database;
 use crate::failure::{Answer, Failure};
-use crate::format::{fitting, plain};
+use crate::format::{bytes, fitting, plain};
 use crate::screen::Screen;
 
 /// How wide the names of the nodes are that come next.
@@ -27,9 +29,23 @@ pub(crate) struct Args {
     /// What comes first
     #[arg(long, default_value = "updated")]
     sort: Sort,
+    /// Only threads whose name begins so
+    #[arg(
+        long,
+        value_name = "TEXT",
+        default_value = "",
+        hide_default_value = true
+    )]
+    prefix: String,
+    /// Only threads whose latest checkpoint has this in its metadata; may be given several times
+    #[arg(long = "metadata", value_name = "KEY=JSON", value_parser = entry)]
+    metadata: Vec<(String, Value)>,
     /// At most so many
     #[arg(long, value_name = "N")]
     limit: Option<usize>,
+    /// Only what comes after the thread with this `cursor` (see --json)
+    #[arg(long, value_name = "CURSOR")]
+    after: Option<ThreadCursor>,
     /// Print one JSON document per thread and line
     #[arg(long)]
     json: bool,
@@ -72,6 +88,10 @@ struct Thread {
     status: Option<ThreadStatus>,
     checkpoints: u64,
     subgraphs: usize,
+    /// What was written to it and is not removed.
+    bytes: u64,
+    /// What `--after` takes to go on behind it.
+    cursor: String,
     /// When its first and its latest checkpoint were made: RFC 3339, UTC.
     created: String,
     updated: String,
@@ -92,8 +112,10 @@ pub(crate) fn run(args: &Args) -> Result<Answer, Failure> {
             Sort::Updated => ThreadOrder::LastUpdate,
             Sort::Name => ThreadOrder::Name,
         },
+        prefix: args.prefix.clone(),
+        filter: args.metadata.iter().cloned().collect(),
         limit: args.limit,
-        ..ThreadQuery::default()
+        after: args.after.clone(),
     })?;
     let threads: Vec<Thread> = threads.into_iter().map(Thread::from).collect();
     db.close()?;
@@ -103,7 +125,7 @@ pub(crate) fn run(args: &Args) -> Result<Answer, Failure> {
     } else if is_empty {
         screen.line("The database has no threads yet.")?;
     } else if threads.is_empty() {
-        screen.line("The database has no such thread.")?;
+        screen.line("No thread matches.")?;
     } else {
         print(&screen, &threads)?;
     }
@@ -115,16 +137,16 @@ fn print(screen: &Screen, threads: &[Thread]) -> Result<(), Failure> {
     let width = width.max();
     let width = width.unwrap_or(0).max("THREAD".len());
     screen.line(screen.bold(format_args!(
-        "{:<width$}  {:<11}  CHECKPOINTS  SUBGRAPHS  {:<20}  NEXT",
-        "THREAD", "STATUS", "UPDATED"
+        "{:<width$}  {:<11}  CHECKPOINTS  {:>10}  {:<20}  NEXT",
+        "THREAD", "STATUS", "BYTES", "UPDATED"
     )))?;
     for thread in threads {
         let name = thread.status.as_ref().map_or("?", ThreadStatus::name);
         let line = format!(
-            "{:<width$}  {name:<11}  {:>11}  {:>9}  {:<20}  {}",
+            "{:<width$}  {name:<11}  {:>11}  {:>10}  {:<20}  {}",
             plain(&thread.thread),
             thread.checkpoints,
-            thread.subgraphs,
+            bytes(thread.bytes),
             to_the_second(&thread.updated),
             thread.next()
         );
@@ -172,6 +194,8 @@ impl From<ThreadInfo> for Thread {
             thread: info.thread,
             status: info.status,
             checkpoints: info.checkpoints,
+            bytes: info.bytes,
+            cursor: info.cursor.to_string(),
             created: rfc3339(info.created),
             updated: rfc3339(info.updated),
         }
@@ -180,4 +204,13 @@ impl From<ThreadInfo> for Thread {
 
 fn rfc3339(time: SystemTime) -> String {
     jiff::Timestamp::try_from(time).map_or_else(|_| String::new(), |time| time.to_string())
+}
+
+/// A key and a value, which is JSON or else a text.
+fn entry(text: &str) -> Result<(String, Value), String> {
+    let (key, value) = text
+        .split_once('=')
+        .ok_or_else(|| "give a key and a value, as in source=loop or step=3".to_owned())?;
+    let value = serde_json::from_str(value).unwrap_or_else(|_| value.into());
+    Ok((key.to_owned(), value))
 }

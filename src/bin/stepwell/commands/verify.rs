@@ -87,8 +87,14 @@ fn does_not_open(args: &Args, screen: &Screen, error: DbError) -> Result<Answer,
             lost.lsns.start, lost.lsns.end, lost.segment, lost.offset, lost.reason
         ))?;
     }
+    let is_of_another_version = matches!(
+        &error,
+        DbError::Log(LogError::NewerFormat { .. } | LogError::OldFormat { .. })
+    );
     screen::error(&error.into());
-    screen.line("`stepwell salvage` makes a new database of all that is whole.")?;
+    if !is_of_another_version {
+        screen.line("`stepwell salvage` makes a new database of all that is whole.")?;
+    }
     Ok(Answer::Damaged)
 }
 

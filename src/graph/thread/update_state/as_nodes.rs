@@ -86,6 +86,7 @@ impl Updater {
                 remaining_steps: 2,
                 checkpoint_map: BTreeMap::new(),
                 draft: None,
+                store: self.scope.store_of_task(None),
                 resuming: None,
                 site: CallSite::default(),
                 heart: Heart::within(None).into(),

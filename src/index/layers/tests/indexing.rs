@@ -8,6 +8,7 @@ use parking_lot::Mutex;
 
 use super::*;
 use crate::index::tables::{Rows, Tables, TablesError};
+use crate::vfs::OsHost;
 
 /// A database whose log does what a test says.
 struct Database {
@@ -42,7 +43,7 @@ const OPTIONS: IndexOptions = IndexOptions {
 
 fn start(dir: &Path) -> (Arc<Database>, Indexer) {
     let (file, found) = open(dir);
-    let gate = Arc::new(Gate::new(OPTIONS));
+    let gate = Arc::new(Gate::new(OPTIONS, Arc::new(OsFs)));
     let database = Arc::new(Database {
         rows: Mutex::new(Layered::new(found.unwrap(), Arc::clone(&gate))),
         gate: Arc::clone(&gate),
@@ -50,7 +51,7 @@ fn start(dir: &Path) -> (Arc<Database>, Indexer) {
         log_fails: AtomicBool::new(false),
         slow_log: AtomicBool::new(false),
     });
-    let indexer = Indexer::start(file, Arc::clone(&database), gate).unwrap();
+    let indexer = Indexer::start(file, Arc::clone(&database), gate, &OsHost).unwrap();
     (database, indexer)
 }
 

@@ -83,7 +83,10 @@ pub(super) fn open(dir: &Path) -> (IndexFile, Result<Option<Found>, Unusable>) {
 }
 
 pub(super) fn over(found: Option<Found>) -> Rowset {
-    Layered::new(found, Arc::new(Gate::new(IndexOptions::default())))
+    Layered::new(
+        found,
+        Arc::new(Gate::new(IndexOptions::default(), Arc::new(OsFs))),
+    )
 }
 
 /// Moves everything to the file.

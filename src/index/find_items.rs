@@ -1,0 +1,188 @@
+//! Looking items up.
+
+use std::ops::Bound;
+use std::sync::Arc;
+
+use crate::index::items::{behind_expiries, first_expiry};
+use crate::index::row::wrong;
+use crate::index::{ItemEntry, Key, Row, Rows, Snapshot, TablesError};
+use crate::item_fields::{Coverage, FieldRange, ScalarKey};
+
+impl<H: Clone, T: Rows<Key, Row<H>>> Snapshot<H, T> {
+    pub(crate) fn item(
+        &self,
+        namespace: &[String],
+        key: &str,
+    ) -> Result<Option<Arc<ItemEntry<H>>>, TablesError> {
+        let row = self
+            .tables()
+            .get(&Key::Item(namespace.into(), key.into()))?;
+        row.map(Row::item).transpose()
+    }
+
+    /// The items at or below a namespace, by namespace and key, expired ones as well.
+    pub(crate) fn items_below(
+        &self,
+        prefix: &[String],
+    ) -> Result<Vec<Arc<ItemEntry<H>>>, TablesError> {
+        let mut items = Vec::new();
+        let mut failed = None;
+        self.tables().scan(
+            Bound::Included(&Key::Item(prefix.into(), Arc::default())),
+            Bound::Excluded(&Key::behind_items()),
+            |_, row| match row {
+                Row::Item(item) if item.namespace.starts_with(prefix) => {
+                    items.push(Arc::clone(item));
+                    true
+                }
+                Row::Item(_) => false,
+                _ => {
+                    failed = Some(wrong());
+                    false
+                }
+            },
+        )?;
+        failed.map_or(Ok(items), Err)
+    }
+
+    /// The namespaces at or below another one that hold items which have not expired at `now`, sorted.
+    pub(crate) fn item_namespaces(
+        &self,
+        below: &[String],
+        now: u64,
+    ) -> Result<Vec<Arc<[String]>>, TablesError> {
+        let mut namespaces = Vec::new();
+        let mut from = Bound::Included(Key::Item(below.into(), Arc::default()));
+        let end = Key::behind_items();
+        while let Some((key, row)) = self.tables().next(from.as_ref(), Bound::Excluded(&end))? {
+            let item = row.item()?;
+            if !item.namespace.starts_with(below) {
+                break;
+            }
+            if item.is_expired(now) {
+                from = Bound::Excluded(key);
+                continue;
+            }
+            // What comes right after a namespace has one more label, which is empty.
+            let next = item.namespace.iter().cloned().chain([String::new()]);
+            from = Bound::Included(Key::Item(next.collect(), Arc::default()));
+            namespaces.push(Arc::clone(&item.namespace));
+        }
+        Ok(namespaces)
+    }
+
+    /// Items that have expired at `now`, the first that did, at most `limit`.
+    pub(crate) fn expired_items(
+        &self,
+        now: u64,
+        limit: usize,
+    ) -> Result<Vec<Arc<ItemEntry<H>>>, TablesError> {
+        let mut keys = Vec::new();
+        self.tables().scan(
+            Bound::Included(&first_expiry()),
+            Bound::Excluded(&behind_expiries()),
+            |key, _| match key {
+                Key::Expiry(at, namespace, name) if *at <= now && keys.len() < limit => {
+                    keys.push(Key::Item(Arc::clone(namespace), Arc::clone(name)));
+                    true
+                }
+                _ => false,
+            },
+        )?;
+        keys.iter()
+            .map(|key| self.tables().get(key)?.ok_or_else(wrong)?.item())
+            .collect()
+    }
+
+    /// Hands the keys of the items of a namespace that have a field with this path in `range` to `visit`, until it says false.
+    pub(crate) fn items_by_field(
+        &self,
+        namespace: &Arc<[String]>,
+        path: &Arc<str>,
+        range: &FieldRange,
+        mut visit: impl FnMut(&Arc<str>) -> bool,
+    ) -> Result<(), TablesError> {
+        let key = |scalar: &ScalarKey| {
+            let (namespace, path) = (Arc::clone(namespace), Arc::clone(path));
+            Key::Field(namespace, path, scalar.clone(), Arc::default())
+        };
+        if range.from >= range.to {
+            return Ok(());
+        }
+        self.tables().scan(
+            Bound::Included(&key(&range.from)),
+            Bound::Excluded(&key(&range.to)),
+            |key, _| match key {
+                Key::Field(.., name) => visit(name),
+                _ => false,
+            },
+        )
+    }
+
+    /// Hands the keys of the items of a namespace to `visit` of which not all fields are here whose coverage is `wanted`, until it says
+    /// false.
+    pub(crate) fn items_in_part(
+        &self,
+        namespace: &Arc<[String]>,
+        mut wanted: impl FnMut(&Coverage) -> bool,
+        mut visit: impl FnMut(&Arc<str>) -> bool,
+    ) -> Result<(), TablesError> {
+        let first = |coverage: Arc<[u8]>| {
+            Bound::Included(Key::Partial(
+                Arc::clone(namespace),
+                coverage,
+                Arc::default(),
+            ))
+        };
+        let end = first_expiry();
+        let mut from = first([].into());
+        let mut known: Option<(Arc<[u8]>, bool)> = None;
+        while let Some((key, _)) = self.tables().next(from.as_ref(), Bound::Excluded(&end))? {
+            let Key::Partial(of, coverage, name) = &key else {
+                return Err(wrong());
+            };
+            if of != namespace {
+                break;
+            }
+            let is_wanted = match &known {
+                Some((known, is_wanted)) if known == coverage => *is_wanted,
+                _ => wanted(&Coverage::decode(coverage).ok_or_else(wrong)?),
+            };
+            known = Some((Arc::clone(coverage), is_wanted));
+            if !is_wanted {
+                // All with this coverage are passed over.
+                from = first(coverage.iter().copied().chain([0]).collect());
+                continue;
+            }
+            if !visit(name) {
+                break;
+            }
+            from = Bound::Excluded(key);
+        }
+        Ok(())
+    }
+
+    /// How many items there are at or below a namespace, or `limit` if there are more.
+    pub(crate) fn count_items(&self, prefix: &[String], limit: u64) -> Result<u64, TablesError> {
+        let mut count = 0;
+        self.tables().scan(
+            Bound::Included(&Key::Item(prefix.into(), Arc::default())),
+            Bound::Excluded(&Key::behind_items()),
+            |key, _| match key {
+                Key::Item(namespace, _) if namespace.starts_with(prefix) && count < limit => {
+                    count += 1;
+                    true
+                }
+                _ => false,
+            },
+        )?;
+        Ok(count)
+    }
+
+    /// Whether any item expires some day.
+    pub(crate) fn has_expiring_items(&self) -> Result<bool, TablesError> {
+        let (first, behind) = (first_expiry(), behind_expiries());
+        let next = (self.tables()).next(Bound::Included(&first), Bound::Excluded(&behind))?;
+        Ok(next.is_some())
+    }
+}

@@ -1,0 +1,50 @@
+//! What a batch writes.
+
+use std::collections::HashMap;
+
+use crate::store::{Op, StoreError, namespace};
+use crate::{Encoded, ItemChange};
+
+/// What `ops` write: of each key the last, in their order.
+///
+/// # Errors
+/// [`StoreError::InvalidNamespace`].
+pub(super) fn changes(ops: &[Op]) -> Result<Vec<ItemChange>, StoreError> {
+    let mut last: HashMap<(&[String], &str), usize> = HashMap::new();
+    for (at, op) in ops.iter().enumerate() {
+        if let Some(key) = written(op)? {
+            last.insert(key, at);
+        }
+    }
+    let mut changes = Vec::with_capacity(last.len());
+    for (at, op) in ops.iter().enumerate() {
+        if let Some((namespace, key)) = written(op)?
+            && last.get(&(namespace, key)) == Some(&at)
+        {
+            let put = match op {
+                Op::Put(put) => Some(put),
+                _ => None,
+            };
+            changes.push(ItemChange {
+                namespace: namespace.to_vec(),
+                key: key.to_owned(),
+                value: put.map(|put| Encoded::json(&put.value)),
+                ttl: put.map(|put| put.ttl).unwrap_or_default(),
+                index: put.and_then(|put| put.index.clone()),
+            });
+        }
+    }
+    Ok(changes)
+}
+
+/// What `op` writes to.
+pub(super) fn written(op: &Op) -> Result<Option<(&[String], &str)>, StoreError> {
+    Ok(match op {
+        Op::Put(put) => {
+            namespace::check(&put.namespace)?;
+            Some((&put.namespace, &put.key))
+        }
+        Op::Delete { namespace, key } => Some((namespace, key)),
+        Op::Get(_) | Op::Search(_) | Op::Count(_) | Op::Explain(_) | Op::ListNamespaces(_) => None,
+    })
+}

@@ -1,0 +1,25 @@
+//! [`Explain`]: how a search finds its items.
+
+/// How a search finds its items, and what it reads for it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Explain {
+    /// The paths of the fields by which it finds them in the index; `None`: it goes through all items below the prefix.
+    pub index: Option<Vec<String>>,
+    /// The conditions that the index can serve.
+    pub considered: Vec<Considered>,
+    /// How many rows of the index it reads.
+    pub rows_read: u64,
+    /// How many items' values it reads.
+    pub values_read: u64,
+    /// How many items it finds.
+    pub found: u64,
+}
+
+/// A condition that the index can serve.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Considered {
+    /// The fields that it is about.
+    pub paths: Vec<String>,
+    /// How many items it leaves; `None`: more than another one.
+    pub items: Option<u64>,
+}

@@ -1,0 +1,192 @@
+//! [`Reading`]: answering what reads, from the rows of an index.
+//!
+//! This module must never know where values are kept.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use crate::codec::ItemTouched;
+use crate::db::DbError;
+use crate::index::{ItemEntry, Key, Row, Rows, Snapshot, TablesError};
+use crate::store::planner::{Planner, wide};
+use crate::store::{
+    Answer, Cursor, Explain, Get, Item, Op, Page, Search, StoreError, StoreOptions, namespace,
+};
+use crate::time;
+
+/// Refreshes that would move an expiry by less than this part of the item's life are left out: they would cost a write each.
+const REFRESHED_PART: u64 = 128;
+
+/// Answers what reads.
+pub(super) struct Reading<'r, H, T, V> {
+    pub(super) rows: &'r Snapshot<H, T>,
+    /// Reads the value of an item.
+    pub(super) value: V,
+    pub(super) options: &'r StoreOptions,
+    /// Microseconds since the Unix epoch.
+    pub(super) now: u64,
+    /// What was read and lives as long again from now on.
+    pub(super) touched: Vec<ItemTouched>,
+    /// How the last search was done.
+    pub(super) explain: Explain,
+}
+
+impl<H, T, V> Reading<'_, H, T, V>
+where
+    H: Clone,
+    T: Rows<Key, Row<H>>,
+    V: FnMut(&ItemEntry<H>) -> Result<Value, StoreError>,
+{
+    /// The answer to `op`; to what writes only that it is done.
+    pub(super) fn answer(&mut self, op: &Op) -> Result<Answer, StoreError> {
+        Ok(match op {
+            Op::Put(_) | Op::Delete { .. } => Answer::Done,
+            Op::Get(get) => Answer::Item(self.get(get)?),
+            Op::Search(search) => Answer::Page(self.search(search)?),
+            Op::Count(search) => Answer::Count(self.count(search)?),
+            Op::Explain(search) => {
+                self.explain = Explain::default();
+                let search = Search {
+                    refresh_ttl: Some(false),
+                    ..search.clone()
+                };
+                let found = self.search(&search)?.items.len();
+                self.explain.found = wide(found);
+                Answer::Explained(std::mem::take(&mut self.explain))
+            }
+            Op::ListNamespaces(query) => {
+                let all = self.rows.item_namespaces(&query.below(), self.now);
+                let all = all.map_err(DbError::from)?;
+                let all = all.iter().map(AsRef::as_ref);
+                Answer::Namespaces(namespace::select(all, query))
+            }
+        })
+    }
+
+    fn get(&mut self, get: &Get) -> Result<Option<Item>, StoreError> {
+        let found = self.rows.item(&get.namespace, &get.key);
+        let Some(entry) = found.map_err(DbError::from)? else {
+            return Ok(None);
+        };
+        if entry.is_expired(self.now) {
+            return Ok(None);
+        }
+        let value = (self.value)(&entry)?;
+        Ok(Some(self.read(&entry, value, get.refresh_ttl)))
+    }
+
+    fn search(&mut self, search: &Search) -> Result<Page, StoreError> {
+        let order = search.order;
+        let after = match &search.after {
+            Some(cursor) => Some(cursor.place_in(order)?),
+            None => None,
+        };
+        let place = |entry: &ItemEntry<H>| order.time(entry.created_at, entry.updated_at);
+        let mut found = self.found(search)?;
+        if let Some(after) = after {
+            found.retain(|entry| {
+                let place = (place(entry), &*entry.namespace, &*entry.key);
+                order.compare(place, after.parts()).is_gt()
+            });
+        }
+        found.sort_unstable_by(|a, b| {
+            let place = |entry| (place(entry), &*entry.namespace, &*entry.key);
+            order.compare(place(a), place(b))
+        });
+        let mut to_skip = search.offset;
+        let mut page = Page::default();
+        for entry in &found {
+            if page.items.len() >= search.limit {
+                break;
+            }
+            if to_skip > 0 && search.filter.is_empty() {
+                to_skip -= 1;
+                continue;
+            }
+            self.explain.values_read += 1;
+            let value = (self.value)(entry)?;
+            if !search.filter.matches(&value) {
+                continue;
+            }
+            if to_skip > 0 {
+                to_skip -= 1;
+            } else {
+                let item = self.read(entry, value, search.refresh_ttl);
+                page.items.push(item);
+            }
+        }
+        if page.items.len() >= search.limit {
+            let last = page.items.last();
+            page.next = last.map(|item| Cursor::behind(item, order));
+        }
+        Ok(page)
+    }
+
+    fn count(&mut self, search: &Search) -> Result<u64, StoreError> {
+        let mut count = 0;
+        // All of them are wanted.
+        let all = Search {
+            limit: usize::MAX,
+            ..search.clone()
+        };
+        for entry in self.found(&all)? {
+            if search.filter.is_empty() || search.filter.matches(&(self.value)(&entry)?) {
+                count += 1;
+            }
+        }
+        Ok(count)
+    }
+
+    /// The items that may satisfy the filter, in no order.
+    fn found(&mut self, search: &Search) -> Result<Vec<Arc<ItemEntry<H>>>, StoreError> {
+        let mut found = self.may_satisfy(search).map_err(DbError::from)?;
+        found.retain(|entry| !entry.is_expired(self.now));
+        Ok(found)
+    }
+
+    /// The same, with those that have expired.
+    fn may_satisfy(&mut self, search: &Search) -> Result<Vec<Arc<ItemEntry<H>>>, TablesError> {
+        let needs = search.filter.needs();
+        if !needs.is_empty() {
+            let mut planner = Planner::new(self.rows, &search.prefix, self.now, &mut self.explain)?;
+            if let Some(found) = planner.find(search, &needs)? {
+                return Ok(found);
+            }
+        }
+        let all = self.rows.items_below(&search.prefix)?;
+        self.explain.rows_read += wide(all.len());
+        Ok(all)
+    }
+
+    /// An item that was asked for.
+    fn read(&mut self, entry: &ItemEntry<H>, value: Value, refresh: Option<bool>) -> Item {
+        let mut expires_at = entry.expires_at();
+        if let Some(life) = entry.life
+            && refresh.unwrap_or_else(|| self.options.refreshes(&entry.namespace))
+        {
+            let until = self.now.saturating_add(life.lifetime);
+            if until
+                > life
+                    .expires_at
+                    .saturating_add(life.lifetime / REFRESHED_PART)
+            {
+                expires_at = Some(until);
+                self.touched.push(ItemTouched {
+                    namespace: entry.namespace.to_vec(),
+                    key: entry.key.to_string(),
+                    put: entry.origin.lsn,
+                    at: self.now,
+                });
+            }
+        }
+        Item {
+            namespace: entry.namespace.to_vec(),
+            key: entry.key.to_string(),
+            value,
+            created_at: time::from_micros(entry.created_at),
+            updated_at: time::from_micros(entry.updated_at),
+            expires_at: expires_at.map(time::from_micros),
+        }
+    }
+}

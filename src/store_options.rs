@@ -1,0 +1,161 @@
+//! [`StoreOptions`]: what holds for items that say nothing themselves.
+//!
+//! This module must never know where items are kept.
+
+use std::time::Duration;
+
+/// How long an item is remembered, counted from its last put, or its last read if reads refresh it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Ttl {
+    /// As long as the store's [options](StoreOptions::ttl) say for the namespace.
+    #[default]
+    Default,
+    /// Until it is deleted.
+    Never,
+    /// For so long, to the microsecond.
+    After(Duration),
+}
+
+/// Which fields of an item's value are in the store's index. Searches find the same items either way.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum IndexedFields {
+    /// All that hold a number, a string or a truth value, within bounds.
+    #[default]
+    All,
+    /// Those with these paths, and no others. A path is written as in a [`Filter`](crate::store::Filter).
+    Only(Vec<String>),
+}
+
+impl IndexedFields {
+    /// No fields.
+    pub const NONE: Self = Self::Only(Vec::new());
+}
+
+/// What holds for items that say nothing themselves, by namespace, and how what has expired is removed.
+///
+/// It is not stored: each open of a database may say something else, which then holds for what is put, and read, from then on. Of several
+/// rules for one thing the one with the longest prefix counts, of equal ones the last.
+///
+/// ```
+/// use std::time::Duration;
+/// use stepwell::store::{IndexedFields, MemoryStore, StoreOptions};
+///
+/// let options = StoreOptions::default()
+///     .ttl(&["sessions"], Some(Duration::from_secs(3600)))
+///     .refresh_on_read(&["sessions", "audit"], false)
+///     .index(&["documents"], IndexedFields::Only(vec!["author".into(), "year".into()]));
+/// let store = MemoryStore::with_options(options);
+/// # drop(store);
+/// ```
+#[derive(Clone, Debug)]
+pub struct StoreOptions {
+    ttl: Rules<Option<Duration>>,
+    refresh: Rules<bool>,
+    index: Rules<IndexedFields>,
+    pub(crate) sweep_interval: Duration,
+}
+
+/// By prefix of the namespace.
+type Rules<T> = Vec<(Box<[String]>, T)>;
+
+impl Default for StoreOptions {
+    fn default() -> Self {
+        Self {
+            ttl: Vec::new(),
+            refresh: Vec::new(),
+            index: Vec::new(),
+            sweep_interval: Duration::from_secs(60),
+        }
+    }
+}
+
+impl StoreOptions {
+    /// How long items in `prefix` or below are remembered; `None`, as without a rule: until they are deleted.
+    #[must_use]
+    pub fn ttl(mut self, prefix: &[&str], ttl: Option<Duration>) -> Self {
+        self.ttl.push((labels(prefix), ttl));
+        self
+    }
+
+    /// Whether reading an item that expires lets it live as long again, as if it were put now. It does without a rule.
+    #[must_use]
+    pub fn refresh_on_read(mut self, prefix: &[&str], refreshes: bool) -> Self {
+        self.refresh.push((labels(prefix), refreshes));
+        self
+    }
+
+    /// Which fields of items in `prefix` or below are in the index; all without a rule.
+    #[must_use]
+    pub fn index(mut self, prefix: &[&str], fields: IndexedFields) -> Self {
+        self.index.push((labels(prefix), fields));
+        self
+    }
+
+    /// How long a database waits before it looks again for items that have expired, to give back their space; a minute by
+    /// default. They are not found any more in any case.
+    #[must_use]
+    pub fn sweep_interval(mut self, interval: Duration) -> Self {
+        self.sweep_interval = interval;
+        self
+    }
+
+    /// Microseconds that an item lives; `None`: for ever.
+    pub(crate) fn lifetime(&self, namespace: &[String], ttl: Ttl) -> Option<u64> {
+        let ttl = match ttl {
+            Ttl::Never => None,
+            Ttl::After(ttl) => Some(ttl),
+            Ttl::Default => *of(&self.ttl, namespace)?,
+        };
+        ttl.map(|ttl| u64::try_from(ttl.as_micros()).unwrap_or(u64::MAX))
+    }
+
+    /// Whether a read that says nothing itself refreshes items.
+    pub(crate) fn refreshes(&self, namespace: &[String]) -> bool {
+        of(&self.refresh, namespace).copied().unwrap_or(true)
+    }
+
+    /// The fields of an item that says nothing itself which are in the index.
+    pub(crate) fn fields(&self, namespace: &[String]) -> IndexedFields {
+        of(&self.index, namespace).cloned().unwrap_or_default()
+    }
+}
+
+fn labels(prefix: &[&str]) -> Box<[String]> {
+    prefix.iter().map(ToString::to_string).collect()
+}
+
+fn of<'r, T>(rules: &'r Rules<T>, namespace: &[String]) -> Option<&'r T> {
+    let fitting = rules
+        .iter()
+        .filter(|(prefix, _)| namespace.starts_with(prefix));
+    fitting
+        .max_by_key(|(prefix, _)| prefix.len())
+        .map(|(_, rule)| rule)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_longest_prefix_counts() {
+        let (hour, day) = (Duration::from_secs(3600), Duration::from_secs(86400));
+        let options = StoreOptions::default()
+            .ttl(&["a", "b"], Some(hour))
+            .ttl(&[], Some(day))
+            .ttl(&["a", "c"], None)
+            .refresh_on_read(&["a"], false)
+            .index(&["a"], IndexedFields::NONE);
+        let of = |labels: &[&str]| {
+            let namespace = labels.iter().map(ToString::to_string).collect::<Vec<_>>();
+            let fields = options.fields(&namespace);
+            let lifetime = options.lifetime(&namespace, Ttl::Default);
+            (lifetime, options.refreshes(&namespace), fields)
+        };
+        let (hour, day) = (Some(3_600_000_000), Some(86_400_000_000));
+        assert_eq!(of(&["a", "b", "x"]), (hour, false, IndexedFields::NONE));
+        assert_eq!(of(&["a", "c"]), (None, false, IndexedFields::NONE));
+        assert_eq!(of(&["ab"]), (day, true, IndexedFields::All));
+        assert_eq!(options.lifetime(&["a".to_owned()], Ttl::Never), None);
+    }
+}

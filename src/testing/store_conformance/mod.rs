@@ -1,0 +1,159 @@
+//! What every [`Store`] does: a suite that any implementation can be held to.
+//!
+//! ```
+//! use std::sync::Arc;
+//! use stepwell::store::{MemoryStore, Store, StoreOptions};
+//! use stepwell::testing::store_conformance::{self, Subject};
+//!
+//! struct Mine(MemoryStore);
+//!
+//! impl Subject for Mine {
+//!     fn store(&self) -> Arc<dyn Store> {
+//!         Arc::new(self.0.clone())
+//!     }
+//! }
+//!
+//! let make = |options: StoreOptions| Box::new(Mine(MemoryStore::with_options(options))) as Box<dyn Subject>;
+//! # let cases = store_conformance::cases().into_iter().take(3);
+//! for case in cases {
+//!     case.check(&make)?;
+//! }
+//! # fn cases() -> Vec<store_conformance::Case> { store_conformance::cases() }
+//! # Ok::<(), store_conformance::Failure>(())
+//! ```
+
+/// Ends a case if two things differ.
+macro_rules! same {
+    ($is:expr, $should_be:expr) => {
+        $crate::testing::store_conformance::failure::same(stringify!($is), &$is, &$should_be)?
+    };
+}
+
+/// Ends a case if something does not hold.
+macro_rules! holds {
+    ($condition:expr) => {
+        $crate::testing::store_conformance::failure::same(
+            stringify!($condition),
+            &$condition,
+            &true,
+        )?
+    };
+}
+
+mod batches;
+mod expiry;
+mod failure;
+mod items;
+mod namespaces;
+mod searching;
+mod used;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+pub use self::failure::Failure;
+use self::failure::Outcome;
+use self::used::Used;
+use crate::store::{Store, StoreOptions};
+
+/// A store that is put to the test.
+pub trait Subject {
+    /// The store. It is let go before each [`reopen`](Self::reopen).
+    fn store(&self) -> Arc<dyn Store>;
+
+    /// Closes the store and opens it again, if it outlives its process. It is called between writing and reading.
+    fn reopen(&mut self) {}
+}
+
+/// One behaviour.
+#[derive(Clone, Copy, Debug)]
+pub struct Case {
+    name: &'static str,
+    run: fn(&mut Used<'_>) -> Outcome,
+    options: fn() -> StoreOptions,
+}
+
+impl Case {
+    /// What the store does.
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// Makes an empty store and sees whether it does so.
+    ///
+    /// # Errors
+    /// It does not.
+    pub fn check(&self, make: impl Fn(StoreOptions) -> Box<dyn Subject>) -> Result<(), Failure> {
+        let mut subject = make((self.options)());
+        let outcome = (self.run)(&mut Used::new(&mut *subject));
+        outcome.map_err(|failed| failed.of_case(self.name))
+    }
+}
+
+macro_rules! cases {
+    ($($module:ident { $($case:ident)* })*) => {
+        /// All behaviours. They take some seconds, as items expire.
+        pub fn cases() -> Vec<Case> {
+            vec![$($(Case {
+                name: stringify!($case),
+                run: $module::$case,
+                options: $module::options,
+            },)*)*]
+        }
+    };
+}
+
+cases! {
+    items {
+        an_item_comes_back_as_it_was_put
+        a_missing_item_is_none
+        a_second_put_replaces_the_value_and_keeps_the_time_of_creation
+        a_deleted_item_is_gone_and_deleting_it_twice_is_no_error
+        an_item_put_after_its_deletion_is_new
+        items_of_different_namespaces_are_apart
+        any_json_and_any_text_is_kept
+        an_invalid_namespace_is_refused_on_put_and_empty_otherwise
+        an_item_is_found_whichever_of_its_fields_are_in_the_index
+    }
+    searching {
+        a_search_finds_items_below_a_prefix_of_whole_labels
+        items_are_found_newest_update_first
+        items_are_found_in_the_order_that_is_asked_for
+        a_search_is_paged_after_filtering
+        a_search_finds_ten_items_unless_told_otherwise
+        filters_select_by_value
+        pages_follow_one_another_whatever_is_written_meanwhile
+        a_cursor_of_another_order_is_refused
+        a_count_has_no_limit
+    }
+    namespaces {
+        namespaces_are_sorted_selected_cut_and_paged
+        a_namespace_without_items_is_not_listed
+        a_place_to_look_within_has_no_wildcards
+    }
+    batches {
+        a_batch_reads_what_was_there_before_it_writes
+        the_last_write_of_a_key_counts
+        a_batch_that_is_wrong_changes_nothing
+        answers_have_the_order_of_what_was_asked
+    }
+    expiry {
+        an_item_that_has_expired_is_never_read
+        the_put_and_the_longest_prefix_say_how_long_an_item_lives
+        reading_refreshes_unless_told_otherwise
+        a_key_put_again_after_it_expired_is_new
+        a_put_without_a_life_ends_the_one_before
+        expiry_is_what_it_was_after_opening_again
+    }
+}
+
+/// Runs all cases and returns those that fail.
+pub fn check_all(make: impl Fn(StoreOptions) -> Box<dyn Subject>) -> Vec<Failure> {
+    let cases = cases().into_iter();
+    cases.filter_map(|case| case.check(&make).err()).collect()
+}
+
+fn default_options() -> StoreOptions {
+    // Nothing that is tested depends on the sweeper, and it should have something to do.
+    StoreOptions::default().sweep_interval(Duration::from_millis(20))
+}

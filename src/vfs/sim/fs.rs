@@ -1,0 +1,605 @@
+//! [`SimFs`] as a file system, and what tests do with it.
+
+use std::collections::BTreeSet;
+use std::ffi::OsString;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+
+use super::crash::after_power_cut;
+use super::faults::{Fate, Kind};
+use super::host::SimHost;
+use super::node::Change;
+use super::world::World;
+use super::{Failing, Faults, Operation, Random, Survival};
+use crate::vfs::{Host, LockError, OpenMode, Vfs, VfsFile, VfsLock};
+
+/// How far away a misdirected write lands, in bytes.
+const BLOCK: u64 = 4096;
+/// The longest that an operation takes, in microseconds.
+const SLOWEST: u64 = 200;
+
+/// A file system in memory that keeps what is in the page cache and what is on the medium apart, and with it time, randomness and
+/// background jobs, all of which follow from a seed. Clones are handles of the same.
+///
+/// Background threads do not exist here: what they do is done when somebody would have to wait for it, and at
+/// [`work`](Self::work). So who calls it from a single thread gets the same run for the same seed.
+#[derive(Clone, Debug)]
+pub struct SimFs {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    state: Mutex<State>,
+    host: SimHost,
+    locks: Mutex<BTreeSet<PathBuf>>,
+}
+
+#[derive(Debug)]
+struct State {
+    world: World,
+    seed: u64,
+    random: Random,
+    calls: u64,
+    changes: u64,
+    faults: Faults,
+    failing: Option<Failing>,
+    capacity: Option<u64>,
+    trace: Option<Vec<Operation>>,
+    moments: Option<Vec<Moment>>,
+}
+
+/// All files and directories as they are at one moment, on the medium and in the page cache.
+#[derive(Clone, Debug)]
+pub struct Moment {
+    world: World,
+    seed: u64,
+    time: Duration,
+    call: u64,
+}
+
+impl Moment {
+    /// How many calls there had been.
+    pub fn call(&self) -> u64 {
+        self.call
+    }
+
+    /// How many changes were not on the medium for certain.
+    pub fn pending(&self) -> usize {
+        self.world.pending()
+    }
+
+    /// The file system after the power was cut at this moment.
+    pub fn power_cut(&self, survival: &Survival) -> SimFs {
+        SimFs::of(
+            after_power_cut(&self.world, survival),
+            self.next_seed(),
+            self.time,
+        )
+    }
+
+    /// The file system after whoever used it was killed at this moment. What was not synced is still on its way.
+    pub fn killed(&self) -> SimFs {
+        SimFs::of(self.world.clone(), self.next_seed(), self.time)
+    }
+
+    fn next_seed(&self) -> u64 {
+        Random::new(self.seed ^ self.call).number()
+    }
+}
+
+/// What is done to the world by a call.
+struct Call<'a> {
+    kind: Kind,
+    call: &'static str,
+    path: &'a Arc<PathBuf>,
+    offset: u64,
+    len: u64,
+    /// Whether it changes anything.
+    changes: bool,
+    /// The file that it may make longer.
+    grows: Option<u64>,
+}
+
+/// What a call brings back.
+struct Done<T> {
+    value: T,
+    bytes: u64,
+    sum: u32,
+}
+
+impl<T> From<T> for Done<T> {
+    fn from(value: T) -> Self {
+        Self {
+            value,
+            bytes: 0,
+            sum: 0,
+        }
+    }
+}
+
+impl SimFs {
+    /// A file system with nothing in it but the directory `/`.
+    pub fn new(seed: u64) -> Self {
+        Self::of(World::new(), seed, Duration::ZERO)
+    }
+
+    fn of(world: World, seed: u64, time: Duration) -> Self {
+        let state = State {
+            world,
+            seed,
+            random: Random::new(seed),
+            calls: 0,
+            changes: 0,
+            faults: Faults::default(),
+            failing: None,
+            capacity: None,
+            trace: None,
+            moments: None,
+        };
+        Self {
+            shared: Arc::new(Shared {
+                state: Mutex::new(state),
+                host: SimHost::new(!seed, time),
+                locks: Mutex::default(),
+            }),
+        }
+    }
+
+    /// How many calls there were that might have failed.
+    pub fn calls(&self) -> u64 {
+        self.shared.state.lock().calls
+    }
+
+    /// How many of those changed something, or made it durable.
+    pub fn changes(&self) -> u64 {
+        self.shared.state.lock().changes
+    }
+
+    /// Everything as it is now.
+    pub fn moment(&self) -> Moment {
+        let state = self.shared.state.lock();
+        self.moment_of(&state)
+    }
+
+    fn moment_of(&self, state: &State) -> Moment {
+        Moment {
+            world: state.world.clone(),
+            seed: state.seed,
+            time: self.shared.host.passed(),
+            call: state.calls,
+        }
+    }
+
+    /// Keeps a [`Moment`] after each call that changes something, until they are [taken](Self::take_moments).
+    pub fn keep_moments(&self) {
+        self.shared.state.lock().moments.get_or_insert_default();
+    }
+
+    /// The moments since they were taken last.
+    pub fn take_moments(&self) -> Vec<Moment> {
+        let mut state = self.shared.state.lock();
+        state
+            .moments
+            .as_mut()
+            .map(std::mem::take)
+            .unwrap_or_default()
+    }
+
+    /// Keeps all calls from now on for [`trace`](Self::trace).
+    pub fn keep_trace(&self) {
+        self.shared.state.lock().trace.get_or_insert_default();
+    }
+
+    /// The calls since [`keep_trace`](Self::keep_trace).
+    pub fn trace(&self) -> Vec<Operation> {
+        self.shared.state.lock().trace.clone().unwrap_or_default()
+    }
+
+    /// What goes wrong by chance from now on.
+    pub fn set_faults(&self, faults: Faults) {
+        self.shared.state.lock().faults = faults;
+    }
+
+    /// Which calls are to fail.
+    pub fn fail(&self, failing: Option<Failing>) {
+        self.shared.state.lock().failing = failing;
+    }
+
+    /// Has room for so many bytes in all files together.
+    pub fn set_capacity(&self, bytes: Option<u64>) {
+        self.shared.state.lock().capacity = bytes;
+    }
+
+    /// How many bytes all files have together.
+    pub fn bytes(&self) -> u64 {
+        self.shared.state.lock().world.bytes()
+    }
+
+    /// Lets time pass.
+    pub fn advance(&self, time: Duration) {
+        self.shared.host.advance(time);
+    }
+
+    /// Has all background jobs do what they have to do now.
+    pub fn work(&self) {
+        self.shared.host.work();
+    }
+
+    /// All files with their lengths, in order.
+    pub fn files(&self) -> Vec<(PathBuf, u64)> {
+        let state = self.shared.state.lock();
+        let mut files = Vec::new();
+        for (path, folder) in &state.world.folders {
+            for (name, entry) in &folder.cache {
+                let node = entry
+                    .number()
+                    .and_then(|number| state.world.nodes.get(&number));
+                files.extend(node.map(|node| (path.join(name), node.cache.len())));
+            }
+        }
+        files
+    }
+
+    /// Changes the bytes of a file on the medium and in the page cache, as decay or an accident would: not a call that fails or is
+    /// counted.
+    ///
+    /// # Errors
+    /// `NotFound` if there is no such file.
+    pub fn damage(&self, path: &Path, with: impl FnOnce(&mut Vec<u8>)) -> io::Result<()> {
+        let mut state = self.shared.state.lock();
+        let number = state.world.file(path)?;
+        let node = state.world.node(number)?;
+        node.sync();
+        let mut bytes = node.cache.slice(0..node.cache.len());
+        with(&mut bytes);
+        node.medium.resize(0);
+        node.medium.write(0, &bytes);
+        node.cache = node.medium.clone();
+        Ok(())
+    }
+
+    /// Forgets what is in the page cache and is not on its way to the medium, so that it is read again.
+    pub fn drop_caches(&self) {
+        let mut state = self.shared.state.lock();
+        let nodes = state.world.nodes.values_mut();
+        for node in nodes.filter(|node| node.pending.is_empty()) {
+            node.cache = node.medium.clone();
+        }
+    }
+
+    fn call<T, D: Into<Done<T>>>(
+        &self,
+        call: &Call<'_>,
+        with: impl FnOnce(&mut World, Fate, &mut Random) -> io::Result<D>,
+    ) -> io::Result<T> {
+        let mut state = self.shared.state.lock();
+        let state = &mut *state;
+        state.calls += 1;
+        state.changes += u64::from(call.changes);
+        let slow = Duration::from_micros(1 + state.random.below(SLOWEST));
+        self.shared.host.advance(slow);
+        let failing = state.failing.filter(|failing| {
+            let after = state.calls.checked_sub(failing.from);
+            after.is_some_and(|after| after < failing.times)
+        });
+        let mut fate = match failing {
+            Some(failing) => Fate::Fails(failing.kind),
+            None => state.faults.fate(call.kind, &mut state.random),
+        };
+        if let Some(capacity) = state.capacity
+            && let Some(number) = call.grows
+        {
+            let end = call.offset.saturating_add(call.len);
+            let more = end.saturating_sub(state.world.node(number)?.cache.len());
+            if more > 0 && state.world.bytes().saturating_add(more) > capacity {
+                fate = Fate::Fails(io::ErrorKind::StorageFull);
+            }
+        }
+        let outcome = with(&mut state.world, fate, &mut state.random).map(Into::into);
+        if let Some(trace) = &mut state.trace {
+            trace.push(Operation {
+                number: state.calls,
+                call: call.call,
+                path: Arc::clone(call.path),
+                offset: call.offset,
+                len: outcome
+                    .as_ref()
+                    .map_or(call.len, |done| done.bytes.max(call.len)),
+                sum: outcome.as_ref().map_or(0, |done| done.sum),
+                error: outcome.as_ref().err().map(io::Error::kind),
+            });
+        }
+        if call.changes && state.moments.is_some() {
+            let moment = self.moment_of(state);
+            state.moments.get_or_insert_default().push(moment);
+        }
+        outcome.map(|done| done.value)
+    }
+
+    /// A call that concerns names, and either fails or is done.
+    fn names<T>(
+        &self,
+        call: &'static str,
+        path: &Path,
+        changes: bool,
+        with: impl FnOnce(&mut World) -> io::Result<T>,
+    ) -> io::Result<T> {
+        let path = &Arc::new(path.to_path_buf());
+        let call = Call {
+            kind: Kind::Names,
+            call,
+            path,
+            offset: 0,
+            len: 0,
+            changes,
+            grows: None,
+        };
+        self.call(&call, |world, fate, _| match fate {
+            Fate::Fails(kind) => Err(kind.into()),
+            _ => with(world),
+        })
+    }
+}
+
+impl Vfs for SimFs {
+    fn host(&self) -> &dyn Host {
+        &self.shared.host
+    }
+
+    fn create_dir(&self, path: &Path) -> io::Result<()> {
+        self.names("create_dir", path, true, |world| world.create_dir(path))
+    }
+
+    fn read_dir(&self, path: &Path) -> io::Result<Vec<OsString>> {
+        self.names("read_dir", path, false, |world| {
+            Ok(world.folder(path)?.cache.keys().cloned().collect())
+        })
+    }
+
+    fn open(&self, path: &Path, mode: OpenMode) -> io::Result<Arc<dyn VfsFile>> {
+        let changes = mode == OpenMode::CreateNew;
+        let number = self.names("open", path, changes, |world| world.open(path, mode))?;
+        Ok(Arc::new(SimFile {
+            fs: self.clone(),
+            path: Arc::new(path.to_path_buf()),
+            number,
+            writes: mode != OpenMode::Read,
+        }))
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        self.names("rename", from, true, |world| world.rename(from, to))
+    }
+
+    fn hard_link(&self, file: &Path, name: &Path) -> io::Result<()> {
+        self.names("hard_link", name, true, |world| world.link(file, name))
+    }
+
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        self.names("remove", path, true, |world| world.remove(path))
+    }
+
+    fn sync_dir(&self, path: &Path) -> io::Result<()> {
+        self.names("sync_dir", path, true, |world| {
+            world.folder(path)?.sync();
+            Ok(())
+        })
+    }
+
+    fn lock(&self, path: &Path) -> Result<Box<dyn VfsLock>, LockError> {
+        self.names("lock", path, true, |world| match world.file(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                world.open(path, OpenMode::CreateNew).map(drop)
+            }
+            found => found.map(drop),
+        })?;
+        if !self.shared.locks.lock().insert(path.to_path_buf()) {
+            return Err(LockError::Held { holder: None });
+        }
+        Ok(Box::new(SimLock {
+            fs: self.clone(),
+            path: path.to_path_buf(),
+        }))
+    }
+}
+
+#[derive(Debug)]
+struct SimLock {
+    fs: SimFs,
+    path: PathBuf,
+}
+
+impl VfsLock for SimLock {}
+
+impl Drop for SimLock {
+    fn drop(&mut self) {
+        self.fs.shared.locks.lock().remove(&self.path);
+    }
+}
+
+#[derive(Debug)]
+struct SimFile {
+    fs: SimFs,
+    path: Arc<PathBuf>,
+    number: u64,
+    writes: bool,
+}
+
+impl SimFile {
+    fn of(&self, kind: Kind, call: &'static str, offset: u64, len: u64) -> Call<'_> {
+        Call {
+            kind,
+            call,
+            path: &self.path,
+            offset,
+            len,
+            changes: !matches!(kind, Kind::Read | Kind::Safe),
+            grows: matches!(kind, Kind::Write | Kind::Length).then_some(self.number),
+        }
+    }
+
+    fn is_writable(&self) -> io::Result<()> {
+        if self.writes {
+            return Ok(());
+        }
+        Err(io::ErrorKind::PermissionDenied.into())
+    }
+
+    fn sync(&self, call: &'static str) -> io::Result<()> {
+        let call = self.of(Kind::Sync, call, 0, 0);
+        self.fs.call(&call, |world, fate, random| {
+            let node = world.node(self.number)?;
+            let Fate::Fails(kind) = fate else {
+                node.sync();
+                return Ok(());
+            };
+            // What was to be written counts as written from now on.
+            for change in std::mem::take(&mut node.pending) {
+                if random.one_in(2) {
+                    change.apply(&mut node.medium);
+                }
+            }
+            Err(kind.into())
+        })
+    }
+}
+
+impl VfsFile for SimFile {
+    fn len(&self) -> io::Result<u64> {
+        let call = self.of(Kind::Safe, "len", 0, 0);
+        self.fs.call(&call, |world, fate, _| match fate {
+            Fate::Fails(kind) => Err(kind.into()),
+            _ => Ok(world.node(self.number)?.cache.len()),
+        })
+    }
+
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        let call = self.of(Kind::Read, "read_at", offset, buffer.len() as u64);
+        self.fs.call(&call, |world, fate, random| {
+            let node = world.node(self.number)?;
+            let mut len = buffer.len();
+            match fate {
+                Fate::Fails(kind) => return Err(kind.into()),
+                Fate::Short => len = shortened(len, random),
+                Fate::Rotten => {
+                    let at = offset + random.below(buffer.len() as u64);
+                    let mut byte = [0];
+                    if node.cache.read(at, &mut byte) == 1 {
+                        let flipped = byte[0] ^ (1 << random.below(8));
+                        node.cache.write(at, &[flipped]);
+                        node.medium.write(at, &[flipped]);
+                    }
+                }
+                _ => {}
+            }
+            let buffer = buffer.get_mut(..len).unwrap_or_default();
+            let read = node.cache.read(offset, buffer);
+            let read_bytes = buffer.get_mut(..read).unwrap_or_default();
+            if fate == Fate::Stale {
+                let end = offset.saturating_add(read as u64);
+                read_bytes.copy_from_slice(&node.medium.slice(offset..end));
+            }
+            Ok(Done {
+                value: read,
+                bytes: read as u64,
+                sum: crc32fast::hash(read_bytes),
+            })
+        })
+    }
+
+    fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<usize> {
+        self.is_writable()?;
+        let call = self.of(Kind::Write, "write_at", offset, bytes.len() as u64);
+        self.fs.call(&call, |world, fate, random| {
+            let node = world.node(self.number)?;
+            let mut written = bytes;
+            match fate {
+                Fate::Fails(io::ErrorKind::Interrupted) => {
+                    return Err(io::ErrorKind::Interrupted.into());
+                }
+                Fate::Short | Fate::Fails(_) => {
+                    written = bytes
+                        .get(..shortened(bytes.len(), random))
+                        .unwrap_or_default();
+                }
+                _ => {}
+            }
+            let change = Change::Write {
+                offset,
+                bytes: written.into(),
+            };
+            match fate {
+                Fate::Lost => change.apply(&mut node.cache),
+                Fate::Misdirected => {
+                    change.apply(&mut node.cache);
+                    let blocks = node.cache.len() / BLOCK + 1;
+                    let offset = offset % BLOCK + random.below(blocks) * BLOCK;
+                    let bytes = written.into();
+                    node.pending.push(Change::Write { offset, bytes });
+                }
+                _ => node.change(change),
+            }
+            if let Fate::Fails(kind) = fate {
+                return Err(kind.into());
+            }
+            Ok(Done {
+                value: written.len(),
+                bytes: written.len() as u64,
+                sum: crc32fast::hash(written),
+            })
+        })
+    }
+
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        self.is_writable()?;
+        let call = self.of(Kind::Length, "set_len", len, 0);
+        self.fs.call(&call, |world, fate, _| {
+            if let Fate::Fails(kind) = fate {
+                return Err(kind.into());
+            }
+            world.node(self.number)?.change(Change::Resize(len));
+            Ok(())
+        })
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        self.sync("sync_data")
+    }
+
+    fn sync_all(&self) -> io::Result<()> {
+        self.sync("sync_all")
+    }
+
+    fn prepare(&self, from: u64, to: u64) -> io::Result<()> {
+        self.is_writable()?;
+        let len = to.saturating_sub(from);
+        let call = self.of(Kind::Length, "prepare", from, len);
+        self.fs.call(&call, |world, fate, random| {
+            let node = world.node(self.number)?;
+            let len = match fate {
+                Fate::Fails(_) => random.below(len),
+                _ => len,
+            };
+            let zeros = vec![0; usize::try_from(len).unwrap_or_default()];
+            node.change(Change::Write {
+                offset: from,
+                bytes: zeros.into(),
+            });
+            match fate {
+                Fate::Fails(kind) => Err(kind.into()),
+                _ => Ok(()),
+            }
+        })
+    }
+}
+
+/// A part of so many bytes, of one at least if there is one.
+fn shortened(len: usize, random: &mut Random) -> usize {
+    let less = random.below(len as u64);
+    usize::try_from(less).unwrap_or_default().max(1).min(len)
+}

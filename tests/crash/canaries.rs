@@ -1,0 +1,54 @@
+//! Deliberate bugs are found: a proof that finds none proves nothing.
+
+use std::panic::catch_unwind;
+
+use stepwell::testing::Canary;
+
+use crate::{compacting, logs};
+
+/// Whether one of these runs fails while the thread has the bug.
+fn finds(canary: Canary, run: impl Fn(u64) + std::panic::RefUnwindSafe, seeds: u64) -> bool {
+    Canary::sing(Some(canary));
+    let found = (0..seeds).any(|seed| catch_unwind(|| run(seed)).is_err());
+    Canary::sing(None);
+    found
+}
+
+/// How many random runs of the log are enough.
+const SEEDS: u64 = 400;
+
+#[test]
+fn a_skipped_sync_is_found() {
+    assert!(finds(Canary::SkippedSync, logs::run, SEEDS));
+}
+
+#[test]
+fn a_skipped_sync_of_a_directory_is_found() {
+    assert!(finds(Canary::SkippedDirectorySync, logs::run, SEEDS));
+}
+
+#[test]
+fn a_segment_that_is_not_synced_before_the_next_one_is_found() {
+    assert!(finds(Canary::SkippedSeal, logs::run, SEEDS));
+}
+
+#[test]
+fn a_checksum_without_a_seed_is_found() {
+    assert!(finds(Canary::UnseededChecksum, |_| logs::recycle(), 1));
+}
+
+#[test]
+fn a_watermark_that_is_written_too_early_is_found() {
+    assert!(finds(Canary::EarlyWatermark, logs::run, SEEDS));
+}
+
+#[test]
+fn frames_that_are_kept_and_not_written_again_are_found() {
+    assert!(finds(Canary::NotRewritten, logs::run, SEEDS));
+}
+
+#[test]
+fn a_compaction_that_removes_files_too_early_is_found() {
+    let run = |_| assert!(compacting::run() > 0);
+    assert!(finds(Canary::SkippedPublishing, run, 1));
+}

@@ -1,0 +1,135 @@
+//! A medium that fails now and then, and one that lies.
+
+use stepwell::testing::{Faults, Random, SimFs, Survival};
+
+use crate::contents::Contents;
+use crate::operation::Maker;
+use crate::recovery::{Before, Expected, check};
+use crate::run::{PATH, Run, Setup};
+
+/// What a medium may do that says so.
+fn honest(random: &mut Random) -> Faults {
+    let often = *random.pick(&[20, 100, 400]).unwrap();
+    let mut some = || if random.one_in(2) { often } else { 0 };
+    Faults {
+        reads: some(),
+        writes: some(),
+        syncs: some(),
+        names: some(),
+        short: some(),
+        interrupted: some(),
+        full: some(),
+        ..Faults::default()
+    }
+}
+
+/// What one may do that does not.
+fn lying(random: &mut Random) -> Faults {
+    let often = *random.pick(&[20, 100, 400]).unwrap();
+    let mut some = || if random.one_in(2) { often } else { 0 };
+    Faults {
+        lost: some(),
+        misdirected: some(),
+        stale: some(),
+        rotten: some(),
+        ..Faults::default()
+    }
+}
+
+/// Operations while calls fail; nothing is lost then, whether the process or the power goes.
+pub(crate) fn fail(seed: u64) {
+    let mut random = Random::new(seed);
+    let setup = Setup::random(&mut random);
+    let mut run = Run::new(SimFs::new(random.number()), setup);
+    let mut maker = Maker::new(random.number());
+    for _ in 0..3 {
+        let mut before = Before::now(&run);
+        run.fs.set_faults(honest(&mut random));
+        run.fs.keep_moments();
+        let mut outcome = run.open();
+        let mut moments = run.fs.take_moments();
+        for _ in 0..random.below(40) {
+            if outcome.is_err() {
+                break;
+            }
+            before = Before::now(&run);
+            let operation = maker.operation(run.contents());
+            // One that fails is not there, though later ones may be: it has to be known at once.
+            outcome = run.run(&operation, true);
+            moments = run.fs.take_moments();
+        }
+        run.fs.set_faults(Faults::default());
+        if let Some(db) = run.open_db()
+            && let Ok(found) = Contents::of(db)
+        {
+            let shown = run.states.iter().any(|state| state.contents == found);
+            let difference = || found.difference(run.contents());
+            assert!(shown, "what is shown was never so: {}", difference());
+        }
+        moments.push(run.fs.moment());
+        let moment = random.pick(&moments).unwrap();
+        let (image, expected) = if random.one_in(2) {
+            (moment.killed(), Expected::killed(&before, &run))
+        } else {
+            let survival = Survival::Random(random.number());
+            (moment.power_cut(&survival), Expected::of(&before, &run))
+        };
+        let state = check(&run, &image, &expected, &mut random);
+        run.go_on(image, state);
+    }
+}
+
+/// Operations while the medium lies; whatever is answered then or later is what was put there once.
+pub(crate) fn lie(seed: u64) {
+    let mut random = Random::new(seed);
+    let setup = Setup::random(&mut random);
+    let mut run = Run::new(SimFs::new(random.number()), setup);
+    let mut maker = Maker::new(random.number());
+    run.open().unwrap();
+    run.fs.set_faults(lying(&mut random));
+    for _ in 0..random.below(50) {
+        let operation = maker.operation(run.contents());
+        if run.run(&operation, random.one_in(2)).is_err() {
+            break;
+        }
+    }
+    run.fs.set_faults(Faults::default());
+    let moment = run.fs.moment();
+    for image in [
+        moment.killed(),
+        moment.power_cut(&Survival::Everything),
+        moment.power_cut(&Survival::Random(random.number())),
+    ] {
+        let Ok(db) = setup.open(&image, PATH) else {
+            continue;
+        };
+        let Ok(found) = Contents::of(&db) else {
+            continue;
+        };
+        for checkpoint in &found.checkpoints {
+            let is_known = (run.states.iter().rev())
+                .any(|state| state.contents.checkpoints.contains(checkpoint));
+            assert!(is_known, "this was never there: {checkpoint:?}");
+        }
+        for item in &found.items {
+            let is_known = (run.states.iter()).any(|state| state.contents.items.contains(item));
+            assert!(is_known, "this was never there: {item:?}");
+        }
+    }
+}
+
+#[test]
+fn nothing_is_lost_when_calls_fail() {
+    for seed in 0..40 {
+        let outcome = std::panic::catch_unwind(|| fail(seed));
+        assert!(outcome.is_ok(), "seed {seed}");
+    }
+}
+
+#[test]
+fn nothing_wrong_is_answered_when_the_medium_lies() {
+    for seed in 0..40 {
+        let outcome = std::panic::catch_unwind(|| lie(seed));
+        assert!(outcome.is_ok(), "seed {seed}");
+    }
+}

@@ -20,7 +20,7 @@ const SHORT: usize = 128;
 /// From there on it takes so many bytes at a time.
 const STEP: usize = 16;
 
-/// What all checksums of a frame begin with.
+/// What all checksums of a place begin with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Seed(u32);
 

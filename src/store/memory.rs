@@ -28,6 +28,9 @@ pub struct MemoryStore {
 
 type Tables = MemTables<Key, Row<Arc<Value>>>;
 
+/// Answers, and what is to be written for them.
+type Answered = (Vec<Answer>, Vec<Record<Arc<Value>>>);
+
 /// With each write, what has expired is removed, at most so many items.
 const SWEPT_AT_ONCE: usize = 16;
 
@@ -120,7 +123,7 @@ impl MemoryStore {
         &self,
         rows: &Snapshot<Arc<Value>, Tables>,
         ops: &[Op],
-    ) -> Result<(Vec<Answer>, Vec<Record<Arc<Value>>>), StoreError> {
+    ) -> Result<Answered, StoreError> {
         let mut reading = Reading {
             rows,
             value: |entry: &ItemEntry<Arc<Value>>| Ok((*entry.value).clone()),

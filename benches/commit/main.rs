@@ -1,9 +1,8 @@
-//! Commits of a 4 KiB checkpoint beside a raw loop that writes the same bytes to a file prepared the same
-//! way and makes the same sync call. Both take turns in one run, and what is printed are ratios: the
-//! speed of a disk, and of a virtual machine, changes by the second.
+//! Commits of a step of an agent, each row beside what it is measured against, in turns in one run: the speed of a disk, and of a
+//! virtual machine, changes by the second, so only the ratios count. Steps, the floor and the raw writes are those of `benches/peers`.
 //!
 //! `cargo bench --bench commit` takes about a minute; `-- --smoke` a few seconds, for checking that it works;
-//! `-- --dir DIR` measures the file system of another directory.
+//! `-- --dir DIR` measures the file system of another directory; `-- --only ROW` one row.
 #![expect(clippy::print_stdout, reason = "a benchmark prints what it measured")]
 #![expect(
     clippy::unwrap_used,
@@ -11,96 +10,216 @@
     reason = "a benchmark stops at the first thing that is not as expected"
 )]
 
-mod raw;
+mod engine;
+#[path = "../peers/src/probe.rs"]
+mod probe;
 mod stats;
-mod store;
+#[path = "../peers/src/workload.rs"]
+mod workload;
 
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use raw::RawLoop;
-use stats::Summary;
-use stepwell::db::Durability;
-use store::{Database, Writers};
+use engine::Engine;
+use probe::Probe;
+use stats::{Summary, latencies};
+use tempfile::TempDir;
+use workload::{STEP_BYTES, Steps};
 
 struct Plan {
     dir: PathBuf,
     rounds: usize,
     slice: Duration,
+    /// How many steps of a round without syncs.
+    steps: usize,
+    only: Option<String>,
 }
+
+/// What came of a row: for each round the figure that has an aim, and the times of all steps in microseconds.
+#[derive(Default)]
+struct Row {
+    ratios: Vec<f64>,
+    us: Vec<f64>,
+}
+
+/// So many steps, and then so many raw writes.
+const IN_TURN: usize = 8;
+/// The records of a raw write that 64 writers are measured against.
+const GROUP: usize = 64;
 
 fn main() {
     let plan = plan();
     println!(
-        "{} rounds of {} ms each, in turn; medians (min..max)\n",
-        plan.rounds,
-        plan.slice.as_millis()
-    );
-    let frame = Database::frame_bytes(&plan.dir);
-    println!(
-        "a commit of a 4 KiB checkpoint is {frame} bytes in the log; the raw loop writes as many\n"
+        "{} rounds in turn; medians (min..max). A step is {STEP_BYTES} bytes: a checkpoint of 2 KiB and two writes.\n",
+        plan.rounds
     );
     println!(
-        "{:<28} {:>12} {:>12} {:>24} {:>9} {:>9} {:>7}",
-        "", "raw loop /s", "stepwell /s", "stepwell / raw", "p50 us", "p99 us", "commits"
+        "{:<11} {:<43} {:>7} {:>22} {:>8} {:>8} {:>8} {:>8}",
+        "row", "what", "aim", "reached", "mean us", "p50", "p99", "max"
     );
-    println!("{:<28} {:>75} {:>7}", "", "", "/ sync");
-    for (name, durability, writers) in [
-        ("synced, 1 writer", Durability::Sync, Writers::Threads(1)),
-        ("synced, 8 writers", Durability::Sync, Writers::Threads(8)),
-        ("synced, 64 writers", Durability::Sync, Writers::Threads(64)),
+    type Measure = fn(&Plan) -> Row;
+    let rows: [(&str, &str, &str, Measure); 4] = [
         (
-            "synced, 64 async tasks",
-            Durability::Sync,
-            Writers::Tasks(64),
+            "durable-1",
+            "time, to raw overwrite + fdatasync",
+            "<= 1.15",
+            alone,
         ),
-        ("not synced, 1 writer", Durability::Os, Writers::Threads(1)),
-        ("not synced, 8 writers", Durability::Os, Writers::Threads(8)),
-    ] {
-        row(&plan, frame, name, durability, writers);
+        ("durable-8", "steps/s, to raw-log", ">= 1.0", together),
+        (
+            "durable-64",
+            "steps/s, to 64 raw records per fdatasync",
+            ">= 0.5",
+            grouped,
+        ),
+        (
+            "unsynced-1",
+            "steps/s, to raw-log, index and deltas on",
+            ">= 0.6",
+            unsynced,
+        ),
+    ];
+    for (name, what, aim, measure) in rows {
+        if plan.only.as_ref().is_none_or(|only| only == name) {
+            let Row { ratios, us } = measure(&plan);
+            let reached = Summary::of(&ratios).to_string();
+            let [mean, p50, p99, max] = latencies(us);
+            println!(
+                "{name:<11} {what:<43} {aim:>7} {reached:>22} {mean:>8.1} {p50:>8.1} {p99:>8.0} {max:>8.0}"
+            );
+        }
     }
-    println!(
-        "\nThe raw loop is one thread in every row: what one writer could do at best.\n\
-         A run in which its figures of one kind differ by more than 15 % between rows says little."
-    );
 }
 
-fn row(plan: &Plan, frame: usize, name: &str, durability: Durability, writers: Writers) {
-    let synced = durability == Durability::Sync;
-    let mut raw = RawLoop::prepare(&plan.dir, frame);
-    let database = Database::open(&plan.dir, durability);
-    raw.run(plan.slice / 4, synced);
-    database.run(writers, plan.slice / 4);
-    let (mut raw_rates, mut rates, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
-    let mut latencies = Vec::new();
-    let mut per_sync = Vec::new();
-    for round in 0..plan.rounds {
-        let (a, b);
-        // Who begins changes, so that a drift within the rounds favours neither.
-        if round % 2 == 0 {
-            a = raw.run(plan.slice, synced);
-            b = database.run(writers, plan.slice);
-        } else {
-            b = database.run(writers, plan.slice);
-            a = raw.run(plan.slice, synced);
+/// One writer; between its steps as many raw writes.
+fn alone(plan: &Plan) -> Row {
+    let dir = tempfile::tempdir_in(&plan.dir).unwrap();
+    let engine = engine::stepwell(&dir.path().join("db"), true);
+    let mut probe = Probe::new(&dir.path().join("db"), STEP_BYTES);
+    let mut steps = Steps::new(0, 1);
+    let mut row = Row::default();
+    for _ in 0..plan.rounds {
+        let (mut stepping, mut probing) = (0.0, 0.0);
+        let start = Instant::now();
+        while start.elapsed() < plan.slice {
+            for _ in 0..IN_TURN {
+                let us = append(&*engine, &mut steps);
+                stepping += us;
+                row.us.push(us);
+            }
+            for _ in 0..IN_TURN {
+                probing += probe.once().as_secs_f64() * 1e6;
+            }
         }
-        raw_rates.push(a);
-        rates.push(b.rate);
-        ratios.push(b.rate / a);
-        per_sync.push(b.commits_per_sync);
-        latencies.extend(b.latencies_us);
+        row.ratios.push(stepping / probing);
     }
-    latencies.sort_by(f64::total_cmp);
-    let at = |q: f64| latencies[((latencies.len() - 1) as f64 * q) as usize];
-    println!(
-        "{name:<28} {:>12.0} {:>12.0} {:>24} {:>9.0} {:>9.0} {:>7.1}",
-        Summary::of(&raw_rates).median,
-        Summary::of(&rates).median,
-        Summary::of(&ratios).to_string(),
-        at(0.5),
-        at(0.99),
-        Summary::of(&per_sync).median,
-    );
+    engine.close();
+    row
+}
+
+/// 8 writers, and the same on the floor.
+fn together(plan: &Plan) -> Row {
+    let dirs = [(); 2].map(|()| tempfile::tempdir_in(&plan.dir).unwrap());
+    let [floor, database] = &dirs;
+    let engines = [
+        engine::raw_log(floor.path(), true),
+        engine::stepwell(database.path(), true),
+    ];
+    let mut steps = [(); 2].map(|()| (0..8).map(|n| Steps::new(n, 8)).collect::<Vec<_>>());
+    let mut row = Row::default();
+    for round in 0..plan.rounds {
+        let mut rates = [0.0; 2];
+        // Who begins changes, so that a drift within the rounds favours neither.
+        for which in [round % 2, 1 - round % 2] {
+            let (rate, us) = at_once(&*engines[which], &mut steps[which], plan.slice);
+            rates[which] = rate;
+            if which == 1 {
+                row.us.extend(us);
+            }
+        }
+        row.ratios.push(rates[1] / rates[0]);
+    }
+    for engine in engines {
+        engine.close();
+    }
+    row
+}
+
+/// 64 writers, and between their turns raw writes of as many records.
+fn grouped(plan: &Plan) -> Row {
+    let dir = tempfile::tempdir_in(&plan.dir).unwrap();
+    let engine = engine::stepwell(&dir.path().join("db"), true);
+    let mut probe = Probe::new(&dir.path().join("db"), STEP_BYTES * GROUP);
+    let mut steps: Vec<_> = (0..64).map(|n| Steps::new(n, 64)).collect();
+    let mut row = Row::default();
+    for _ in 0..plan.rounds {
+        let (rate, us) = at_once(&*engine, &mut steps, plan.slice);
+        row.us.extend(us);
+        let start = Instant::now();
+        let (mut probing, mut probes) = (Duration::ZERO, 0);
+        while start.elapsed() < plan.slice / 2 {
+            probing += probe.once();
+            probes += GROUP;
+        }
+        row.ratios
+            .push(rate / (probes as f64 / probing.as_secs_f64()));
+    }
+    engine.close();
+    row
+}
+
+/// One writer that waits for no device, from an empty database on, and the same on the floor.
+fn unsynced(plan: &Plan) -> Row {
+    let mut row = Row::default();
+    for round in 0..plan.rounds {
+        let mut times = [0.0; 2];
+        for which in [round % 2, 1 - round % 2] {
+            let dir: TempDir = tempfile::tempdir_in(&plan.dir).unwrap();
+            let open = [engine::raw_log, engine::stepwell][which];
+            let engine = open(dir.path(), false);
+            let mut steps = Steps::new(0, 1);
+            let us: Vec<f64> = (0..plan.steps)
+                .map(|_| append(&*engine, &mut steps))
+                .collect();
+            engine.close();
+            times[which] = us.iter().sum();
+            if which == 1 {
+                row.us.extend(us);
+            }
+        }
+        row.ratios.push(times[0] / times[1]);
+    }
+    row
+}
+
+/// All writers at once: steps per second, and the times of the steps.
+fn at_once(engine: &dyn Engine, steps: &mut [Steps], slice: Duration) -> (f64, Vec<f64>) {
+    let start = Instant::now();
+    let us: Vec<f64> = std::thread::scope(|scope| {
+        let writers: Vec<_> = steps
+            .iter_mut()
+            .map(|steps| {
+                scope.spawn(move || {
+                    let mut us = Vec::new();
+                    while start.elapsed() < slice {
+                        us.push(append(engine, steps));
+                    }
+                    us
+                })
+            })
+            .collect();
+        let written = writers.into_iter().map(|writer| writer.join().unwrap());
+        written.flatten().collect()
+    });
+    (us.len() as f64 / start.elapsed().as_secs_f64(), us)
+}
+
+/// Commits the next step; how many microseconds that took. Making it up does not count.
+fn append(engine: &dyn Engine, steps: &mut Steps) -> f64 {
+    let batch = steps.batch(1);
+    let start = Instant::now();
+    engine.append(&batch);
+    start.elapsed().as_secs_f64() * 1e6
 }
 
 fn plan() -> Plan {
@@ -108,6 +227,8 @@ fn plan() -> Plan {
         dir: std::env::temp_dir(),
         rounds: 9,
         slice: Duration::from_millis(500),
+        steps: 50_000,
+        only: None,
     };
     let mut args = std::env::args().skip(1);
     while let Some(arg) = args.next() {
@@ -115,8 +236,10 @@ fn plan() -> Plan {
             "--smoke" => {
                 plan.rounds = 3;
                 plan.slice = Duration::from_millis(20);
+                plan.steps = 1_000;
             }
             "--dir" => plan.dir = args.next().unwrap().into(),
+            "--only" => plan.only = args.next(),
             _ => {}
         }
     }

@@ -55,6 +55,27 @@ fn check(db: &Db) {
     }
 }
 
+/// Puts the only checkpoint of a thread.
+fn put(saver: &impl Checkpointer, n: usize) {
+    let versions = BTreeMap::from([("c".to_owned(), ChannelVersion::Int(1))]);
+    let checkpoint = Checkpoint {
+        id: "1".into(),
+        channel_values: BTreeMap::from([("c".to_owned(), value_of(n))]),
+        channel_versions: versions.clone(),
+        ..Checkpoint::default()
+    };
+    let commit = saver.put(PutCheckpoint {
+        appended: [].into(),
+        thread: format!("t{n}"),
+        namespace: String::new(),
+        parent_id: None,
+        checkpoint,
+        metadata: Metadata::default(),
+        new_versions: versions,
+    });
+    commit.wait().unwrap();
+}
+
 fn value_of(n: usize) -> Encoded {
     Encoded::new("bytes", vec![u8::try_from(n).unwrap(); 200])
 }
@@ -66,24 +87,15 @@ fn template() -> &'static Vec<(String, Vec<u8>)> {
         let dir = tempfile::tempdir().unwrap();
         let db = Db::options().segment_bytes(1024).open(dir.path()).unwrap();
         let saver = db.checkpointer();
-        for n in 0..THREADS {
-            let versions = BTreeMap::from([("c".to_owned(), ChannelVersion::Int(1))]);
-            let checkpoint = Checkpoint {
-                id: "1".into(),
-                channel_values: BTreeMap::from([("c".to_owned(), value_of(n))]),
-                channel_versions: versions.clone(),
-                ..Checkpoint::default()
-            };
-            let commit = saver.put(PutCheckpoint {
-                appended: [].into(),
-                thread: format!("t{n}"),
-                namespace: String::new(),
-                parent_id: None,
-                checkpoint,
-                metadata: Metadata::default(),
-                new_versions: versions,
-            });
-            commit.wait().unwrap();
+        for n in 0..THREADS / 2 {
+            put(&saver, n);
+        }
+        drop(saver);
+        // Half of it is in compressed blocks.
+        db.compact().unwrap();
+        let saver = db.checkpointer();
+        for n in THREADS / 2..THREADS {
+            put(&saver, n);
         }
         drop(saver);
         db.close().unwrap();

@@ -172,19 +172,19 @@ pub trait Checkpointer: Send + Sync + 'static {
         &self,
         threads: Vec<String>,
         strategy: PruneStrategy,
-    ) -> BoxFuture<'_, Result<(), CheckpointError>> {
+    ) -> BoxFuture<'_, Result<PruneReport, CheckpointError>> {
         async move {
+            let mut report = PruneReport::default();
             for thread in threads {
-                match strategy {
-                    PruneStrategy::Delete => self.delete_thread(&thread).await?,
-                    PruneStrategy::KeepLatest => {
-                        let rule = PruneRule::KeepLast(1);
-                        let thread = Some(thread);
-                        self.prune(Prune { thread, rule }).await?;
-                    }
-                }
+                let rule = match strategy {
+                    PruneStrategy::Delete => PruneRule::Delete,
+                    PruneStrategy::KeepLatest => PruneRule::KeepLast(1),
+                };
+                let thread = Some(thread);
+                let pruned = self.prune(Prune { thread, rule }).await?;
+                pruned.by_thread.into_iter().for_each(|of| report.add(of));
             }
-            Ok(())
+            Ok(report)
         }
         .boxed()
     }
@@ -225,6 +225,16 @@ pub trait Checkpointer: Send + Sync + 'static {
         policy: RetentionPolicy,
     ) -> BoxFuture<'_, Result<PruneReport, CheckpointError>> {
         let _ = policy;
+        unsupported("prune threads")
+    }
+
+    /// What [`apply_retention`](Self::apply_retention) would remove now of one thread if `policy` were its own.
+    fn retention_dry_run_of<'a>(
+        &'a self,
+        thread: &'a str,
+        policy: RetentionPolicy,
+    ) -> BoxFuture<'a, Result<PruneReport, CheckpointError>> {
+        let _ = (thread, policy);
         unsupported("prune threads")
     }
 
@@ -431,7 +441,7 @@ impl<C: Checkpointer + ?Sized> Checkpointer for Arc<C> {
         &self,
         threads: Vec<String>,
         strategy: PruneStrategy,
-    ) -> BoxFuture<'_, Result<(), CheckpointError>> {
+    ) -> BoxFuture<'_, Result<PruneReport, CheckpointError>> {
         (**self).prune_threads(threads, strategy)
     }
 
@@ -462,6 +472,14 @@ impl<C: Checkpointer + ?Sized> Checkpointer for Arc<C> {
         policy: RetentionPolicy,
     ) -> BoxFuture<'_, Result<PruneReport, CheckpointError>> {
         (**self).retention_dry_run(policy)
+    }
+
+    fn retention_dry_run_of<'a>(
+        &'a self,
+        thread: &'a str,
+        policy: RetentionPolicy,
+    ) -> BoxFuture<'a, Result<PruneReport, CheckpointError>> {
+        (**self).retention_dry_run_of(thread, policy)
     }
 
     fn tag(&self, tag: Tag) -> Commit<CheckpointError> {

@@ -1,6 +1,6 @@
 //! [`MemorySaver`]: checkpoints that last as long as the process.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use futures::future::BoxFuture;
@@ -12,8 +12,8 @@ use crate::checkpoint::convert::{
     Selected, checkpoint_record, handles, held_values, latest_of_each, metadata_of,
     standalone_record, tag_record, tags_of, tuple, value_of, writes_record,
 };
-use crate::checkpoint::pruning::{dry_run, plan, threads};
-use crate::checkpoint::retention::{self, Due, PORTION, due};
+use crate::checkpoint::pruning::{Due, PrunedThread, dry_run, due, staying};
+use crate::checkpoint::retention;
 use crate::checkpoint::threads::list_threads;
 use crate::checkpoint::{
     CheckpointError, CheckpointIds, CheckpointStream, CheckpointTuple, Checkpointer, ListQuery,
@@ -22,7 +22,7 @@ use crate::checkpoint::{
 };
 use crate::codec::{Record, TagRemoved, ThreadCopied, ThreadDeleted, ThreadPolicySet};
 use crate::index::{
-    Found, Index, Key, MemTables, Origin, Plan, Row, Snapshot, TablesError, Thread, Unapplied,
+    Found, Index, Key, MemTables, Origin, Row, Snapshot, TablesError, Thread, Unapplied,
 };
 use crate::time;
 use crate::vfs::{Host, OsHost};
@@ -40,6 +40,8 @@ pub struct MemorySaver {
 }
 
 type Tables = MemTables<Key, Row<Encoded>>;
+
+type Rows = Snapshot<Encoded, Tables>;
 
 fn now() -> u64 {
     time::to_micros(OsHost.system_time())
@@ -88,17 +90,28 @@ impl Kept {
         Ok(())
     }
 
-    fn prune(&mut self, thread: &Thread, plan: Plan<Encoded>) -> Result<(), CheckpointError> {
-        let Some(record) = plan.record else {
-            return Ok(());
+    /// Removes the checkpoints of a thread that are due. Tells how many went.
+    fn prune(
+        &mut self,
+        name: &str,
+        due: impl Fn(&Rows, &Thread) -> Result<Due<Encoded>, TablesError>,
+    ) -> Result<u64, CheckpointError> {
+        let snapshot = self.index.snapshot();
+        let Some(thread) = snapshot.thread(name)? else {
+            return Ok(0);
         };
-        self.apply(Record::CheckpointsPruned(record))?;
+        let Due::Prune(plan) = due(&snapshot, &thread)? else {
+            return Ok(0);
+        };
+        if let Some(record) = plan.record {
+            self.apply(Record::CheckpointsPruned(record))?;
+        }
         for survivor in plan.survivors {
             let values = held_values(&survivor.entry).cloned();
-            let put = standalone_record(&thread.name, &survivor, values);
+            let put = standalone_record(name, &survivor, values);
             self.apply(Record::CheckpointPut(put))?;
         }
-        Ok(())
+        Ok(plan.checkpoints)
     }
 
     fn apply(&mut self, record: Record<Encoded>) -> Result<(), CheckpointError> {
@@ -123,38 +136,65 @@ impl MemorySaver {
         Self::default()
     }
 
-    /// Removes some of what is not to be kept of a thread any more, unless it is being run. Whether there may be more.
-    fn retain_portion(
-        &self,
-        name: &str,
-        policy: &RetentionPolicy,
-        report: &mut PruneReport,
-    ) -> Result<bool, CheckpointError> {
-        if self.leases.is_busy(name) {
-            return Ok(false);
+    /// Removes what is not to be kept of a thread any more, unless it is being run. Tells how many checkpoints went.
+    fn retain(&self, of: &PrunedThread, policy: &RetentionPolicy) -> Result<u64, CheckpointError> {
+        if self.leases.is_busy(&of.thread) {
+            return Ok(0);
         }
         let mut kept = self.kept.write();
-        let snapshot = kept.index.snapshot();
-        let Some(thread) = snapshot.thread(name)? else {
-            return Ok(false);
-        };
-        match due(&snapshot, &thread, policy, PORTION, now())? {
-            Due::Nothing => Ok(false),
-            Due::Delete => {
-                report.remove(&thread);
-                kept.delete(name, &self.ids)?;
-                Ok(false)
-            }
-            Due::Prune(plan) => {
-                report.add_portion(&plan);
-                let more = plan.checkpoints >= PORTION;
-                kept.prune(&thread, plan)?;
-                Ok(more)
-            }
+        if of.is_deleted {
+            kept.delete(&of.thread, &self.ids)?;
+            return Ok(of.checkpoints);
         }
+        kept.prune(&of.thread, |snapshot, thread| {
+            retention::due_now(snapshot, thread, policy, u64::MAX, now())
+        })
     }
 
-    fn snapshot(&self) -> Snapshot<Encoded, Tables> {
+    fn would_prune(&self, prune: &Prune) -> Result<PruneReport, CheckpointError> {
+        self.dry_run(prune.thread.as_deref(), |snapshot, thread| {
+            due(snapshot, thread, &prune.rule, u64::MAX)
+        })
+    }
+
+    fn would_retain(&self, policy: &RetentionPolicy) -> Result<PruneReport, CheckpointError> {
+        self.dry_run(None, |snapshot, thread| {
+            if self.leases.is_busy(&thread.name) {
+                return Ok(Due::Nothing);
+            }
+            retention::due_now(snapshot, thread, policy, u64::MAX, now())
+        })
+    }
+
+    /// What would go, of one thread or of all.
+    fn dry_run(
+        &self,
+        only: Option<&str>,
+        due: impl Fn(&Rows, &Thread) -> Result<Due<Encoded>, TablesError>,
+    ) -> Result<PruneReport, CheckpointError> {
+        let snapshot = self.snapshot();
+        dry_run(
+            &snapshot,
+            only,
+            |thread| due(&snapshot, thread),
+            |thread, due, lost| {
+                let place = |value: &Encoded| (value.bytes().as_ptr(), value.bytes().len());
+                let mut stay = HashSet::new();
+                staying(&snapshot, thread, due, lost, |_, value| {
+                    stay.insert(place(value));
+                })?;
+                let mut bytes = 0;
+                snapshot.each_value(thread, &mut |lsn, value| {
+                    if lost.has(lsn) && stay.insert(place(value)) {
+                        bytes += value.bytes().len();
+                    }
+                })?;
+                Ok(u64::try_from(bytes).unwrap_or(u64::MAX))
+            },
+        )
+    }
+
+    fn snapshot(&self) -> Rows {
         self.kept.read().index.snapshot()
     }
 
@@ -252,13 +292,17 @@ impl Checkpointer for MemorySaver {
 
     fn prune(&self, prune: Prune) -> BoxFuture<'_, Result<PruneReport, CheckpointError>> {
         async move {
-            let mut kept = self.kept.write();
-            let snapshot = kept.index.snapshot();
             let mut report = PruneReport::default();
-            for thread in threads(&snapshot, &prune)? {
-                let plan = plan(&snapshot, &thread, &prune.rule, u64::MAX)?;
-                report.add(&plan);
-                kept.prune(&thread, plan)?;
+            for mut thread in self.would_prune(&prune)?.by_thread {
+                if thread.is_deleted {
+                    self.delete_thread(&thread.thread).await?;
+                } else {
+                    let mut kept = self.kept.write();
+                    thread.checkpoints = kept.prune(&thread.thread, |snapshot, thread| {
+                        due(snapshot, thread, &prune.rule, u64::MAX)
+                    })?;
+                }
+                report.add(thread);
             }
             Ok(report)
         }
@@ -266,7 +310,7 @@ impl Checkpointer for MemorySaver {
     }
 
     fn prune_dry_run(&self, prune: Prune) -> BoxFuture<'_, Result<PruneReport, CheckpointError>> {
-        async move { Ok(dry_run(&self.snapshot(), &prune)?) }.boxed()
+        async move { self.would_prune(&prune) }.boxed()
     }
 
     fn set_retention(
@@ -295,12 +339,10 @@ impl Checkpointer for MemorySaver {
     ) -> BoxFuture<'_, Result<PruneReport, CheckpointError>> {
         async move {
             let mut report = PruneReport::default();
-            let mut next = self.snapshot().next_thread(None)?;
-            while let Some(thread) = next {
-                let before = report.checkpoints;
-                while self.retain_portion(&thread.name, &policy, &mut report)? {}
-                report.threads += u64::from(report.checkpoints > before);
-                next = self.snapshot().next_thread(Some(&thread.name))?;
+            for mut thread in self.would_retain(&policy)?.by_thread {
+                thread.checkpoints = self.retain(&thread, &policy)?;
+                thread.is_deleted &= thread.checkpoints > 0;
+                report.add(thread);
             }
             Ok(report)
         }
@@ -311,14 +353,18 @@ impl Checkpointer for MemorySaver {
         &self,
         policy: RetentionPolicy,
     ) -> BoxFuture<'_, Result<PruneReport, CheckpointError>> {
+        async move { self.would_retain(&policy) }.boxed()
+    }
+
+    fn retention_dry_run_of<'a>(
+        &'a self,
+        thread: &'a str,
+        policy: RetentionPolicy,
+    ) -> BoxFuture<'a, Result<PruneReport, CheckpointError>> {
         async move {
-            let is_busy = |name: &str| self.leases.is_busy(name);
-            Ok(retention::dry_run(
-                &self.snapshot(),
-                &policy,
-                now(),
-                is_busy,
-            )?)
+            self.dry_run(Some(thread), |snapshot, thread| {
+                retention::due(snapshot, thread, &policy, u64::MAX, now())
+            })
         }
         .boxed()
     }

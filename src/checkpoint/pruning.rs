@@ -3,13 +3,16 @@
 use std::str::FromStr;
 use std::time::SystemTime;
 
+use crate::checkpoint::CheckpointError;
 use crate::checkpoint::convert::metadata_of;
-use crate::index::{Candidate, Key, Plan, Row, Rows, Snapshot, TablesError, Thread};
+use crate::index::{
+    Candidate, Deletions, Key, Lost, Plan, Row, Rows, Snapshot, TablesError, Thread,
+};
 use crate::time;
 
 /// Which checkpoints [`Checkpointer::prune`](crate::checkpoint::Checkpointer::prune) removes, and from which threads.
 ///
-/// Tagged checkpoints always stay. So does every value of those that stay.
+/// Tagged checkpoints stay, unless their whole thread goes. So does every value of those that stay.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Prune {
     /// Only from this thread; from every one if there is none.
@@ -28,6 +31,8 @@ pub enum PruneRule {
     OlderThan(SystemTime),
     /// What has one of these as `run_id` in its metadata.
     Runs(Vec<String>),
+    /// The whole thread, as by [`delete_thread`](crate::checkpoint::Checkpointer::delete_thread).
+    Delete,
     /// What subgraphs that keep no memory between calls have left behind, once the graph that called them has gone
     /// on.
     FinishedSubgraphs,
@@ -60,90 +65,170 @@ impl FromStr for PruneStrategy {
 }
 
 /// What was removed, or would be.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PruneReport {
     /// How many threads lose something.
     pub threads: u64,
-    /// How many of them are deleted, as nothing was done with them for too long.
+    /// How many of them are deleted.
     pub deleted_threads: u64,
     /// How many checkpoints go.
     pub checkpoints: u64,
-    /// The bytes of their records. Values that others still have stay on disk.
+    /// About how many bytes come back, once the log is compacted ([`Db::compact`](crate::db::Db::compact)). What others have is
+    /// not among them, nor are values that what stays is made of. In memory, the bytes of the values that go.
+    pub bytes: u64,
+    /// Those that lose something, by name.
+    pub by_thread: Vec<PrunedThread>,
+}
+
+/// What a thread loses.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PrunedThread {
+    /// Its name.
+    pub thread: String,
+    /// Whether it is deleted.
+    pub is_deleted: bool,
+    /// How many of its checkpoints go.
+    pub checkpoints: u64,
+    /// About how many bytes come back, as in [`PruneReport::bytes`].
     pub bytes: u64,
 }
 
 impl PruneReport {
     /// Counts what goes of one more thread.
-    pub(crate) fn add<H>(&mut self, plan: &Plan<H>) {
-        self.threads += u64::from(plan.checkpoints > 0);
-        self.add_portion(plan);
-    }
-
-    /// Counts what goes of a thread that is counted already.
-    pub(crate) fn add_portion<H>(&mut self, plan: &Plan<H>) {
-        self.checkpoints += plan.checkpoints;
-        self.bytes = self.bytes.saturating_add(plan.bytes);
+    pub(crate) fn add(&mut self, thread: PrunedThread) {
+        if thread.checkpoints == 0 && !thread.is_deleted {
+            return;
+        }
+        self.threads += 1;
+        self.deleted_threads += u64::from(thread.is_deleted);
+        self.checkpoints += thread.checkpoints;
+        self.bytes = self.bytes.saturating_add(thread.bytes);
+        self.by_thread.push(thread);
     }
 }
 
-/// The threads that are to be pruned.
-pub(crate) fn threads<H: Clone, T: Rows<Key, Row<H>>>(
+/// What is due to be done about a thread.
+pub(crate) enum Due<H> {
+    Nothing,
+    Delete,
+    Prune(Plan<H>),
+}
+
+impl<H> Due<H> {
+    pub(crate) fn of(plan: Plan<H>) -> Self {
+        match plan.record {
+            Some(_) => Self::Prune(plan),
+            None => Self::Nothing,
+        }
+    }
+
+    /// How many checkpoints go.
+    pub(crate) fn checkpoints(&self, thread: &Thread) -> u64 {
+        match self {
+            Self::Nothing => 0,
+            Self::Delete => thread.life.checkpoints,
+            Self::Prune(plan) => plan.checkpoints,
+        }
+    }
+
+    /// The report on it; `bytes` come back.
+    pub(crate) fn report(&self, thread: &Thread, bytes: u64) -> PrunedThread {
+        PrunedThread {
+            thread: thread.name.to_string(),
+            is_deleted: matches!(self, Self::Delete),
+            checkpoints: self.checkpoints(thread),
+            bytes,
+        }
+    }
+}
+
+/// Gives the values that stay of a thread to `with`, and the LSNs of the records that keep them, if there are such.
+pub(crate) fn staying<H: Clone, T: Rows<Key, Row<H>>>(
     snapshot: &Snapshot<H, T>,
-    prune: &Prune,
-) -> Result<Vec<Thread>, TablesError> {
-    if let Some(name) = &prune.thread {
-        return Ok(snapshot.thread(name)?.into_iter().collect());
+    thread: &Thread,
+    due: &Due<H>,
+    lost: &Lost,
+    mut with: impl FnMut(Option<u64>, &H),
+) -> Result<(), TablesError> {
+    snapshot.each_value(thread, &mut |lsn, value| {
+        if !lost.has(lsn) {
+            with(Some(lsn), value);
+        }
+    })?;
+    if let Due::Prune(plan) = due {
+        let survivors = plan.survivors.iter();
+        let values = survivors.flat_map(|survivor| survivor.entry.values());
+        values.for_each(|value| with(None, value));
     }
-    let mut all: Vec<Thread> = Vec::new();
-    while let Some(next) = snapshot.next_thread(all.last().map(|last| last.name.as_ref()))? {
-        all.push(next);
+    Ok(())
+}
+
+/// What would go of one thread or all of them. `due` says what is due, and `freed` how many bytes come back then.
+pub(crate) fn dry_run<H: Clone, T: Rows<Key, Row<H>>>(
+    snapshot: &Snapshot<H, T>,
+    only: Option<&str>,
+    due: impl Fn(&Thread) -> Result<Due<H>, TablesError>,
+    mut freed: impl FnMut(&Thread, &Due<H>, &Lost) -> Result<u64, CheckpointError>,
+) -> Result<PruneReport, CheckpointError> {
+    let mut report = PruneReport::default();
+    let mut deletions = Deletions::default();
+    let mut next = match only {
+        Some(name) => snapshot.thread(name)?,
+        None => snapshot.next_thread(None)?,
+    };
+    while let Some(thread) = next {
+        let due = due(&thread)?;
+        let lost = match &due {
+            Due::Nothing => None,
+            Due::Delete => Some(deletions.lost(snapshot, &thread)?),
+            Due::Prune(plan) => Some(snapshot.lost(&thread, plan)?),
+        };
+        if let Some(lost) = lost {
+            let bytes = freed(&thread, &due, &Lost::new(lost))?;
+            report.add(due.report(&thread, bytes));
+        }
+        next = match only {
+            Some(_) => None,
+            None => snapshot.next_thread(Some(&thread.name))?,
+        };
     }
-    Ok(all)
+    Ok(report)
 }
 
 /// What would go of a thread; of that, up to `most` checkpoints.
-pub(crate) fn plan<H: Clone, T: Rows<Key, Row<H>>>(
+pub(crate) fn due<H: Clone, T: Rows<Key, Row<H>>>(
     snapshot: &Snapshot<H, T>,
     thread: &Thread,
     rule: &PruneRule,
     most: u64,
-) -> Result<Plan<H>, TablesError> {
-    match rule {
-        PruneRule::KeepLast(n) => snapshot.plan(thread, most, |candidate| candidate.newer >= *n),
+) -> Result<Due<H>, TablesError> {
+    let plan = match rule {
+        PruneRule::KeepLast(n) => snapshot.plan(thread, most, |candidate| candidate.newer >= *n)?,
         PruneRule::OlderThan(time) => {
             let before = time::to_micros(*time);
             snapshot.plan(thread, most, |candidate| {
                 candidate.newer > 0 && candidate.made_at().is_some_and(|at| at < before)
-            })
+            })?
         }
         PruneRule::Runs(runs) => snapshot.plan(thread, most, |candidate| {
             metadata_of(candidate.entry).is_ok_and(|metadata| {
                 let run = metadata.extra.get("run_id").and_then(|run| run.as_str());
                 run.is_some_and(|run| runs.iter().any(|wanted| wanted == run))
             })
-        }),
+        })?,
         PruneRule::FinishedSubgraphs => {
             let Some(latest) = snapshot.get(&thread.name, "", None, false)? else {
-                return snapshot.plan(thread, most, |_| false);
+                return Ok(Due::Nothing);
             };
             snapshot.plan(thread, most, |candidate| {
                 is_of_one_call(candidate.namespace) && is_finished(candidate, &latest.id)
-            })
+            })?
         }
-    }
-}
-
-/// What would go of all threads.
-pub(crate) fn dry_run<H: Clone, T: Rows<Key, Row<H>>>(
-    snapshot: &Snapshot<H, T>,
-    prune: &Prune,
-) -> Result<PruneReport, TablesError> {
-    let mut report = PruneReport::default();
-    for thread in threads(snapshot, prune)? {
-        report.add(&plan(snapshot, &thread, &prune.rule, u64::MAX)?);
-    }
-    Ok(report)
+        PruneRule::Delete => return Ok(Due::Delete),
+    };
+    Ok(Due::of(plan))
 }
 
 /// Whether a namespace belongs to a single call of a subgraph: one of its levels names a task.

@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use futures::executor::block_on;
 
-use crate::checkpoint::pruning::{is_finished, is_of_one_call};
+use crate::checkpoint::pruning::{Due, is_finished, is_of_one_call};
 use crate::checkpoint::{CheckpointError, Checkpointer, DbSaver, PruneReport, RetentionPolicy};
 use crate::codec::CheckpointsPruned;
 use crate::db::{Db, Pace, Periodic};
-use crate::index::{Key, Plan, Row, Rows, Snapshot, TablesError, Thread};
+use crate::index::{Key, Row, Rows, Snapshot, TablesError, Thread};
 
 /// How many checkpoints go at a time: a commit that keeps others waiting for about a millisecond.
 pub(crate) const PORTION: u64 = 512;
@@ -87,17 +87,29 @@ impl Db {
     ) -> Result<PruneReport, CheckpointError> {
         block_on(self.checkpointer().retention_dry_run(policy))
     }
+
+    /// What [`apply_retention`](Self::apply_retention) would remove now of one thread if `policy` were its own.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub fn retention_dry_run_of(
+        &self,
+        thread: &str,
+        policy: RetentionPolicy,
+    ) -> Result<PruneReport, CheckpointError> {
+        block_on(self.checkpointer().retention_dry_run_of(thread, policy))
+    }
 }
 
 /// Goes through all threads once.
 fn sweep(saver: &DbSaver, policy: &RetentionPolicy, pace: &Pace) -> Result<(), CheckpointError> {
-    let mut report = PruneReport::default();
+    let mut removed = Retained::default();
     let mut last = None;
     let mut looked_at = 0_u32;
     while let Some(name) = saver.next_thread(last.as_deref())? {
         let mut began = saver.host().now();
         let mut goes_on = true;
-        block_on(saver.retain(&name, policy, &mut report, || {
+        block_on(saver.retain(&name, policy, &mut removed, || {
             let now = saver.host().now();
             goes_on = pace.rest(now.duration_since(began));
             began = saver.host().now();
@@ -112,27 +124,25 @@ fn sweep(saver: &DbSaver, policy: &RetentionPolicy, pace: &Pace) -> Result<(), C
         }
         last = Some(name);
     }
-    if report.checkpoints > 0 {
+    if removed.checkpoints > 0 {
         tracing::info!(
-            checkpoints = report.checkpoints,
-            bytes = report.bytes,
-            deleted_threads = report.deleted_threads,
+            checkpoints = removed.checkpoints,
+            deleted_threads = removed.deleted_threads,
             "removed what is not to be kept any more"
         );
     }
     Ok(())
 }
 
-/// What is due to be done about a thread.
-pub(crate) enum Due<H> {
-    Nothing,
-    /// To be deleted, unless it changes before.
-    Delete,
-    Prune(Plan<H>),
+/// What was removed, as policies say.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Retained {
+    pub(crate) checkpoints: u64,
+    pub(crate) deleted_threads: u64,
 }
 
-/// What is due at `now` by the thread's policy, or `policy` if it has none; of what goes, up to `most` checkpoints.
-pub(crate) fn due<H: Clone, T: Rows<Key, Row<H>>>(
+/// What is due at `now` by the thread's policy, or `policy` if it has none.
+pub(crate) fn due_now<H: Clone, T: Rows<Key, Row<H>>>(
     snapshot: &Snapshot<H, T>,
     thread: &Thread,
     policy: &RetentionPolicy,
@@ -140,6 +150,18 @@ pub(crate) fn due<H: Clone, T: Rows<Key, Row<H>>>(
     now: u64,
 ) -> Result<Due<H>, TablesError> {
     let policy = thread.life.policy.as_ref().unwrap_or(policy);
+    due(snapshot, thread, policy, most, now)
+}
+
+/// What is due at `now` by a policy; of what goes, up to `most` checkpoints. The thread is to be deleted only if it does not change
+/// before.
+pub(crate) fn due<H: Clone, T: Rows<Key, Row<H>>>(
+    snapshot: &Snapshot<H, T>,
+    thread: &Thread,
+    policy: &RetentionPolicy,
+    most: u64,
+    now: u64,
+) -> Result<Due<H>, TablesError> {
     if policy.keeps_everything() || thread.life.checkpoints == 0 {
         return Ok(Due::Nothing);
     }
@@ -173,10 +195,7 @@ pub(crate) fn due<H: Clone, T: Rows<Key, Row<H>>>(
         };
         ages && candidate.newer >= kept && is_old() || of_finished()
     })?;
-    Ok(match plan.record {
-        Some(_) => Due::Prune(plan),
-        None => Due::Nothing,
-    })
+    Ok(Due::of(plan))
 }
 
 /// Removes nothing, and is refused if the thread has changed: what follows it in its frame is, too.
@@ -185,39 +204,5 @@ pub(crate) fn unchanged(thread: &Thread) -> CheckpointsPruned {
         thread: thread.name.to_string(),
         as_of: thread.life.lsn,
         namespaces: [].into(),
-    }
-}
-
-/// What would be done at `now` about all threads but those that are busy.
-pub(crate) fn dry_run<H: Clone, T: Rows<Key, Row<H>>>(
-    snapshot: &Snapshot<H, T>,
-    policy: &RetentionPolicy,
-    now: u64,
-    is_busy: impl Fn(&str) -> bool,
-) -> Result<PruneReport, TablesError> {
-    let mut report = PruneReport::default();
-    let mut next = snapshot.next_thread(None)?;
-    while let Some(thread) = next {
-        if !is_busy(&thread.name) {
-            match due(snapshot, &thread, policy, u64::MAX, now)? {
-                Due::Nothing => {}
-                Due::Delete => {
-                    report.threads += 1;
-                    report.remove(&thread);
-                }
-                Due::Prune(plan) => report.add(&plan),
-            }
-        }
-        next = snapshot.next_thread(Some(&thread.name))?;
-    }
-    Ok(report)
-}
-
-impl PruneReport {
-    /// Counts what goes of a thread that is deleted.
-    pub(crate) fn remove(&mut self, thread: &Thread) {
-        self.deleted_threads += 1;
-        self.checkpoints += thread.life.checkpoints;
-        self.bytes = self.bytes.saturating_add(thread.life.bytes);
     }
 }

@@ -15,8 +15,8 @@ use crate::checkpoint::convert::{
     Selected, checkpoint_record, handles, held_values, latest_of_each, metadata_of,
     standalone_record, tag_record, tags_of, tuple, writes_record,
 };
-use crate::checkpoint::pruning::{dry_run, plan, threads};
-use crate::checkpoint::retention::{self, Due, PORTION, due, unchanged};
+use crate::checkpoint::pruning::{Due, dry_run, due, staying};
+use crate::checkpoint::retention::{self, PORTION, Retained, unchanged};
 use crate::checkpoint::threads::list_threads;
 use crate::checkpoint::{
     CheckpointError, CheckpointIds, CheckpointStream, CheckpointTuple, Checkpointer, ListQuery,
@@ -25,8 +25,11 @@ use crate::checkpoint::{
 };
 use crate::codec::{Record, Stored, TagRemoved, ThreadCopied, ThreadDeleted, ThreadPolicySet};
 use crate::commit::Helping;
-use crate::db::{Db, DbError, Durability, Handed, NotPut, Place, Reader, Submitted};
-use crate::index::{Found, Plan, Refused, TablesError};
+use crate::db::{
+    Db, DbError, DbSnapshot, Durability, Freed, Handed, NotPut, Place, Reader, Submitted,
+    frame_bytes,
+};
+use crate::index::{Found, Plan, Refused, TablesError, Thread};
 use crate::item_change::ItemChange;
 use crate::vfs::Host;
 use crate::{Commit, Encoded, Leases};
@@ -239,9 +242,13 @@ impl Checkpointer for DbSaver {
     fn prune(&self, prune: Prune) -> BoxFuture<'_, Result<PruneReport, CheckpointError>> {
         async move {
             let mut report = PruneReport::default();
-            for thread in threads(&self.db.snapshot(), &prune)? {
-                self.prune_thread(&thread.name, &prune.rule, &mut report)
-                    .await?;
+            for mut thread in self.would_prune(&prune)?.by_thread {
+                if thread.is_deleted {
+                    self.delete_thread(&thread.thread).await?;
+                } else {
+                    thread.checkpoints = self.prune_thread(&thread.thread, &prune.rule).await?;
+                }
+                report.add(thread);
             }
             Ok(report)
         }
@@ -249,7 +256,7 @@ impl Checkpointer for DbSaver {
     }
 
     fn prune_dry_run(&self, prune: Prune) -> BoxFuture<'_, Result<PruneReport, CheckpointError>> {
-        async move { Ok(dry_run(&self.db.snapshot(), &prune)?) }.boxed()
+        async move { self.would_prune(&prune) }.boxed()
     }
 
     fn set_retention(
@@ -280,10 +287,13 @@ impl Checkpointer for DbSaver {
     ) -> BoxFuture<'_, Result<PruneReport, CheckpointError>> {
         async move {
             let mut report = PruneReport::default();
-            let mut last = None;
-            while let Some(name) = self.next_thread(last.as_deref())? {
-                self.retain(&name, &policy, &mut report, || true).await?;
-                last = Some(name);
+            for mut thread in self.would_retain(&policy)?.by_thread {
+                let mut removed = Retained::default();
+                self.retain(&thread.thread, &policy, &mut removed, || true)
+                    .await?;
+                thread.checkpoints = removed.checkpoints;
+                thread.is_deleted = removed.deleted_threads > 0;
+                report.add(thread);
             }
             Ok(report)
         }
@@ -294,15 +304,18 @@ impl Checkpointer for DbSaver {
         &self,
         policy: RetentionPolicy,
     ) -> BoxFuture<'_, Result<PruneReport, CheckpointError>> {
+        async move { self.would_retain(&policy) }.boxed()
+    }
+
+    fn retention_dry_run_of<'a>(
+        &'a self,
+        thread: &'a str,
+        policy: RetentionPolicy,
+    ) -> BoxFuture<'a, Result<PruneReport, CheckpointError>> {
         async move {
-            let leases = self.db.leases();
-            let snapshot = self.db.snapshot();
-            Ok(retention::dry_run(
-                &snapshot,
-                &policy,
-                self.db.now(),
-                |name| leases.is_busy(name),
-            )?)
+            self.dry_run(Some(thread), |snapshot, thread| {
+                retention::due(snapshot, thread, &policy, u64::MAX, self.db.now())
+            })
         }
         .boxed()
     }
@@ -345,26 +358,73 @@ impl Checkpointer for DbSaver {
 const PRUNED_AGAIN: usize = 8;
 
 impl DbSaver {
-    /// Prunes a thread in portions, so that nobody waits for long behind one of them.
-    async fn prune_thread(
+    fn would_prune(&self, prune: &Prune) -> Result<PruneReport, CheckpointError> {
+        self.dry_run(prune.thread.as_deref(), |snapshot, thread| {
+            due(snapshot, thread, &prune.rule, u64::MAX)
+        })
+    }
+
+    fn would_retain(&self, policy: &RetentionPolicy) -> Result<PruneReport, CheckpointError> {
+        let leases = self.db.leases();
+        self.dry_run(None, |snapshot, thread| {
+            if leases.is_busy(&thread.name) {
+                return Ok(Due::Nothing);
+            }
+            retention::due_now(snapshot, thread, policy, u64::MAX, self.db.now())
+        })
+    }
+
+    /// What would go, of one thread or of all.
+    fn dry_run(
         &self,
-        name: &str,
-        rule: &PruneRule,
-        report: &mut PruneReport,
-    ) -> Result<(), CheckpointError> {
-        let before = report.checkpoints;
+        only: Option<&str>,
+        due: impl Fn(&DbSnapshot, &Thread) -> Result<Due<Place>, TablesError>,
+    ) -> Result<PruneReport, CheckpointError> {
+        let mut reader = self.db.reader();
+        self.db.reclaim()?;
+        let snapshot = self.db.snapshot();
+        dry_run(
+            &snapshot,
+            only,
+            |thread| due(&snapshot, thread),
+            |thread, due, lost| {
+                let mut freed = Freed::new(&reader, lost, snapshot.own_from(thread)?);
+                let mut outcome = Ok(());
+                staying(&snapshot, thread, due, lost, |lsn, place| {
+                    if outcome.is_ok() {
+                        outcome = freed.stays(lsn, place);
+                    }
+                })?;
+                snapshot.each_value(thread, &mut |lsn, place| {
+                    if outcome.is_ok() && lost.has(lsn) {
+                        outcome = freed.goes(place);
+                    }
+                })?;
+                outcome?;
+                let bytes = freed.bytes();
+                let records = match due {
+                    Due::Prune(plan) => records_of(&thread.name, plan, &mut reader)?,
+                    _ => Vec::new(),
+                };
+                Ok(bytes.saturating_sub(frame_bytes(&records)?))
+            },
+        )
+    }
+
+    /// Prunes a thread in portions, so that nobody waits for long behind one of them. Tells how many checkpoints went.
+    async fn prune_thread(&self, name: &str, rule: &PruneRule) -> Result<u64, CheckpointError> {
+        let mut removed = 0;
         let mut attempts = 0;
         loop {
             let entered = self.db.enter();
             let snapshot = self.db.snapshot();
             let Some(thread) = snapshot.thread(name)? else {
-                break;
+                return Ok(removed);
             };
-            let mut plan = plan(&snapshot, &thread, rule, PORTION)?;
-            if plan.record.is_none() {
-                break;
-            }
-            let submitted = self.submit_plan(name, &mut plan)?;
+            let Due::Prune(plan) = due(&snapshot, &thread, rule, PORTION)? else {
+                return Ok(removed);
+            };
+            let submitted = self.submit_plan(name, &plan)?;
             // Compaction waits for those who have entered.
             drop(entered);
             match submitted.await {
@@ -372,35 +432,22 @@ impl DbSaver {
                 outcome => {
                     outcome?;
                     attempts = 0;
-                    report.add_portion(&plan);
+                    removed += plan.checkpoints;
                     if plan.checkpoints < PORTION {
-                        break;
+                        return Ok(removed);
                     }
                 }
             }
         }
-        report.threads += u64::from(report.checkpoints > before);
-        Ok(())
     }
 
     /// Submits a prune and what it puts again.
     fn submit_plan(
         &self,
         name: &str,
-        plan: &mut Plan<Place>,
+        plan: &Plan<Place>,
     ) -> Result<Commit<CheckpointError>, CheckpointError> {
-        let mut records: Vec<_> = plan
-            .record
-            .take()
-            .map(Record::CheckpointsPruned)
-            .into_iter()
-            .collect();
-        let mut reader = self.db.reader();
-        for survivor in &plan.survivors {
-            let values = reader.aliases(held_values(&survivor.entry))?;
-            let put = standalone_record(name, survivor, values);
-            records.push(Record::CheckpointPut(put));
-        }
+        let records = records_of(name, plan, &mut self.db.reader())?;
         let what = || format!("the pruning of thread `{name}`");
         let submitted = (self.db).change_thread(name, records, self.durability, what);
         Ok(saving(submitted))
@@ -430,12 +477,10 @@ impl DbSaver {
         &self,
         name: &str,
         policy: &RetentionPolicy,
-        report: &mut PruneReport,
+        removed: &mut Retained,
         mut goes_on: impl FnMut() -> bool,
     ) -> Result<(), CheckpointError> {
-        let before = report.checkpoints;
-        while self.retain_portion(name, policy, report).await? && goes_on() {}
-        report.threads += u64::from(report.checkpoints > before);
+        while self.retain_portion(name, policy, removed).await? && goes_on() {}
         Ok(())
     }
 
@@ -444,7 +489,7 @@ impl DbSaver {
         &self,
         name: &str,
         policy: &RetentionPolicy,
-        report: &mut PruneReport,
+        removed: &mut Retained,
     ) -> Result<bool, CheckpointError> {
         let entered = self.db.enter();
         let snapshot = self.db.snapshot();
@@ -452,39 +497,54 @@ impl DbSaver {
         let Some(thread) = thread.filter(|_| !self.db.leases().is_busy(name)) else {
             return Ok(false);
         };
-        let (commit, portion) = match due(&snapshot, &thread, policy, PORTION, self.db.now())? {
-            Due::Nothing => return Ok(false),
-            Due::Delete => {
-                let deleted = ThreadDeleted {
-                    thread: name.to_owned(),
-                    cutoff: self.next_id(thread.life.greatest.as_deref()),
-                };
-                let records = vec![
-                    Record::CheckpointsPruned(unchanged(&thread)),
-                    Record::ThreadDeleted(deleted),
-                ];
-                let what = || format!("the deletion of idle thread `{name}`");
-                let commit = (self.db.leases()).deleting(name, || {
-                    saving((self.db).change_thread(name, records, self.durability, what))
-                });
-                (commit, None)
-            }
-            Due::Prune(mut plan) => (self.submit_plan(name, &mut plan)?, Some(plan)),
-        };
+        let (commit, portion) =
+            match retention::due_now(&snapshot, &thread, policy, PORTION, self.db.now())? {
+                Due::Nothing => return Ok(false),
+                Due::Delete => {
+                    let deleted = ThreadDeleted {
+                        thread: name.to_owned(),
+                        cutoff: self.next_id(thread.life.greatest.as_deref()),
+                    };
+                    let records = vec![
+                        Record::CheckpointsPruned(unchanged(&thread)),
+                        Record::ThreadDeleted(deleted),
+                    ];
+                    let what = || format!("the deletion of idle thread `{name}`");
+                    let commit = (self.db.leases()).deleting(name, || {
+                        saving((self.db).change_thread(name, records, self.durability, what))
+                    });
+                    (commit, None)
+                }
+                Due::Prune(plan) => (self.submit_plan(name, &plan)?, Some(plan.checkpoints)),
+            };
         drop(entered);
         match commit.await {
             // Somebody works with it.
             Err(CheckpointError::Changed { .. }) => Ok(false),
             outcome => {
                 outcome?;
-                match &portion {
-                    Some(plan) => report.add_portion(plan),
-                    None => report.remove(&thread),
-                }
-                Ok(portion.is_some_and(|plan| plan.checkpoints >= PORTION))
+                removed.checkpoints += portion.unwrap_or(thread.life.checkpoints);
+                removed.deleted_threads += u64::from(portion.is_none());
+                Ok(portion.is_some_and(|portion| portion >= PORTION))
             }
         }
     }
+}
+
+/// The records of a prune: what goes, and what is put again.
+fn records_of(
+    name: &str,
+    plan: &Plan<Place>,
+    reader: &mut Reader,
+) -> Result<Vec<Record<Stored>>, CheckpointError> {
+    let record = plan.record.clone().map(Record::CheckpointsPruned);
+    let mut records: Vec<_> = record.into_iter().collect();
+    for survivor in &plan.survivors {
+        let values = reader.aliases(held_values(&survivor.entry))?;
+        let put = standalone_record(name, survivor, values);
+        records.push(Record::CheckpointPut(put));
+    }
+    Ok(records)
 }
 
 /// Reads a checkpoint with the values of the channels that `wants` names.

@@ -62,8 +62,9 @@ pub struct ThreadInfo {
     pub checkpoints: u64,
     /// How many namespaces have checkpoints.
     pub namespaces: usize,
-    /// How many bytes the records take that were written to it and are not removed. What a copy shares with its
-    /// source is not among them.
+    /// How many bytes the records take that were written to it and are not removed. What a copy has from its source is not
+    /// among them, nor what values are made of whose checkpoints were removed:
+    /// [`Db::thread_stats`](crate::db::Db::thread_stats) tells that, and reads the thread.
     pub bytes: u64,
     /// Its place in a list, for [`ThreadQuery::after`].
     pub cursor: ThreadCursor,

@@ -18,7 +18,9 @@ mod wire;
 
 pub use compression::Compression;
 pub(crate) use error::CodecError;
-pub(crate) use payload::{decode, decode_all, decode_one, encode, is_compressed, thread_of};
+pub(crate) use payload::{
+    decode, decode_all, decode_one, encode, encode_into, is_compressed, thread_of,
+};
 pub(crate) use place::{FramePlace, Place};
 pub(crate) use record::{
     Changed, ChannelVersions, CheckpointPut, CheckpointsPruned, ItemDeleted, ItemExpired, ItemPut,

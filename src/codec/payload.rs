@@ -26,13 +26,24 @@ pub(crate) fn encode(
     records: &[Record<Stored>],
     compression: Compression,
 ) -> Result<Vec<u8>, CodecError> {
+    let mut payload = Vec::new();
+    encode_into(&mut payload, records, compression)?;
+    Ok(payload)
+}
+
+/// Appends the payload of a frame with `records`.
+pub(crate) fn encode_into(
+    payload: &mut Vec<u8>,
+    records: &[Record<Stored>],
+    compression: Compression,
+) -> Result<(), CodecError> {
     let bytes = |record: &Record<Stored>| RECORD_BYTES + record.sum(Stored::literal_len);
-    let mut payload = Vec::with_capacity(records.iter().map(bytes).sum());
+    payload.reserve(records.iter().map(bytes).sum());
     for record in records {
         let mut header = [0; HEADER];
         let start = payload.len();
         payload.extend_from_slice(&header);
-        bincode::encode_into_std_write(Body(record), &mut payload, config()).map_err(|e| {
+        bincode::encode_into_std_write(Body(record), payload, config()).map_err(|e| {
             CodecError::Unencodable {
                 reason: e.to_string(),
             }
@@ -55,7 +66,7 @@ pub(crate) fn encode(
             at.copy_from_slice(&header);
         }
     }
-    Ok(payload)
+    Ok(())
 }
 
 /// What `with` makes of the records of a payload.

@@ -44,8 +44,9 @@ impl<'m> Step<'m> {
             rest.split_at_checked(rest.iter().take_while(|byte| is_digit(byte)).count())?;
         let text = str::from_utf8(step).ok()?;
         let step: i64 = text.parse().ok()?;
+        let digits = text.strip_prefix('-').unwrap_or(text);
         // Not for `007` and `-0`.
-        (step.to_string() == text).then_some(Self {
+        (text == "0" || !digits.starts_with('0')).then_some(Self {
             before,
             source,
             step,

@@ -18,6 +18,9 @@ const MICROS: DateTimePrinter = DateTimePrinter::new().precision(Some(6));
 impl Time {
     /// The time that `text` is, if that is one of the ways in which it is written.
     pub(crate) fn of(text: &str) -> Option<Self> {
+        if text.is_empty() {
+            return None;
+        }
         let time: Timestamp = text.parse().ok()?;
         let found = if text.ends_with('Z') {
             Self::Nanos(u64::try_from(time.as_nanosecond()).ok()?)

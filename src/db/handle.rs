@@ -1,7 +1,9 @@
 //! [`Db`]: the handle of an open database.
 
+use std::cell::Cell;
 use std::mem;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, OnceLock, Weak};
 
 use parking_lot::{Mutex, RwLock};
@@ -9,15 +11,17 @@ use parking_lot::{Mutex, RwLock};
 use crate::Leases;
 use crate::codec::{self, Compression, Record, Stored};
 use crate::db::compaction::{
-    CompactionOptions, CompactionReport, CompactionStats, Engine, Entered, Worker,
+    CompactionOptions, CompactionProgress, CompactionReport, CompactionStats, Engine, Entered,
+    Worker,
 };
 use crate::db::hot::{Hot, NewContent};
 use crate::db::indexed::{Indexed, LogState};
 use crate::db::items::Items;
 use crate::db::options::ValueOptions;
-use crate::db::view::{DbSnapshot, Note, View};
+use crate::db::replaying::replaying;
+use crate::db::view::{DbSnapshot, Note, RECLAIMED_AT_ONCE, View};
 use crate::db::{DbError, DbOptions, Durability, Periodic, Reader, RecoveryReport, Submitted};
-use crate::index::{Gate, Identity, IndexFile, IndexOptions, Indexer, Stop, Watermark};
+use crate::index::{FileReads, Gate, Identity, IndexFile, IndexOptions, Indexer, Stop, Watermark};
 use crate::log::{
     CommitSink, LockedLog, Log, LogError, LogOptions, LogPosition, Lsn, ReplayFrom, SegmentId,
 };
@@ -28,8 +32,14 @@ use crate::vfs::{Host, Vfs};
 ///
 /// Clones are cheap and share everything, as do the checkpointers and stores made from them. The last
 /// of them to go closes the database, but hides whether that succeeded; [`close`](Self::close)
-/// tells. Reads and writes block the calling thread for file operations, but never for a commit,
-/// unless asked to.
+/// tells.
+///
+/// Reads and writes block the calling thread for file operations. They do not wait for a commit unless asked to, but
+/// for two cases. A write waits while the part of the index that is only in memory has its
+/// [full size](DbOptions::index_memory_bytes): until the index file has taken half of it, as long as that is being written, or, if that
+/// cannot be written, not at all: it fails. [`DbStats::back_pressure`](crate::db::DbStats::back_pressure) tells how often that was, and
+/// more memory makes it rarer. And a checkpoint that appends to a list of a parent that was neither put nor read lately waits for
+/// what was submitted before it.
 ///
 /// ```
 /// use stepwell::db::Db;
@@ -62,6 +72,9 @@ struct Inner {
     recovery: RecoveryReport,
     leases: Leases,
     hot: Arc<Hot>,
+    index_reads: Arc<FileReads>,
+    /// How many commits were read from the log.
+    frames_read: AtomicU64,
     compression: Compression,
     /// What is done beside. Ends before the indexer does.
     background: Mutex<Option<Periodic>>,
@@ -81,10 +94,41 @@ impl WeakDb {
 }
 
 /// The version of the index's keys and rows.
-const INDEX_SCHEMA: u32 = 5;
+const INDEX_SCHEMA: u32 = 7;
 
 /// An end with more of the log than this not in the index file fills the file first.
 const REPLAYED_MAX: u64 = 4 << 20;
+
+/// A thread that submits keeps so much memory for the next time.
+const PAYLOAD_KEPT: usize = 64 << 10;
+
+thread_local! {
+    static PAYLOAD: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+}
+
+/// Memory for a payload, which goes back to its thread.
+struct Payload {
+    bytes: Vec<u8>,
+}
+
+impl Payload {
+    fn new() -> Self {
+        Self {
+            bytes: PAYLOAD.try_with(Cell::take).unwrap_or_default(),
+        }
+    }
+}
+
+impl Drop for Payload {
+    fn drop(&mut self) {
+        if self.bytes.capacity() <= PAYLOAD_KEPT {
+            self.bytes.clear();
+            let bytes = mem::take(&mut self.bytes);
+            // At the end of its thread it just goes.
+            let _ = PAYLOAD.try_with(|kept| kept.set(bytes));
+        }
+    }
+}
 
 /// Why a database was not opened.
 struct NotOpened {
@@ -157,7 +201,7 @@ impl Db {
     /// Starts the thread that compacts, if that is wanted.
     fn compacting(self, options: CompactionOptions) -> Result<Self, DbError> {
         if options.background {
-            let worker = Worker::start(Arc::clone(&self.inner.engine), options);
+            let worker = Worker::start(Arc::clone(&self.inner.engine), options, self.host());
             let worker = worker.map_err(|error| DbError::Index {
                 reason: format!("the thread that compacts cannot be started: {error}"),
             })?;
@@ -200,6 +244,7 @@ impl Db {
                 unusable: Some(unusable),
             });
         }
+        let index_reads = file.reads();
         let from = found.as_ref().map_or(ReplayFrom::Beginning, |found| {
             ReplayFrom::Position(position(found.watermark))
         });
@@ -214,15 +259,14 @@ impl Db {
         })?;
         let view = &indexed.view;
         view.be_sure_below(as_of);
-        let opened = locked.open(
-            options,
-            from,
-            &mut |frame, payload| Ok(view.replay(frame, payload)?),
-            Arc::clone(view) as Arc<dyn CommitSink<Note>>,
-        );
+        let opened = replaying(view, vfs.host(), |replay| {
+            let sink = Arc::clone(view) as Arc<dyn CommitSink<Note>>;
+            locked.open(options, from, replay, sink)
+        });
+        let opened = opened.map_err(DbError::from).and_then(|opened| Ok(opened?));
         let (log, recovery) = opened.map_err(|error| {
             let unusable = match (&error, from) {
-                (LogError::NoSuchPosition { .. }, ReplayFrom::Position(_)) => {
+                (DbError::Log(LogError::NoSuchPosition { .. }), ReplayFrom::Position(_)) => {
                     Some("it is ahead of the log".to_owned())
                 }
                 (_, ReplayFrom::Position(_)) => {
@@ -230,10 +274,7 @@ impl Db {
                 }
                 _ => None,
             };
-            NotOpened {
-                error: error.into(),
-                unusable,
-            }
+            NotOpened { error, unusable }
         })?;
         if let Some(newest) = log.segments().last() {
             view.opened(newest);
@@ -243,7 +284,7 @@ impl Db {
             vfs,
             path,
             indexed,
-            Some(indexer),
+            Some((indexer, index_reads)),
             (rebuilt, recovery),
             values,
             options.segment_bytes,
@@ -255,12 +296,13 @@ impl Db {
         vfs: &Arc<dyn Vfs>,
         path: &Path,
         indexed: Arc<Indexed>,
-        indexer: Option<Indexer>,
+        indexer: Option<(Indexer, Arc<FileReads>)>,
         (rebuilt, recovery): (Option<String>, RecoveryReport),
         values: ValueOptions,
         segment_bytes: u64,
     ) -> Self {
         let hot = Arc::new(Hot::new(values.hot_bytes));
+        let (indexer, index_reads) = indexer.unzip();
         Self {
             inner: Arc::new(Inner {
                 path: path.to_path_buf(),
@@ -278,6 +320,8 @@ impl Db {
                 recovery,
                 leases: Leases::new(),
                 hot,
+                index_reads: index_reads.unwrap_or_default(),
+                frames_read: AtomicU64::new(0),
                 compression: values.compression,
                 background: Mutex::new(None),
                 items: Items::default(),
@@ -316,8 +360,14 @@ impl Db {
     /// [`DbError::Log`]: a segment is damaged, there is no room for what is kept, or the file system failed; all that was not done
     /// yet is as it was then. [`DbError::Index`]; [`DbError::ReadOnly`]; [`DbError::Closed`].
     pub fn compact(&self) -> Result<CompactionReport, DbError> {
+        // If it is only to be looked at, that is the answer.
         self.with_log(|_| Ok(()))?;
         self.inner.engine.compact_all()
+    }
+
+    /// How far the compaction is that runs, or ran last.
+    pub fn compaction_progress(&self) -> CompactionProgress {
+        self.inner.engine.progress()
     }
 
     /// What compaction has done since the database was opened. Costs next to nothing.
@@ -392,7 +442,8 @@ impl Db {
             reason,
         };
         let count = u32::try_from(records.len()).map_err(|e| unwritable(e.to_string()))?;
-        let payload = codec::encode(&records, self.inner.compression)
+        let mut payload = Payload::new();
+        codec::encode_into(&mut payload.bytes, &records, self.inner.compression)
             .map_err(|e| unwritable(e.to_string()))?;
         let unapplied = Arc::new(OnceLock::new());
         let note = Note {
@@ -401,13 +452,24 @@ impl Db {
             unapplied: Arc::clone(&unapplied),
         };
         self.inner.indexed.view.wait_for_room()?;
-        let ticket = self.with_log(|log| Ok(log.submit(count, &payload, note, durability)?))?;
+        let ticket =
+            self.with_log(|log| Ok(log.submit(count, &payload.bytes, note, durability)?))?;
         let submitted = Submitted::new(ticket, unapplied);
         for new in contents {
             let at = submitted.at(new.record, new.value);
             self.hot().contents().note(new.content, at);
         }
         Ok(submitted)
+    }
+
+    /// What was read from the index file.
+    pub(super) fn index_reads(&self) -> &FileReads {
+        &self.inner.index_reads
+    }
+
+    /// How many commits were read from the log.
+    pub(super) fn frames_read(&self) -> &AtomicU64 {
+        &self.inner.frames_read
     }
 
     /// What is kept in memory of what was put and read last.
@@ -439,6 +501,14 @@ impl Db {
     /// The index as it is now.
     pub(crate) fn snapshot(&self) -> DbSnapshot {
         self.inner.indexed.view.snapshot()
+    }
+
+    /// Removes the rows that belong to no thread any more.
+    pub(crate) fn reclaim(&self) -> Result<(), DbError> {
+        while self.indexed().view.reclaim(RECLAIMED_AT_ONCE)? > 0 {
+            self.indexed().view.wait_for_room()?;
+        }
+        Ok(())
     }
 
     /// A reader of values, of those that are looked up from now on.

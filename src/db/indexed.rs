@@ -41,7 +41,12 @@ impl Owner for Indexed {
     fn sync_log(&self) -> bool {
         match &*self.log.read() {
             LogState::Opening => true,
-            LogState::Open(log) => log.sync().is_ok(),
+            // Nobody who commits waits for that, unless it cannot be done so.
+            LogState::Open(log) => log
+                .wait()
+                .and_then(|()| log.sync_written())
+                .or_else(|_| log.sync())
+                .is_ok(),
             LogState::ReadOnly(_) | LogState::Closing => false,
             LogState::Closed { durable } => *durable,
         }

@@ -8,24 +8,52 @@ impl DbStats {
     /// Tells the recorder that the program has installed, under names that begin with `stepwell_`. To be called every now
     /// and then with fresh [stats](crate::db::Db::stats).
     pub fn record(&self) {
-        let compaction = &self.compaction;
-        let totals = [
+        let counts = [
             ("stepwell_commits_total", self.log.commits),
-            ("stepwell_syncs_total", self.log.syncs),
-            ("stepwell_compacted_bytes_total", compaction.bytes_before),
-            ("stepwell_compaction_failures_total", compaction.failures),
+            ("stepwell_commits_read_total", self.commits_read),
+            ("stepwell_cache_hits_total", self.cache.hits),
+            ("stepwell_cache_misses_total", self.cache.misses),
+            ("stepwell_index_look_ups_total", self.index.look_ups),
+            ("stepwell_index_pages_read_total", self.index.pages_read),
+            (
+                "stepwell_back_pressure_waits_total",
+                self.back_pressure.waits,
+            ),
+            (
+                "stepwell_compacted_segments_total",
+                self.compaction.segments,
+            ),
+            (
+                "stepwell_compaction_failures_total",
+                self.compaction.failures,
+            ),
+            (
+                "stepwell_compaction_bytes_before_total",
+                self.compaction.bytes_before,
+            ),
+            (
+                "stepwell_compaction_bytes_after_total",
+                self.compaction.bytes_after,
+            ),
         ];
-        for (name, value) in totals {
+        for (name, value) in counts {
             counter!(name).absolute(value);
         }
+        let waited = self.back_pressure.waited;
+        gauge!("stepwell_back_pressure_seconds_sum").set(waited);
+        // A summary: what scrapers expect of one.
         let latency = self.log.sync_latency;
-        gauge!("stepwell_sync_seconds_mean").set(latency.mean);
-        gauge!("stepwell_sync_seconds_p50").set(latency.p50);
-        gauge!("stepwell_sync_seconds_p99").set(latency.p99);
+        for (quantile, time) in [("0.5", latency.p50), ("0.99", latency.p99)] {
+            gauge!("stepwell_sync_seconds", "quantile" => quantile).set(time);
+        }
+        counter!("stepwell_sync_seconds_count").absolute(latency.count);
+        gauge!("stepwell_sync_seconds_sum").set(latency.sum);
         // A gauge is a float; beyond 2^53 the last digits do not matter.
         let counts = [
             ("stepwell_log_bytes", self.log.bytes),
             ("stepwell_log_dead_bytes", self.dead_bytes()),
+            ("stepwell_log_live_bytes", self.live_bytes()),
+            ("stepwell_cache_bytes", self.cache.bytes),
             ("stepwell_log_bound_bytes", self.bound_bytes()),
             ("stepwell_log_segments", self.log.segments),
             ("stepwell_threads", self.threads),
@@ -84,7 +112,8 @@ mod tests {
         let names = Names::default();
         metrics::with_local_recorder(&names, || db.stats().unwrap().record());
         let names = names.0.into_inner().unwrap();
-        assert_eq!(names.len(), 18);
+        // 11 totals, the waits, a summary of three parts, and 13 figures of what there is.
+        assert_eq!(names.len(), 28);
         assert!(names.iter().all(|name| name.starts_with("stepwell_")));
     }
 }

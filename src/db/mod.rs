@@ -7,6 +7,7 @@
 mod backup;
 mod compaction;
 mod error;
+mod freed;
 mod handle;
 mod hot;
 mod indexed;
@@ -20,6 +21,7 @@ mod place_bytes;
 mod put;
 mod read_only;
 mod reader;
+mod replaying;
 mod rows;
 mod salvage;
 mod sharing;
@@ -34,8 +36,9 @@ pub use crate::log::{
     BackupProgress, BackupReport, Durability, Latency, LogStats, Lost as LostRecords,
     RecoveryReport, SegmentKind, SegmentStats, TornTail,
 };
-pub use compaction::{CompactionOptions, CompactionReport, CompactionStats};
+pub use compaction::{CompactionOptions, CompactionProgress, CompactionReport, CompactionStats};
 pub use error::DbError;
+pub(crate) use freed::{Freed, frame_bytes};
 pub use handle::Db;
 pub(crate) use items::ItemClock;
 pub use options::DbOptions;
@@ -44,7 +47,10 @@ pub(crate) use place::Place;
 pub(crate) use put::NotPut;
 pub(crate) use reader::Reader;
 pub use salvage::{LostItem, LostValue, LostWrites, SalvageReport, salvage};
-pub use stats::{DbStats, IndexStats, SegmentUse, ThreadStats, ValueStats};
+pub use stats::{
+    BackPressure, CacheStats, DbStats, IndexStats, SegmentUse, ThreadStats, ValueStats,
+};
 pub(crate) use storing::Handed;
 pub(crate) use submitted::Submitted;
 pub use verify::{Finding, FindingKind, VerifyOptions, VerifyProgress, VerifyReport, VerifyStage};
+pub(crate) use view::DbSnapshot;

@@ -2,13 +2,14 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
 use parking_lot::RwLock;
 
 use crate::db::indexed::{Indexed, LogState};
 use crate::db::options::ValueOptions;
-use crate::db::view::View;
+use crate::db::view::{Decoded, View};
 use crate::db::{Db, DbError, RecoveryReport};
 use crate::index::{Gate, IndexOptions};
 use crate::log::{FrameAddress, LogOptions, ReadOnlyLog, Window};
@@ -33,7 +34,7 @@ impl Db {
         let log = ReadOnlyLog::open(Arc::clone(&vfs), path, &mut |frame, payload, as_of| {
             frames += 1;
             view.be_sure_below(as_of.get());
-            Ok(view.replay(frame, payload)?)
+            Ok(view.replay(frame, Decoded::of(frame, payload)?)?)
         })?;
         let recovery = RecoveryReport {
             created: false,
@@ -69,6 +70,7 @@ impl Db {
         at: FrameAddress,
         near: Option<&mut Window>,
     ) -> Result<Bytes, DbError> {
+        self.frames_read().fetch_add(1, Ordering::Relaxed);
         match &*self.indexed().log.read() {
             LogState::Open(log) => Ok(match near {
                 Some(window) => log.read_back(at, window)?,

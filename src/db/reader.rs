@@ -10,11 +10,18 @@ use crate::codec::{self, Alias, Delta, Stored, Value};
 use crate::db::compaction::Entered;
 use crate::db::place::{At, Place};
 use crate::db::{Db, DbError};
-use crate::delta::{MAX_LINKS, Op, Rope, Weight};
+use crate::delta::{MAX_LINKS, Rope, Weight};
 use crate::log::{Lsn, Window};
 
 /// More places than lie between any value and the bytes that it is made of: its deltas, and an alias before each.
 const MAX_HOPS: u32 = 2 * MAX_LINKS;
+
+/// What was read on the way from one value to what it is made of.
+#[derive(Default)]
+pub(super) struct Walking {
+    used: Records,
+    window: Window,
+}
 
 /// The values of records, by the record's LSN.
 type Records = HashMap<Lsn, Arc<[Stored]>>;
@@ -61,22 +68,14 @@ impl Reader {
         Ok(values)
     }
 
-    /// How many bytes the value at `place` takes where it is stored: those of its literals if it is a delta.
-    pub(crate) fn stored_bytes(&mut self, place: &Place) -> Result<u64, DbError> {
-        let mut used = HashMap::new();
-        let stored = self.stored(&mut used, place.into(), None)?;
-        self.last = used;
-        let bytes = match stored {
-            Value::Whole(whole) => whole.bytes().len(),
-            Value::Alias(_) => 0,
-            Value::Delta(delta) => (delta.ops.iter())
-                .map(|op| match op {
-                    Op::Literal(bytes) => bytes.len(),
-                    Op::CopyBase { .. } | Op::CopySource { .. } => 0,
-                })
-                .sum(),
-        };
-        Ok(u64::try_from(bytes).unwrap_or(u64::MAX))
+    /// A value as it is stored, on the way along what it is made of.
+    pub(super) fn walk(&self, walking: &mut Walking, at: At) -> Result<Stored, DbError> {
+        self.stored(&mut walking.used, at, Some(&mut walking.window))
+    }
+
+    /// All values of the record at `at`.
+    pub(super) fn values_of(&self, at: At) -> Result<Vec<Stored>, DbError> {
+        Ok(self.read(at, None)?.to_vec())
     }
 
     /// One value.
@@ -159,6 +158,9 @@ impl Reader {
                 Value::Alias(alias) => at = follow(at, alias.of)?,
                 Value::Delta(delta) => {
                     let base = follow(at, delta.base)?;
+                    if chain.is_empty() {
+                        window = Window::over(delta.weight.links);
+                    }
                     // They lie between the value and its base, so now is when they are read best.
                     for source in &delta.sources {
                         self.stored(used, follow(at, *source)?, Some(&mut window))?;
@@ -216,7 +218,7 @@ impl Reader {
 }
 
 /// The place that the record at `at` names. It is that of an older record, so following places comes to an end.
-fn follow(at: At, place: codec::Place) -> Result<At, DbError> {
+pub(super) fn follow(at: At, place: codec::Place) -> Result<At, DbError> {
     let named = At::of(at.frame, place);
     if named.record < named.frame.records && named.lsn() < at.lsn() {
         Ok(named)

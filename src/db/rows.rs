@@ -2,9 +2,13 @@
 
 use crate::db::place::Place;
 use crate::db::place_bytes::PlaceBytes;
-use crate::index::{Key, Row, TableKey, TableRow, Undecodable, decode_row, encode_row};
+use crate::index::{Key, Rank, Row, TableKey, TableRow, Undecodable, decode_row, encode_row};
 
 impl TableKey for Key {
+    fn rank(&self) -> Rank {
+        Self::rank(self)
+    }
+
     fn encode(&self) -> Vec<u8> {
         Self::encode(self)
     }

@@ -1,11 +1,17 @@
 //! [`DbStats`] and [`ThreadStats`]: what a database consists of, and what it has done.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
+use std::sync::atomic::Ordering;
+use std::time::Duration;
 
+use crate::codec::{Stored, Value};
 use crate::db::compaction::with_use;
 use crate::db::indexed::LogState;
-use crate::db::{CompactionStats, Db, DbError, LogStats, Place};
-use crate::index::{Found, Held, INDEX_FILE, Selection};
+use crate::db::place::{At, ValueId};
+use crate::db::reader::{Walking, follow};
+use crate::db::{CompactionStats, Db, DbError, LogStats, Place, Reader};
+use crate::delta::Op;
+use crate::index::{Held, INDEX_FILE, Selection};
 use crate::log::{Latency, SegmentStats};
 use crate::vfs::OpenMode;
 
@@ -25,8 +31,38 @@ pub struct DbStats {
     pub items: u64,
     /// The index.
     pub index: IndexStats,
+    /// Values in memory.
+    pub cache: CacheStats,
+    /// How many commits were read from the log since it was opened, for values that were not in memory. A value that is
+    /// stored as what changed takes several.
+    pub commits_read: u64,
+    /// How long commits were held back.
+    pub back_pressure: BackPressure,
     /// What compaction has done.
     pub compaction: CompactionStats,
+}
+
+/// The values that a database has in memory, and what they were good for since it was opened.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct CacheStats {
+    /// How often a value was there that was asked for.
+    pub hits: u64,
+    /// How often one had to be read from the log.
+    pub misses: u64,
+    /// How many bytes they take.
+    pub bytes: u64,
+}
+
+/// How commits were held back since a database was opened, as too much of the index was only in memory
+/// ([`DbOptions::index_memory_bytes`](crate::db::DbOptions::index_memory_bytes)).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct BackPressure {
+    /// How often somebody waited.
+    pub waits: u64,
+    /// For how long in all.
+    pub waited: Duration,
 }
 
 /// A segment of the log, and how much of it is needed.
@@ -53,6 +89,10 @@ pub struct IndexStats {
     pub lag: u64,
     /// The length of the file in bytes; 0 if there is none.
     pub file_bytes: u64,
+    /// How many rows, or ranges of them, were looked for in the file since it was opened.
+    pub look_ups: u64,
+    /// How many pages of 4 KiB had to be read for that, as they were not in memory.
+    pub pages_read: u64,
 }
 
 /// What a thread consists of.
@@ -61,9 +101,12 @@ pub struct IndexStats {
 pub struct ThreadStats {
     /// How many checkpoints it has, in all namespaces.
     pub checkpoints: u64,
-    /// How many bytes its values take in the log, those of pending writes included. What is inherited counts once.
+    /// How many bytes the values take in the log that only this thread needs, pending writes included. Each value counts
+    /// once, and so do those that it is made of, whether or not their checkpoints are still there.
     pub bytes: u64,
-    /// What the checkpoints hold, by channel.
+    /// The same of values that other threads need as well, as one was copied from the other.
+    pub shared_bytes: u64,
+    /// What the checkpoints hold, by channel. A value that several channels are made of counts with one of them.
     pub channels: BTreeMap<String, ValueStats>,
     /// What tasks have written.
     pub writes: ValueStats,
@@ -75,14 +118,23 @@ pub struct ThreadStats {
 pub struct ValueStats {
     /// How many.
     pub values: u64,
-    /// How many bytes they take in the log, before compression. A value that is stored as what changed counts with that.
+    /// How many bytes those take in the log, before compression, that only this thread needs. A value that is stored as what
+    /// changed counts with that.
     pub bytes: u64,
+    /// The same of those that other threads need as well.
+    pub shared_bytes: u64,
 }
 
 impl DbStats {
     /// How many bytes of the log's records nobody can look up any more.
     pub fn dead_bytes(&self) -> u64 {
         self.segments.iter().map(|segment| segment.dead_bytes).sum()
+    }
+
+    /// How many bytes of the log are needed, with what frames them. [`Db::thread_stats`] tells whose they are; of what is dead
+    /// nobody knows any more whose it was.
+    pub fn live_bytes(&self) -> u64 {
+        self.log.bytes.saturating_sub(self.dead_bytes())
     }
 
     /// How many bytes of such records compactions have left, as others are made of their values.
@@ -99,6 +151,7 @@ impl Db {
     /// # Errors
     /// [`DbError::Index`]; [`DbError::Closed`].
     pub fn stats(&self) -> Result<DbStats, DbError> {
+        self.reclaim()?;
         let (log, segments) = match &*self.indexed().log.read() {
             LogState::Open(log) => (log.stats(), log.segments()),
             LogState::ReadOnly(log) => {
@@ -131,6 +184,15 @@ impl Db {
             checkpoints: counts.checkpoints,
             items: counts.items,
             index: self.index_stats(),
+            cache: self.hot().values().stats(),
+            commits_read: self.frames_read().load(Ordering::Relaxed),
+            back_pressure: {
+                let waits = self.indexed().view.waits();
+                BackPressure {
+                    waits: waits.count,
+                    waited: waits.time,
+                }
+            },
             compaction: self.compaction_stats(),
         })
     }
@@ -155,6 +217,8 @@ impl Db {
             bytes_in_memory: count(memory.bytes),
             lag: applied.saturating_sub(flushed),
             file_bytes: file.and_then(|file| file.len()).unwrap_or(0),
+            look_ups: self.index_reads().look_ups.load(Ordering::Relaxed),
+            pages_read: self.index_reads().pages.load(Ordering::Relaxed),
         }
     }
 
@@ -163,6 +227,8 @@ impl Db {
     /// # Errors
     /// [`DbError::Log`] and its siblings if something cannot be read; [`DbError::Closed`].
     pub fn thread_stats(&self, thread: &str) -> Result<Option<ThreadStats>, DbError> {
+        let reader = self.reader();
+        self.reclaim()?;
         let snapshot = self.snapshot();
         let Some(found) = snapshot.thread(thread)? else {
             return Ok(None);
@@ -171,48 +237,89 @@ impl Db {
             checkpoints: found.life.checkpoints,
             ..ThreadStats::default()
         };
-        let mut reader = self.reader();
-        let mut list = snapshot.list(&Selection {
-            thread: Some(thread),
-            namespace: None,
-            before: None,
-        })?;
-        while let Some(found) = list.next(true, |_| true)? {
-            for (channel, place) in own_values(&found) {
-                let bytes = reader.stored_bytes(place)?;
-                stats
-                    .channels
-                    .entry(channel.to_owned())
-                    .or_default()
-                    .add(bytes);
-            }
+        let mut counting = Counting {
+            reader: &reader,
+            own_from: snapshot.own_from(&found)?,
+            seen: HashSet::new(),
+        };
+        let list = || {
+            snapshot.clone().list(&Selection {
+                thread: Some(thread),
+                namespace: None,
+                before: None,
+            })
+        };
+        let mut with_writes = list()?;
+        while let Some(found) = with_writes.next(true, |_| true)? {
             for write in found.writes.iter().flat_map(|(_, writes)| &writes.writes) {
                 // One that is stored elsewhere is counted there.
                 if write.value.lsn().get() == write.origin.lsn {
-                    stats.writes.add(reader.stored_bytes(&write.value)?);
+                    counting.count(&write.value, &mut stats.writes)?;
                 }
             }
         }
-        let channels: u64 = stats.channels.values().map(|channel| channel.bytes).sum();
-        stats.bytes = channels + stats.writes.bytes;
+        let mut checkpoints = list()?;
+        while let Some(found) = checkpoints.next(false, |_| true)? {
+            for channel in found.entry.channels() {
+                if let Held::Value(place) = &channel.held {
+                    let of = stats.channels.entry(channel.name.to_string()).or_default();
+                    counting.count(place, of)?;
+                }
+            }
+        }
+        for part in stats.channels.values().chain([&stats.writes]) {
+            stats.bytes += part.bytes;
+            stats.shared_bytes += part.shared_bytes;
+        }
         Ok(Some(stats))
     }
 }
 
-impl ValueStats {
-    fn add(&mut self, bytes: u64) {
-        self.values += 1;
-        self.bytes += bytes;
+/// Counts stored values, each once.
+struct Counting<'c> {
+    reader: &'c Reader,
+    /// What is older is seen by others, too.
+    own_from: u64,
+    seen: HashSet<ValueId>,
+}
+
+impl Counting<'_> {
+    /// Counts a value and those that it is made of.
+    fn count(&mut self, place: &Place, to: &mut ValueStats) -> Result<(), DbError> {
+        let mut walking = Walking::default();
+        let mut left = vec![At::from(place)];
+        while let Some(at) = left.pop() {
+            if !self.seen.insert(at.id()) {
+                continue;
+            }
+            let value = self.reader.walk(&mut walking, at)?;
+            for of in value.places() {
+                left.push(follow(at, of)?);
+            }
+            let Some(bytes) = stored_bytes(&value) else {
+                continue;
+            };
+            to.values += 1;
+            match at.lsn().get() >= self.own_from {
+                true => to.bytes += bytes,
+                false => to.shared_bytes += bytes,
+            }
+        }
+        Ok(())
     }
 }
 
-/// The values that came with the checkpoint's own record.
-fn own_values(found: &Found<Place>) -> impl Iterator<Item = (&str, &Place)> {
-    let channels = found.entry.channels().iter();
-    channels.filter_map(|channel| match &channel.held {
-        Held::Value(place) if place.lsn().get() == found.entry.origin.lsn => {
-            Some((&*channel.name, place))
-        }
-        _ => None,
-    })
+/// How many bytes a value takes where it is stored: those of its literals if it is a delta; `None` if it is stored elsewhere.
+fn stored_bytes(value: &Stored) -> Option<u64> {
+    let bytes = match value {
+        Value::Whole(whole) => whole.bytes().len(),
+        Value::Alias(_) => return None,
+        Value::Delta(delta) => (delta.ops.iter())
+            .map(|op| match op {
+                Op::Literal(bytes) => bytes.len(),
+                Op::CopyBase { .. } | Op::CopySource { .. } => 0,
+            })
+            .sum(),
+    };
+    Some(u64::try_from(bytes).unwrap_or(u64::MAX))
 }

@@ -9,7 +9,7 @@ use crate::db::hot::{Content, LASTING_BYTES, NewContent};
 use crate::db::place::{At, Place, RecordPlace};
 use crate::index::{
     FoundFile, Gate, Index, Key, Layered, LayeredSnapshot, Origin, Row, Snapshot, Tables,
-    TablesError, Unapplied, Watermark,
+    TablesError, Unapplied, Waits, Watermark,
 };
 use crate::log::{CommitSink, FrameAddress, LogPosition, SegmentStats};
 
@@ -20,8 +20,8 @@ pub(crate) struct View {
     gate: Arc<Gate>,
 }
 
-/// How many rows that nobody needs are removed after a commit.
-const RECLAIMED_AT_ONCE: usize = 64;
+/// How many rows that nobody needs are removed at a time: after a commit, and while others wait.
+pub(super) const RECLAIMED_AT_ONCE: usize = 64;
 
 /// Where the rows of a database's index are.
 pub(crate) type DbTables = Layered<Row<Place>>;
@@ -37,15 +37,6 @@ pub(crate) struct Note {
     pub(super) contents: Vec<NewContent>,
     /// Set if the index did not take one of the records.
     pub(crate) unapplied: Arc<OnceLock<Unapplied>>,
-}
-
-/// Why a frame of the log that is being opened was not applied.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum ReplayFailed {
-    #[error(transparent)]
-    Codec(#[from] CodecError),
-    #[error(transparent)]
-    Tables(#[from] TablesError),
 }
 
 impl View {
@@ -120,16 +111,35 @@ impl View {
         self.gate.wait_for_room()
     }
 
+    /// How often, and for how long, somebody waited for room.
+    pub(crate) fn waits(&self) -> Waits {
+        self.gate.waits()
+    }
+
     /// Applies a frame of the log that is being opened.
-    pub(crate) fn replay(&self, frame: FrameAddress, payload: &[u8]) -> Result<(), ReplayFailed> {
+    pub(super) fn replay(&self, frame: FrameAddress, decoded: Decoded) -> Result<(), TablesError> {
         self.wait_for_room()?;
-        let records = decoded(frame, payload)?;
-        let contents = contents(payload)?;
+        let Decoded { records, contents } = decoded;
         match apply_all(&mut self.index.write(), frame, records, &contents) {
-            Err(Unapplied::Tables(error)) => Err(error.into()),
+            Err(Unapplied::Tables(error)) => Err(error),
             // What was refused when it was written is refused again.
             Ok(()) | Err(Unapplied::Refused(_)) => Ok(()),
         }
+    }
+}
+
+/// What a frame of the log tells the index.
+pub(super) struct Decoded {
+    records: Vec<Record<Numbered>>,
+    contents: Vec<NewContent>,
+}
+
+impl Decoded {
+    pub(super) fn of(frame: FrameAddress, payload: &[u8]) -> Result<Self, CodecError> {
+        Ok(Self {
+            records: decoded(frame, payload)?,
+            contents: contents(payload)?,
+        })
     }
 }
 

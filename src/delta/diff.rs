@@ -9,6 +9,8 @@ use super::{DELTA_OVERHEAD, Op, SOURCE_OVERHEAD, encoded_len, sources_of, wide};
 
 /// A shorter copy from the base takes as much as its bytes.
 const MIN_COPY: usize = 12;
+/// In values that seem unrelated, a copy from the base is surely found if it is twice as long.
+const LONG: usize = 64;
 /// A shorter copy from a source is not worth the reading of the source.
 const MIN_SOURCE: usize = 64;
 /// A delta must save at least one byte in so many, or the longer way to the value is not worth it.
@@ -22,9 +24,13 @@ pub fn diff(base: &[u8], new: &Bytes, sources: &[&[u8]]) -> Option<Vec<Op>> {
     if wide(new.len()) <= DELTA_OVERHEAD {
         return None;
     }
+    let mut copies = copies(base, new).peekable();
+    if copies.peek().is_none() && sources.is_empty() {
+        return None;
+    }
     let mut ops = Vec::new();
     let mut done = 0;
-    for (at, from, len) in copies(base, new) {
+    for (at, from, len) in copies {
         literal(&mut ops, new, done..at, sources);
         ops.push(Op::CopyBase {
             offset: wide(from),
@@ -48,6 +54,7 @@ fn copies(base: &[u8], new: &[u8]) -> impl Iterator<Item = (usize, usize, usize)
         base.get(middle(base)).unwrap_or_default(),
         new.get(middle(new)).unwrap_or_default(),
         prefix + suffix,
+        LONG,
     );
     // The new last element of a list may end as the old one does. That end is the old one's, or the list would not
     // have grown behind what it was.
@@ -86,7 +93,12 @@ pub(super) fn literal(ops: &mut Vec<Op>, new: &Bytes, part: Range<usize>, source
                 continue;
             }
             let mut done = piece.start;
-            for found in matches(source, new.get(piece.clone()).unwrap_or_default(), 0) {
+            for found in matches(
+                source,
+                new.get(piece.clone()).unwrap_or_default(),
+                0,
+                MIN_SOURCE / 2,
+            ) {
                 if found.len >= MIN_SOURCE {
                     let at = piece.start + found.at;
                     finer.push((done..at, None));

@@ -1,13 +1,19 @@
 //! What two byte strings have in common, in order, without looking at more of them than promises to pay.
 
+use super::probe::seem_related;
+
 /// Compared at once, first in large steps and then in small ones.
 const STEP: usize = 256;
 const SMALL_STEP: usize = 16;
 /// Bytes by which a common part is found: one that is twice as long is never missed.
 const KEY: usize = 16;
 /// Of each [`KEY`] bytes of the old one so many begin a key, and of so many bytes of the new one the first: wherever a part is in
-/// both, the two meet once in [`KEY`] bytes, and neither is looked at byte for byte.
+/// both, the two meet once in [`KEY`] bytes, and neither is looked at byte for byte. In wide windows that would take too
+/// much memory.
 const STRIDE: usize = 4;
+const WIDE_STRIDE: usize = 1;
+/// Values of which less than one byte in so many is common at their ends may be unrelated.
+const RELATED: usize = 8;
 /// Shorter common parts are chance, or cost as much as they save.
 const MIN_MATCH: usize = 24;
 /// Longer ones are no text that occurs again and again, as the names of fields do.
@@ -61,15 +67,17 @@ pub(super) fn common_suffix(a: &[u8], b: &[u8]) -> usize {
 }
 
 /// Parts of `new` that are in `old` in the same order. `credit` is how many bytes may be looked at besides a
-/// sample: values that have much in common elsewhere are worth a longer look.
-pub(super) fn matches(old: &[u8], new: &[u8], credit: usize) -> Vec<Match> {
+/// sample: values that have much in common elsewhere are worth a longer look. If they have not, parts that are shorter than twice `long` need
+/// not be found.
+pub(super) fn matches(old: &[u8], new: &[u8], credit: usize, long: usize) -> Vec<Match> {
     let mut budget = credit + MAX_SAMPLE.min(new.len() / SAMPLE) + WINDOW;
     let (mut in_old, mut in_new) = (0, 0);
     let mut found = Vec::new();
+    let mut probed = (credit < new.len() / RELATED).then_some(long);
     loop {
         let old = old.get(in_old..).unwrap_or_default();
         let new = new.get(in_new..).unwrap_or_default();
-        let Some(next) = next_match(old, new, &mut budget) else {
+        let Some(next) = next_match(old, new, &mut budget, probed.take()) else {
             return found;
         };
         let Match { at, from, len } = next;
@@ -84,12 +92,16 @@ pub(super) fn matches(old: &[u8], new: &[u8], credit: usize) -> Vec<Match> {
     }
 }
 
-/// The first part of `new` that is in `old`, looked for in windows of growing width.
-fn next_match(old: &[u8], new: &[u8], budget: &mut usize) -> Option<Match> {
+/// The first part of `new` that is in `old`, looked for in windows of growing width. In those that a probe takes for unrelated it
+/// is not looked for, if there is one.
+fn next_match(old: &[u8], new: &[u8], budget: &mut usize, probed: Option<usize>) -> Option<Match> {
     let longest = old.len().max(new.len());
     let mut width = WINDOW;
     while old.len() >= KEY && new.len() >= KEY && width.min(new.len()) <= *budget {
-        if let Some(found) = first_match(old, new, width, MIN_MATCH, budget) {
+        let [old_window, new_window] = [old, new].map(|of| of.get(..width).unwrap_or(of));
+        if probed.is_some_and(|apart| !seem_related(old_window, new_window, apart)) {
+            *budget = budget.saturating_sub(new_window.len());
+        } else if let Some(found) = first_match(old, new, width, MIN_MATCH, budget) {
             // If an element is gone, its fields' names are found in the next one's place, and again and again. What
             // is really the next part is longer, and not far.
             let wider = width * WIDER;
@@ -116,20 +128,24 @@ fn first_match(
     min_len: usize,
     budget: &mut usize,
 ) -> Option<Match> {
-    let keys = Keys::new(old.get(..width).unwrap_or(old));
+    let known = old.get(..width).unwrap_or(old);
+    let (mut few, mut many) = ([0; FEW_SLOTS], Vec::new());
+    let keys = Keys::new(known, &mut few, &mut many);
     let window = new.get(..width).unwrap_or(new);
-    let mut known_to = 0;
-    let probed = window.array_windows::<KEY>().step_by(STRIDE);
-    let mut candidates = (0..).step_by(STRIDE).zip(probed).filter_map(|(at, key)| {
-        let from = keys.get(key).filter(|_| at >= known_to)?;
-        let found = extended(old, new, at, from);
-        if found.len < min_len {
-            known_to = found.at + found.len;
-            return None;
+    let mut next_at = 0;
+    let mut next = || {
+        loop {
+            let (at, from) = keys.next(window, next_at)?;
+            let found = extended(old, new, at, from);
+            if found.len >= min_len {
+                next_at = at + keys.stride;
+                return Some((at, found));
+            }
+            let end = (found.at + found.len).next_multiple_of(keys.stride);
+            next_at = end.max(at + keys.stride);
         }
-        Some((at, found))
-    });
-    let Some((first_at, first)) = candidates.next() else {
+    };
+    let Some((first_at, first)) = next() else {
         *budget = budget.saturating_sub(window.len());
         return None;
     };
@@ -137,7 +153,7 @@ fn first_match(
     if first.len >= LONG_MATCH {
         return Some(first);
     }
-    let near = candidates.take_while(|(at, _)| *at < first_at + KEY);
+    let near = std::iter::from_fn(next).take_while(|(at, _)| *at < first_at + KEY);
     let best = near.map(|(_, found)| found).min_by_key(|found| found.from);
     Some(best.filter(|best| best.from < first.from).unwrap_or(first))
 }
@@ -154,56 +170,101 @@ fn extended(old: &[u8], new: &[u8], at: usize, from: usize) -> Match {
     }
 }
 
-/// Where the keys of a byte string are, [`STRIDE`] for every [`KEY`] bytes; the first of equal ones.
+/// Where the keys of a byte string are; the first of equal ones.
 struct Keys<'o> {
     bytes: &'o [u8],
-    /// The key's number plus 1; 0 is none.
-    slots: Vec<u32>,
+    /// Of each [`KEY`] bytes so many begin one.
+    stride: usize,
+    /// The key's number plus 1, and above that as much of its hash as there is room for; 0 is none.
+    slots: &'o [u32],
+    /// The bits of a slot that are the number.
+    numbers: u32,
     shift: u32,
 }
 
+/// So many slots need no memory of their own.
+const FEW_SLOTS: usize = 512;
+
 impl<'o> Keys<'o> {
-    fn new(bytes: &'o [u8]) -> Self {
-        let count = bytes.len() / KEY * STRIDE;
-        let bits = (count * 4).max(2).next_power_of_two().ilog2();
-        let mut keys = Self {
-            bytes,
-            slots: vec![0; 1 << bits],
-            shift: u64::BITS - bits,
+    /// `few` and `many` are room for the slots.
+    fn new(bytes: &'o [u8], few: &'o mut [u32; FEW_SLOTS], many: &'o mut Vec<u32>) -> Self {
+        let stride = if bytes.len() <= WINDOW {
+            STRIDE
+        } else {
+            WIDE_STRIDE
         };
-        let chunks = bytes.array_windows::<{ KEY + STRIDE - 1 }>().step_by(KEY);
-        for (chunk, first) in chunks.zip((1_u32..).step_by(STRIDE)) {
-            for (number, key) in (first..).zip(chunk.array_windows::<KEY>()) {
-                let slot = slot(key, keys.shift);
-                if let Some(slot) = keys.slots.get_mut(slot)
+        let count = bytes.len() / KEY * stride;
+        let bits = (count * 4).max(2).next_power_of_two().ilog2().min(31);
+        let slots = if let Some(few) = few.get_mut(..1 << bits) {
+            few
+        } else {
+            many.resize(1 << bits, 0);
+            many
+        };
+        let (numbers, shift) = ((1 << bits) - 1, u64::BITS - bits);
+        let mut number = 0;
+        for at in (0..bytes.len()).step_by(KEY) {
+            for at in at..at + stride {
+                let Some(key) = bytes.get(at..).and_then(|bytes| bytes.first_chunk()) else {
+                    break;
+                };
+                number += 1;
+                let hash = hash(key);
+                if let Some(slot) = slots.get_mut(slot(hash, shift))
                     && *slot == 0
                 {
-                    *slot = number;
+                    *slot = number | (low(hash) & !numbers);
                 }
             }
         }
-        keys
+        Self {
+            bytes,
+            stride,
+            slots,
+            numbers,
+            shift,
+        }
     }
 
-    /// Where `key` is.
+    /// The first key of `window` from `at` on that is known, one for every `stride` bytes, and where it is.
+    fn next(&self, window: &[u8], mut at: usize) -> Option<(usize, usize)> {
+        let mut rest = window.get(at..)?;
+        while let Some(key) = rest.first_chunk() {
+            if let Some(from) = self.get(key) {
+                return Some((at, from));
+            }
+            at += self.stride;
+            rest = rest.get(self.stride..)?;
+        }
+        None
+    }
+
     fn get(&self, key: &[u8; KEY]) -> Option<usize> {
-        let number = self.slots.get(slot(key, self.shift))?.checked_sub(1)?;
-        let number = usize::try_from(number).ok()?;
-        let at = number / STRIDE * KEY + number % STRIDE;
+        let hash = hash(key);
+        let found = *self.slots.get(slot(hash, self.shift))?;
+        if (found ^ low(hash)) & !self.numbers != 0 {
+            return None;
+        }
+        let number = usize::try_from((found & self.numbers).checked_sub(1)?).ok()?;
+        let at = number / self.stride * KEY + number % self.stride;
         let there = self.bytes.get(at..)?.first_chunk::<KEY>()?;
         (key == there).then_some(at)
     }
 }
 
-fn slot(key: &[u8; KEY], shift: u32) -> usize {
+fn hash(key: &[u8; KEY]) -> u64 {
     let ([front, back], _) = key.as_chunks() else {
         return 0;
     };
-    // The constants of a usual multiplicative hash; nothing depends on which they are.
-    let mixed = u64::from_le_bytes(*front)
-        .wrapping_mul(0x9E37_79B9_7F4A_7C15)
-        .rotate_left(29)
-        ^ u64::from_le_bytes(*back);
-    let hash = mixed.wrapping_mul(0xD6E8_FEB8_6659_FD93) >> shift;
-    usize::try_from(hash).unwrap_or_default()
+    let mixed = u64::from_le_bytes(*front) ^ u64::from_le_bytes(*back).rotate_left(29);
+    // That of a usual multiplicative hash; nothing depends on which it is.
+    mixed.wrapping_mul(0x9E37_79B9_7F4A_7C15)
+}
+
+fn slot(hash: u64, shift: u32) -> usize {
+    usize::try_from(hash >> shift).unwrap_or_default()
+}
+
+fn low(hash: u64) -> u32 {
+    u32::try_from(hash & u64::from(u32::MAX)).unwrap_or_default()
 }

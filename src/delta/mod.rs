@@ -12,6 +12,7 @@ mod grown;
 mod matching;
 mod ops;
 mod policy;
+mod probe;
 mod rope;
 mod run;
 #[cfg(test)]

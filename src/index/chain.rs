@@ -39,25 +39,41 @@ pub(super) fn after(text: &str) -> Arc<str> {
     next.into()
 }
 
+/// A frozen branch and those that it has inherited, newest first.
+pub(super) fn lineage<H>(
+    tables: &impl Rows<Key, Row<H>>,
+    branch: Branch,
+) -> Result<Vec<Branch>, TablesError> {
+    let mut branches = Vec::new();
+    let mut next = Some(branch);
+    while let Some(branch) = next {
+        branches.push(branch);
+        let row = tables.get(&Key::Frozen(branch))?.ok_or_else(wrong)?;
+        // A branch is older than its heirs; in a damaged map it may not be.
+        next = row.frozen()?.ancestor.filter(|older| *older < branch);
+    }
+    Ok(branches)
+}
+
 impl Chain {
     pub(super) fn of<H>(tables: &impl Rows<Key, Row<H>>, life: &Life) -> Result<Self, TablesError> {
-        let mut ancestors = Vec::new();
-        let mut next = life.ancestor;
-        while let Some(branch) = next {
-            ancestors.push(branch);
-            let row = tables.get(&Key::Frozen(branch))?.ok_or_else(wrong)?;
-            // A branch is older than its heirs; in a damaged map it may not be.
-            next = row.frozen()?.ancestor.filter(|older| *older < branch);
-        }
         Ok(Self {
             own: life.branch,
-            ancestors,
+            ancestors: match life.ancestor {
+                Some(ancestor) => lineage(tables, ancestor)?,
+                None => Vec::new(),
+            },
         })
     }
 
     /// The branch into which is put.
     pub(super) fn own(&self) -> Branch {
         self.own
+    }
+
+    /// The branches that it has inherited, newest first.
+    pub(super) fn ancestors(&self) -> &[Branch] {
+        &self.ancestors
     }
 
     fn branches(&self) -> impl Iterator<Item = Branch> {
@@ -93,12 +109,7 @@ impl Chain {
         tables: &impl Rows<Key, Row<H>>,
         shown: &Shown<H>,
     ) -> Result<Option<Row<H>>, TablesError> {
-        let hidden = match shown.row {
-            Row::Checkpoint(_) => Row::Checkpoint(None),
-            Row::Writes(_) => Row::Writes(None),
-            Row::Tag(_) => Row::Tag(None),
-            _ => return Err(wrong()),
-        };
+        let hidden = shown.row.hiding().ok_or_else(wrong)?;
         if !shown.own {
             return Ok(Some(hidden));
         }

@@ -39,10 +39,15 @@ impl<H> Changes<H> {
         self.dead.extend(records);
     }
 
-    /// Whether a branch is dropped.
+    /// The records that nobody can look up any more.
+    pub(super) fn into_dead(self) -> Vec<Origin> {
+        self.dead
+    }
+
+    /// Whether there is something to be removed in the background.
     pub(super) fn drops(&self) -> bool {
         let mut rows = self.rows.iter();
-        rows.any(|row| matches!(row, (Key::Dropped(_), Some(_))))
+        rows.any(|row| matches!(row, (Key::Dropped(_) | Key::Folding(_), Some(_))))
     }
 
     /// The record holds only values that others are made of.

@@ -4,12 +4,13 @@ use std::cmp::Ordering;
 use std::sync::Arc;
 
 use crate::codec::{Changed, CheckpointPut};
+use crate::index::burying::Burying;
 use crate::index::chain::{Chain, Shown};
 use crate::index::changes::Changes;
 use crate::index::entry::Channel;
 use crate::index::id::{made_at, precedes};
 use crate::index::inherited::expand;
-use crate::index::names::{Name, Names};
+use crate::index::names::{Name, Names, maybe_empty};
 use crate::index::row::{Life, Origin, ThreadRow};
 use crate::index::{
     Entry, Held, Key, Reason, Refused, Row, Rows, Snapshot, TablesError, Unapplied, threads,
@@ -28,7 +29,7 @@ pub(super) fn put<H: Clone>(
     let mut life = thread.life.clone().unwrap_or_else(|| Life::begun(origin));
     let chain = Chain::of(tables, &life)?;
     let place = Place {
-        namespace: new.namespace.as_str().into(),
+        namespace: maybe_empty(&new.namespace),
         parent_id: new.parent_id.as_deref().map(Arc::from),
         chain,
     };
@@ -77,7 +78,13 @@ pub(super) fn put<H: Clone>(
     life.changed(origin);
     match &replaced {
         Some(Shown { row, own: true, .. }) => life.died(row.origins(), &mut changes),
-        Some(_) => {}
+        Some(Shown { key, row, .. }) => {
+            life.lost(row.origins());
+            let mut burying = Burying::of(&place.chain);
+            if burying.bury(tables, key, &mut changes)? {
+                burying.note(&mut changes);
+            }
+        }
         None => life.checkpoints = life.checkpoints.saturating_add(1),
     }
     if is_greatest {
@@ -301,7 +308,10 @@ impl Life {
     /// A thread whose first record this is.
     pub(super) fn begun(origin: Origin) -> Self {
         let [branch, ..] = branches_of(origin);
-        Self::new(branch)
+        Self {
+            begun: origin.lsn,
+            ..Self::new(branch)
+        }
     }
 
     /// A record was put into its branch.
@@ -318,8 +328,15 @@ impl Life {
         changes: &mut Changes<H>,
     ) {
         for record in records {
-            self.bytes = self.bytes.saturating_sub(record.bytes);
+            self.lost([record]);
             changes.died([record]);
+        }
+    }
+
+    /// Records can be looked up no more in this thread.
+    pub(super) fn lost(&mut self, records: impl IntoIterator<Item = Origin>) {
+        for record in records.into_iter().filter(|of| of.lsn >= self.begun) {
+            self.bytes = self.bytes.saturating_sub(record.bytes);
         }
     }
 }
@@ -328,6 +345,11 @@ impl Life {
 pub(super) fn branches_of(origin: Origin) -> [u64; 3] {
     let first = origin.lsn.saturating_mul(4);
     [first, first.saturating_add(1), first.saturating_add(2)]
+}
+
+/// The LSN of the record that began a branch.
+pub(super) fn began_at(branch: u64) -> u64 {
+    branch / 4
 }
 
 impl ThreadRow {

@@ -34,14 +34,14 @@ pub(super) fn copy<H: Clone>(
         unlink(tables, before, &mut changes)?;
     }
     let [merged, first, second] = branches_of(origin);
-    let ancestor = match life.ancestor {
+    let (ancestor, is_frozen) = match life.ancestor {
         // Nothing is its own: there is nothing to freeze.
         Some(ancestor) if !life.own => {
             let key = Key::Frozen(ancestor);
             let row = tables.get(&key)?.ok_or_else(wrong)?.frozen()?;
             let heirs = row.heirs.saturating_add(1);
             changes.put(key, Row::Frozen(FrozenRow { heirs, ..row }));
-            ancestor
+            (ancestor, false)
         }
         ancestor => {
             let mut frozen = FrozenRow {
@@ -57,19 +57,22 @@ pub(super) fn copy<H: Clone>(
                 changes.put(Key::Frozen(merged), Row::Frozen(into));
             }
             changes.put(Key::Frozen(life.branch), Row::Frozen(frozen));
-            into.map_or(life.branch, |_| merged)
+            (into.map_or(life.branch, |_| merged), true)
         }
     };
+    changes.put(Key::Heir(ancestor, second), Row::Heir(false));
     let copy = Life {
         branch: second,
         ancestor: Some(ancestor),
         own: false,
         bytes: origin.bytes,
+        begun: origin.lsn,
         lsn: origin.lsn,
         policy: target.life.as_ref().and_then(|life| life.policy),
         ..life.clone()
     };
-    if life.own {
+    if is_frozen {
+        changes.put(Key::Heir(ancestor, first), Row::Heir(false));
         life.branch = first;
         life.ancestor = Some(ancestor);
         life.own = false;

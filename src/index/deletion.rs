@@ -43,7 +43,7 @@ pub(super) fn unlink<H>(
         };
         changes.put(Key::Dropped(life.branch), Row::Dropped(dropped));
     } else if let Some(ancestor) = life.ancestor {
-        release(tables, ancestor, changes)?;
+        release(tables, ancestor, life.branch, changes)?;
     }
     Ok(())
 }
@@ -52,13 +52,16 @@ pub(super) fn unlink<H>(
 pub(super) fn release<H>(
     tables: &impl Rows<Key, Row<H>>,
     branch: Branch,
+    heir: Branch,
     changes: &mut Changes<H>,
 ) -> Result<(), TablesError> {
     let key = Key::Frozen(branch);
     let row = tables.get(&key)?.ok_or_else(wrong)?.frozen()?;
+    changes.set(Key::Heir(branch, heir), None);
     if row.heirs > 1 {
         let heirs = row.heirs - 1;
         changes.put(key, Row::Frozen(FrozenRow { heirs, ..row }));
+        changes.put(Key::Folding(branch), Row::Folding(None));
     } else {
         changes.set(key, None);
         changes.put(Key::Dropped(branch), Row::Dropped(row.dropped()));

@@ -1,10 +1,10 @@
 //! Versions as what differs from the parent's: made by a writer, undone when the record is applied.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::mem;
 use std::sync::Arc;
 
-use crate::codec::{Changed, ChannelVersions, CheckpointPut, VersionChanges, Versions};
+use crate::codec::{ChannelVersions, CheckpointPut, VersionChanges, Versions};
 use crate::index::Entry;
 use crate::index::entry;
 use crate::index::names::{Name, Names};
@@ -47,20 +47,20 @@ pub(crate) fn shrink<V>(put: &mut CheckpointPut<V>, parent: &impl Parent) -> Opt
     let (Versions::Whole { channels, seen }, false) = (&put.versions, put.standalone) else {
         return None;
     };
-    let changed: BTreeMap<&str, &ChannelVersion> = (put.changed.iter())
-        .map(
-            |Changed {
-                 channel, version, ..
-             }| (channel.as_str(), version),
-        )
-        .collect();
+    // Those of one name stay in their order, so that the last of them is found.
+    let mut changed: Vec<_> = put.changed.iter().collect();
+    changed.sort_by(|a, b| a.channel.cmp(&b.channel));
+    let said = |channel: &str| {
+        let end = changed.partition_point(|changed| *changed.channel <= *channel);
+        let last = changed.get(end.checked_sub(1)?)?;
+        (last.channel == channel).then_some(&last.version)
+    };
     let removed: BTreeSet<&str> = (parent.channels())
-        .chain(changed.keys().copied())
+        .chain(changed.iter().map(|changed| changed.channel.as_str()))
         .filter(|channel| !channels.contains_key(*channel))
         .collect();
     let unsaid = channels.iter().filter(|(channel, version)| {
-        let said = changed.get(channel.as_str()).copied();
-        said.or_else(|| parent.version(channel)) != Some(version)
+        said(channel).or_else(|| parent.version(channel)) != Some(version)
     });
     let unseen = parent.nodes().filter(|node| !seen.contains_key(*node));
     let newly_seen = seen
@@ -229,11 +229,13 @@ impl Check {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use proptest::collection::{btree_map, vec};
     use proptest::prelude::*;
 
     use super::*;
-    use crate::codec::Record;
+    use crate::codec::{Changed, Record};
     use crate::index::{Index, MemTables, Origin, Reason, Row, Unapplied};
 
     type Mem = Index<u64, MemTables<crate::index::Key, Row<u64>>>;

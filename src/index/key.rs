@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use crate::index::ContentHash;
+use crate::index::tables::Rank;
 use crate::item_fields::ScalarKey;
 
 /// A set of checkpoints, writes and tags that belong together: those that a thread has put between two copies.
@@ -21,6 +22,10 @@ pub(crate) enum Key {
     Frozen(Branch),
     /// A branch that nobody needs; its rows are to be removed.
     Dropped(Branch),
+    /// A frozen branch that fewer need than before; those of its rows that nobody sees are to be removed.
+    Folding(Branch),
+    /// A frozen branch, and one that has inherited it.
+    Heir(Branch, Branch),
     /// Namespace and id.
     Checkpoint(Branch, Arc<str>, Arc<str>),
     /// Namespace, checkpoint id and task.
@@ -47,16 +52,18 @@ mod kind {
     pub(super) const THREAD: u8 = 1;
     pub(super) const FROZEN: u8 = 2;
     pub(super) const DROPPED: u8 = 3;
-    pub(super) const CHECKPOINT: u8 = 4;
-    pub(super) const WRITES: u8 = 5;
-    pub(super) const TAG: u8 = 6;
-    pub(super) const ITEM: u8 = 7;
-    pub(super) const FIELD: u8 = 8;
-    pub(super) const PARTIAL: u8 = 9;
-    pub(super) const EXPIRY: u8 = 10;
-    pub(super) const SEGMENT: u8 = 11;
-    pub(super) const REFUSED: u8 = 12;
-    pub(super) const CONTENT: u8 = 13;
+    pub(super) const FOLDING: u8 = 4;
+    pub(super) const HEIR: u8 = 5;
+    pub(super) const CHECKPOINT: u8 = 6;
+    pub(super) const WRITES: u8 = 7;
+    pub(super) const TAG: u8 = 8;
+    pub(super) const ITEM: u8 = 9;
+    pub(super) const FIELD: u8 = 10;
+    pub(super) const PARTIAL: u8 = 11;
+    pub(super) const EXPIRY: u8 = 12;
+    pub(super) const SEGMENT: u8 = 13;
+    pub(super) const REFUSED: u8 = 14;
+    pub(super) const CONTENT: u8 = 15;
 }
 
 /// Stand before a label, and behind the last one.
@@ -82,6 +89,8 @@ impl Key {
             Self::Thread(_)
             | Self::Frozen(_)
             | Self::Dropped(_)
+            | Self::Folding(_)
+            | Self::Heir(..)
             | Self::Item(..)
             | Self::Field(..)
             | Self::Partial(..)
@@ -107,6 +116,8 @@ impl Key {
             Self::Thread(name) => name.len(),
             Self::Frozen(_)
             | Self::Dropped(_)
+            | Self::Folding(_)
+            | Self::Heir(..)
             | Self::Segment(_)
             | Self::Refused(_)
             | Self::Content(_) => 0,
@@ -136,6 +147,11 @@ impl Key {
             }
             Self::Frozen(branch) => put_number(&mut to, kind::FROZEN, *branch),
             Self::Dropped(branch) => put_number(&mut to, kind::DROPPED, *branch),
+            Self::Folding(branch) => put_number(&mut to, kind::FOLDING, *branch),
+            Self::Heir(branch, heir) => {
+                put_number(&mut to, kind::HEIR, *branch);
+                to.extend(heir.to_be_bytes());
+            }
             Self::Checkpoint(branch, namespace, id) => {
                 put_number(&mut to, kind::CHECKPOINT, *branch);
                 put_text(&mut to, namespace);
@@ -185,6 +201,52 @@ impl Key {
         to
     }
 
+    /// What its bytes begin with.
+    pub(crate) fn rank(&self) -> Rank {
+        let mut front = Front::default();
+        match self {
+            Self::Thread(name) => {
+                front.put(&[kind::THREAD]);
+                front.put_text(name);
+            }
+            Self::Frozen(branch) => front.put_number(kind::FROZEN, *branch),
+            Self::Dropped(branch) => front.put_number(kind::DROPPED, *branch),
+            Self::Folding(branch) => front.put_number(kind::FOLDING, *branch),
+            Self::Heir(branch, heir) => {
+                front.put_number(kind::HEIR, *branch);
+                front.put(&heir.to_be_bytes());
+            }
+            Self::Checkpoint(branch, namespace, id) => {
+                front.put_number(kind::CHECKPOINT, *branch);
+                front.put_text(namespace);
+                front.put_text(id);
+            }
+            Self::Writes(branch, namespace, checkpoint, task) => {
+                front.put_number(kind::WRITES, *branch);
+                front.put_text(namespace);
+                front.put_text(checkpoint);
+                front.put_text(task);
+            }
+            Self::Tag(branch, namespace, tag) => {
+                front.put_number(kind::TAG, *branch);
+                front.put_text(namespace);
+                front.put_text(tag);
+            }
+            // The namespaces of many are alike, and they are not what is to be fast.
+            Self::Item(..) => front.put(&[kind::ITEM]),
+            Self::Field(..) => front.put(&[kind::FIELD]),
+            Self::Partial(..) => front.put(&[kind::PARTIAL]),
+            Self::Expiry(at, ..) => front.put_number(kind::EXPIRY, *at),
+            Self::Segment(base) => front.put_number(kind::SEGMENT, *base),
+            Self::Refused(lsn) => front.put_number(kind::REFUSED, *lsn),
+            Self::Content(hash) => {
+                front.put(&[kind::CONTENT]);
+                front.put(hash);
+            }
+        }
+        front.rank()
+    }
+
     /// The key that was encoded as `bytes`; `None` if none was.
     pub(crate) fn decode(bytes: &[u8]) -> Option<Self> {
         let mut from = bytes;
@@ -194,6 +256,11 @@ impl Key {
             kind::THREAD => Self::Thread(text(&mut from)?.into()),
             kind::FROZEN => Self::Frozen(number(&mut from)?),
             kind::DROPPED => Self::Dropped(number(&mut from)?),
+            kind::FOLDING => Self::Folding(number(&mut from)?),
+            kind::HEIR => {
+                let branch = number(&mut from)?;
+                Self::Heir(branch, number(&mut from)?)
+            }
             kind::CHECKPOINT => {
                 let branch = number(&mut from)?;
                 let namespace = text(&mut from)?;
@@ -240,6 +307,54 @@ impl Key {
             _ => return None,
         };
         from.is_empty().then_some(key)
+    }
+}
+
+/// The first bytes of a key.
+#[derive(Default)]
+struct Front {
+    bytes: [u8; size_of::<Rank>()],
+    length: usize,
+}
+
+impl Front {
+    fn put(&mut self, bytes: &[u8]) {
+        let room = self.bytes.get_mut(self.length..).unwrap_or_default();
+        let length = room.len().min(bytes.len());
+        if let (Some(room), Some(bytes)) = (room.get_mut(..length), bytes.get(..length)) {
+            room.copy_from_slice(bytes);
+            self.length += length;
+        }
+    }
+
+    fn put_number(&mut self, kind: u8, number: u64) {
+        self.put(&[kind]);
+        self.put(&number.to_be_bytes());
+    }
+
+    fn put_text(&mut self, text: &str) {
+        let text = text.as_bytes();
+        let text = text.get(..self.bytes.len()).unwrap_or(text);
+        if text.contains(&0) {
+            for (number, part) in text.split(|byte| *byte == 0).enumerate() {
+                if number > 0 {
+                    self.put(&[0, 0xff]);
+                }
+                self.put(part);
+            }
+        } else {
+            self.put(text);
+        }
+        self.put(&[0, 0]);
+    }
+
+    fn rank(&self) -> Rank {
+        let mut rank = Rank::default();
+        let (numbers, _) = self.bytes.as_chunks();
+        for (rank, number) in rank.iter_mut().zip(numbers) {
+            *rank = u64::from_be_bytes(*number);
+        }
+        rank
     }
 }
 
@@ -332,6 +447,8 @@ mod tests {
             text().prop_map(Key::Thread),
             number().prop_map(Key::Frozen),
             number().prop_map(Key::Dropped),
+            number().prop_map(Key::Folding),
+            (number(), number()).prop_map(|(b, h)| Key::Heir(b, h)),
             (number(), text(), text()).prop_map(|(b, n, i)| Key::Checkpoint(b, n, i)),
             (number(), text(), text(), text()).prop_map(|(b, n, c, t)| Key::Writes(b, n, c, t)),
             (number(), text(), text()).prop_map(|(b, n, t)| Key::Tag(b, n, t)),
@@ -358,6 +475,12 @@ mod tests {
         #[test]
         fn bytes_have_the_order_of_their_keys(a in key(), b in key()) {
             prop_assert_eq!(a.encode().cmp(&b.encode()), a.cmp(&b));
+        }
+
+        #[test]
+        fn ranks_are_in_the_order_of_their_keys(a in key(), b in key()) {
+            let (rank, of_b) = (a.rank(), b.rank());
+            prop_assert!(rank == of_b || rank.cmp(&of_b) == a.cmp(&b));
         }
 
         #[test]

@@ -10,6 +10,7 @@
 //!
 //! This module must never know how records are encoded, or read a value.
 
+mod burying;
 mod bytes;
 mod chain;
 mod changes;
@@ -29,6 +30,7 @@ mod layers;
 mod list;
 mod liveness;
 mod look_up;
+mod lost;
 mod mem_tables;
 mod merging;
 mod names;
@@ -58,17 +60,18 @@ pub(crate) use items::ItemEntry;
 pub(crate) use key::{Branch, Key};
 pub(crate) use known_versions::KnownVersions;
 pub(crate) use layers::{
-    Found as FoundFile, Gate, INDEX_FILE, Identity, IndexFile, IndexOptions, Indexer, Layered,
-    LayeredSnapshot, Owner, Stop, Watermark,
+    FileReads, Found as FoundFile, Gate, INDEX_FILE, Identity, IndexFile, IndexOptions, Indexer,
+    Layered, LayeredSnapshot, Owner, Stop, Waits, Watermark,
 };
 pub(crate) use list::{List, Selection};
 pub(crate) use liveness::Needed;
 pub(crate) use look_up::Found;
+pub(crate) use lost::{Deletions, Lost};
 pub(crate) use mem_tables::MemTables;
 pub(crate) use plan::{Candidate, Plan, Survivor};
 pub(crate) use refused::{Reason, Refused, Unapplied};
 pub(crate) use row::{Origin, Row, SegmentUse};
 pub(crate) use row_bytes::{HandleBytes, decode as decode_row, encode as encode_row};
 pub(crate) use state::{Index, Snapshot};
-pub(crate) use tables::{Rows, TableKey, TableRow, Tables, TablesError, Undecodable};
+pub(crate) use tables::{Rank, Rows, TableKey, TableRow, Tables, TablesError, Undecodable};
 pub(crate) use threads::Thread;

@@ -6,6 +6,15 @@ use std::sync::Arc;
 /// A name that shares its text with all its equals.
 pub(crate) type Name = Arc<str>;
 
+/// A text that is often empty: that takes no memory.
+pub(super) fn maybe_empty(text: &str) -> Arc<str> {
+    if text.is_empty() {
+        Arc::default()
+    } else {
+        text.into()
+    }
+}
+
 /// The names in use. They stay when the last checkpoint that mentions them goes: graphs have few.
 #[derive(Debug, Default)]
 pub(crate) struct Names {

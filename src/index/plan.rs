@@ -1,11 +1,10 @@
 //! [`Plan`]: which checkpoints of a thread would go.
 
 use std::collections::{BTreeMap, HashSet};
-use std::ops::Bound;
 use std::sync::Arc;
 
 use crate::codec::{CheckpointsPruned, Removed};
-use crate::index::chain::{Chain, after};
+use crate::index::chain::Chain;
 use crate::index::id::made_at;
 use crate::index::look_up::namespaces;
 use crate::index::tags::tagged;
@@ -34,8 +33,6 @@ pub(crate) struct Plan<H> {
     pub(crate) record: Option<CheckpointsPruned>,
     /// How many checkpoints would go.
     pub(crate) checkpoints: u64,
-    /// The bytes of their records, pending writes included, but for those that other threads have too.
-    pub(crate) bytes: u64,
     /// Those that stay and take values from some that go. They are to be put again, standalone, behind the record.
     pub(crate) survivors: Vec<Survivor<H>>,
 }
@@ -60,7 +57,6 @@ impl<H: Clone, T: Rows<Key, Row<H>>> Snapshot<H, T> {
         let mut plan = Plan {
             record: None,
             checkpoints: 0,
-            bytes: 0,
             survivors: Vec::new(),
         };
         let mut ranges = BTreeMap::new();
@@ -79,27 +75,6 @@ impl<H: Clone, T: Rows<Key, Row<H>>> Snapshot<H, T> {
             namespaces: ranges,
         });
         Ok(plan)
-    }
-
-    /// The bytes of a checkpoint and its pending writes that nobody has inherited.
-    fn own_bytes(
-        &self,
-        chain: &Chain,
-        namespace: &Arc<str>,
-        id: &Arc<str>,
-    ) -> Result<u64, TablesError> {
-        let own = chain.own();
-        let checkpoint = Key::Checkpoint(own, Arc::clone(namespace), Arc::clone(id));
-        let row = self.tables().get(&checkpoint)?;
-        let mut origins = row.map_or_else(Vec::new, |row| row.origins());
-        let writes = |id| Key::Writes(own, Arc::clone(namespace), id, Arc::default());
-        let (from, end) = (writes(Arc::clone(id)), writes(after(id)));
-        let (from, end) = (Bound::Included(&from), Bound::Excluded(&end));
-        self.tables().scan(from, end, |_, row| {
-            origins.extend(row.origins());
-            true
-        })?;
-        Ok(origins.iter().map(|origin| origin.bytes).sum())
     }
 
     fn plan_namespace(
@@ -130,8 +105,6 @@ impl<H: Clone, T: Rows<Key, Row<H>>> Snapshot<H, T> {
             };
             if !tagged.contains(&id) && goes(&candidate) {
                 plan.checkpoints += 1;
-                let bytes = self.own_bytes(chain, namespace, &id)?;
-                plan.bytes = plan.bytes.saturating_add(bytes);
                 removed.insert(Arc::clone(&id));
                 match ranges.last_mut() {
                     Some((from, _)) if is_open => *from = Arc::clone(&id),

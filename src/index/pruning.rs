@@ -5,6 +5,7 @@ use std::ops::Bound;
 use std::sync::Arc;
 
 use crate::codec::CheckpointsPruned;
+use crate::index::burying::Burying;
 use crate::index::chain::{Chain, Shown, after, after_checkpoints};
 use crate::index::changes::Changes;
 use crate::index::row::{Life, Origin, wrong};
@@ -29,6 +30,8 @@ pub(super) fn prune<H>(
     };
     let chain = Chain::of(tables, &life)?;
     let mut changes = Changes::default();
+    let mut burying = Burying::of(&chain);
+    let mut hides = false;
     life.changed(origin);
     for (namespace, ranges) in pruned.namespaces {
         let namespace: Arc<str> = namespace.into();
@@ -37,6 +40,8 @@ pub(super) fn prune<H>(
             chain: &chain,
             kept: tagged(tables, &chain, &namespace)?,
             life: &mut life,
+            burying: &mut burying,
+            hides: &mut hides,
             changes: &mut changes,
         };
         match ranges {
@@ -53,8 +58,27 @@ pub(super) fn prune<H>(
             }
         }
     }
+    if hides {
+        burying.note(&mut changes);
+    }
     changes.put(key, thread.with(life));
     Ok(changes)
+}
+
+/// What a prune would change that was planned just now.
+pub(super) fn prune_planned<H>(
+    tables: &impl Rows<Key, Row<H>>,
+    pruned: CheckpointsPruned,
+) -> Result<Changes<H>, TablesError> {
+    let origin = Origin {
+        lsn: u64::MAX,
+        segment: 0,
+        bytes: 0,
+    };
+    prune(tables, pruned, origin, true).map_err(|unapplied| match unapplied {
+        Unapplied::Tables(error) => error,
+        Unapplied::Refused(_) => wrong(),
+    })
 }
 
 struct Pruning<'p, H, T> {
@@ -63,6 +87,9 @@ struct Pruning<'p, H, T> {
     /// What has a tag stays.
     kept: BTreeSet<Arc<str>>,
     life: &'p mut Life,
+    burying: &'p mut Burying,
+    /// Whether something in older branches had to be hidden.
+    hides: &'p mut bool,
     changes: &'p mut Changes<H>,
 }
 
@@ -128,10 +155,14 @@ impl<H, T: Rows<Key, Row<H>>> Pruning<'_, H, T> {
     }
 
     fn remove(&mut self, shown: &Shown<H>) -> Result<(), TablesError> {
-        let removal = self.chain.removal(self.tables, shown)?;
+        let shows = self.burying.bury(self.tables, &shown.key, self.changes)?;
+        *self.hides |= shows;
+        let removal = shows.then(|| shown.row.hiding()).flatten();
         self.changes.set(shown.key.clone(), removal);
         if shown.own {
             self.life.died(shown.row.origins(), self.changes);
+        } else {
+            self.life.lost(shown.row.origins());
         }
         Ok(())
     }

@@ -2,13 +2,15 @@
 
 use std::ops::Bound;
 
+use crate::index::burying::fold;
 use crate::index::changes::Changes;
 use crate::index::deletion::release;
 use crate::index::merging::tables_of;
 use crate::index::row::wrong;
 use crate::index::{Key, Row, Rows, TablesError};
 
-/// Removes up to about `limit` rows of the first branch that was dropped.
+/// Removes up to about `limit` rows of the first branch that was dropped; if none was, looks at as many of one that fewer need
+/// than before.
 pub(super) fn reclaim<H>(
     tables: &impl Rows<Key, Row<H>>,
     limit: usize,
@@ -16,11 +18,16 @@ pub(super) fn reclaim<H>(
     let mut changes = Changes::default();
     let first = tables.next(
         Bound::Included(&Key::Dropped(0)),
-        Bound::Included(&Key::Dropped(u64::MAX)),
+        Bound::Included(&Key::Folding(u64::MAX)),
     )?;
     if let Some((key, row)) = first {
-        let (Key::Dropped(branch), Row::Dropped(dropped)) = (&key, row) else {
-            return Err(wrong());
+        let (branch, dropped) = match (&key, row) {
+            (Key::Dropped(branch), Row::Dropped(dropped)) => (branch, dropped),
+            (Key::Folding(branch), Row::Folding(from)) => {
+                fold(tables, *branch, from.as_deref(), limit, &mut changes)?;
+                return Ok(changes);
+            }
+            _ => return Err(wrong()),
         };
         for (from, end) in tables_of(*branch) {
             let mut from = Bound::Included(from);
@@ -35,9 +42,9 @@ pub(super) fn reclaim<H>(
             }
         }
         if changes.len() < limit {
-            changes.set(key, None);
+            changes.set(key.clone(), None);
             if let Some(ancestor) = dropped.needs {
-                release(tables, ancestor, &mut changes)?;
+                release(tables, ancestor, *branch, &mut changes)?;
             }
         }
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::index::key::Branch;
-use crate::index::{Entry, ItemEntry, TablesError};
+use crate::index::{Entry, ItemEntry, Key, TablesError};
 use crate::retention_policy::RetentionPolicy;
 
 /// What the index knows of one thing. Rows of branches may be `None`: what an older branch has is gone in this one.
@@ -12,6 +12,10 @@ pub(crate) enum Row<H> {
     Thread(Arc<ThreadRow>),
     Frozen(FrozenRow),
     Dropped(DroppedRow),
+    /// The key to go on from.
+    Folding(Option<Box<Key>>),
+    /// Whether it may have rows in the place of ones that it has inherited.
+    Heir(bool),
     Checkpoint(Option<Arc<Entry<H>>>),
     Writes(Option<Arc<TaskWrites<H>>>),
     /// The id of the checkpoint.
@@ -56,8 +60,10 @@ pub(crate) struct Life {
     /// Microseconds since the Unix epoch; of the newest checkpoint that was put.
     pub(crate) updated_at: u64,
     pub(crate) checkpoints: u64,
-    /// Of the live records of this branch.
+    /// Of the records from `begun` on that it has and that are not removed.
     pub(crate) bytes: u64,
+    /// The LSN of its first record; what is older it has from another thread.
+    pub(crate) begun: u64,
     /// The LSN of the last record that changed the thread.
     pub(crate) lsn: u64,
     /// The greatest version 6 id of all checkpoints that were put.
@@ -78,6 +84,7 @@ impl Life {
             updated_at: 0,
             checkpoints: 0,
             bytes: 0,
+            begun: 0,
             lsn: 0,
             greatest: None,
             pruned: None,
@@ -153,6 +160,16 @@ impl<H> Row<H> {
         )
     }
 
+    /// What hides it, if it is a row of a branch.
+    pub(super) fn hiding(&self) -> Option<Self> {
+        match self {
+            Self::Checkpoint(_) => Some(Self::Checkpoint(None)),
+            Self::Writes(_) => Some(Self::Writes(None)),
+            Self::Tag(_) => Some(Self::Tag(None)),
+            _ => None,
+        }
+    }
+
     /// About how many bytes it takes beside itself, handles not followed.
     pub(crate) fn heap_len(&self) -> usize {
         match self {
@@ -163,6 +180,7 @@ impl<H> Row<H> {
                 size_of_val(&*writes.writes) + paths.sum::<usize>()
             }
             Self::Item(item) => size_of::<ItemEntry<H>>() + item.fields.len(),
+            Self::Folding(Some(key)) => size_of::<Key>() + key.text_len(),
             _ => 0,
         }
     }

@@ -42,6 +42,10 @@ pub(crate) fn encode<H>(row: &Row<H>, handles: &mut impl HandleBytes<H>) -> Vec<
             put_option(&mut to, row.needs, put_number);
             to.push(u8::from(row.is_merged));
         }
+        Row::Folding(from) => put_option(&mut to, from.as_deref(), |to, from| {
+            put_bytes(to, &from.encode());
+        }),
+        Row::Heir(is_over) => to.push(u8::from(*is_over)),
         Row::Checkpoint(entry) => put_option(&mut to, entry.as_deref(), |to, entry| {
             put_entry(to, entry, handles);
         }),
@@ -100,6 +104,11 @@ pub(crate) fn decode<H>(
             needs: option(from, number)?,
             is_merged: flag(from)?,
         }),
+        Key::Folding(_) => {
+            let from = option(from, |from| Key::decode(bytes(from)?))?;
+            Row::Folding(from.map(Box::new))
+        }
+        Key::Heir(..) => Row::Heir(flag(from)?),
         Key::Checkpoint(..) => {
             let entry = option(from, |from| entry(from, names, handles))?;
             Row::Checkpoint(entry.map(Arc::new))
@@ -187,6 +196,7 @@ fn put_thread(to: &mut Vec<u8>, row: &ThreadRow) {
             life.updated_at,
             life.checkpoints,
             life.bytes,
+            life.begun,
             life.lsn,
         ] {
             put_number(to, part);
@@ -209,6 +219,7 @@ fn thread(from: &mut &[u8]) -> Option<ThreadRow> {
                 updated_at: number(from)?,
                 checkpoints: number(from)?,
                 bytes: number(from)?,
+                begun: number(from)?,
                 lsn: number(from)?,
                 greatest: option(from, shared)?,
                 pruned: option(from, shared)?,
@@ -552,7 +563,7 @@ mod tests {
     fn threads() -> impl Strategy<Value = ThreadRow> {
         let life = (
             any::<(u64, Option<u64>, bool)>(),
-            any::<(u64, u64, u64, u64, u64)>(),
+            any::<(u64, u64, u64, u64, u64, u64)>(),
             option::of(shared()),
             option::of(shared()),
             option::of(policies()),
@@ -565,7 +576,8 @@ mod tests {
             updated_at: numbers.1,
             checkpoints: numbers.2,
             bytes: numbers.3,
-            lsn: numbers.4,
+            begun: numbers.4,
+            lsn: numbers.5,
             greatest,
             pruned,
             policy,
@@ -621,6 +633,11 @@ mod tests {
                     Row::Dropped(DroppedRow { needs, is_merged }),
                 )
             }),
+            option::of(any::<u64>()).prop_map(|from| {
+                let from = from.map(|from| Box::new(Key::Frozen(from)));
+                (Key::Folding(1), Row::Folding(from))
+            }),
+            any::<bool>().prop_map(|is_over| (Key::Heir(1, 2), Row::Heir(is_over))),
             option::of(entries().prop_map(Arc::new))
                 .prop_map(move |row| (Key::Checkpoint(1, none(), none()), Row::Checkpoint(row))),
             option::of(writes)

@@ -59,8 +59,16 @@ impl<K, R, T: Rows<K, R>> Rows<K, R> for &T {
     }
 }
 
+/// The beginning of a key's bytes, as numbers.
+pub(crate) type Rank = [u64; 4];
+
 /// The key of a row. Cloning it is cheap.
 pub(crate) trait TableKey: Ord + Clone + Debug + Send + Sync + 'static {
+    /// A number that no smaller key exceeds, to compare keys by.
+    fn rank(&self) -> Rank {
+        Rank::default()
+    }
+
     /// Bytes that sort as the keys do. Not empty.
     fn encode(&self) -> Vec<u8>;
 

@@ -7,7 +7,7 @@ use crate::codec::WritesPut;
 use crate::index::chain::{Chain, Shown, after};
 use crate::index::changes::Changes;
 use crate::index::id::precedes;
-use crate::index::names::Names;
+use crate::index::names::{Names, maybe_empty};
 use crate::index::row::{Life, Origin, TaskWrites, Write, wrong};
 use crate::index::{Key, Reason, Row, Rows, TablesError, Unapplied, threads};
 
@@ -23,7 +23,7 @@ pub(super) fn put<H: Clone>(
     let thread = threads::row(tables, &thread_key)?;
     let mut life = thread.life.clone().unwrap_or_else(|| Life::begun(origin));
     let chain = Chain::of(tables, &life)?;
-    let namespace: Arc<str> = new.namespace.into();
+    let namespace = maybe_empty(&new.namespace);
     let checkpoint: Arc<str> = new.checkpoint_id.into();
     let before_deletion = (thread.cutoff.as_deref())
         .is_some_and(|cutoff| precedes(&checkpoint, cutoff).unwrap_or(false));
@@ -53,7 +53,7 @@ pub(super) fn put<H: Clone>(
             write.origin.bytes = 0;
         }
     }
-    let task_path: Arc<str> = new.task_path.into();
+    let task_path = maybe_empty(&new.task_path);
     for write in new.writes {
         let place = writes.binary_search_by_key(&write.index, |write| write.index);
         if place.is_ok() && write.index >= 0 {

@@ -10,10 +10,13 @@ use super::LogError;
 use super::shared::Shared;
 use super::state::State;
 use crate::canary::Canary;
-use crate::vfs::Job;
+use crate::vfs::{Job, OpenMode};
 
 /// How long, about, a frame that nobody waits for stays unwritten.
 const TICK: Duration = Duration::from_millis(2);
+/// So much is written and not synced before it is synced although nobody asked: whoever fills the segment, and has to sync it, then
+/// has no more to wait for.
+const UNSYNCED_MAX: u64 = 4 << 20;
 /// After this time without commits the superblock is told what is durable.
 const QUIET: Duration = Duration::from_secs(1);
 
@@ -196,6 +199,17 @@ impl<T: Send + 'static> Shared<T> {
         }
         // Who leads now will ask again if there is more to do.
         state.lead_wanted = false;
+        let unsynced = state.written().saturating_sub(state.active.synced);
+        if unsynced >= UNSYNCED_MAX && !state.exclusive {
+            return match self.synced_ahead(state) {
+                Ok(state) => (state, Next::Again),
+                // Without it, whoever syncs next has more to do.
+                Err(error) => {
+                    tracing::warn!(%error, "what is written is not synced ahead");
+                    (self.state.lock(), Next::Soon)
+                }
+            };
+        }
 
         if state.next_lsn != seen.next_lsn || state.acked < state.next_lsn {
             *seen = Seen {
@@ -217,6 +231,31 @@ impl<T: Send + 'static> Shared<T> {
         }
         let until = super::batch::earlier(state.sync_due, untold.then_some(quiet));
         (state, Next::Sleep(until))
+    }
+
+    /// Syncs what is written, while others go on writing.
+    pub(super) fn synced_ahead<'a>(
+        &'a self,
+        state: MutexGuard<'a, State<T>>,
+    ) -> Result<MutexGuard<'a, State<T>>, LogError> {
+        // What came before the active segment was durable when that began.
+        let segment = Arc::clone(&state.active.segment);
+        let (acked, written) = (state.acked, state.written());
+        drop(state);
+        // A failure is told once to each who has opened the file: it must not be kept from those who commit.
+        let file = (self.directory.vfs.open(&segment.path, OpenMode::ReadWrite))
+            .map_err(|error| LogError::io("open", &segment.path, error))?;
+        if let Err(error) = file.sync_data() {
+            self.poison(LogError::io("sync", &segment.path, error));
+            return Ok(self.state.lock());
+        }
+        let mut state = self.state.lock();
+        if state.active.segment.id == segment.id {
+            state.active.synced = state.active.synced.max(written);
+        }
+        state.durable = state.durable.max(acked);
+        state.syncs += 1;
+        Ok(state)
     }
 
     /// Lets a later open know of durable records that no later frame tells it of.

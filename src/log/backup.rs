@@ -161,7 +161,8 @@ impl Target {
             return Ok(true);
         }
         if matches!(info.header.kind, Kind::Compacted { .. }) {
-            end_backup(target)?;
+            // What was compacted needs what came after it, so until that is there, too, it is no backup.
+            SuperblockFile::remove(target)?;
         }
         let temporary = Directory::temporary(&to);
         let vfs = &target.vfs;
@@ -276,15 +277,6 @@ fn require_backup(target: &Directory, database: Uuid) -> Result<(), LogError> {
         )),
         Some(_) => Ok(()),
     }
-}
-
-/// An earlier backup that gets something compacted is none until it is up to date: what was compacted needs what came after it.
-fn end_backup(target: &Directory) -> Result<(), LogError> {
-    let path = target.superblock();
-    target
-        .remove_if_there(&path)
-        .and_then(|()| target.vfs.sync_dir(target.root()))
-        .map_err(|error| LogError::io("remove", &path, error))
 }
 
 /// Whether the file at `path` is the segment already: its salt is in no other.

@@ -17,43 +17,70 @@ pub(super) enum Role {
 /// Below this length `crc32fast` takes one byte at a time, which for headers and small payloads costs more
 /// than everything else that is done with a frame.
 const SHORT: usize = 128;
+/// From there on it takes so many bytes at a time.
+const STEP: usize = 16;
+
+/// What all checksums of a frame begin with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Seed(u32);
 
 /// The CRC-32 of the segment's salt, the frame's LSN or what else tells the place, the role and all of `parts`.
 pub(super) fn seeded(salt: u64, place: u64, role: Role, parts: &[&[u8]]) -> u32 {
-    let salt = if Canary::UnseededChecksum.sings() {
-        0
-    } else {
-        salt
-    };
-    let mut state = !0;
-    state = eight(state, salt);
-    state = eight(state, place);
-    state = one(state, role as u8);
-    let mut crc = !state;
-    for part in parts {
-        crc = if part.len() < SHORT {
-            short(crc, part)
+    Seed::of(salt, place).checksum(role, parts)
+}
+
+impl Seed {
+    /// Of the segment's salt, and the frame's LSN or what else tells the place.
+    pub(super) fn of(salt: u64, place: u64) -> Self {
+        let salt = if Canary::UnseededChecksum.sings() {
+            0
         } else {
-            let mut hasher = Hasher::new_with_initial(crc);
-            hasher.update(part);
-            hasher.finalize()
+            salt
         };
+        Self(sixteen(!0, [salt, place]))
     }
-    crc
+
+    /// The CRC-32 of what it was made of, the role and all of `parts`.
+    pub(super) fn checksum(self, role: Role, parts: &[&[u8]]) -> u32 {
+        let crc = !one(self.0, role as u8);
+        parts.iter().fold(crc, |crc, part| continued(crc, part))
+    }
 }
 
 /// The CRC-32 of what has the CRC-32 `crc`, and `bytes` behind it.
+fn continued(crc: u32, bytes: &[u8]) -> u32 {
+    if bytes.len() < SHORT {
+        return short(crc, bytes);
+    }
+    // What lies behind the last of them it would take one byte at a time.
+    let (steps, behind) = bytes.as_chunks::<STEP>();
+    let mut hasher = Hasher::new_with_initial(crc);
+    hasher.update(steps.as_flattened());
+    short(hasher.finalize(), behind)
+}
+
+/// The same for few bytes.
 fn short(crc: u32, bytes: &[u8]) -> u32 {
-    let (words, rest) = bytes.as_chunks::<8>();
-    let state = words
-        .iter()
-        .fold(!crc, |state, word| eight(state, u64::from_le_bytes(*word)));
+    let mut state = !crc;
+    let (words, mut rest) = bytes.as_chunks::<8>();
+    let (pairs, word) = words.as_chunks::<2>();
+    for pair in pairs {
+        state = sixteen(state, pair.map(u64::from_le_bytes));
+    }
+    for word in word {
+        state = eight(state, u64::from_le_bytes(*word));
+    }
+    if let Some((word, behind)) = rest.split_first_chunk() {
+        state = four(state, u32::from_le_bytes(*word));
+        rest = behind;
+    }
     !rest.iter().fold(state, |state, byte| one(state, *byte))
 }
 
 /// `TABLES[n][b]`: what the byte `b` does to the state with `n` more bytes behind it.
-static TABLES: [[u32; 256]; 8] = tables();
+static TABLES: [[u32; 256]; 16] = tables();
 
+#[inline]
 fn entry(distance: usize, byte: u64) -> u32 {
     let table = TABLES.get(distance);
     let entry = table.and_then(|table| table.get((byte & 0xff) as usize));
@@ -64,24 +91,39 @@ fn one(state: u32, byte: u8) -> u32 {
     entry(0, u64::from(state) ^ u64::from(byte)) ^ (state >> 8)
 }
 
+fn four(state: u32, word: u32) -> u32 {
+    let word = u64::from(word ^ state);
+    entry(3, word) ^ entry(2, word >> 8) ^ entry(1, word >> 16) ^ entry(0, word >> 24)
+}
+
 fn eight(state: u32, word: u64) -> u32 {
-    let word = word ^ u64::from(state);
-    entry(7, word)
-        ^ entry(6, word >> 8)
-        ^ entry(5, word >> 16)
-        ^ entry(4, word >> 24)
-        ^ entry(3, word >> 32)
-        ^ entry(2, word >> 40)
-        ^ entry(1, word >> 48)
-        ^ entry(0, word >> 56)
+    behind::<0>(word ^ u64::from(state))
+}
+
+#[inline]
+fn sixteen(state: u32, [first, second]: [u64; 2]) -> u32 {
+    behind::<8>(first ^ u64::from(state)) ^ behind::<0>(second)
+}
+
+/// What eight bytes do to the state with so many more behind them.
+#[inline]
+fn behind<const MORE: usize>(word: u64) -> u32 {
+    entry(MORE + 7, word)
+        ^ entry(MORE + 6, word >> 8)
+        ^ entry(MORE + 5, word >> 16)
+        ^ entry(MORE + 4, word >> 24)
+        ^ entry(MORE + 3, word >> 32)
+        ^ entry(MORE + 2, word >> 40)
+        ^ entry(MORE + 1, word >> 48)
+        ^ entry(MORE, word >> 56)
 }
 
 #[expect(
     clippy::indexing_slicing,
     reason = "evaluated by the compiler, which checks it"
 )]
-const fn tables() -> [[u32; 256]; 8] {
-    let mut tables = [[0; 256]; 8];
+const fn tables() -> [[u32; 256]; 16] {
+    let mut tables = [[0; 256]; 16];
     let mut byte = 0;
     while byte < 256 {
         let mut state = byte as u32;
@@ -95,7 +137,7 @@ const fn tables() -> [[u32; 256]; 8] {
         byte += 1;
     }
     let mut distance = 1;
-    while distance < 8 {
+    while distance < 16 {
         let mut byte = 0;
         while byte < 256 {
             let before = tables[distance - 1][byte];

@@ -82,6 +82,7 @@ impl<T: Send + 'static> Shared<T> {
 
     /// Blocks until all below `end` is acknowledged, leading if nobody else does.
     pub(super) fn wait(&self, end: u64) -> Result<(), LogError> {
+        let mut number = 0;
         loop {
             if self.acked.load(Ordering::Acquire) >= end {
                 return Ok(());
@@ -97,8 +98,13 @@ impl<T: Send + 'static> Shared<T> {
                 self.lead(state);
                 continue;
             }
+            if number == 0 {
+                state.threads_waited += 1;
+                number = state.threads_waited;
+            }
             let parker = Parker::current();
-            let before = state.waiters.insert(end, Wake::Thread(Arc::clone(&parker)));
+            let wake = Wake::Thread(Arc::clone(&parker));
+            let before = state.waiters.insert((end, number), wake);
             drop(state);
             drop(before);
             parker.park();
@@ -130,7 +136,7 @@ impl<T: Send + 'static> Shared<T> {
                 self.committer.notify_one();
             }
             let waker = Wake::Task(context.waker().clone());
-            let before = state.waiters.insert(end, waker);
+            let before = state.waiters.insert((end, 0), waker);
             drop(state);
             // Not under the lock: it may be the last owner of a task that holds tickets of this log.
             drop(before);
@@ -164,24 +170,18 @@ impl<T: Send + 'static> Shared<T> {
         }
     }
 
-    /// See [`Log::sync_ahead`](super::Log::sync_ahead).
-    pub(super) fn sync_ahead(&self) -> Result<(), LogError> {
+    /// See [`Log::sync_written`](super::Log::sync_written).
+    pub(super) fn sync_written(&self) -> Result<(), LogError> {
         let state = self.state.lock();
         if let Some(error) = state.poisoned() {
             return Err(error);
         }
-        let segment = Arc::clone(&state.active.segment);
-        drop(state);
-        if let Err(error) = segment.file.sync_data() {
-            // The system may not tell of it again.
-            self.poison(LogError::io("sync", &segment.path, error));
-        }
-        self.state.lock().poisoned().map_or(Ok(()), Err)
+        self.synced_ahead(state)?.poisoned().map_or(Ok(()), Err)
     }
 
     /// Forgets the waker of a task that no longer waits.
     pub(super) fn forget(&self, end: u64) {
-        let waker = self.state.lock().waiters.remove(&end);
+        let waker = self.state.lock().waiters.remove(&(end, 0));
         drop(waker);
     }
 
@@ -197,11 +197,14 @@ impl<T: Send + 'static> Shared<T> {
 
         let guard = PanicGuard(self);
         let written = write(&segment, &batch, offset).and_then(|()| {
-            if !sync || Canary::SkippedSync.sings() {
+            if !sync {
                 return Ok(None);
             }
             let begun = self.host().now();
-            let synced = segment.file.sync_data();
+            let synced = match Canary::SkippedSync.sings() {
+                true => Ok(()),
+                false => segment.file.sync_data(),
+            };
             synced.map_err(|error| LogError::io("sync", &segment.path, error))?;
             Ok(Some(self.host().now().duration_since(begun)))
         });
@@ -230,6 +233,7 @@ impl<T: Send + 'static> Shared<T> {
         state.spare = batch.recycled();
         if let Some(time) = synced {
             state.sync_times.add(time);
+            state.active.synced = state.written();
             state.durable = end;
             state.sync_due = None;
             state.syncs += 1;

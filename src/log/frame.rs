@@ -1,6 +1,6 @@
 //! The bytes of a frame.
 
-use super::checksum::{Role, seeded};
+use super::checksum::{Role, Seed};
 use super::fields::Fields;
 use super::{FrameAddress, Lsn, SegmentId};
 
@@ -20,6 +20,7 @@ pub(super) struct FrameHeader {
     pub(super) lsn: u64,
     pub(super) synced_lsn: u64,
     payload_crc: u32,
+    seed: Seed,
 }
 
 /// Why bytes are not a frame's header.
@@ -46,14 +47,16 @@ impl FrameHeader {
         let kind = fields.u8()?;
         let flags = fields.u8()?;
         let reserved = fields.u16()?;
+        let (payload_len, records, lsn) = (fields.u32()?, fields.u32()?, fields.u64()?);
         let header = Self {
-            payload_len: fields.u32()?,
-            records: fields.u32()?,
-            lsn: fields.u64()?,
+            payload_len,
+            records,
+            lsn,
             synced_lsn: fields.u64()?,
             payload_crc: fields.u32()?,
+            seed: Seed::of(salt, lsn),
         };
-        if fields.u32()? != seeded(salt, header.lsn, Role::Header, &[checked]) {
+        if fields.u32()? != header.seed.checksum(Role::Header, &[checked]) {
             return Some(Err(BadHeader::Invalid(
                 "the frame header's checksum is wrong",
             )));
@@ -108,8 +111,8 @@ impl FrameHeader {
     }
 
     /// Whether these bytes, the frame without its header, are what was written.
-    pub(super) fn covers(&self, payload_and_padding: &[u8], salt: u64) -> bool {
-        seeded(salt, self.lsn, Role::Payload, &[payload_and_padding]) == self.payload_crc
+    pub(super) fn covers(&self, payload_and_padding: &[u8]) -> bool {
+        (self.seed.checksum(Role::Payload, &[payload_and_padding])) == self.payload_crc
     }
 }
 
@@ -143,10 +146,11 @@ pub(super) fn encode(
     to.extend_from_slice(&records.to_le_bytes());
     to.extend_from_slice(&lsn.to_le_bytes());
     to.extend_from_slice(&synced_lsn.to_le_bytes());
-    let payload_crc = seeded(salt, lsn, Role::Payload, &[payload, padding]);
+    let seed = Seed::of(salt, lsn);
+    let payload_crc = seed.checksum(Role::Payload, &[payload, padding]);
     to.extend_from_slice(&payload_crc.to_le_bytes());
     let checked = to.get(start..).unwrap_or_default();
-    let header_crc = seeded(salt, lsn, Role::Header, &[checked]);
+    let header_crc = seed.checksum(Role::Header, &[checked]);
     to.extend_from_slice(&header_crc.to_le_bytes());
     to.extend_from_slice(payload);
     to.extend_from_slice(padding);
@@ -156,6 +160,7 @@ pub(super) fn encode(
 mod tests {
     use proptest::prelude::*;
 
+    use super::super::checksum::seeded;
     use super::*;
 
     fn frame(salt: u64, lsn: u64, records: u32, payload: &[u8]) -> Vec<u8> {
@@ -166,7 +171,7 @@ mod tests {
 
     fn is_valid(bytes: &[u8], salt: u64, lsn: u64) -> bool {
         FrameHeader::decode(bytes, salt)
-            .is_ok_and(|header| header.lsn == lsn && header.covers(&bytes[HEADER_BYTES..], salt))
+            .is_ok_and(|header| header.lsn == lsn && header.covers(&bytes[HEADER_BYTES..]))
     }
 
     #[test]

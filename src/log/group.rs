@@ -14,6 +14,8 @@ pub(super) const GROUP_BLOCKS: usize = u16::MAX as usize;
 pub(super) const DIRECTORY_BYTES: u64 =
     4 + 8 * GROUP_BLOCKS as u64 + 6 * (GROUP_BYTES / HEADER_BYTES as u64);
 
+const _: () = assert!(DIRECTORY_BYTES < 2 << 20);
+
 /// A group's directory.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Group {
@@ -211,7 +213,6 @@ mod tests {
         // A single frame may be longer than a group.
         let one = Group::encode(&[(5, 0)], &[(9, 9 << 20)]);
         assert!(is_read(&one, header(5, 1, 0)));
-        assert!(DIRECTORY_BYTES < 2 << 20);
     }
 
     proptest! {

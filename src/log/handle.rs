@@ -119,13 +119,12 @@ impl<T: Send + 'static> Log<T> {
         self.shared.sync()
     }
 
-    /// Has what was written so far be made durable while commits go on, so that a [`sync`](Self::sync) that follows has little left
-    /// to do: commits wait for that one.
+    /// Blocks until everything acknowledged so far is durable. Unlike with [`sync`](Self::sync), commits go on meanwhile.
     ///
     /// # Errors
-    /// [`LogError::Poisoned`] if the log failed, now or before.
-    pub fn sync_ahead(&self) -> Result<(), LogError> {
-        self.shared.sync_ahead()
+    /// [`LogError::Poisoned`] if the log failed, now or before. [`LogError::Io`] if the file cannot be opened once more.
+    pub fn sync_written(&self) -> Result<(), LogError> {
+        self.shared.sync_written()
     }
 
     /// Blocks until everything submitted so far is acknowledged, and may lead its commit.

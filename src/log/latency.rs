@@ -12,6 +12,8 @@ const BUCKETS: usize = 4 * 64;
 pub struct Latency {
     /// How many times it was done.
     pub count: u64,
+    /// All times together.
+    pub sum: Duration,
     /// Of all times.
     pub mean: Duration,
     /// Half of the times were no longer.
@@ -52,6 +54,7 @@ impl Histogram {
         let mean = self.nanos / u128::from(self.count.max(1));
         Latency {
             count: self.count,
+            sum: Duration::from_nanos(u64::try_from(self.nanos).unwrap_or(u64::MAX)),
             mean: Duration::from_nanos(u64::try_from(mean).unwrap_or(u64::MAX)),
             p50: self.percentile(50),
             p99: self.percentile(99),
@@ -100,6 +103,7 @@ mod tests {
             (1..=100).for_each(|n| times.add(Duration::from_nanos(n * scale)));
             let found = times.summary();
             assert_eq!(found.count, 100);
+            assert_eq!(found.sum, Duration::from_nanos(5050 * scale));
             assert_eq!(found.mean, Duration::from_nanos(101 * scale / 2));
             for (found, expected) in [(found.p50, 50 * scale), (found.p99, 99 * scale)] {
                 let found = u64::try_from(found.as_nanos()).unwrap();

@@ -119,6 +119,7 @@ impl LockedLog {
             crowded: false,
             poison: None,
             waiters: BTreeMap::new(),
+            threads_waited: 0,
             sync_waiters: Vec::new(),
             sync_target: 0,
             sync_due: None,

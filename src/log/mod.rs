@@ -78,5 +78,8 @@ pub use verdict::{CompactOptions, Compaction, Verdict};
 pub use verify::{VerifyProgress, VerifyReport};
 pub use window::Window;
 
+/// How much longer than its payload a frame is, but for padding.
+pub(crate) const FRAME_HEADER_BYTES: u64 = frame::HEADER_BYTES as u64;
+
 /// The longest frame, header and padding included, in bytes.
 pub const MAX_FRAME_BYTES: u64 = 1 << 30;

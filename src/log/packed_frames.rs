@@ -135,7 +135,7 @@ impl PackedFrames {
         if header.end() > self.end {
             return Err(invalid("its frame overlaps the next segment"));
         }
-        if !header.covers(body, salt) {
+        if !header.covers(body) {
             return Err(invalid("the payload's checksum is wrong"));
         }
         block.at += HEADER_BYTES + body.len();

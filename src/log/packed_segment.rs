@@ -174,7 +174,7 @@ impl Segment {
             at = at.checked_add(length).ok_or_else(missing)?;
         }
         let (header, body) = FrameHeader::within(contents, at, self.salt()).map_err(bad)?;
-        if !header.covers(body, self.salt()) {
+        if !header.covers(body) {
             return Err(bad(BadHeader::Invalid("the payload's checksum is wrong")));
         }
         let payload = body.get(..header.payload_len as usize);

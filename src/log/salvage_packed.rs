@@ -76,7 +76,7 @@ impl Remains {
         let mut at = 0;
         while at < contents.len() {
             at += match FrameHeader::within(contents, at, salt) {
-                Ok((header, body)) if header.covers(body, salt) => {
+                Ok((header, body)) if header.covers(body) => {
                     self.add(header, offset, body);
                     HEADER_BYTES + body.len()
                 }

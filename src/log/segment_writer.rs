@@ -14,7 +14,7 @@ use crate::vfs::{OpenMode, VfsFile};
 
 const BUFFER: usize = 256 * 1024;
 /// After this much the file is synced, so that no single sync has much to do and holds up those of commits.
-const SYNC_EVERY: u64 = 4 * 1024 * 1024;
+const SYNC_EVERY: u64 = 1024 * 1024;
 
 /// A segment while it is being written, under a temporary name that goes with it unless it is
 /// [finished](Self::finish).

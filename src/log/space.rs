@@ -50,6 +50,7 @@ impl Active {
             offset,
             prepared,
             capacity: segment_bytes.max(offset),
+            synced: offset,
         }
     }
 }

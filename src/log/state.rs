@@ -22,6 +22,8 @@ pub(super) struct Active {
     pub(super) prepared: u64,
     /// Up to where there may be.
     pub(super) capacity: u64,
+    /// Up to where it was synced, about.
+    pub(super) synced: u64,
 }
 
 /// Whom to wake.
@@ -39,6 +41,10 @@ impl Wake {
         }
     }
 }
+
+/// Who waits for a frame to be acknowledged: the LSN at which the frame ends, and a number, since more than one may wait for the
+/// same. That of the task with the frame's ticket is 0.
+pub(super) type Waiter = (u64, u64);
 
 /// What the log's threads agree on under its lock.
 #[derive(Debug)]
@@ -66,8 +72,10 @@ pub(super) struct State<T> {
     /// The first failure. Nothing is written after it.
     pub(super) poison: Option<Arc<LogError>>,
 
-    /// Who waits for a frame to be acknowledged, by the LSN at which the frame ends.
-    pub(super) waiters: BTreeMap<u64, Wake>,
+    /// Who waits for a frame to be acknowledged.
+    pub(super) waiters: BTreeMap<Waiter, Wake>,
+    /// How many threads have waited.
+    pub(super) threads_waited: u64,
     /// Who waits for all below an LSN to be durable.
     pub(super) sync_waiters: Vec<(u64, Arc<Parker>)>,
     /// The highest LSN that one of those waits for.
@@ -102,6 +110,12 @@ impl<T> State<T> {
         self.pending.sync || self.sync_target > self.durable
     }
 
+    /// Up to where the active segment is written.
+    pub(super) fn written(&self) -> u64 {
+        let pending = u64::try_from(self.pending.bytes.len()).unwrap_or_default();
+        self.active.offset.saturating_sub(pending)
+    }
+
     pub(super) fn poisoned(&self) -> Option<LogError> {
         self.poison.as_ref().map(|cause| LogError::Poisoned {
             cause: Arc::clone(cause),
@@ -122,7 +136,10 @@ impl<T> State<T> {
     pub(super) fn take_satisfied(&mut self) -> Vec<Wake> {
         let mut satisfied = Vec::new();
         if !self.pending.frames.is_empty() && self.can_lead() {
-            let mut next = self.waiters.range(self.acked + 1..).map(|(_, wake)| wake);
+            let mut next = self
+                .waiters
+                .range((self.acked + 1, 0)..)
+                .map(|(_, wake)| wake);
             let first = next.next();
             let thread = first.into_iter().chain(next).find_map(|wake| match wake {
                 Wake::Thread(parker) => Some(Arc::clone(parker)),
@@ -136,7 +153,7 @@ impl<T> State<T> {
             }
         }
         while let Some(entry) = self.waiters.first_entry()
-            && *entry.key() <= self.acked
+            && entry.key().0 <= self.acked
         {
             satisfied.push(entry.remove());
         }

@@ -55,6 +55,15 @@ impl SuperblockFile {
         made.map_err(|error| LogError::io("create", &path, error))
     }
 
+    /// Removes the superblock, if there is one: what is left is not opened.
+    pub(super) fn remove(directory: &Directory) -> Result<(), LogError> {
+        let path = directory.superblock();
+        let removed = directory
+            .remove_if_there(&path)
+            .and_then(|()| directory.vfs.sync_dir(directory.root()));
+        removed.map_err(|error| LogError::io("remove", &path, error))
+    }
+
     /// Reads the superblock while somebody else may be writing to it. Gives with it the slot that is
     /// damaged, or is just being written.
     pub(super) fn read(directory: &Directory) -> Result<(Superblock, Option<u8>), LogError> {

@@ -4,6 +4,8 @@ use bytes::Bytes;
 
 /// The first part that is read, and the longest.
 const FIRST_BYTES: u64 = 16 << 10;
+/// So far apart are the beginnings of frames, about.
+const FRAME_BYTES: u64 = 1 << 10;
 const MAX_BYTES: u64 = 256 << 10;
 /// The first part that is read of a compacted segment.
 const FIRST_BLOCKS_BYTES: u64 = 64 << 10;
@@ -19,6 +21,8 @@ pub struct Window {
     /// Where the part begins in the segment's file.
     offset: u64,
     bytes: Bytes,
+    /// How long the first part is to be, if that is known.
+    first: u64,
     /// How long the part was meant to be; 0: single frames.
     length: u64,
     /// How many frames were found in it.
@@ -28,6 +32,15 @@ pub struct Window {
 }
 
 impl Window {
+    /// For so many frames that are likely to lie close together.
+    pub fn over(frames: u32) -> Self {
+        let length = u64::from(frames).saturating_mul(FRAME_BYTES);
+        Self {
+            first: length.clamp(FIRST_BYTES, MAX_BYTES / 2),
+            ..Self::default()
+        }
+    }
+
     /// The bytes of a segment's file from `start` to `end`, if the window has them.
     pub(super) fn get(&mut self, segment: u64, start: u64, end: u64) -> Option<Bytes> {
         if self.segment != segment {
@@ -49,7 +62,7 @@ impl Window {
             return None;
         }
         if self.length == 0 {
-            self.length = FIRST_BYTES;
+            self.length = std::mem::replace(&mut self.first, 0).max(FIRST_BYTES);
         } else if self.found > WORTH_FRAMES {
             self.length = (self.length * 4).min(MAX_BYTES);
         } else {

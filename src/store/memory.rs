@@ -26,6 +26,9 @@ pub struct MemoryStore {
     options: Arc<StoreOptions>,
 }
 
+/// What there is to say, and what is to be noted of what was read.
+type Answered = (Vec<Answer>, Vec<Record<Arc<Value>>>);
+
 type Tables = MemTables<Key, Row<Arc<Value>>>;
 
 /// Answers, and what is to be written for them.

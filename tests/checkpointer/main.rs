@@ -122,6 +122,7 @@ on_every_backend! {
     pruning {
         what_is_kept_keeps_its_values
         pruning_a_copy_leaves_the_other_whole
+        a_deletion_is_tried_out_first
         a_checkpoint_that_needs_a_pruned_one_is_refused
         what_is_old_goes_but_for_the_latest
         runs_are_deleted_in_all_threads

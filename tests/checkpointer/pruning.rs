@@ -70,6 +70,23 @@ pub(crate) fn what_is_kept_keeps_its_values(saver: &mut Saver) {
     assert_eq!(values(&saver.latest("t", "").unwrap()), json!({"a": "one"}));
 }
 
+pub(crate) fn a_deletion_is_tried_out_first(saver: &mut Saver) {
+    history(saver);
+    saver.put(checkpoint("1", None).in_thread("u"));
+    saver.tag(tag("good", "2")).unwrap();
+    let delete = of("t", PruneRule::Delete);
+    let planned = saver.prune_dry_run(delete.clone());
+    assert_eq!((planned.deleted_threads, planned.checkpoints), (1, 4));
+    assert!(planned.bytes > 0);
+    assert_eq!(saver.ids(ListQuery::of("t", "")).len(), 4);
+    assert_eq!(saver.prune(delete), planned);
+    saver.reopen();
+    assert_eq!(saver.latest("t", ""), None);
+    assert!(saver.latest("u", "").is_some());
+    let none = saver.prune(of("none", PruneRule::Delete));
+    assert_eq!((none.threads, none.by_thread.len()), (0, 0));
+}
+
 pub(crate) fn pruning_a_copy_leaves_the_other_whole(saver: &mut Saver) {
     history(saver);
     saver.put_writes(writes("1", "p", "t", &[("x", json!(1))]));

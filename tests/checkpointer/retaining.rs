@@ -46,6 +46,12 @@ pub(crate) fn each_thread_has_its_own_policy_or_that_of_all(saver: &mut Saver) {
     assert_eq!(saver.retention("later"), Some(keep_last(9)));
     assert_eq!(saver.retention("t"), None);
     let planned = saver.retention_dry_run(keep_last(2));
+    let by_thread = planned.by_thread.iter();
+    let by_thread: Vec<_> = by_thread.map(|of| (&*of.thread, of.checkpoints)).collect();
+    assert_eq!(by_thread, [("t", 3), ("u", 1)]);
+    // What would be if it had another.
+    let planned_of_u = saver.retention_dry_run_of("u", keep_last(2));
+    assert_eq!((planned_of_u.threads, planned_of_u.checkpoints), (1, 3));
     let report = saver.apply_retention(keep_last(2));
     assert_eq!(report, planned);
     assert_eq!((report.threads, report.checkpoints), (2, 4));
@@ -147,8 +153,10 @@ pub(crate) fn threads_are_pruned_by_the_names_that_langgraph_has(saver: &mut Sav
     for thread in ["t", "u"] {
         history(saver, thread, 3);
     }
-    for (thread, strategy) in [("t", "keep_latest"), ("u", "delete")] {
-        saver.prune_threads(thread, strategy.parse().unwrap());
+    for (thread, strategy, gone) in [("t", "keep_latest", 2), ("u", "delete", 3)] {
+        let report = saver.prune_threads(thread, strategy.parse().unwrap());
+        assert_eq!((report.threads, report.checkpoints), (1, gone));
+        assert_eq!(report.deleted_threads, u64::from(strategy == "delete"));
     }
     saver.reopen();
     assert_eq!(saver.ids(ListQuery::of("t", "")).len(), 1);

@@ -90,9 +90,17 @@ impl Saver {
         block_on(self.open.delete_for_runs(runs)).unwrap()
     }
 
-    pub(crate) fn prune_threads(&self, thread: &str, strategy: PruneStrategy) {
+    pub(crate) fn prune_threads(&self, thread: &str, strategy: PruneStrategy) -> PruneReport {
         let threads = vec![thread.to_owned()];
-        block_on(self.open.prune_threads(threads, strategy)).unwrap();
+        block_on(self.open.prune_threads(threads, strategy)).unwrap()
+    }
+
+    pub(crate) fn retention_dry_run_of(
+        &self,
+        thread: &str,
+        policy: RetentionPolicy,
+    ) -> PruneReport {
+        block_on(self.open.retention_dry_run_of(thread, policy)).unwrap()
     }
 
     pub(crate) fn set_retention(&self, thread: &str, policy: Option<RetentionPolicy>) {

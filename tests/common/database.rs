@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use stepwell::db::{Db, DbOptions, Durability};
+use stepwell::db::{CompactionOptions, Db, DbOptions, Durability};
 use tempfile::TempDir;
 
 /// How a database is opened again.
@@ -23,9 +23,14 @@ pub(crate) struct Database {
     options: DbOptions,
 }
 
-/// Small segments, so that there are several, and no syncs, since nobody cuts the power.
+/// Small segments, so that there are several, and no syncs, since nobody cuts the power. Compacted only when that is asked for: files are
+/// counted and copied.
 pub(crate) fn options() -> DbOptions {
-    Db::options().segment_bytes(1024).durability(Durability::Os)
+    let options = Db::options().segment_bytes(1024).durability(Durability::Os);
+    options.compaction(CompactionOptions {
+        background: false,
+        ..CompactionOptions::default()
+    })
 }
 
 impl Default for Database {

@@ -100,9 +100,9 @@ fn a_crash_at_some_operations_leaves_what_was_acknowledged() {
     workload(
         SETUP,
         &Effort {
-            moments: 23,
+            moments: 97,
             random: 1,
-            interrupted: 400,
+            interrupted: 1200,
             depth: 0,
         },
     );
@@ -110,7 +110,6 @@ fn a_crash_at_some_operations_leaves_what_was_acknowledged() {
 
 #[test]
 #[ignore = "takes minutes"]
-#[expect(clippy::print_stdout, reason = "tells what was tried")]
 fn exhaustive() {
     let effort = Effort {
         moments: 1,

@@ -153,8 +153,8 @@ pub(crate) fn run(seed: u64) {
             let syncs = durability == Durability::Sync;
             let goes_on = commit(&log, &mut written, frames.into_iter(), syncs);
             if random.one_in(4) {
-                fs.advance(Duration::from_secs(2));
                 fs.work();
+                fs.advance(Duration::from_secs(2));
                 fs.work();
             }
             if random.one_in(6) && log.sync().is_ok() {

@@ -15,7 +15,7 @@ use crate::contents::{Contents, NAMESPACES, THREADS};
 /// What is done to a database.
 #[derive(Clone, Debug)]
 pub(crate) enum Operation {
-    Put(Put),
+    Put(Box<Put>),
     Writes(PutWrites),
     Item(String, Option<Value>),
     Delete(String),
@@ -78,7 +78,7 @@ impl Maker {
     /// Something to do to a database with these contents.
     pub(crate) fn operation(&mut self, contents: &Contents) -> Operation {
         match self.random.below(100) {
-            0..44 => Operation::Put(self.put(contents)),
+            0..44 => Operation::Put(Box::new(self.put(contents))),
             44..62 => self.writes(contents),
             62..72 => {
                 let (key, value) = self.item();

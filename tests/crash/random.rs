@@ -129,7 +129,6 @@ fn nothing_is_lost_or_half_done_whenever_the_power_goes() {
 
 #[test]
 #[ignore = "runs until it is told to stop: STEPWELL_SECONDS, for ever without; begins with seed STEPWELL_SEED"]
-#[expect(clippy::print_stdout, reason = "tells how far it got")]
 fn soak() {
     let first = number("STEPWELL_SEED").unwrap_or(1 << 32);
     let seconds = number("STEPWELL_SECONDS").unwrap_or(u64::MAX);

@@ -8,6 +8,7 @@ use futures::executor::block_on;
 use stepwell::checkpoint::{CheckpointError, Checkpointer, Prune, PruneRule, PutCheckpoint, Tag};
 use stepwell::db::{Compression, Db, DbError, Durability};
 use stepwell::store::Store;
+use stepwell::store::Ttl;
 use stepwell::testing::{Random, SimFs};
 use stepwell::vfs::Vfs;
 use stepwell::{Commit, Encoded, ItemChange};
@@ -41,8 +42,8 @@ pub(crate) struct Run {
     pub(crate) durable: usize,
     /// Between which states is the last backup that was finished.
     pub(crate) backup: Option<(usize, usize)>,
-    /// The last backup was not finished.
-    pub(crate) backup_under_way: bool,
+    /// The last operation was a backup, which may not have been finished.
+    pub(crate) backing_up: bool,
     db: Option<Db>,
     waiting: Vec<(usize, Commit<CheckpointError>, Result<(), Refused>)>,
     /// When which state was acknowledged.
@@ -95,7 +96,7 @@ impl Run {
             acknowledged: 0,
             durable: 0,
             backup: None,
-            backup_under_way: false,
+            backing_up: false,
             db: None,
             waiting: Vec::new(),
             written: Vec::new(),
@@ -111,7 +112,7 @@ impl Run {
         // What an open has believed is durable.
         self.durable = state;
         self.written.clear();
-        self.backup = self.backup.filter(|(_, most)| *most <= state);
+        self.backup = (self.backup).filter(|(_, most)| *most <= state && !self.backing_up);
         self.fs = fs;
     }
 
@@ -146,6 +147,7 @@ impl Run {
 
     /// Begins an operation, and waits for it and all before it if that is asked for.
     pub(crate) fn run(&mut self, operation: &Operation, wait: bool) -> Result<(), Failed> {
+        self.backing_up = matches!(operation, Operation::Backup);
         let mut state = State::clone(self.states.last().unwrap());
         let saver = self.db().checkpointer();
         let (expected, commit) = match operation {
@@ -221,9 +223,7 @@ impl Run {
             Operation::Compact => drop(self.db().compact().map_err(failed)?),
             Operation::Backup => {
                 let least = self.acknowledged;
-                self.backup_under_way = true;
                 self.db().backup(BACKUP).map_err(failed)?;
-                self.backup_under_way = false;
                 self.backup = Some((least, self.begun()));
             }
             Operation::Sync => {
@@ -232,6 +232,7 @@ impl Run {
                 self.durable = self.begun();
             }
             Operation::Rest(time) => {
+                self.fs.work();
                 self.fs.advance(*time);
                 self.rest();
             }
@@ -315,7 +316,7 @@ fn handed(put: &Put) -> (PutCheckpoint, Vec<ItemChange>) {
         namespace: vec!["items".to_owned()],
         key: key.clone(),
         value: value.as_ref().map(Encoded::json),
-        ttl: stepwell::store::Ttl::Default,
+        ttl: Ttl::default(),
         index: None,
     });
     (whole, items.collect())

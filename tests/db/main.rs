@@ -2,11 +2,19 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "../common/answers.rs"]
+mod answers;
 mod commits;
+mod compaction;
 #[path = "../common/database.rs"]
 mod database;
+mod golden;
 mod handles;
+#[path = "../common/history.rs"]
+mod history;
 mod index;
+mod output_fs;
+mod pressure;
 mod retention;
 #[path = "../common/samples.rs"]
 mod samples;

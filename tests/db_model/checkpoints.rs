@@ -16,6 +16,7 @@ use stepwell::checkpoint::{
     Source, Tag, ThreadInfo, ThreadOrder, ThreadQuery,
 };
 use stepwell::db::{Db, VerifyOptions, salvage};
+use stepwell::store::Ttl;
 use stepwell::{Commit, Encoded, ItemChange};
 
 use stepwell::store::{Search, Store};
@@ -387,7 +388,7 @@ impl Trio {
             namespace: vec!["i".into()],
             key: key.to_string(),
             value: value.map(|value| Encoded::json(&json!(value))),
-            ttl: stepwell::store::Ttl::Default,
+            ttl: Ttl::default(),
             index: None,
         });
         let saved = saver.put_with_items(put, changes.collect()).wait();

@@ -175,6 +175,32 @@ fn futures_are_resolved_without_anyone_blocking() {
 }
 
 #[test]
+fn all_who_wait_for_the_same_frame_are_woken() {
+    let dir = tempfile::tempdir().unwrap();
+    let told = Arc::new(Told::default());
+    let options = LogOptions {
+        durability: Durability::Os,
+        ..LogOptions::default()
+    };
+    let (log, _, _) = open_with(Arc::new(OsFs), dir.path(), options, told.clone()).unwrap();
+    let log = &log;
+    std::thread::scope(|scope| {
+        // The first frame's leader gets no further until all others wait.
+        let busy = told.0.lock();
+        let first = log.submit(1, b"first", (), None).unwrap();
+        scope.spawn(move || first.wait().unwrap());
+        std::thread::sleep(Duration::from_millis(50));
+        let second = log.submit(1, b"second", (), None).unwrap();
+        scope.spawn(move || second.wait().unwrap());
+        for _ in 0..3 {
+            scope.spawn(move || log.wait().unwrap());
+        }
+        std::thread::sleep(Duration::from_millis(200));
+        drop(busy);
+    });
+}
+
+#[test]
 fn blocking_and_async_waiters_do_not_starve_each_other() {
     let dir = tempfile::tempdir().unwrap();
     let (log, _, _) = open(dir.path(), LogOptions::default()).unwrap();

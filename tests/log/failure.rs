@@ -179,3 +179,45 @@ fn one_sync_serves_everyone_who_waits() {
     assert_eq!(log.durable_lsn(), Lsn::new(21));
     assert!(log.stats().syncs <= 3, "{:?}", log.stats());
 }
+
+#[test]
+fn more_than_one_may_wait_for_the_same_frame() {
+    let dir = tempfile::tempdir().unwrap();
+    let (fs, faults) = FaultyFs::new();
+    let (log, _, _) = open_with(fs, dir.path(), LogOptions::default(), Arc::new(())).unwrap();
+    faults.close_gate();
+    let first = log.submit(1, b"first", (), None).unwrap();
+    std::thread::scope(|scope| {
+        scope.spawn(|| first.wait().unwrap());
+        // That one leads, and is held up in the file system.
+        std::thread::sleep(Duration::from_millis(20));
+        let last = log.submit(1, b"last", (), None).unwrap();
+        let waiting = [scope.spawn(|| log.wait()), scope.spawn(|| log.wait())];
+        let last = scope.spawn(|| last.wait());
+        std::thread::sleep(Duration::from_millis(50));
+        faults.open_gate();
+        last.join().unwrap().unwrap();
+        for waiting in waiting {
+            waiting.join().unwrap().unwrap();
+        }
+    });
+}
+
+#[test]
+fn what_was_written_is_made_durable_beside_commits() {
+    let dir = tempfile::tempdir().unwrap();
+    let (fs, faults) = FaultyFs::new();
+    let options = LogOptions {
+        durability: Durability::Os,
+        ..LogOptions::default()
+    };
+    let (log, _, _) = open_with(fs, dir.path(), options, Arc::new(())).unwrap();
+    commit(&log, b"first");
+    log.sync_written().unwrap();
+    assert_eq!(log.durable_lsn(), Lsn::new(2));
+    commit(&log, b"second");
+    faults.fail_syncs.store(true, Relaxed);
+    assert!(matches!(log.sync_written(), Err(LogError::Poisoned { .. })));
+    assert!(log.submit(1, b"third", (), None).is_err());
+    assert_eq!(log.durable_lsn(), Lsn::new(2));
+}

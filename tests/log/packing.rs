@@ -33,7 +33,7 @@ fn frame(number: u64, large: bool) -> Vec<u8> {
         state = state
             .wrapping_mul(6_364_136_223_846_793_005)
             .wrapping_add(1);
-        if number % 9 == 0 {
+        if number.is_multiple_of(9) {
             (state >> 56) as u8
         } else {
             (state >> 61) as u8
@@ -101,7 +101,7 @@ fn frames_come_in_the_order_of_the_log_whatever_they_are_near() {
     for step in (0..1500).map(|n| n * 2_711 % 4_500) {
         let number = step as u64;
         let read = log.read(addresses[step]).ok();
-        let expected = (number % 2 == 0).then(|| frame(number, true));
+        let expected = number.is_multiple_of(2).then(|| frame(number, true));
         assert!(read.as_deref() == expected.as_deref(), "{number}");
     }
     let mut window = Window::default();

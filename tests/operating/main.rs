@@ -8,5 +8,6 @@ mod database;
 mod read_only;
 #[path = "../common/samples.rs"]
 mod samples;
+mod space;
 mod stats;
 mod verify;

@@ -6,7 +6,7 @@ use stepwell::checkpoint::Checkpointer;
 use stepwell::db::{Db, SegmentKind};
 use stepwell::store::Store;
 
-use crate::database::Database;
+use crate::database::{Database, Reopening};
 use crate::samples::{With, checkpoint, writes};
 
 #[test]
@@ -65,14 +65,38 @@ fn a_database_tells_what_it_consists_of() {
     assert_eq!(db.thread_stats("none").unwrap(), None);
 
     saver.delete_thread("t").wait().unwrap();
-    // What is dead is found out after the next commit.
-    saver
-        .put(checkpoint("6", None).in_thread("u"))
-        .wait()
-        .unwrap();
     let after = db.stats().unwrap();
-    assert_eq!((after.threads, after.checkpoints), (1, 6));
+    assert_eq!((after.threads, after.checkpoints), (1, 5));
     assert!(after.dead_bytes() > 1000, "{after:?}");
+}
+
+#[test]
+fn what_was_found_in_memory_and_what_was_read_is_told() {
+    let mut database = Database::default();
+    let saver = database.db().checkpointer();
+    let put = checkpoint("1", None).changed("n", 1, json!(1));
+    saver.put(put).wait().unwrap();
+    drop(saver);
+    database.reopen(Reopening::Clean);
+    let db = database.db();
+    let saver = db.checkpointer();
+    for _ in 0..3 {
+        assert!(block_on(saver.get("t", "", None)).unwrap().is_some());
+    }
+    let stats = db.stats().unwrap();
+    assert_eq!((stats.cache.hits, stats.cache.misses), (2, 1));
+    assert_eq!(stats.commits_read, 1);
+    assert!(stats.cache.bytes > 0);
+    assert_eq!((stats.back_pressure, stats.compaction), Default::default());
+
+    saver.delete_thread("t").wait().unwrap();
+    let dead = db.stats().unwrap();
+    assert_eq!(dead.live_bytes() + dead.dead_bytes(), dead.log.bytes);
+    assert!(dead.dead_bytes() > 0);
+    let report = db.compact().unwrap();
+    let stats = db.stats().unwrap();
+    assert!(stats.compaction.segments > 0);
+    assert_eq!(stats.compaction.bytes_after, report.bytes_after);
 }
 
 #[test]

@@ -91,7 +91,10 @@ fn a_whole_database_is_verified_and_measured() {
     assert_eq!(log["segments"].as_array().unwrap().len(), 1);
     assert_eq!(log["bytes"], log["segments"][0]["bytes"]);
     let stats = done(dir.path(), &["stats", "--thread", "order-17"]);
-    assert_eq!(stats["channels"]["price"], json!({"values": 1, "bytes": 2}));
+    assert_eq!(
+        stats["channels"]["price"],
+        json!({"values": 1, "bytes": 2, "shared_bytes": 0})
+    );
 }
 
 #[test]
@@ -205,4 +208,24 @@ fn threads_are_copied_tagged_pruned_and_deleted() {
         5
     );
     assert_eq!(done(dir.path(), &["verify"])["clean"], true);
+}
+
+#[test]
+fn what_was_deleted_is_given_back_and_in_use_it_is_refused() {
+    let dir = TempDir::new().unwrap();
+    make(dir.path());
+    // What is not packed is, even if nothing is dead.
+    assert_eq!(done(dir.path(), &["compact"])["complete"], json!(true));
+    for thread in ["order-17", "order-18"] {
+        done(dir.path(), &["delete", "--thread", thread]);
+    }
+    let given = done(dir.path(), &["compact"]);
+    assert!(given["segments_before"].as_u64() >= Some(1));
+    assert!(given["log_bytes"].as_u64() < given["log_bytes_before"].as_u64());
+    assert!(given["dropped"].as_u64() > Some(5), "{given}");
+    assert_eq!(done(dir.path(), &["verify"])["clean"], json!(true));
+    assert_eq!(done(dir.path(), &["stats"])["log"]["dead_bytes"], json!(0));
+    let _open = Db::open(dir.path().join("agents.stepwell")).unwrap();
+    let refused = stepwell(dir.path(), &["compact"]);
+    assert_eq!(refused.status.code(), Some(4));
 }

@@ -1,7 +1,8 @@
 //! Stepwell beside other embedded engines: what one super-step of an agent writes, committed, read back and
 //! found again after a restart.
 //!
-//! `cargo run --release` in this directory; `-- --smoke` runs everything for a moment; `-- --only NAME` (may be
+//! `cargo run --release` in this directory; `-- --smoke` runs everything for a moment, `-- --quick` for two or three
+//! minutes and in a few hundred megabytes; `-- --only NAME` (may be
 //! repeated) picks engines and cells; `-- --dir DIR` measures the file system of another directory. RocksDB is in with
 //! `--features rocksdb`.
 //!

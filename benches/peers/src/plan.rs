@@ -5,10 +5,36 @@ use std::path::PathBuf;
 use crate::cell::Cell;
 use crate::engine::Kind;
 
+/// How much is measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Scale {
+    /// A moment of everything, to see that it works.
+    Smoke,
+    /// A few minutes and a few hundred megabytes: of which order the ratios are.
+    Quick,
+    Full,
+}
+
+impl Scale {
+    const ALL: [Self; 3] = [Self::Smoke, Self::Quick, Self::Full];
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Smoke => "smoke",
+            Self::Quick => "quick",
+            Self::Full => "full",
+        }
+    }
+
+    pub(crate) fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|scale| scale.name() == name)
+    }
+}
+
 pub(crate) struct Plan {
     pub(crate) dir: PathBuf,
     pub(crate) rounds: usize,
-    pub(crate) smoke: bool,
+    pub(crate) scale: Scale,
     pub(crate) cells: Vec<Cell>,
     pub(crate) engines: Vec<Kind>,
 }
@@ -19,14 +45,15 @@ impl Plan {
         let mut plan = Self {
             dir: std::env::temp_dir(),
             rounds: 5,
-            smoke: false,
+            scale: Scale::Full,
             cells: Vec::new(),
             engines: Vec::new(),
         };
         while let Some(arg) = args.next() {
             let mut value = || args.next().unwrap_or_else(|| usage(&arg));
             match arg.as_str() {
-                "--smoke" => (plan.smoke, plan.rounds) = (true, 1),
+                "--smoke" => (plan.scale, plan.rounds) = (Scale::Smoke, 1),
+                "--quick" => (plan.scale, plan.rounds) = (Scale::Quick, 3),
                 "--dir" => plan.dir = value().into(),
                 "--rounds" => plan.rounds = value().parse().unwrap_or_else(|_| usage(&arg)),
                 "--only" => plan.only(&value()),
@@ -55,7 +82,7 @@ fn usage(found: &str) -> ! {
     let cells: Vec<_> = Cell::ALL.iter().map(|c| c.name()).collect();
     let engines: Vec<_> = Kind::ALL.iter().map(|e| e.name()).collect();
     eprintln!(
-        "`{found}`: the options are --smoke, --rounds N, --dir DIR and --only NAME\n\
+        "`{found}`: the options are --smoke, --quick, --rounds N, --dir DIR and --only NAME\n\
          cells:   {}\nengines: {}",
         cells.join(" "),
         engines.join(" ")

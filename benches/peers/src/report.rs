@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::cell::Cell;
 use crate::engine::Kind;
+use crate::plan::Scale;
 
 /// What is measured. Their order is that of the columns.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -114,7 +115,10 @@ impl Report {
     }
 
     /// One table for each cell: a row for each engine, a column for each figure.
-    pub(crate) fn print(&self) {
+    pub(crate) fn print(&self, scale: Scale) {
+        if scale == Scale::Smoke {
+            println!("This is a smoke test: the figures say nothing.");
+        }
         for cell in Cell::ALL {
             let columns: Vec<_> = Figure::ALL
                 .into_iter()
@@ -138,6 +142,40 @@ impl Report {
                 if values.iter().any(|value| !value.is_empty()) {
                     println!("| {} | {} |", engine.name(), values.join(" | "));
                 }
+            }
+        }
+    }
+
+    /// What is aimed at, by row: beside it what each engine has reached.
+    pub(crate) fn print_summary(&self) {
+        let rows = [
+            (Cell::Durable1, Figure::OfRawSync, "<= 1.15"),
+            (Cell::Durable8, Figure::OfFloor, ">= 1.0"),
+            (Cell::Durable64, Figure::OfRawGroups, ">= 0.5"),
+            (Cell::Unsynced1, Figure::OfFloor, ">= 0.6"),
+            (Cell::Read, Figure::LatestUs, "<= 1.5"),
+            (Cell::Read, Figure::ByIdUs, "<= 2.5"),
+            (Cell::OpenClean, Figure::OpenMs, "<= 5"),
+            (Cell::OpenKilled, Figure::OpenMs, "<= 100"),
+        ];
+        let engines: Vec<_> = Kind::ALL.iter().map(|engine| engine.name()).collect();
+        println!(
+            "\nWhat Stepwell aims at\n\n| | aim | {} |\n|---|---|{}",
+            engines.join(" | "),
+            "--:|".repeat(engines.len())
+        );
+        for (cell, figure, aim) in rows {
+            if self.has(cell, figure) {
+                let values = Kind::ALL
+                    .iter()
+                    .map(|engine| self.text(cell, figure, *engine));
+                let values: Vec<_> = values.collect();
+                let name = figure.name();
+                println!(
+                    "| {}: {name} | {aim} | {} |",
+                    cell.name(),
+                    values.join(" | ")
+                );
             }
         }
     }

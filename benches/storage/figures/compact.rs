@@ -15,6 +15,10 @@ use crate::workload::{Conversation, Encoding};
 
 /// The conversation that is put to meanwhile begins anew after so many steps.
 const SMALL_STEPS: u32 = 50;
+/// One of so many conversations is kept: of each segment more is dead than the background asks for.
+const KEPT: u64 = 4;
+/// So many threads write what is compacted.
+const WRITERS: u64 = 4;
 /// It is looked so often whether the background has begun or is done.
 const LOOK: Duration = Duration::from_millis(10);
 
@@ -101,7 +105,7 @@ impl Puts {
 
     fn step(&mut self, times: &mut Vec<f64>) {
         self.count += 1;
-        if self.count % SMALL_STEPS == 0 {
+        if self.count.is_multiple_of(SMALL_STEPS) {
             let thread = format!("small-{}", self.count);
             self.conversation = Conversation::new(thread, Encoding::Msgpack, 9);
             let first = self.conversation.first();
@@ -116,19 +120,20 @@ impl Puts {
 
 /// How long puts take while nothing is compacted and while something is, in turn: what else the machine does changes by the second.
 fn latency(bench: &Bench, durability: Durability, who: Who) {
-    let (steps, threads, rounds) = bench.size((400, 120, 6), (40, 8, 1));
+    let (steps, threads, rounds) = bench.size((200, 100, 6), (40, 8, 2));
+    let segment_bytes = bench.size(4 << 20, 64 << 10);
     let by = match who {
         Who::Call => "`Db::compact`",
         Who::Background => "the background",
     };
     title(&format!(
-        "compact: puts ({durability:?}) alone and while {by} compacts {threads} conversations of {steps} steps, every second one \
-         deleted; {rounds} rounds each",
+        "compact: puts ({durability:?}) alone and while {by} compacts {threads} conversations of {steps} steps, all but \
+         every fourth one deleted; {rounds} rounds each",
     ));
     let dir = bench.temp_dir();
     let db = Db::options()
         .durability(durability)
-        .segment_bytes(16 << 20)
+        .segment_bytes(segment_bytes)
         .compaction(options(who == Who::Background))
         .open(dir.path().join("db"))
         .unwrap();
@@ -141,10 +146,12 @@ fn latency(bench: &Bench, durability: Durability, who: Who) {
         let first = round * threads;
         let garbage = || {
             thread::scope(|scope| {
-                for part in 0..4 {
+                for part in 0..WRITERS {
                     let saver = &saver;
                     scope.spawn(move || {
-                        for thread in (first..first + threads).filter(|n| n % 4 == part) {
+                        for thread in
+                            (first..first + threads).filter(|n| n / KEPT % WRITERS == part)
+                        {
                             let mut conversation =
                                 Conversation::new(name(thread), Encoding::Msgpack, thread);
                             let first = conversation.first();
@@ -159,11 +166,11 @@ fn latency(bench: &Bench, durability: Durability, who: Who) {
                 }
             });
             db.sync().unwrap();
-            for thread in (first..first + threads).filter(|n| n % 2 == 0) {
+            for thread in (first..first + threads).filter(|n| n % KEPT != 0) {
                 saver.delete_thread(&name(thread)).wait().unwrap();
             }
             // Those that the round before has left.
-            for thread in (first.saturating_sub(threads)..first).filter(|n| n % 2 == 1) {
+            for thread in (first.saturating_sub(threads)..first).filter(|n| n % KEPT == 0) {
                 saver.delete_thread(&name(thread)).wait().unwrap();
             }
         };

@@ -15,7 +15,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use commands::{
-    backup, copy, delete, diff, history, prune, salvage, show, stats, tag, threads, verify,
+    backup, compact, copy, delete, diff, history, prune, salvage, show, stats, tag, threads, verify,
 };
 use failure::{Answer, EXIT_CODES};
 
@@ -58,6 +58,9 @@ enum Command {
     /// Make a backup, or bring one up to date; opening it restores it
     #[command(after_help = EXIT_CODES)]
     Backup(backup::Args),
+    /// Give back the space of what was deleted, pruned or replaced
+    #[command(after_help = EXIT_CODES)]
+    Compact(compact::Args),
     /// Copy a thread: both go on independently
     #[command(after_help = EXIT_CODES)]
     Copy(copy::Args),
@@ -86,6 +89,7 @@ fn main() -> ExitCode {
         Command::Verify(args) => verify::run(&args),
         Command::Salvage(args) => salvage::run(&args),
         Command::Backup(args) => backup::run(&args),
+        Command::Compact(args) => compact::run(&args),
         Command::Copy(args) => copy::run(&args),
         Command::Prune(args) => prune::run(&args),
         Command::Delete(args) => delete::run(&args),

@@ -8,8 +8,8 @@ use crate::db::view::DbSnapshot;
 use crate::index::{Branch, Key, Row, Rows, SegmentUse, Tables, TablesError};
 use crate::log::SegmentId;
 
-/// So many rows are removed while others wait.
-const FORGOTTEN_AT_ONCE: usize = 256;
+/// So many rows are changed at a time: commits wait meanwhile.
+const AT_ONCE: usize = 64;
 
 impl Engine {
     /// Takes note that of `run` only `bound` bytes of dead records are left, and what died since the snapshot.
@@ -77,7 +77,7 @@ impl Engine {
         self.hot.contents().forget(|at| is_gone(at.lsn().get()));
         for some in snapshot
             .contents(|place| is_gone(place.lsn().get()))?
-            .chunks(FORGOTTEN_AT_ONCE)
+            .chunks(AT_ONCE)
         {
             self.indexed.view.with_rows(|rows| {
                 for key in some.iter().copied().map(Key::Content) {
@@ -101,10 +101,14 @@ impl Engine {
         segment: SegmentId,
         left: u64,
     ) -> Result<(), TablesError> {
+        for some in refused.chunks(AT_ONCE) {
+            self.indexed.view.with_rows(|rows| {
+                for (lsn, _) in some {
+                    rows.delete(Key::Refused(*lsn));
+                }
+            });
+        }
         self.indexed.view.with_rows(|rows| {
-            for (lsn, _) in refused {
-                rows.delete(Key::Refused(*lsn));
-            }
             let key = Key::Segment(segment.base().get());
             let mut used = match rows.get(&key)? {
                 Some(Row::Segment(used)) => used,

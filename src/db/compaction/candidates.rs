@@ -9,6 +9,9 @@ use crate::log::{SegmentKind, SegmentStats};
 /// So many adjacent short segments are made into one.
 const SHORT_RUN: usize = 4;
 
+/// In the background at most so many bytes are read for one that comes back.
+const READ_FOR_GAIN: u64 = 10;
+
 /// Which segments are worth it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Worth {
@@ -27,7 +30,7 @@ pub(in crate::db) struct Candidate {
 
 impl Candidate {
     /// About what would be left of it.
-    fn rest(&self) -> u64 {
+    pub(super) fn rest(&self) -> u64 {
         self.stats.unpacked.saturating_sub(self.used.dead)
     }
 }
@@ -70,13 +73,42 @@ pub(super) fn choose(segments: &[Candidate], worth: Worth, segment_bytes: u64) -
             dead > 0 && u128::from(dead) * 100 >= u128::from(of.stats.unpacked) * percent
         }
     };
+    if worth == Worth::Any {
+        // Whoever asks for it wants it all, whatever has to be read.
+        return sealed.into_iter().filter(is_much).collect();
+    }
     let is_short = |of: &Candidate| of.rest() < segment_bytes / 8;
     let runs = sealed.chunk_by(|a, b| is_short(a) && is_short(b));
-    let chosen = runs.flat_map(|run| {
+    // What each of those gives that are worth it by themselves: space, or one file less.
+    let gains = runs.flat_map(|run| {
         let short = run.len() >= SHORT_RUN;
-        run.iter().filter(move |of| short || is_much(of))
+        run.iter().map(move |of| match (short, is_much(of)) {
+            (true, _) => Some(of.stats.bytes),
+            (false, true) => Some(of.used.dead),
+            (false, false) => None,
+        })
     });
-    chosen.copied().collect()
+    let gains: Vec<Option<u64>> = gains.collect();
+    let from = match worth {
+        Worth::Any => 0,
+        Worth::Much(_) => worth_from(&sealed, &gains),
+    };
+    let chosen = sealed.iter().zip(gains).skip(from);
+    let chosen = chosen.filter(|(_, gain)| gain.is_some());
+    chosen.map(|(of, _)| *of).collect()
+}
+
+/// From which segment on it is worth it: all that is newer has to be read.
+fn worth_from(sealed: &[Candidate], gains: &[Option<u64>]) -> usize {
+    let (mut read, mut gained, mut from) = (0_u64, 0_u64, sealed.len());
+    for (number, (of, gain)) in sealed.iter().zip(gains).enumerate().rev() {
+        read = read.saturating_add(of.stats.bytes);
+        gained = gained.saturating_add(gain.unwrap_or_default());
+        if gain.is_some() && gained.saturating_mul(READ_FOR_GAIN) >= read {
+            from = number;
+        }
+    }
+    from
 }
 
 /// Runs of adjacent segments, newest first, of which each makes about one segment.
@@ -157,6 +189,17 @@ mod tests {
             of.stats.kind = SegmentKind::Compacted;
         }
         assert_eq!(bases(&choose(&segments, Worth::Any, 100)), [11, 21, 31]);
+    }
+
+    #[test]
+    fn little_that_is_dead_is_not_looked_for_in_much() {
+        let much = Worth::Much(CompactionOptions::default());
+        let mut dead = vec![60, 0, 0, 0, 0];
+        assert_eq!(bases(&choose(&segments(&dead), much, 100)), [1]);
+        dead.resize(49, 0);
+        assert_eq!(bases(&choose(&segments(&dead), much, 100)), [0; 0]);
+        dead[40] = 95;
+        assert_eq!(bases(&choose(&segments(&dead), much, 100)), [401]);
     }
 
     #[test]

@@ -10,7 +10,7 @@ use parking_lot::{Condvar, Mutex};
 use crate::db::DbError;
 use crate::db::compaction::candidates::{Candidate, Worth, choose, with_use};
 use crate::db::compaction::eras::{Entered, Eras};
-use crate::db::compaction::{CompactionReport, CompactionStats};
+use crate::db::compaction::{CompactionProgress, CompactionReport, CompactionStats};
 use crate::db::hot::Hot;
 use crate::db::indexed::{Indexed, LogState};
 use crate::db::view::{DbSnapshot, Note};
@@ -34,6 +34,8 @@ pub(crate) struct Engine {
     /// So many wait for the end of what runs.
     awaiting: AtomicUsize,
     pub(super) stats: Mutex<CompactionStats>,
+    /// How far the one is that runs.
+    progress: Mutex<CompactionProgress>,
 }
 
 impl Engine {
@@ -55,6 +57,7 @@ impl Engine {
             running: Mutex::new(()),
             awaiting: AtomicUsize::new(0),
             stats: Mutex::new(CompactionStats::default()),
+            progress: Mutex::default(),
         }
     }
 
@@ -74,11 +77,31 @@ impl Engine {
         self.stop.load(Ordering::Acquire)
     }
 
+    /// How far the compaction is that runs, or ran last.
+    pub(crate) fn progress(&self) -> CompactionProgress {
+        *self.progress.lock()
+    }
+
+    /// Takes note of what a compaction will move.
+    pub(super) fn begins(&self, chosen: &[Candidate]) {
+        let bytes = chosen.iter().map(|of| of.stats.bytes + of.rest());
+        let of = bytes.sum();
+        *self.progress.lock() = CompactionProgress { done: 0, of };
+    }
+
+    pub(super) fn moved(&self, bytes: u64) {
+        self.progress.lock().done += bytes;
+    }
+
     /// Waits for so long, or until all is to end. Whether to go on.
     pub(super) fn rest(&self, time: Duration) -> bool {
         if time.is_zero() {
             return !self.is_stopped();
         }
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "for other threads, which simulated runs do not have"
+        )]
         let until = Instant::now() + time;
         let mut stopped = self.resting.lock();
         while !*stopped && !self.stopped.wait_until(&mut stopped, until).timed_out() {}
@@ -126,9 +149,13 @@ impl Engine {
         self.stats.lock().clone()
     }
 
-    /// The LSN that the next record gets, while the log is open.
+    /// The LSN that the next record gets, while the log is open. May be called by whoever is lent the log: he holds up who
+    /// closes it, and must not wait for that one.
     pub(super) fn next_lsn(&self) -> Option<Lsn> {
-        self.with_log(|log| Ok(log.next_lsn())).ok()
+        match &*self.indexed.log.read_recursive() {
+            LogState::Open(log) => Some(log.next_lsn()),
+            _ => None,
+        }
     }
 
     pub(super) fn with_log<T>(

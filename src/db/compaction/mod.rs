@@ -22,5 +22,5 @@ mod worker;
 pub(super) use candidates::with_use;
 pub(crate) use engine::Engine;
 pub(crate) use eras::Entered;
-pub use options::{CompactionOptions, CompactionReport, CompactionStats};
+pub use options::{CompactionOptions, CompactionProgress, CompactionReport, CompactionStats};
 pub(crate) use worker::Worker;

@@ -128,7 +128,7 @@ impl Engine {
         report: &mut CompactionReport,
     ) -> Result<bool, DbError> {
         // What made records dead must be as durable as they were.
-        self.with_log(|log| Ok(log.sync_ahead().and_then(|()| log.sync())?))?;
+        self.with_log(|log| Ok(log.sync_written()?))?;
         // An index file from before would not be followed by what is left.
         self.indexed.view.flush(as_of)?;
         let end = self.with_log(|log| Ok(log.next_lsn()))?;
@@ -183,6 +183,7 @@ impl Engine {
             marks,
             alone,
         };
+        self.begins(&chosen);
         // What is newer must not need any more what goes.
         for run in runs(&chosen, self.segment_bytes) {
             if self.is_stopped() || !self.compact_run(&run, &known, pace, report)? {
@@ -306,9 +307,9 @@ impl Engine {
         Ok(())
     }
 
-    /// Begins a segment, so that the active one can be compacted.
+    /// Begins a segment, so that the active one can be compacted. Puts wait for that: little is left to sync then.
     fn roll(&self) -> Result<(), DbError> {
-        self.with_log(|log| Ok(log.sync_ahead().and_then(|()| log.roll())?))
+        self.with_log(|log| Ok(log.sync_written().and_then(|()| log.roll())?))
     }
 
     fn rewrite(
@@ -324,9 +325,12 @@ impl Engine {
         let compacted = self.with_log(|log| {
             let options = CompactOptions {
                 as_of,
-                pace: &mut |moved| match *failed.borrow() {
-                    None => pace.hold(moved),
-                    Some(_) => ControlFlow::Break(()),
+                pace: &mut |moved| {
+                    self.moved(moved);
+                    match *failed.borrow() {
+                        None => pace.hold(moved),
+                        Some(_) => ControlFlow::Break(()),
+                    }
                 },
                 near: &mut |_, payload| near(payload),
             };

@@ -1,14 +1,16 @@
 //! [`Worker`]: the thread that compacts in the background.
 
+use std::fmt;
 use std::io;
 use std::sync::Arc;
-use std::thread::{Builder, JoinHandle};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use crate::db::compaction::CompactionReport;
 use crate::db::compaction::candidates::Worth;
 use crate::db::compaction::engine::Engine;
 use crate::db::compaction::options::CompactionOptions;
+use crate::vfs::{Host, Job};
 
 /// So often it looks whether anything has died.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -20,10 +22,14 @@ const DIED_PART: u64 = 16;
 const PAUSES_MAX: u32 = 64;
 
 /// The thread that compacts in the background. Dropping it ends it.
-#[derive(Debug)]
 pub(crate) struct Worker {
-    engine: Arc<Engine>,
+    working: Arc<Working>,
     thread: Option<JoinHandle<()>>,
+}
+
+struct Working {
+    engine: Arc<Engine>,
+    options: CompactionOptions,
 }
 
 impl Worker {
@@ -31,25 +37,36 @@ impl Worker {
     ///
     /// # Errors
     /// Whatever the operating system says.
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "what is done here is also done on demand, which is what simulated runs do"
-    )]
-    pub(crate) fn start(engine: Arc<Engine>, options: CompactionOptions) -> io::Result<Self> {
-        let of_thread = Arc::clone(&engine);
-        let thread = Builder::new()
-            .name("stepwell-compact".to_owned())
-            .spawn(move || run(&of_thread, options))?;
-        Ok(Self {
-            engine,
-            thread: Some(thread),
-        })
+    pub(crate) fn start(
+        engine: Arc<Engine>,
+        options: CompactionOptions,
+        host: &dyn Host,
+    ) -> io::Result<Self> {
+        let working = Arc::new(Working { engine, options });
+        let job: Arc<dyn Job> = Arc::<Working>::clone(&working);
+        let thread = host.start("stepwell-compact", Arc::downgrade(&job))?;
+        Ok(Self { working, thread })
     }
+}
+
+impl fmt::Debug for Worker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Worker").finish_non_exhaustive()
+    }
+}
+
+impl Job for Working {
+    fn run(&self) {
+        run(&self.engine, self.options);
+    }
+
+    /// What is done in the background can be done on demand as well.
+    fn step(&self) {}
 }
 
 impl Drop for Worker {
     fn drop(&mut self) {
-        self.engine.stop();
+        self.working.engine.stop();
         if let Some(thread) = self.thread.take() {
             // Whether it panicked or not, nothing of it is needed any more.
             let _ = thread.join();

@@ -40,10 +40,9 @@ impl Sources {
         writes: impl IntoIterator<Item = (At, Encoded)>,
     ) {
         if *self.checkpoint != *checkpoint {
-            *self = Self {
-                checkpoint: checkpoint.into(),
-                ..Self::default()
-            };
+            self.checkpoint = checkpoint.into();
+            self.writes.clear();
+            self.bytes = 0;
         }
         for (at, value) in writes {
             let bytes = value.bytes().len();

@@ -4,6 +4,7 @@ use hashlink::LruCache;
 use parking_lot::Mutex;
 
 use crate::Encoded;
+use crate::db::CacheStats;
 use crate::db::place::ValueId;
 
 /// What an entry takes besides its bytes, about.
@@ -20,6 +21,9 @@ pub(crate) struct Values {
 struct Kept {
     values: LruCache<ValueId, Encoded>,
     bytes: usize,
+    /// How often a value was there that was looked for, and how often it was not.
+    hits: u64,
+    misses: u64,
 }
 
 impl Values {
@@ -30,12 +34,20 @@ impl Values {
             kept: Mutex::new(Kept {
                 values: LruCache::new_unbounded(),
                 bytes: 0,
+                hits: 0,
+                misses: 0,
             }),
         }
     }
 
     pub(crate) fn get(&self, id: ValueId) -> Option<Encoded> {
-        self.kept.lock().values.get(&id).cloned()
+        let mut kept = self.kept.lock();
+        let value = kept.values.get(&id).cloned();
+        match value {
+            Some(_) => kept.hits += 1,
+            None => kept.misses += 1,
+        }
+        value
     }
 
     /// Keeps a value. One that would push out most others is not kept.
@@ -61,6 +73,16 @@ impl Values {
                 return;
             };
             kept.bytes = kept.bytes.saturating_sub(weight(&oldest));
+        }
+    }
+
+    /// What is there, and what it was good for.
+    pub(crate) fn stats(&self) -> CacheStats {
+        let kept = self.kept.lock();
+        CacheStats {
+            hits: kept.hits,
+            misses: kept.misses,
+            bytes: u64::try_from(kept.bytes).unwrap_or(u64::MAX),
         }
     }
 

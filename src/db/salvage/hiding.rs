@@ -29,7 +29,6 @@ pub(super) fn hide(put: &mut CheckpointPut<Stored>, broken: &BTreeSet<u32>) -> V
         }
         name
     };
-    let nothing = || Value::Whole(Encoded::new("null", Bytes::new()));
     let mut number = 0;
     let mut is_broken = || {
         number += 1;
@@ -40,7 +39,7 @@ pub(super) fn hide(put: &mut CheckpointPut<Stored>, broken: &BTreeSet<u32>) -> V
         if changed.value.is_some() && is_broken() {
             let name = hidden(&changed.channel);
             lost.push(std::mem::replace(&mut changed.channel, name));
-            changed.value = Some(nothing());
+            changed.value = Some(placeholder());
         }
     }
     let kept: BTreeMap<_, _> = std::mem::take(unchanged)
@@ -51,7 +50,7 @@ pub(super) fn hide(put: &mut CheckpointPut<Stored>, broken: &BTreeSet<u32>) -> V
             }
             let name = hidden(&channel);
             lost.push(channel);
-            (name, nothing())
+            (name, placeholder())
         })
         .collect();
     *unchanged = kept;
@@ -66,4 +65,9 @@ pub(super) fn hide(put: &mut CheckpointPut<Stored>, broken: &BTreeSet<u32>) -> V
         }
     }
     lost
+}
+
+/// What stands in the place of a value that is lost.
+pub(super) fn placeholder() -> Stored {
+    Value::Whole(Encoded::new("null", Bytes::new()))
 }

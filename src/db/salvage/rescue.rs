@@ -12,7 +12,7 @@ use crate::codec::{
     Value, Versions,
 };
 use crate::db::Place;
-use crate::db::salvage::hiding::hide;
+use crate::db::salvage::hiding::{hide, placeholder};
 use crate::db::salvage::regaining::Regaining;
 use crate::db::salvage::{LostItem, LostValue, LostWrites, SalvageReport};
 use crate::db::view::{apply_one, require_count};
@@ -141,6 +141,14 @@ impl Rescue {
                     namespace: std::mem::take(&mut put.namespace),
                     key: std::mem::take(&mut put.key),
                 });
+            }
+            Record::Remnant(remnant) => {
+                for (number, value) in (0..).zip(&mut remnant.values) {
+                    if broken.contains(&number) {
+                        *value = placeholder();
+                    }
+                }
+                self.lost.extend(broken.iter().map(|value| (lsn, *value)));
             }
             _ => {}
         }

@@ -4,6 +4,7 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::ops::Bound;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use redb::{AccessGuard, ReadOnlyTable};
 
@@ -24,6 +25,7 @@ impl Base {
     }
 
     pub(super) fn get<R: TableRow>(&self, key: &R::Key) -> Result<Option<R>, TablesError> {
+        self.home.reads.look_ups.fetch_add(1, Ordering::Relaxed);
         let found = self.home.contain(|| self.rows.get(&*key.encode()))?;
         found
             .map(|value| self.home.row(key, value.value()))
@@ -40,6 +42,7 @@ impl Base {
             start.as_ref().map(Vec::as_slice),
             end.as_ref().map(Vec::as_slice),
         );
+        self.home.reads.look_ups.fetch_add(1, Ordering::Relaxed);
         let range = self.home.contain(|| self.rows.range::<&[u8]>(bounds))?;
         Ok(BaseRange {
             range,

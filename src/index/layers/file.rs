@@ -8,7 +8,7 @@ use std::sync::Arc;
 use redb::{Builder, Database, ReadableDatabase, TableDefinition};
 
 use super::base::Base;
-use super::home::{Home, NAME};
+use super::home::{FileReads, Home, NAME};
 use super::pages::Pages;
 use super::snapshot::Changes;
 use super::unusable::{Unusable, contain};
@@ -65,6 +65,7 @@ impl IndexFile {
             vfs,
             dir: dir.to_path_buf(),
             path: dir.join(NAME),
+            reads: Arc::default(),
         };
         let mut index = Self {
             home: Arc::new(home),
@@ -81,6 +82,11 @@ impl IndexFile {
         }
         index.home.remove(NEW_NAME)?;
         Ok((index, found))
+    }
+
+    /// What is read from it.
+    pub(crate) fn reads(&self) -> Arc<FileReads> {
+        Arc::clone(&self.home.reads)
     }
 
     /// Removes the index file in `dir`, if there is one.
@@ -146,7 +152,7 @@ impl IndexFile {
             // Every transaction leaves what a repair would find out. A file that needs one all the same was
             // not written here.
             .set_repair_callback(|repair| repair.abort());
-        Ok(builder.create_with_backend(Pages::new(file))?)
+        Ok(builder.create_with_backend(Pages::new(file, Arc::clone(&self.home.reads)))?)
     }
 
     fn found(&self, database: &Database) -> Result<Found, Unusable> {
@@ -231,7 +237,7 @@ fn commit<R: TableRow>(
     {
         let mut rows = write.open_table(ROWS)?;
         for (key, row) in changes {
-            let key = key.encode();
+            let key = key.key.encode();
             match row {
                 Some(row) => drop(rows.insert(&*key, &*row.encode())?),
                 None => drop(rows.remove(&*key)?),

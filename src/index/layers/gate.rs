@@ -38,6 +38,14 @@ struct State {
     /// The log failed: nothing is moved any more and nobody is held back.
     open: bool,
     stop: Option<Stop>,
+    waits: Waits,
+}
+
+/// How often, and for how long in all, somebody waited for room.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Waits {
+    pub(crate) count: u64,
+    pub(crate) time: Duration,
 }
 
 /// What the indexer is to do next.
@@ -77,10 +85,15 @@ impl Gate {
             return Ok(());
         }
         let mut state = self.state.lock();
-        while self.is_crowded(&state) {
-            if let Some((error, _)) = &state.failed {
-                return Err(error.clone());
+        let mut began = None;
+        let waited = loop {
+            if !self.is_crowded(&state) {
+                break Ok(());
             }
+            if let Some((error, _)) = &state.failed {
+                break Err(error.clone());
+            }
+            began.get_or_insert_with(|| self.vfs.host().now());
             if MutexGuard::unlocked(&mut state, || self.vfs.host().help()) {
                 continue;
             }
@@ -88,8 +101,17 @@ impl Gate {
             if self.is_crowded(&state) && state.failed.is_none() {
                 self.room.wait(&mut state);
             }
+        };
+        if let Some(began) = began {
+            state.waits.count += 1;
+            state.waits.time += self.vfs.host().now().duration_since(began);
         }
-        Ok(())
+        waited
+    }
+
+    /// How often, and for how long in all, somebody waited for room.
+    pub(crate) fn waits(&self) -> Waits {
+        self.state.lock().waits
     }
 
     /// Has all that is in memory moved to the file, and blocks until something was. Not if nothing is moved any more.

@@ -4,6 +4,7 @@ use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use redb::StorageError;
 
@@ -19,6 +20,16 @@ pub(super) struct Home {
     pub(super) vfs: Arc<dyn Vfs>,
     pub(super) dir: PathBuf,
     pub(super) path: PathBuf,
+    pub(super) reads: Arc<FileReads>,
+}
+
+/// What was read from an index file since it was opened.
+#[derive(Debug, Default)]
+pub(crate) struct FileReads {
+    /// Rows and ranges that were looked for.
+    pub(crate) look_ups: AtomicU64,
+    /// Pages that were not in memory.
+    pub(crate) pages: AtomicU64,
 }
 
 impl Home {

@@ -7,12 +7,13 @@ use std::sync::Arc;
 use super::base::Base;
 use super::file::Found;
 use super::gate::Gate;
+use super::ranked::Ranked;
 use super::snapshot::{Changes, LayeredSnapshot};
 use super::watermark::Watermark;
-use crate::index::tables::{Rows, TableKey, TableRow, Tables, TablesError};
+use crate::index::tables::{Rank, Rows, TableKey, TableRow, Tables, TablesError};
 
 /// What the map and the bookkeeping take for a row beside the row itself.
-const ROW_OVERHEAD: usize = 32;
+const ROW_OVERHEAD: usize = 32 + size_of::<Rank>();
 
 /// The rows of a database: changes in memory over an index file.
 ///
@@ -179,7 +180,7 @@ impl<R: TableRow> Layered<R> {
         let of_key = key.weight() + ROW_OVERHEAD;
         let weight_of = |row: &Option<R>| row.as_ref().map_or(0, R::weight);
         self.young.weight += of_key + weight_of(&row);
-        if let Some(before) = self.rows.young.insert(key, row) {
+        if let Some(before) = self.rows.young.insert(Ranked::new(key), row) {
             self.young.weight -= of_key + weight_of(&before);
         }
     }

@@ -14,6 +14,7 @@ mod layered;
 mod options;
 mod pages;
 mod range;
+mod ranked;
 mod snapshot;
 #[cfg(test)]
 mod tests;
@@ -21,8 +22,8 @@ mod unusable;
 mod watermark;
 
 pub(crate) use file::{Found, IndexFile};
-pub(crate) use gate::{Gate, Stop};
-pub(crate) use home::NAME as INDEX_FILE;
+pub(crate) use gate::{Gate, Stop, Waits};
+pub(crate) use home::{FileReads, NAME as INDEX_FILE};
 pub(crate) use indexer::{Indexer, Owner};
 pub(crate) use layered::Layered;
 pub(crate) use options::IndexOptions;

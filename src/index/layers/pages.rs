@@ -17,6 +17,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use redb::StorageBackend;
 
+use super::home::FileReads;
 use crate::vfs::VfsFile;
 
 const PAGE: usize = 4096;
@@ -29,13 +30,15 @@ const HEADER: usize = HEAD - MAGIC.len() - CHECK;
 #[derive(Debug)]
 pub(super) struct Pages {
     file: Arc<dyn VfsFile>,
+    reads: Arc<FileReads>,
     resized: AtomicBool,
 }
 
 impl Pages {
-    pub(super) fn new(file: Arc<dyn VfsFile>) -> Self {
+    pub(super) fn new(file: Arc<dyn VfsFile>, reads: Arc<FileReads>) -> Self {
         Self {
             file,
+            reads,
             resized: AtomicBool::new(false),
         }
     }
@@ -71,6 +74,8 @@ impl Pages {
     }
 
     fn read_pages(&self, first: u64, count: usize) -> io::Result<Vec<u8>> {
+        let pages = u64::try_from(count).unwrap_or(u64::MAX);
+        self.reads.pages.fetch_add(pages, Ordering::Relaxed);
         let mut stored = vec![0; count * STORED];
         self.file.read_exact_at(&mut stored, stored_at(first))?;
         let mut pages = Vec::with_capacity(count * PAGE);
@@ -203,7 +208,7 @@ mod tests {
     fn pages(dir: &tempfile::TempDir) -> (Pages, Arc<dyn VfsFile>) {
         let path = dir.path().join("pages");
         let file = OsFs.open(&path, OpenMode::CreateNew).unwrap();
-        let pages = Pages::new(Arc::clone(&file));
+        let pages = Pages::new(Arc::clone(&file), Arc::default());
         pages.set_len(8 * PAGE as u64).unwrap();
         (pages, file)
     }

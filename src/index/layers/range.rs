@@ -4,6 +4,7 @@ use imbl::ordmap::RangedIter;
 use imbl::shared_ptr::DefaultSharedPtr;
 
 use super::base::{BaseRange, Raw};
+use super::ranked::Ranked;
 use crate::index::tables::{TableRow, TablesError};
 
 /// The rows of a range in the order of their keys; also from the end. After an error there is
@@ -15,7 +16,7 @@ pub(crate) struct Range<'s, R: TableRow> {
 
 /// Where a layer's rows come from.
 pub(super) enum Source<'s, R: TableRow> {
-    Changes(RangedIter<'s, R::Key, Option<R>, DefaultSharedPtr>),
+    Changes(RangedIter<'s, Ranked<R::Key>, Option<R>, DefaultSharedPtr>),
     Base(Box<BaseRange<R::Key>>),
 }
 
@@ -176,7 +177,7 @@ impl<'s, R: TableRow> Source<'s, R> {
                     End::First => changes.next(),
                     End::Last => changes.next_back(),
                 };
-                Ok(change.map(|(key, row)| Head::Change(key, row.as_ref())))
+                Ok(change.map(|(key, row)| Head::Change(&key.key, row.as_ref())))
             }
             Self::Base(rows) => {
                 let row = match end {

@@ -7,10 +7,11 @@ use imbl::OrdMap;
 
 use super::base::Base;
 use super::range::{Range, Source};
+use super::ranked::{Asked, Ranked};
 use crate::index::tables::{Rows, TableRow, TablesError};
 
 /// What changed, by key; `None` where a row was removed.
-pub(super) type Changes<R> = OrdMap<<R as TableRow>::Key, Option<R>>;
+pub(super) type Changes<R> = OrdMap<Ranked<<R as TableRow>::Key>, Option<R>>;
 
 /// All rows as they were at one moment. Nothing that is done later changes what it answers, but reading
 /// rows of the index file ends when the database is closed.
@@ -41,11 +42,12 @@ impl<R: TableRow> LayeredSnapshot<R> {
         if nothing_between(start, end) {
             return Ok(Range::new([]));
         }
+        let asked = || (start.map(Asked::new), end.map(Asked::new));
         let layers = [&self.young, &self.old];
         let changes = layers
             .into_iter()
             .filter(|changes| !changes.is_empty())
-            .map(|changes| Source::Changes(changes.range::<_, R::Key>((start, end))));
+            .map(|changes| Source::Changes(changes.range(asked())));
         let base = self.base.as_ref().map(|base| base.range(start, end));
         Ok(Range::new(changes.chain(
             base.transpose()?.map(|range| Source::Base(Box::new(range))),
@@ -56,7 +58,8 @@ impl<R: TableRow> LayeredSnapshot<R> {
 impl<R: TableRow> Rows<R::Key, R> for LayeredSnapshot<R> {
     fn get(&self, key: &R::Key) -> Result<Option<R>, TablesError> {
         self.check()?;
-        if let Some(change) = self.young.get(key).or_else(|| self.old.get(key)) {
+        let asked = Asked::new(key);
+        if let Some(change) = (self.young.get(&asked)).or_else(|| self.old.get(&asked)) {
             return Ok(change.clone());
         }
         match &self.base {

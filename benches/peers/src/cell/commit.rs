@@ -98,7 +98,7 @@ fn turn(engine: &dyn Engine, steps: &mut [Steps], slice: Duration) -> Vec<f64> {
 pub(crate) fn unsynced(run: &Run<'_>) {
     let engine = run.engine.open(run.dir, false);
     let mut steps = Steps::new(0, 1);
-    let count = run.size(100_000, 2_000);
+    let count = run.size(100_000, 20_000, 2_000);
     let usage = Usage::now(run);
     let start = Instant::now();
     let latencies: Vec<f64> = (0..count).map(|_| append(&*engine, &mut steps)).collect();

@@ -8,6 +8,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::engine::Kind;
+use crate::plan::Scale;
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Cell {
@@ -24,20 +25,23 @@ pub(crate) enum Cell {
 pub(crate) struct Run<'a> {
     pub(crate) engine: Kind,
     pub(crate) dir: &'a Path,
-    pub(crate) smoke: bool,
+    pub(crate) scale: Scale,
     /// Which of the cell's processes this is, from 0 on.
     pub(crate) stage: usize,
 }
 
 impl Run<'_> {
-    /// `full`, or `smoke` if it is only to be seen that everything works.
-    fn size<T>(&self, full: T, smoke: T) -> T {
-        if self.smoke { smoke } else { full }
+    fn size<T>(&self, full: T, quick: T, smoke: T) -> T {
+        match self.scale {
+            Scale::Full => full,
+            Scale::Quick => quick,
+            Scale::Smoke => smoke,
+        }
     }
 
     /// How long a writer writes.
     fn slice(&self) -> Duration {
-        self.size(Duration::from_secs(2), Duration::from_millis(200))
+        Duration::from_millis(self.size(2_000, 500, 200))
     }
 }
 
@@ -70,14 +74,14 @@ impl Cell {
             Self::Durable8 => "8 writers, every step on the device before the writer's next",
             Self::Durable64 => "64 writers, every step on the device before the writer's next",
             Self::Unsynced1 => {
-                "one writer, 100,000 steps that nobody syncs; bytes on disk after closing"
+                "one writer, 100,000 steps (quick: 20,000) that nobody syncs; bytes on disk after closing"
             }
             Self::Read => {
-                "100,000 steps written, then 20,000 random reads of each kind, from memory"
+                "100,000 steps (quick: 20,480) written, then 20,000 random reads of each kind, from memory"
             }
-            Self::OpenClean => "opening 1,000,000 rows that were closed cleanly",
+            Self::OpenClean => "opening 1,000,000 rows (quick: 100,000) that were closed cleanly",
             Self::OpenKilled => {
-                "opening 1,000,000 rows whose writer was killed after its last commit"
+                "opening 1,000,000 rows (quick: 100,000) whose writer was killed after its last commit"
             }
         }
     }

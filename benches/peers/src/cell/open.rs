@@ -14,7 +14,7 @@ const STEPS_PER_COMMIT: u64 = THREADS;
 
 fn commits(run: &Run<'_>) -> u64 {
     // Three rows a step.
-    run.size(1_000_000, 30_000) / 3 / STEPS_PER_COMMIT + 1
+    run.size(1_000_000, 100_000, 30_000) / 3 / STEPS_PER_COMMIT + 1
 }
 
 fn fill(run: &Run<'_>) -> Box<dyn Engine> {

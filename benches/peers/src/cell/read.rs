@@ -14,7 +14,7 @@ const STEPS_PER_COMMIT: u64 = 8;
 pub(crate) fn hot(run: &Run<'_>) {
     let engine = run.engine.open(run.dir, false);
     let mut steps = Steps::new(0, 1);
-    let (count, reads) = run.size((100_000, 20_000), (2_048, 1_000));
+    let (count, reads) = run.size((100_000, 20_000), (20_480, 20_000), (2_048, 1_000));
     for _ in 0..count / STEPS_PER_COMMIT {
         engine.append(&steps.batch(STEPS_PER_COMMIT));
     }

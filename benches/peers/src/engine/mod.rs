@@ -1,5 +1,6 @@
 //! The engines, each behind one small trait. Apart from what is said with each they run with their defaults.
 
+mod contract;
 mod fjall;
 mod lmdb;
 mod raw_log;
@@ -11,23 +12,7 @@ mod stepwell;
 
 use std::path::Path;
 
-use bytes::Bytes;
-
-use crate::workload::Step;
-
-pub(crate) trait Engine: Sync {
-    /// Commits `steps` together. Returns once they are acknowledged, and on the device if the engine was opened so.
-    fn append(&self, steps: &[Step<'_>]);
-
-    /// The value of a thread's last checkpoint.
-    fn latest(&self, thread: u64) -> Option<Bytes>;
-
-    /// The value of a step's checkpoint.
-    fn by_id(&self, thread: u64, number: u64) -> Option<Bytes>;
-
-    /// Makes everything durable and closes.
-    fn close(self: Box<Self>);
-}
+pub(crate) use contract::Engine;
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Kind {

@@ -3,6 +3,7 @@
 //! A command is an `Args` and a `run`, which prints on a [`Screen`](crate::screen::Screen) and says how it went.
 
 pub(crate) mod backup;
+pub(crate) mod compact;
 pub(crate) mod copy;
 pub(crate) mod delete;
 pub(crate) mod diff;

@@ -58,6 +58,7 @@ fn of_database(db: &Db, args: &Args, screen: &Screen) -> Result<(), Failure> {
         bytes(stats.index.file_bytes),
         bytes(stats.index.bytes_in_memory),
     ))?;
+    activity(&stats, screen)?;
     screen.line(screen.bold("SEGMENT                   KIND             BYTES        DEAD"))?;
     for segment in &stats.segments {
         screen.line(format_args!(
@@ -68,6 +69,24 @@ fn of_database(db: &Db, args: &Args, screen: &Screen) -> Result<(), Failure> {
             bytes(segment.dead_bytes),
         ))?;
     }
+    Ok(())
+}
+
+/// What was done since the database was opened, if anything was.
+fn activity(stats: &DbStats, screen: &Screen) -> Result<(), Failure> {
+    if stats.log.commits == 0 && stats.back_pressure.waits == 0 {
+        return Ok(());
+    }
+    let latency = stats.log.sync_latency;
+    screen.line(format_args!(
+        "Since  it was opened: {}, {} (half within {:?}, 99 of 100 within {:?}); commits waited {} times, {:?} in all",
+        count(usize::try_from(stats.log.commits)?, "commit"),
+        count(usize::try_from(stats.log.syncs)?, "sync"),
+        latency.p50,
+        latency.p99,
+        stats.back_pressure.waits,
+        stats.back_pressure.waited,
+    ))?;
     Ok(())
 }
 
@@ -89,14 +108,25 @@ fn document(stats: &DbStats) -> Value {
             "bound_bytes": segment.bound_bytes,
         })
     });
+    let latency = stats.log.sync_latency;
     json!({
         "threads": stats.threads,
         "checkpoints": stats.checkpoints,
         "items": stats.items,
         "log": {
             "bytes": stats.log.bytes,
+            "live_bytes": stats.live_bytes(),
             "dead_bytes": stats.dead_bytes(),
             "bound_bytes": stats.bound_bytes(),
+            "commits": stats.log.commits,
+            "commits_read": stats.commits_read,
+            "syncs": stats.log.syncs,
+            "sync_seconds": {
+                "sum": latency.sum.as_secs_f64(),
+                "mean": latency.mean.as_secs_f64(),
+                "p50": latency.p50.as_secs_f64(),
+                "p99": latency.p99.as_secs_f64(),
+            },
             "segments": segments.collect::<Vec<_>>(),
         },
         "index": {
@@ -104,6 +134,22 @@ fn document(stats: &DbStats) -> Value {
             "bytes_in_memory": stats.index.bytes_in_memory,
             "rows_in_memory": stats.index.rows_in_memory,
             "lag": stats.index.lag,
+            "look_ups": stats.index.look_ups,
+            "pages_read": stats.index.pages_read,
+        },
+        "cache": {
+            "hits": stats.cache.hits,
+            "misses": stats.cache.misses,
+            "bytes": stats.cache.bytes,
+        },
+        "back_pressure": {
+            "waits": stats.back_pressure.waits,
+            "seconds": stats.back_pressure.waited.as_secs_f64(),
+        },
+        "compaction": {
+            "segments": stats.compaction.segments,
+            "bytes_before": stats.compaction.bytes_before,
+            "bytes_after": stats.compaction.bytes_after,
         },
     })
 }
@@ -116,31 +162,42 @@ fn of_thread(db: &Db, args: &Args, screen: &Screen, thread: &str) -> Result<(), 
         return Ok(screen.json(&thread_document(thread, &stats))?);
     }
     screen.line(format_args!(
-        "Thread {}: {}, {}",
+        "Thread {}: {}, {} of its own, {} shared with copies",
         plain(thread),
         count(usize::try_from(stats.checkpoints)?, "checkpoint"),
         bytes(stats.bytes),
+        bytes(stats.shared_bytes),
     ))?;
     let channels = stats.channels.iter();
     let channels = channels.map(|(name, stats)| (plain(name), stats));
     let mut rows: Vec<(String, &ValueStats)> = channels.collect();
-    rows.sort_by_key(|(_, stats)| std::cmp::Reverse(stats.bytes));
+    rows.sort_by_key(|(_, stats)| std::cmp::Reverse(stats.bytes + stats.shared_bytes));
     rows.push(("(pending writes)".to_owned(), &stats.writes));
     let width = rows.iter().map(|(name, _)| name.chars().count()).max();
     let width = width.unwrap_or_default();
-    screen.line(screen.bold(format_args!("{:<width$}  VALUES       BYTES", "CHANNEL")))?;
+    screen.line(screen.bold(format_args!(
+        "{:<width$}  VALUES       BYTES      SHARED",
+        "CHANNEL"
+    )))?;
     for (name, stats) in rows {
         screen.line(format_args!(
-            "{name:<width$}  {:>6}  {:>10}",
+            "{name:<width$}  {:>6}  {:>10}  {:>10}",
             stats.values,
-            bytes(stats.bytes)
+            bytes(stats.bytes),
+            bytes(stats.shared_bytes),
         ))?;
     }
     Ok(())
 }
 
 fn thread_document(thread: &str, stats: &ThreadStats) -> Value {
-    let values = |stats: &ValueStats| json!({"values": stats.values, "bytes": stats.bytes});
+    let values = |stats: &ValueStats| {
+        json!({
+            "values": stats.values,
+            "bytes": stats.bytes,
+            "shared_bytes": stats.shared_bytes,
+        })
+    };
     let channels = stats.channels.iter();
     let channels: Map<String, Value> = channels
         .map(|(name, stats)| (name.clone(), values(stats)))
@@ -149,6 +206,7 @@ fn thread_document(thread: &str, stats: &ThreadStats) -> Value {
         "thread": thread,
         "checkpoints": stats.checkpoints,
         "bytes": stats.bytes,
+        "shared_bytes": stats.shared_bytes,
         "channels": channels,
         "writes": values(&stats.writes),
     })

@@ -1,0 +1,19 @@
+//! What is asked of an engine.
+
+use bytes::Bytes;
+
+use crate::workload::Step;
+
+pub(crate) trait Engine: Sync {
+    /// Commits `steps` together. Returns once they are acknowledged, and on the device if the engine was opened so.
+    fn append(&self, steps: &[Step<'_>]);
+
+    /// The value of a thread's last checkpoint.
+    fn latest(&self, thread: u64) -> Option<Bytes>;
+
+    /// The value of a step's checkpoint.
+    fn by_id(&self, thread: u64, number: u64) -> Option<Bytes>;
+
+    /// Makes everything durable and closes.
+    fn close(self: Box<Self>);
+}

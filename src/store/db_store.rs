@@ -25,9 +25,6 @@ pub struct DbStore {
     durability: Option<Durability>,
 }
 
-/// Answers, what is to be written for them, and how durably.
-type Answered = (Vec<Answer>, Vec<Record<Encoded>>, Option<Durability>);
-
 impl Db {
     /// A store that keeps its items in this database.
     pub fn store(&self) -> DbStore {
@@ -47,7 +44,11 @@ impl DbStore {
     }
 
     /// Answers `ops`, and says what is to be written for it, and how durably.
-    fn answers(&self, ops: &[Op]) -> Result<Answered, StoreError> {
+    #[expect(clippy::type_complexity, reason = "it has one caller")]
+    fn answers(
+        &self,
+        ops: &[Op],
+    ) -> Result<(Vec<Answer>, Vec<Record<Encoded>>, Option<Durability>), StoreError> {
         let changes = changes(ops)?;
         let mut reader = self.db.reader();
         let rows = self.db.snapshot();

@@ -31,9 +31,6 @@ type Answered = (Vec<Answer>, Vec<Record<Arc<Value>>>);
 
 type Tables = MemTables<Key, Row<Arc<Value>>>;
 
-/// Answers, and what is to be written for them.
-type Answered = (Vec<Answer>, Vec<Record<Arc<Value>>>);
-
 /// With each write, what has expired is removed, at most so many items.
 const SWEPT_AT_ONCE: usize = 16;
 

@@ -85,7 +85,7 @@ impl<'p, H: Clone, T: Rows<Key, Row<H>>> Planner<'p, H, T> {
             if best.is_some() || limit == usize::MAX || needs.is_empty() {
                 return Ok(best);
             }
-            limit = limit.checked_mul(FARTHER).unwrap_or(usize::MAX);
+            limit = limit.saturating_mul(FARTHER);
         }
     }
 

@@ -100,27 +100,60 @@ pub trait Vfs: Debug + Send + Sync + 'static {
     fn lock(&self, path: &Path) -> Result<Box<dyn VfsLock>, LockError>;
 }
 
-/// Makes a directory and those above it that are missing, and makes their names durable.
+/// Makes a directory and those above it that are missing, and makes all their names durable.
 ///
 /// # Errors
 /// Whatever the file system says.
 pub fn create_dirs(vfs: &dyn Vfs, path: &Path) -> io::Result<()> {
-    let parent = match path.parent() {
-        Some(parent) if parent.as_os_str().is_empty() => Path::new("."),
-        Some(parent) => parent,
-        None => return Ok(()),
-    };
+    let mut made = path;
+    make_dirs(vfs, path, &mut made)?;
+    // Those that were there may be of somebody who was killed before he synced their names.
+    let mut child = path;
+    while let Some(parent) = parent_of(child) {
+        let is_above =
+            made.starts_with(parent) && made != parent && parent_of(made) != Some(parent);
+        match vfs.sync_dir(parent) {
+            // Nobody can have made something there.
+            Err(error) if is_above && is_refused(&error) => {}
+            synced => synced?,
+        }
+        child = parent;
+    }
+    Ok(())
+}
+
+/// Makes what is missing. `highest` is the highest of those that were made.
+fn make_dirs<'p>(vfs: &dyn Vfs, path: &'p Path, highest: &mut &'p Path) -> io::Result<()> {
     match vfs.create_dir(path) {
-        Ok(()) => {}
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            create_dirs(vfs, parent)?;
+            let parent = parent_of(path).ok_or(error)?;
+            make_dirs(vfs, parent, highest)?;
             match vfs.create_dir(path) {
-                Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
-                _ => {}
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+                made => made,
             }
         }
-        Err(error) => return Err(error),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        made => {
+            *highest = path;
+            made
+        }
     }
-    vfs.sync_dir(parent)
+}
+
+fn parent_of(path: &Path) -> Option<&Path> {
+    let here = Path::new(".");
+    match path.parent()? {
+        parent if !parent.as_os_str().is_empty() => Some(parent),
+        _ => (path != here).then_some(here),
+    }
+}
+
+/// Whether a directory could not be synced because nothing can be changed in it.
+fn is_refused(error: &io::Error) -> bool {
+    use io::ErrorKind::{InvalidInput, PermissionDenied, ReadOnlyFilesystem, Unsupported};
+    matches!(
+        error.kind(),
+        InvalidInput | PermissionDenied | ReadOnlyFilesystem | Unsupported
+    )
 }

@@ -42,6 +42,7 @@ impl State {
             tags: tags.collect(),
             items: self.items.clone(),
         };
+        self.contents.items.sort_by(|a, b| a.0.cmp(&b.0));
     }
 
     pub(crate) fn put_item(&mut self, key: &str, value: Option<Value>) {
@@ -72,13 +73,12 @@ impl Contents {
         }
         let items = block_on(db.store().search(Search::new(&[]).limit(usize::MAX)));
         let items = items.map_err(|error| format!("search: {error}"))?;
+        let mut items: Vec<_> = (items.into_iter().map(|item| (item.key, item.value))).collect();
+        items.sort_by(|a, b| a.0.cmp(&b.0));
         Ok(Self {
             checkpoints,
             tags,
-            items: items
-                .into_iter()
-                .map(|item| (item.key, item.value))
-                .collect(),
+            items,
         })
     }
 

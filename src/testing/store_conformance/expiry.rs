@@ -7,6 +7,7 @@ use serde_json::json;
 use super::failure::Outcome;
 use super::used::{Used, wait};
 use crate::store::{Get, ListNamespaces, Put, Search, StoreOptions};
+use crate::vfs::{Host, OsHost};
 
 const SHORT: Duration = Duration::from_millis(400);
 const LONG: Duration = Duration::from_secs(3600);
@@ -29,7 +30,7 @@ pub(super) fn an_item_that_has_expired_is_never_read(store: &mut Used<'_>) -> Ou
     store.put_with(Put::new(&["c"], "at once", json!(1)).ttl(Duration::ZERO))?;
     holds!(store.get(&["c"], "at once")?.is_none());
     let expires_at = store.there(&["a"], "goes")?.expires_at;
-    holds!(expires_at.is_some_and(|at| at > SystemTime::now()));
+    holds!(expires_at.is_some_and(|at| at > OsHost.system_time()));
     wait(400);
     let gone = |store: &mut Used<'_>| -> Outcome {
         holds!(store.get(&["a"], "goes")?.is_none());

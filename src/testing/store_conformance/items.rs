@@ -8,14 +8,15 @@ pub(super) use super::default_options as options;
 use super::failure::Outcome;
 use super::used::{Used, wait};
 use crate::store::{IndexedFields, ListNamespaces, Order, Put, Search, StoreError};
+use crate::vfs::{Host, OsHost};
 
 pub(super) fn an_item_comes_back_as_it_was_put(store: &mut Used<'_>) -> Outcome {
-    let before = SystemTime::now();
+    let before = OsHost.system_time();
     wait(0);
     let value = json!({"city": "San Francisco", "since": 2019.5, "tags": ["a", null]});
     store.put(&["user-123", "facts"], "location", value.clone())?;
     wait(0);
-    let after = SystemTime::now();
+    let after = OsHost.system_time();
     store.reopen();
     let item = store.there(&["user-123", "facts"], "location")?;
     same!(item.namespace, ["user-123", "facts"]);

@@ -305,3 +305,19 @@ fn a_lock_is_for_one_at_a_time_and_gone_after_a_crash() {
     drop(held);
     fs.lock(path).unwrap();
 }
+
+#[test]
+fn directories_of_one_who_was_killed_are_durable_for_who_comes_next() {
+    let fs = SimFs::new(1);
+    fs.keep_moments();
+    let path = Path::new("/a/b/c");
+    crate::vfs::create_dirs(&fs, path).unwrap();
+    let moments = fs.take_moments();
+    assert!(moments.len() > 3);
+    for moment in moments {
+        let next = moment.killed();
+        crate::vfs::create_dirs(&next, path).unwrap();
+        let cut = next.moment().power_cut(&Survival::Nothing);
+        cut.read_dir(path).unwrap();
+    }
+}

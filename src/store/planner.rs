@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::index::{ItemEntry, Key, Row, Rows, Snapshot, TablesError};
+use crate::item_fields::Coverage;
 use crate::store::Search;
 use crate::store::explain::{Considered, Explain};
 use crate::store::filter::{Need, Probe};
@@ -61,7 +62,7 @@ impl<'p, H: Clone, T: Rows<Key, Row<H>>> Planner<'p, H, T> {
         if !self.is_worth_it(search, wide(found.len()))? {
             return Ok(None);
         }
-        self.explain.index = Some(paths(need));
+        self.explain.index = Some(need.paths());
         self.entries(&found).map(Some)
     }
 
@@ -75,7 +76,7 @@ impl<'p, H: Clone, T: Rows<Key, Row<H>>> Planner<'p, H, T> {
                 let less = best.as_ref().map_or(limit, |(_, found)| found.len());
                 let found = self.candidates(need, less)?;
                 self.explain.considered.push(Considered {
-                    paths: paths(need),
+                    paths: need.paths(),
                     items: found.as_ref().map(|found| wide(found.len())),
                 });
                 if let Some(found) = found {
@@ -90,30 +91,42 @@ impl<'p, H: Clone, T: Rows<Key, Row<H>>> Planner<'p, H, T> {
     }
 
     /// The items that a condition leaves, unless they are more than `limit`.
-    pub(super) fn candidates(
-        &mut self,
-        need: &[Probe],
-        limit: usize,
-    ) -> Result<Option<Found>, TablesError> {
+    fn candidates(&mut self, need: &Need, limit: usize) -> Result<Option<Found>, TablesError> {
+        let any = match need {
+            Need::Field(probe) => return self.probed(probe, limit),
+            Need::Any(any) => any,
+        };
+        let mut all = Found::new();
+        for needs in any {
+            let mut fewest: Option<Found> = None;
+            for need in needs {
+                let less = fewest.as_ref().map_or(limit, BTreeSet::len);
+                fewest = self.candidates(need, less)?.or(fewest);
+            }
+            let Some(fewest) = fewest else {
+                return Ok(None);
+            };
+            all.extend(fewest);
+        }
+        Ok((all.len() <= limit).then_some(all))
+    }
+
+    /// The items with a field in one of some ranges, and those of which the index does not know that.
+    fn probed(&mut self, probe: &Probe, limit: usize) -> Result<Option<Found>, TablesError> {
         let mut found = Found::new();
         let mut read = 0;
+        let path = probe.path.as_str().into();
         for (number, namespace) in self.namespaces.iter().enumerate() {
             let mut add = |name: &Arc<str>| {
                 read += 1;
                 found.insert((number, Arc::clone(name)));
                 found.len() <= limit
             };
-            for probe in need {
-                let path = probe.path.as_str().into();
-                for range in &probe.ranges {
-                    self.rows
-                        .items_by_field(namespace, &path, range, &mut add)?;
-                }
+            for range in &probe.ranges {
+                (self.rows).items_by_field(namespace, &path, range, &mut add)?;
             }
-            let leaves_out = |of: &crate::item_fields::Coverage| {
-                need.iter().any(|probe| !of.covers(&probe.path))
-            };
-            self.rows.items_in_part(namespace, leaves_out, &mut add)?;
+            let is_unknown = |of: &Coverage| !of.covers(&probe.path);
+            self.rows.items_in_part(namespace, is_unknown, &mut add)?;
             if found.len() > limit {
                 break;
             }
@@ -146,12 +159,6 @@ impl<'p, H: Clone, T: Rows<Key, Row<H>>> Planner<'p, H, T> {
         self.explain.rows_read += wide(found.len());
         Ok(entries)
     }
-}
-
-fn paths(need: &[Probe]) -> Vec<String> {
-    let mut paths: Vec<_> = need.iter().map(|probe| probe.path.clone()).collect();
-    paths.dedup();
-    paths
 }
 
 pub(super) fn wide(count: usize) -> u64 {

@@ -19,7 +19,7 @@ use stepwell::db::{Db, VerifyOptions, salvage};
 use stepwell::store::Ttl;
 use stepwell::{Commit, Encoded, ItemChange};
 
-use stepwell::store::{Search, Store};
+use stepwell::store::{Order, Search, Store};
 use tempfile::TempDir;
 
 use crate::cases::cases;
@@ -480,7 +480,8 @@ impl Trio {
                 .map(|info| (info.thread, info.checkpoints));
             assert_eq!(counted.collect::<BTreeMap<_, _>>(), counts);
         }
-        let items = block_on(db.store().search(Search::new(&["i"]).limit(usize::MAX))).unwrap();
+        let search = Search::new(&["i"]).order(Order::Created).limit(usize::MAX);
+        let items = block_on(db.store().search(search)).unwrap();
         let items: Vec<_> = items
             .into_iter()
             .map(|item| (item.key, item.value))

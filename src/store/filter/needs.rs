@@ -5,8 +5,13 @@ use super::condition::{Condition, Operator};
 use crate::field_path::FieldPath as Path;
 use crate::item_fields::{FieldRange, is_indexable};
 
-/// A value that satisfies the filter is in one of these.
-pub(in crate::store) type Need = Vec<Probe>;
+/// What holds for every value that satisfies the filter.
+#[derive(Clone, Debug)]
+pub(in crate::store) enum Need {
+    Field(Probe),
+    /// Of one of these lists, all.
+    Any(Vec<Vec<Need>>),
+}
 
 /// Values with a field in one of some ranges.
 #[derive(Clone, Debug)]
@@ -20,10 +25,12 @@ impl Test {
         match self {
             Self::All(all) => all.iter().flat_map(Self::needs).collect(),
             Self::Any(any) => {
-                // One of each, whichever comes first.
-                let each = any.iter().map(|test| test.needs().into_iter().next());
-                let each: Option<Vec<Need>> = each.collect();
-                each.map(|each| each.concat()).into_iter().collect()
+                let each: Vec<_> = any.iter().map(Self::needs).collect();
+                // A test that the index knows nothing of may be the one that holds.
+                match each.iter().any(Vec::is_empty) {
+                    true => Vec::new(),
+                    false => vec![Need::Any(each)],
+                }
             }
             Self::Not(_) => Vec::new(),
             Self::Field(path, condition) => condition.needs(path),
@@ -77,5 +84,18 @@ impl Condition {
 
 fn need(path: &Path, ranges: Option<Vec<FieldRange>>) -> Option<Need> {
     let path = Some(path).filter(|path| is_indexable(path))?.text();
-    ranges.map(|ranges| vec![Probe { path, ranges }])
+    ranges.map(|ranges| Need::Field(Probe { path, ranges }))
+}
+
+impl Need {
+    /// The paths of the fields that it is about, each once.
+    pub(in crate::store) fn paths(&self) -> Vec<String> {
+        let mut paths = match self {
+            Self::Field(probe) => vec![probe.path.clone()],
+            Self::Any(any) => any.iter().flatten().flat_map(Self::paths).collect(),
+        };
+        paths.sort();
+        paths.dedup();
+        paths
+    }
 }

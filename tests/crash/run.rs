@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use futures::executor::block_on;
 use stepwell::checkpoint::{CheckpointError, Checkpointer, Prune, PruneRule, PutCheckpoint, Tag};
-use stepwell::db::{Compression, Db, DbError, Durability};
+use stepwell::db::{CompactionOptions, Compression, Db, DbError, Durability};
 use stepwell::store::Store;
 use stepwell::store::Ttl;
 use stepwell::testing::{Random, SimFs};
@@ -82,6 +82,10 @@ impl Setup {
             .index_cache_bytes(1 << 20)
             .hot_bytes(self.hot_bytes)
             .compression(self.compression)
+            .compaction(CompactionOptions {
+                background: false,
+                ..CompactionOptions::default()
+            })
             .vfs(Arc::new(fs.clone()))
             .open(path)
     }

@@ -93,7 +93,7 @@ impl Engine {
         self.progress.lock().done += bytes;
     }
 
-    /// Waits for so long, or until all is to end. Whether to go on.
+    /// Waits for so long, or until all is to end or somebody waits for the end of what runs. Whether to go on.
     pub(super) fn rest(&self, time: Duration) -> bool {
         if time.is_zero() {
             return !self.is_stopped();
@@ -104,13 +104,19 @@ impl Engine {
         )]
         let until = Instant::now() + time;
         let mut stopped = self.resting.lock();
-        while !*stopped && !self.stopped.wait_until(&mut stopped, until).timed_out() {}
+        while !*stopped
+            && !self.is_awaited()
+            && !self.stopped.wait_until(&mut stopped, until).timed_out()
+        {}
         !*stopped
     }
 
     /// Compacts everything that has something dead.
     pub(crate) fn compact_all(&self) -> Result<CompactionReport, DbError> {
         self.awaiting.fetch_add(1, Ordering::AcqRel);
+        // Under the lock, so that whoever is about to rest sees it or is woken.
+        drop(self.resting.lock());
+        self.stopped.notify_all();
         let one = self.running.lock();
         self.awaiting.fetch_sub(1, Ordering::AcqRel);
         let compacted = self.compact(Worth::Any, u64::MAX);

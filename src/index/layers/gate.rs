@@ -122,8 +122,13 @@ impl Gate {
         let mut state = self.state.lock();
         state.wanted = true;
         self.work.notify_one();
-        while state.wanted && !state.open && state.stop.is_none() {
-            self.room.wait(&mut state);
+        let waits = |state: &State| state.wanted && !state.open && state.stop.is_none();
+        while waits(&state) {
+            let helped = MutexGuard::unlocked(&mut state, || self.vfs.host().help());
+            // What was done meanwhile is not told again.
+            if !helped && waits(&state) {
+                self.room.wait(&mut state);
+            }
         }
         match &state.failed {
             Some((error, _)) => Err(error.clone()),

@@ -254,6 +254,10 @@ impl<T: Send + 'static> Shared<T> {
             state.active.synced = state.active.synced.max(written);
         }
         state.durable = state.durable.max(acked);
+        if state.durable >= state.acked {
+            // Else the committer would lead for it again and again, and find nothing to sync.
+            state.sync_due = None;
+        }
         state.syncs += 1;
         Ok(state)
     }

@@ -124,11 +124,9 @@ impl Gate {
         self.work.notify_one();
         let waits = |state: &State| state.wanted && !state.open && state.stop.is_none();
         while waits(&state) {
-            if MutexGuard::unlocked(&mut state, || self.vfs.host().help()) {
-                continue;
-            }
+            let helped = MutexGuard::unlocked(&mut state, || self.vfs.host().help());
             // What was done meanwhile is not told again.
-            if waits(&state) {
+            if !helped && waits(&state) {
                 self.room.wait(&mut state);
             }
         }

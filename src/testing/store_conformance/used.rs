@@ -1,7 +1,6 @@
 //! [`Used`]: short ways to use the store under test.
 
 use std::sync::Arc;
-use std::thread::sleep;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -12,6 +11,7 @@ use crate::store::{
     Answer, BlockingStore, Filter, Get, Item, ListNamespaces, Op, Page, Put, Search, Store,
     StoreError,
 };
+use crate::vfs::{Host, OsHost};
 
 /// The store under test.
 pub(super) struct Used<'s> {
@@ -115,5 +115,5 @@ impl<'s> Used<'s> {
 
 /// Waits for so many milliseconds, and then a little.
 pub(super) fn wait(millis: u64) {
-    sleep(Duration::from_millis(millis + 2));
+    OsHost.sleep(Duration::from_millis(millis + 2));
 }

@@ -137,7 +137,7 @@ fn soak() {
     let mut next = first;
     let mut total = Done::default();
     while until.is_none_or(|until| Instant::now() < until) {
-        let (count, done) = seeds(next..next + 1000, until, everything);
+        let (count, done) = seeds(next..next + 100, until, everything);
         next += count;
         total.operations += done.operations;
         total.crashes += done.crashes;

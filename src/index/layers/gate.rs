@@ -128,6 +128,9 @@ impl Gate {
             // What was done meanwhile is not told again.
             if !helped && waits(&state) {
                 self.room.wait(&mut state);
+            } else if helped && waits(&state) && state.failed.is_some() {
+                // It is tried again only then.
+                MutexGuard::unlocked(&mut state, || self.vfs.host().sleep(PAUSE));
             }
         }
         match &state.failed {

@@ -18,13 +18,6 @@
 //! # Ok::<(), stepwell::db::DbError>(())
 //! ```
 
-#[cfg_attr(
-    not(test),
-    expect(
-        clippy::disallowed_methods,
-        reason = "it looks at a store from outside, whose time is the wall's"
-    )
-)]
 pub mod store_conformance;
 
 #[doc(hidden)]

@@ -118,21 +118,7 @@ impl Drop for Closed<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::log::{FrameAddress, Lsn, SegmentId};
-
-    fn at(lsn: u64) -> At {
-        At {
-            frame: FrameAddress {
-                lsn: Lsn::new(lsn),
-                records: 1,
-                segment: SegmentId::new(Lsn::new(1)),
-                offset: 0,
-                payload_len: 1,
-            },
-            record: 0,
-            value: 0,
-        }
-    }
+    use crate::db::hot::tests::at;
 
     #[test]
     fn what_is_being_decided_about_is_not_found() {

@@ -191,7 +191,7 @@ mod tests {
         }
     }
 
-    fn at(lsn: u64) -> At {
+    pub(super) fn at(lsn: u64) -> At {
         At {
             frame: FrameAddress {
                 lsn: Lsn::new(lsn),

@@ -6,12 +6,13 @@ use crate::index::key::Branch;
 use crate::index::{Entry, ItemEntry, Key, TablesError};
 use crate::retention_policy::RetentionPolicy;
 
-/// What the index knows of one thing. Rows of branches may be `None`: what an older branch has is gone in this one.
+/// What the index knows of one thing. Rows of branches may be `None`: what an older branch has is gone in this one. What is rare and long is boxed:
+/// the rows in memory lie beside their keys.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Row<H> {
     Thread(Arc<ThreadRow>),
-    Frozen(FrozenRow),
-    Dropped(DroppedRow),
+    Frozen(Box<FrozenRow>),
+    Dropped(Box<DroppedRow>),
     /// The key to go on from.
     Folding(Option<Box<Key>>),
     /// Whether it may have rows in the place of ones that it has inherited.
@@ -115,6 +116,18 @@ pub(crate) struct DroppedRow {
     pub(crate) is_merged: bool,
 }
 
+impl<H> From<FrozenRow> for Row<H> {
+    fn from(row: FrozenRow) -> Self {
+        Self::Frozen(Box::new(row))
+    }
+}
+
+impl<H> From<DroppedRow> for Row<H> {
+    fn from(row: DroppedRow) -> Self {
+        Self::Dropped(Box::new(row))
+    }
+}
+
 impl FrozenRow {
     /// What becomes of it when nobody needs it any more.
     pub(super) fn dropped(self) -> DroppedRow {
@@ -180,6 +193,8 @@ impl<H> Row<H> {
                 size_of_val(&*writes.writes) + paths.sum::<usize>()
             }
             Self::Item(item) => size_of::<ItemEntry<H>>() + item.fields.len(),
+            Self::Frozen(_) => size_of::<FrozenRow>(),
+            Self::Dropped(_) => size_of::<DroppedRow>(),
             Self::Folding(Some(key)) => size_of::<Key>() + key.text_len(),
             _ => 0,
         }
@@ -204,7 +219,7 @@ impl<H> Row<H> {
 
     pub(super) fn frozen(self) -> Result<FrozenRow, TablesError> {
         match self {
-            Self::Frozen(row) => Ok(row),
+            Self::Frozen(row) => Ok(*row),
             _ => Err(wrong()),
         }
     }

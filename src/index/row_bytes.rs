@@ -94,13 +94,13 @@ pub(crate) fn decode<H>(
     let names = &mut Names::default();
     let row = match key {
         Key::Thread(_) => Row::Thread(Arc::new(thread(from)?)),
-        Key::Frozen(_) => Row::Frozen(FrozenRow {
+        Key::Frozen(_) => Row::from(FrozenRow {
             ancestor: option(from, number)?,
             heirs: number(from)?,
             rank: byte(from)?,
             merged_from: option(from, number)?,
         }),
-        Key::Dropped(_) => Row::Dropped(DroppedRow {
+        Key::Dropped(_) => Row::from(DroppedRow {
             needs: option(from, number)?,
             is_merged: flag(from)?,
         }),
@@ -624,14 +624,11 @@ mod tests {
                         rank,
                         merged_from,
                     };
-                    (Key::Frozen(1), Row::Frozen(row))
+                    (Key::Frozen(1), Row::from(row))
                 }
             ),
             any::<(Option<u64>, bool)>().prop_map(|(needs, is_merged)| {
-                (
-                    Key::Dropped(1),
-                    Row::Dropped(DroppedRow { needs, is_merged }),
-                )
+                (Key::Dropped(1), Row::from(DroppedRow { needs, is_merged }))
             }),
             option::of(any::<u64>()).prop_map(|from| {
                 let from = from.map(|from| Box::new(Key::Frozen(from)));

@@ -11,6 +11,10 @@
 
 #![cfg_attr(not(test), deny(clippy::disallowed_methods))]
 
+// What tests of this crate share with those in `tests` names it.
+#[cfg(test)]
+extern crate self as stepwell;
+
 mod canary;
 pub mod checkpoint;
 mod codec;

@@ -74,6 +74,7 @@ impl View {
         if (rows.applied()).is_none_or(|applied| applied.lsn < watermark.lsn) {
             rows.advance(watermark, 0);
         }
+        rows.opened();
     }
 
     /// See [`Index::be_sure_below`].
@@ -116,21 +117,27 @@ impl View {
         self.gate.waits()
     }
 
-    /// Applies a frame of the log that is being opened.
-    pub(super) fn replay(&self, frame: FrameAddress, decoded: Decoded) -> Result<(), TablesError> {
+    /// Applies frames of the log that is being opened.
+    pub(super) fn replay(
+        &self,
+        frames: impl IntoIterator<Item = (FrameAddress, Decoded)>,
+    ) -> Result<(), TablesError> {
         self.wait_for_room()?;
-        let Decoded { records, contents } = decoded;
-        match apply_all(&mut self.index.write(), frame, records, &contents) {
-            Err(Unapplied::Tables(error)) => Err(error),
-            // What was refused when it was written is refused again.
-            Ok(()) | Err(Unapplied::Refused(_)) => Ok(()),
+        let mut index = self.index.write();
+        for (frame, Decoded { records, contents }) in frames {
+            match apply_all(&mut index, frame, records.into_iter(), &contents) {
+                Err(Unapplied::Tables(error)) => return Err(error),
+                // What was refused when it was written is refused again.
+                Ok(()) | Err(Unapplied::Refused(_)) => {}
+            }
         }
+        Ok(())
     }
 }
 
 /// What a frame of the log tells the index.
 pub(super) struct Decoded {
-    records: Vec<Record<Numbered>>,
+    records: Vec<Record<Place>>,
     contents: Vec<NewContent>,
 }
 
@@ -147,8 +154,13 @@ impl Decoded {
 pub(super) fn decoded(
     frame: FrameAddress,
     payload: &[u8],
-) -> Result<Vec<Record<Numbered>>, CodecError> {
-    let records = codec::decode(payload, |record| record.numbered())?;
+) -> Result<Vec<Record<Place>>, CodecError> {
+    let mut number = 0_u32;
+    let records = codec::decode(payload, |record| {
+        let record = placed(frame, number, record.numbered());
+        number = number.saturating_add(1);
+        record
+    })?;
     require_count(frame, records.len())?;
     Ok(records)
 }
@@ -193,7 +205,8 @@ impl CommitSink<Note> for View {
     fn committed(&self, frames: &mut dyn Iterator<Item = (FrameAddress, Note)>) {
         let mut index = self.index.write();
         for (frame, note) in frames {
-            if let Err(unapplied) = apply_all(&mut index, frame, note.records, &note.contents) {
+            let records = placed_all(frame, note.records);
+            if let Err(unapplied) = apply_all(&mut index, frame, records, &note.contents) {
                 let _ = note.unapplied.set(unapplied);
             }
         }
@@ -207,7 +220,7 @@ impl CommitSink<Note> for View {
 fn apply_all(
     index: &mut Index<Place, DbTables>,
     frame: FrameAddress,
-    records: Vec<Record<Numbered>>,
+    records: impl Iterator<Item = Record<Place>>,
     contents: &[NewContent],
 ) -> Result<(), Unapplied> {
     let applied = try_apply_all(index, frame, records);
@@ -243,7 +256,7 @@ fn apply_all(
 pub(super) fn try_apply_all(
     index: &mut Index<Place, impl Tables<Key, Row<Place>>>,
     frame: FrameAddress,
-    records: Vec<Record<Numbered>>,
+    records: impl IntoIterator<Item = Record<Place>>,
 ) -> Result<(), Unapplied> {
     for (number, record) in (0..).zip(records) {
         apply_one(index, frame, number, record)?;
@@ -251,22 +264,35 @@ pub(super) fn try_apply_all(
     Ok(())
 }
 
-/// Applies the record with this number of a frame.
-pub(super) fn apply_one(
-    index: &mut Index<Place, impl Tables<Key, Row<Place>>>,
+/// The records of a frame, once it is known where they are.
+fn placed_all(
     frame: FrameAddress,
-    number: u32,
-    record: Record<Numbered>,
-) -> Result<(), Unapplied> {
+    records: Vec<Record<Numbered>>,
+) -> impl Iterator<Item = Record<Place>> {
+    let numbered = (0..).zip(records);
+    numbered.map(move |(number, record)| placed(frame, number, record))
+}
+
+/// The record with this number of a frame, with the places of its values.
+pub(super) fn placed(frame: FrameAddress, number: u32, record: Record<Numbered>) -> Record<Place> {
     let place = Arc::new(RecordPlace { frame, number });
-    let record = record.map(|value| match value.alias {
+    record.map(|value| match value.alias {
         None => Place {
             record: Arc::clone(&place),
             value: value.number,
         },
         // What it stands for may stay when the record goes.
         Some(of) => At::of(frame, of).into(),
-    });
+    })
+}
+
+/// Applies the record with this number of a frame.
+pub(super) fn apply_one(
+    index: &mut Index<Place, impl Tables<Key, Row<Place>>>,
+    frame: FrameAddress,
+    number: u32,
+    record: Record<Place>,
+) -> Result<(), Unapplied> {
     let origin = Origin {
         lsn: frame.lsn.plus(u64::from(number)).get(),
         segment: frame.segment.base().get(),

@@ -170,7 +170,6 @@ impl Checkpointer for DbSaver {
         mut put: PutCheckpoint,
         items: Vec<ItemChange>,
     ) -> Commit<CheckpointError> {
-        let (thread, checkpoint) = (put.thread.clone(), put.checkpoint.id.clone());
         let lists = std::mem::take(&mut put.appended).into_iter();
         let lists = lists.map(|(channel, added)| (channel, Handed::Appended(added)));
         let lists = lists.collect();
@@ -179,18 +178,19 @@ impl Checkpointer for DbSaver {
             Ok(items) => items,
             Err(error) => return saving(Err(error)),
         };
-        let what = || format!("checkpoint `{checkpoint}` of thread `{thread}`");
-        match (self.db).put_checkpoint(record, items, self.durability, what) {
+        match (self.db).put_checkpoint(record, items, self.durability) {
             Ok(submitted) => saving(Ok(submitted)),
             Err(NotPut::Db(error)) => saving(Err(error)),
             Err(NotPut::Refused(refused)) => Commit::ready(Err(refused.into())),
-            Err(NotPut::NothingToAppendTo { channel }) => {
-                Commit::ready(Err(CheckpointError::NothingToAppendTo {
-                    thread,
-                    checkpoint,
-                    channel,
-                }))
-            }
+            Err(NotPut::NothingToAppendTo {
+                thread,
+                checkpoint,
+                channel,
+            }) => Commit::ready(Err(CheckpointError::NothingToAppendTo {
+                thread,
+                checkpoint,
+                channel,
+            })),
         }
     }
 
@@ -199,15 +199,7 @@ impl Checkpointer for DbSaver {
     }
 
     fn put_writes(&self, writes: PutWrites) -> Commit<CheckpointError> {
-        let record = writes_record(writes);
-        let (task, checkpoint, thread) = (
-            record.task_id.clone(),
-            record.checkpoint_id.clone(),
-            record.thread.clone(),
-        );
-        saving(self.db.put_writes(record, self.durability, || {
-            format!("the writes of task `{task}` to checkpoint `{checkpoint}` of thread `{thread}`")
-        }))
+        saving((self.db).put_writes(writes_record(writes), self.durability))
     }
 
     fn delete_thread(&self, thread: &str) -> Commit<CheckpointError> {

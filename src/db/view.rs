@@ -124,20 +124,32 @@ impl View {
     ) -> Result<(), TablesError> {
         self.wait_for_room()?;
         let mut index = self.index.write();
+        let mut outcome = Ok(());
+        let mut last = None;
+        let mut bytes = 0;
         for (frame, Decoded { records, contents }) in frames {
-            match apply_all(&mut index, frame, records.into_iter(), &contents) {
-                Err(Unapplied::Tables(error)) => return Err(error),
+            last = Some(after(frame));
+            bytes += frame_bytes(frame);
+            match apply_all(&mut index, frame, records, &contents) {
+                Err(Unapplied::Tables(error)) => {
+                    outcome = Err(error);
+                    break;
+                }
                 // What was refused when it was written is refused again.
                 Ok(()) | Err(Unapplied::Refused(_)) => {}
             }
         }
-        Ok(())
+        index.settle();
+        if let Some(last) = last {
+            index.tables_mut().advance(last, bytes);
+        }
+        outcome
     }
 }
 
 /// What a frame of the log tells the index.
 pub(super) struct Decoded {
-    records: Vec<Record<Place>>,
+    records: Vec<Record<Numbered>>,
     contents: Vec<NewContent>,
 }
 
@@ -154,13 +166,8 @@ impl Decoded {
 pub(super) fn decoded(
     frame: FrameAddress,
     payload: &[u8],
-) -> Result<Vec<Record<Place>>, CodecError> {
-    let mut number = 0_u32;
-    let records = codec::decode(payload, |record| {
-        let record = placed(frame, number, record.numbered());
-        number = number.saturating_add(1);
-        record
-    })?;
+) -> Result<Vec<Record<Numbered>>, CodecError> {
+    let records = codec::decode(payload, |record| record.numbered())?;
     require_count(frame, records.len())?;
     Ok(records)
 }
@@ -204,11 +211,18 @@ pub(super) fn require_count(frame: FrameAddress, records: usize) -> Result<(), C
 impl CommitSink<Note> for View {
     fn committed(&self, frames: &mut dyn Iterator<Item = (FrameAddress, Note)>) {
         let mut index = self.index.write();
+        let mut applied = None;
+        let mut bytes = 0;
         for (frame, note) in frames {
-            let records = placed_all(frame, note.records);
-            if let Err(unapplied) = apply_all(&mut index, frame, records, &note.contents) {
+            if let Err(unapplied) = apply_all(&mut index, frame, note.records, &note.contents) {
                 let _ = note.unapplied.set(unapplied);
             }
+            applied = Some(after(frame));
+            bytes += frame_bytes(frame);
+        }
+        index.settle();
+        if let Some(applied) = applied {
+            index.tables_mut().advance(applied, bytes);
         }
         // What cannot be read now is removed another time.
         let _ = index.reclaim(RECLAIMED_AT_ONCE);
@@ -216,14 +230,16 @@ impl CommitSink<Note> for View {
 }
 
 /// Applies the records of a frame up to the first that is not taken. If that is for want of rows, the index
-/// would be wrong from here on, and is given up.
+/// would be wrong from here on, and is given up. The rows are not settled yet.
 fn apply_all(
     index: &mut Index<Place, DbTables>,
     frame: FrameAddress,
-    records: impl Iterator<Item = Record<Place>>,
+    records: Vec<Record<Numbered>>,
     contents: &[NewContent],
 ) -> Result<(), Unapplied> {
-    let applied = try_apply_all(index, frame, records);
+    let applied = (0..)
+        .zip(records)
+        .try_for_each(|(number, record)| apply_next(index, frame, number, record));
     let tables = index.tables_mut();
     if applied.is_ok() {
         for new in contents.iter().filter(|new| new.content.lasts) {
@@ -239,24 +255,32 @@ fn apply_all(
     if let Err(Unapplied::Tables(error)) = &applied {
         tables.abandon(error.clone());
     }
+    applied
+}
+
+/// Up to where the log is applied when this frame is.
+fn after(frame: FrameAddress) -> Watermark {
     let LogPosition {
         lsn,
         segment,
         offset,
     } = frame.position_after();
-    let watermark = Watermark {
+    Watermark {
         lsn: lsn.get(),
         segment: segment.base().get(),
         offset,
-    };
-    tables.advance(watermark, offset.saturating_sub(frame.offset));
-    applied
+    }
+}
+
+/// What a frame takes in the log.
+fn frame_bytes(frame: FrameAddress) -> u64 {
+    frame.position_after().offset.saturating_sub(frame.offset)
 }
 
 pub(super) fn try_apply_all(
     index: &mut Index<Place, impl Tables<Key, Row<Place>>>,
     frame: FrameAddress,
-    records: impl IntoIterator<Item = Record<Place>>,
+    records: Vec<Record<Numbered>>,
 ) -> Result<(), Unapplied> {
     for (number, record) in (0..).zip(records) {
         apply_one(index, frame, number, record)?;
@@ -264,41 +288,40 @@ pub(super) fn try_apply_all(
     Ok(())
 }
 
-/// The records of a frame, once it is known where they are.
-fn placed_all(
+/// Applies the record with this number of a frame.
+pub(super) fn apply_one(
+    index: &mut Index<Place, impl Tables<Key, Row<Place>>>,
     frame: FrameAddress,
-    records: Vec<Record<Numbered>>,
-) -> impl Iterator<Item = Record<Place>> {
-    let numbered = (0..).zip(records);
-    numbered.map(move |(number, record)| placed(frame, number, record))
+    number: u32,
+    record: Record<Numbered>,
+) -> Result<(), Unapplied> {
+    let applied = apply_next(index, frame, number, record);
+    index.settle();
+    applied
 }
 
-/// The record with this number of a frame, with the places of its values.
-pub(super) fn placed(frame: FrameAddress, number: u32, record: Record<Numbered>) -> Record<Place> {
+/// The same, but the rows are not settled yet.
+fn apply_next(
+    index: &mut Index<Place, impl Tables<Key, Row<Place>>>,
+    frame: FrameAddress,
+    number: u32,
+    record: Record<Numbered>,
+) -> Result<(), Unapplied> {
     let place = Arc::new(RecordPlace { frame, number });
-    record.map(|value| match value.alias {
+    let handle = |value: Numbered| match value.alias {
         None => Place {
             record: Arc::clone(&place),
             value: value.number,
         },
         // What it stands for may stay when the record goes.
         Some(of) => At::of(frame, of).into(),
-    })
-}
-
-/// Applies the record with this number of a frame.
-pub(super) fn apply_one(
-    index: &mut Index<Place, impl Tables<Key, Row<Place>>>,
-    frame: FrameAddress,
-    number: u32,
-    record: Record<Place>,
-) -> Result<(), Unapplied> {
+    };
     let origin = Origin {
         lsn: frame.lsn.plus(u64::from(number)).get(),
         segment: frame.segment.base().get(),
         bytes: u64::from(frame.payload_len) / u64::from(frame.records.max(1)),
     };
-    let applied = index.apply(record, origin);
+    let applied = index.apply_next(record, origin, handle);
     if matches!(applied, Err(Unapplied::Refused(_))) {
         let end = frame.end().get();
         index

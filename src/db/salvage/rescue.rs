@@ -15,7 +15,7 @@ use crate::db::Place;
 use crate::db::salvage::hiding::{hide, placeholder};
 use crate::db::salvage::regaining::Regaining;
 use crate::db::salvage::{LostItem, LostValue, LostWrites, SalvageReport};
-use crate::db::view::{apply_one, placed, require_count};
+use crate::db::view::{apply_one, require_count};
 use crate::index::{
     Entry, Held, Index, Key, MemTables, Reason, Refused, Row, Selection, Snapshot, TablesError,
     Unapplied,
@@ -302,8 +302,7 @@ impl Rescue {
         number: u32,
         record: &Record<Stored>,
     ) -> Result<(), Unapplied> {
-        let record = placed(frame, number, record.clone().numbered());
-        apply_one(&mut self.index, frame, number, record)
+        apply_one(&mut self.index, frame, number, record.clone().numbered())
     }
 
     fn snapshot(&self) -> Snapshot<Place, MemTables<Key, Row<Place>>> {

@@ -22,15 +22,17 @@ def lines(directory):
     said = log.superblock
     yield {"database": said.uuid, "format": 2, "clean": said.clean, "watermark": said.watermark, "newest": said.newest}
     for one in log.segments:
-        line = {"segment": one.base, "kind": "compacted" if one.compacted else "ordinary", "previous": one.previous}
-        yield line | ({"end": one.end, "as_of": one.as_of, "length": one.length} if one.compacted else {})
+        sealed = "compacted" if one.compacted else "sealed"
+        yield {"segment": one.base, "kind": "active" if one is log.segments[-1] else sealed}
     for frame in log.frames():
         for i, (kind, fields, own) in enumerate(records(frame)):
             lsn = frame.lsn + i
             values.add(lsn, own)
             resolved = {key: at_last(one, values) for key, one in fields.items()}
-            yield {"lsn": lsn, "frame": frame.lsn, "synced": frame.synced, "record": kind} | resolved
-    yield {"end": log.end, "cut": log.cut}
+            yield {"lsn": lsn, "frame": frame.lsn, "record": kind} | resolved
+    yield {"end": log.end}
+    if log.cut:
+        print(f"a torn tail: {log.cut} bytes do not count", file=sys.stderr)
 
 
 def at_last(field, values):

@@ -6,6 +6,7 @@
 
 mod backup;
 mod compaction;
+mod dump;
 mod error;
 mod freed;
 mod handle;
@@ -46,6 +47,8 @@ pub(crate) use periodic::{Pace, Periodic};
 pub(crate) use place::Place;
 pub(crate) use put::NotPut;
 pub(crate) use reader::Reader;
+#[doc(hidden)]
+pub use salvage::salvage_in;
 pub use salvage::{LostItem, LostValue, LostWrites, SalvageReport, salvage};
 pub use stats::{
     BackPressure, CacheStats, DbStats, IndexStats, SegmentUse, ThreadStats, ValueStats,

@@ -66,7 +66,10 @@ class Body:
         return [read() for _ in range(count)]
 
     def map(self, read):
-        return dict(self.list(lambda: (self.text(), read())))
+        entries = self.list(lambda: (self.text(), read()))
+        keys = [key.encode() for key, _ in entries]
+        need(all(a < b for a, b in zip(keys, keys[1:])), "the keys of a map do not ascend")
+        return dict(entries)
 
     def id(self):
         return self.text() if self.choice(2) == 0 else str(uuid.UUID(bytes=self.take(16)))
@@ -90,7 +93,7 @@ class Body:
         if form == 0:
             return self.text()
         seconds, part = divmod(self.u64(), 10**6 if form == 1 else 10**9)
-        need(seconds <= 253402300799, "a time after the year 9999")
+        need(seconds < 253402207200, "a time that is too late")
         whole = (datetime.datetime(1970, 1, 1) + datetime.timedelta(seconds=seconds)).isoformat()
         if form == 1:
             return f"{whole}.{part:06}+00:00"
@@ -99,7 +102,7 @@ class Body:
     def metadata(self):
         form = self.choice(3)
         if form == 0:
-            return self.text()
+            return self.bytes().decode("utf-8", "replace")
         source, step = ["input", "loop", "update", "fork"][self.choice(4)], self.signed(64)
         front, behind = ("{", "}") if form == 1 else (self.text(), self.text())
         return f'{front}"source":"{source}","step":{step}{behind}'

@@ -1,6 +1,5 @@
 """Values: whole, or made of others by deltas and aliases. Knows where they are, not what records say."""
 
-import base64
 from collections import namedtuple
 
 from .bits import need
@@ -69,4 +68,4 @@ class Values:
                 return out | {"text": data.decode("utf-8")}
             except UnicodeDecodeError:
                 pass
-        return out | {"base64": base64.b64encode(data).decode()}
+        return out | {"hex": data.hex()}

@@ -104,8 +104,12 @@ impl SalvageReport {
 /// [`DbError::Log`]: `from` is open, there is something in `to` already, a record is of a newer version, or the file
 /// system failed. What is in `to` then is no database.
 pub fn salvage(from: impl AsRef<Path>, to: impl AsRef<Path>) -> Result<SalvageReport, DbError> {
-    let (from, to) = (from.as_ref(), to.as_ref());
-    let vfs: Arc<dyn Vfs> = Arc::new(OsFs);
+    salvage_in(Arc::new(OsFs), from.as_ref(), to.as_ref())
+}
+
+/// As [`salvage`], in this file system. For tests, and no part of the interface.
+#[doc(hidden)]
+pub fn salvage_in(vfs: Arc<dyn Vfs>, from: &Path, to: &Path) -> Result<SalvageReport, DbError> {
     let found = log::salvage(Arc::clone(&vfs), from, &mut |_, _| Ok(()))?;
     let lost_from = found.lost.first().map(|lost| lost.lsns.start);
     let as_of = found.compacted_as_of;

@@ -66,7 +66,11 @@ impl FrameHeader {
                 "a frame of kind {kind} with flags {flags:#04x} and reserved bytes {reserved:#06x}"
             ))));
         }
-        if header.payload_len == 0 || header.records == 0 || header.synced_lsn > header.lsn {
+        if header.payload_len == 0
+            || header.records == 0
+            || header.synced_lsn > header.lsn
+            || header.frame_bytes() > super::MAX_FRAME_BYTES
+        {
             return Some(Err(BadHeader::Invalid("the frame header is impossible")));
         }
         Some(Ok(header))

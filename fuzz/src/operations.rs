@@ -21,6 +21,8 @@ pub fn operations(input: &[u8]) {
     run.open().unwrap();
     for _ in 0..(input.len() / 16).min(OPERATIONS) {
         before = Before::now(&run);
+        // Only during the last one the power is cut.
+        drop(run.fs.take_moments());
         let operation = maker.operation(run.contents());
         let wait = maker.random.one_in(2);
         run.run(&operation, wait).unwrap();

@@ -25,7 +25,6 @@ pub(crate) type Frames = BTreeMap<u64, (Range<u64>, Vec<u8>)>;
 pub(crate) struct Image {
     pub(crate) files: Files,
     pub(crate) answers: Answers,
-    pub(crate) frames: Frames,
 }
 
 /// All that a database answers.
@@ -73,11 +72,7 @@ impl Image {
         }
         let mut files = fs.files();
         files.retain(|path, _| !path.ends_with("LOCK"));
-        Self {
-            frames: salvaged(&files).0,
-            files,
-            answers,
-        }
+        Self { files, answers }
     }
 
     pub(crate) fn segments(&self) -> impl Iterator<Item = (&PathBuf, &Vec<u8>)> {
@@ -90,11 +85,7 @@ impl Image {
     }
 }
 
-/// The frames that a salvage finds in these files, and which records it says are lost.
-pub(crate) fn salvaged(files: &Files) -> (Frames, Vec<Range<u64>>) {
-    salvaged_from(Arc::new(MemoryFs::of(files)))
-}
-
+/// The frames that a salvage finds, and which records it says are lost.
 pub(crate) fn salvaged_from(fs: Arc<MemoryFs>) -> (Frames, Vec<Range<u64>>) {
     let mut frames = Frames::new();
     let report = salvage(fs, Path::new(DB), &mut |at, payload| {

@@ -9,6 +9,7 @@
 )]
 
 mod bits;
+#[expect(dead_code, reason = "others use more of it")]
 #[path = "../common/database.rs"]
 mod database;
 #[path = "../common/history.rs"]
@@ -17,6 +18,7 @@ mod image;
 #[path = "../common/memory_fs.rs"]
 mod memory_fs;
 mod reader;
+#[expect(dead_code, reason = "others use more of it")]
 #[path = "../common/samples.rs"]
 mod samples;
 mod whole;

@@ -102,7 +102,7 @@ fn assert_same_at_all_times(compression: Compression, segment_bytes: u64, size: 
 
 /// Records that are compressed one by one, and blocks of many kinds.
 fn long_values(db: &Db) {
-    use crate::samples::checkpoint;
+    use crate::samples::{With, checkpoint};
     use stepwell::checkpoint::Checkpointer;
     let saver = db.checkpointer();
     let mut noise = 1_u64;

@@ -7,6 +7,7 @@
 import os
 import random
 import sys
+import zlib
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 GOLDEN = os.path.join(HERE, "../tests/data/golden")
@@ -38,6 +39,7 @@ def from_database(name):
         put("segment_header", name_of_one, data[:96])
         if one.compacted:
             from_groups(name_of_one, one, data)
+            put("segment", f"{name_of_one}-plain", without_compression(one, data))
     # One frame in four has most of what there is.
     for frame in list(found.frames())[::4]:
         one, payload = frame.segment, frame.payload
@@ -61,6 +63,29 @@ def from_groups(name, one, data):
         if block == 0:
             put("directory", f"{name}-{at}", number(first) + number(frames, 4) + contents)
         at = end
+
+
+def without_compression(one, data):
+    """The same segment with all blocks as they are, whose frames can be changed."""
+    out, groups, frames_of_all, at = bytearray(data[:96]), b"", 0, log.HEADER
+    while at < one.footer:
+        first, frames, block, contents, _, at = log.block(one, data, at)
+        if block == 0:
+            groups += number(first) + number(len(out))
+            frames_of_all += frames
+            blocks = log.u32(contents, 0)
+            lengths = [contents[8 + 8 * i : 12 + 8 * i] * 2 for i in range(blocks)]
+            contents = contents[:4] + b"".join(lengths) + contents[4 + 8 * blocks :]
+        body = contents + bytes(log.padded(len(contents)) - len(contents))
+        head = b"SWBK" + bytes(4) + number(len(contents), 4) * 2 + number(first)
+        head += number(frames, 4) + number(block, 4)
+        head += number(log.seeded(one.salt, len(out), log.STORED, body), 4)
+        head += number(log.seeded(one.salt, len(out), log.BLOCK, head), 4)
+        out += head + body
+    out[64:72] = number(len(out))
+    out[92:96] = number(zlib.crc32(out[:92]), 4)
+    footer = b"STEPWFTR" + number(frames_of_all) + number(len(groups) // 16) + groups
+    return bytes(out) + footer + number(log.seeded(one.salt, one.base, log.FOOTER, footer), 4)
 
 
 def by_rule():

@@ -224,6 +224,16 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_frame_that_says_that_it_is_longer_than_any_is_none() {
+        let mut bytes = frame(1, 1, 1, b"x");
+        bytes[8..12].fill(0xff);
+        let crc = seeded(1, 1, Role::Header, &[&bytes[..CHECKED_BYTES]]);
+        bytes[CHECKED_BYTES..HEADER_BYTES].copy_from_slice(&crc.to_le_bytes());
+        let impossible = BadHeader::Invalid("the frame header is impossible");
+        assert_eq!(FrameHeader::decode(&bytes, 1), Err(impossible));
+    }
+
     proptest! {
         #[test]
         fn a_frame_is_read_as_it_was_written(

@@ -25,6 +25,9 @@ pub mod db;
 pub mod delta;
 mod encoded;
 mod field_path;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 #[expect(
     clippy::disallowed_methods,
     reason = "a run's deadlines are its runtime's, and what it names need not be the same again"

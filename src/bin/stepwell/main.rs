@@ -15,7 +15,8 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use commands::{
-    backup, compact, copy, delete, diff, history, prune, salvage, show, stats, tag, threads, verify,
+    backup, compact, copy, delete, diff, history, prune, salvage, show, stats, tag, threads,
+    torture, verify,
 };
 use failure::{Answer, EXIT_CODES};
 
@@ -73,6 +74,12 @@ enum Command {
     /// Give a checkpoint a name, which keeps it from being pruned; or list names
     #[command(after_help = EXIT_CODES)]
     Tag(tag::Args),
+    /// Kill a process that commits, again and again, and look for what it was promised
+    #[command(after_help = EXIT_CODES)]
+    Torture(torture::Args),
+    /// The process that `torture` kills
+    #[command(hide = true)]
+    TortureWorker(torture::WorkerArgs),
     /// The process that the demo kills
     #[command(hide = true)]
     DemoWorker(demo::WorkerArgs),
@@ -94,6 +101,8 @@ fn main() -> ExitCode {
         Command::Prune(args) => prune::run(&args),
         Command::Delete(args) => delete::run(&args),
         Command::Tag(args) => tag::run(&args),
+        Command::Torture(args) => torture::run(&args),
+        Command::TortureWorker(args) => torture::work(&args).map(Answer::from),
         Command::DemoWorker(args) => demo::work(args).map(Answer::from),
     };
     match outcome {

@@ -147,3 +147,64 @@ fn every_change_of_the_file_system_may_be_the_last() {
         .unwrap();
     assert!(all.cases > few.cases, "{all}");
 }
+
+fn conversation(db: &Db, _: &Arc<()>) -> Result<CompiledGraph, GraphError> {
+    StateGraph::new()
+        .add_channel("messages", Channel::messages())
+        .add_node("answer", async |state: State| {
+            let heard = state["messages"].as_array().map_or(0, Vec::len);
+            json!({"messages": [{"role": "assistant", "content": format!("{heard} so far")}]})
+        })
+        .add_edge(START, "answer")
+        .with_checkpointer(db.checkpointer())
+        .compile()
+}
+
+#[test]
+fn what_was_said_is_said_once_and_answered_once() {
+    for durability in [Durability::Sync, Durability::Async, Durability::Exit] {
+        let test = CrashTest::new(conversation, move |client| async move {
+            let say = |thread, text: &str| {
+                let (client, text) = (client.clone(), text.to_owned());
+                let config = Config::thread(thread).durability(durability);
+                async move {
+                    let said = json!({"messages": [{"role": "user", "content": text}]});
+                    client.invoke(said, &config).await
+                }
+            };
+            say("a", "one").await?;
+            let (first, second) = tokio::join!(say("a", "two"), say("b", "one"));
+            assert_eq!(first?["messages"][3]["content"], "3 so far");
+            second?;
+            say("a", "three").await?;
+            Ok(())
+        });
+        test.seeds(2).power_cuts().run().unwrap();
+    }
+}
+
+#[test]
+fn a_run_that_fails_fails_again() {
+    let test = CrashTest::new(
+        |db: &Db, tried: &Arc<Mutex<u64>>| {
+            let tried = tried.clone();
+            let node = move |_: State| {
+                *tried.lock().unwrap() += 1;
+                async { NodeResult::<Value>::Err(stepwell::graph::NodeError::msg("never")) }
+            };
+            StateGraph::new()
+                .add_channel("log", Channel::append())
+                .add_node("fails", node)
+                .add_edge(START, "fails")
+                .with_checkpointer(db.checkpointer())
+                .compile()
+        },
+        |client| async move {
+            let config = Config::thread("a");
+            let failed = client.invoke(json!({"log": [1]}), &config).await;
+            assert!(failed.is_err());
+            Ok(())
+        },
+    );
+    test.run().unwrap();
+}

@@ -88,7 +88,9 @@ impl<W> Client<W> {
         let input = input.into();
         let thread = config.thread_id().unwrap_or_default();
         let number = self.number(thread);
-        let output = match self.due(thread, number, config).await? {
+        // Where it is answered, or continued, it begins with writes upon the checkpoint that is there.
+        let by_writes = !matches!(input, Input::Values(_));
+        let output = match self.due(thread, number, config, by_writes).await? {
             Due::Told(Answer::Run(output)) => return output,
             Due::CutOff => self.outcome(thread, config).await,
             Due::Make | Due::Told(_) => crate::probe::alive(self.graph.invoke(input, config)).await,
@@ -110,7 +112,7 @@ impl<W> Client<W> {
     ) -> Result<Config, GraphError> {
         let thread = config.thread_id().unwrap_or_default();
         let number = self.number(thread);
-        let updated = match self.due(thread, number, config).await? {
+        let updated = match self.due(thread, number, config, false).await? {
             Due::Told(Answer::Update(updated)) => return updated,
             Due::CutOff => {
                 let state = self.graph.get_state(&Config::thread(thread)).await;
@@ -133,7 +135,14 @@ impl<W> Client<W> {
         *made - 1
     }
 
-    async fn due(&self, thread: &str, number: usize, config: &Config) -> Result<Due, GraphError> {
+    /// What is to be done about a call. It has left a trace if there is a newer checkpoint, or, if it shows `by_writes`, more of them.
+    async fn due(
+        &self,
+        thread: &str,
+        number: usize,
+        config: &Config,
+        by_writes: bool,
+    ) -> Result<Due, GraphError> {
         let found = self.state.lock().found.get(thread).cloned();
         let found = found.unwrap_or_default();
         let remembered = (self.memory.get(thread, number)).filter(|_| self.after_death);
@@ -142,7 +151,12 @@ impl<W> Client<W> {
                 told: Some((answer, progress)),
                 ..
             }) if progress <= found => return Ok(Due::Told(answer)),
-            Some(call) if call.before < found => (Due::CutOff, call.before),
+            Some(call)
+                if call.before.checkpoint < found.checkpoint
+                    || by_writes && call.before < found =>
+            {
+                (Due::CutOff, call.before)
+            }
             _ => (Due::Make, self.progress(thread).await?),
         };
         let call = Call {

@@ -141,12 +141,13 @@ impl Probe for Session {
 
 impl Watch for Points {
     fn changed(&self, call: &'static str, path: &Path) -> bool {
-        let is_log = path.extension().is_some_and(|of| of == "seg");
+        let name = path.file_name().unwrap_or_default().display().to_string();
+        // It may still go by the name under which it was made.
+        let is_log = name.contains(".seg");
         let is_commit = is_log && ["write_at", "sync_data"].contains(&call);
         if !is_commit && !self.every_change {
             return false;
         }
-        let name = path.file_name().unwrap_or_default().display();
         self.pass(match (is_commit, call) {
             (true, "write_at") => "after a write of the log".to_owned(),
             (true, _) => "after a sync of the log".to_owned(),

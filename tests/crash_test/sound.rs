@@ -79,7 +79,7 @@ type BoxError = Box<dyn std::error::Error + std::marker::Send + Sync>;
 
 async fn buy(client: Client<Bank>, durability: Durability) -> Result<(), BoxError> {
     let config = Config::thread("order").durability(durability);
-    let asked = client.invoke(json!({"items": [1, 2, 3]}), &config).await?;
+    let asked = client.invoke(json!({"items": [1, 2]}), &config).await?;
     if !asked.is_interrupted() {
         return Err("it does not ask".into());
     }
@@ -96,7 +96,7 @@ fn test(durability: Durability) -> CrashTest<Bank> {
 }
 
 fn paid(bank: &Bank, _: &Value) -> Result<(), String> {
-    match bank.lock().unwrap().values().all(|sum| *sum == 60) {
+    match bank.lock().unwrap().values().all(|sum| *sum == 30) {
         true => Ok(()),
         false => Err("a wrong sum".to_owned()),
     }
@@ -105,18 +105,21 @@ fn paid(bank: &Bank, _: &Value) -> Result<(), String> {
 #[test]
 fn a_sound_graph_passes_in_all_durabilities() {
     let interval = db::Durability::Interval(Duration::from_millis(5));
-    for saved in [db::Durability::Sync, interval, db::Durability::Os] {
-        for durability in [Durability::Sync, Durability::Async, Durability::Exit] {
-            let test = test(durability).options(move |options| options.durability(saved));
-            let report = test.seeds(1).power_cuts().invariant("the sum", paid).run();
-            let report =
-                report.unwrap_or_else(|failure| panic!("{saved:?} {durability:?}: {failure}"));
-            println!("{saved:?} {durability:?}: {report}");
-            assert!(
-                report.cases > 50 && report.deaths > report.cases,
-                "{report}"
-            );
-        }
+    for (saved, durability) in [
+        (db::Durability::Sync, Durability::Sync),
+        (db::Durability::Sync, Durability::Exit),
+        (interval, Durability::Async),
+        (db::Durability::Os, Durability::Sync),
+        (db::Durability::Os, Durability::Exit),
+    ] {
+        let test = test(durability).options(move |options| options.durability(saved));
+        let report = test.seeds(1).power_cuts().invariant("the sum", paid).run();
+        let report = report.unwrap_or_else(|failure| panic!("{saved:?} {durability:?}: {failure}"));
+        println!("{saved:?} {durability:?}: {report}");
+        assert!(
+            report.cases > 50 && report.deaths > report.cases,
+            "{report}"
+        );
     }
 }
 
@@ -127,12 +130,12 @@ fn what_was_saved_does_not_begin_again() {
     // Once more after each death in it.
     assert!(pay.usual == 1 && (2..=3).contains(&pay.most), "{report}");
     assert!(pay.cases < report.cases / 3, "{report}");
-    assert_eq!(report.again["price/look_up"].usual, 3);
+    assert_eq!(report.again["price/look_up"].usual, 2);
 }
 
 #[test]
 fn it_is_the_same_test_each_time() {
-    let run = || test(Durability::Async).seeds(3).run().unwrap();
+    let run = || test(Durability::Async).seeds(2).run().unwrap();
     assert_eq!(run(), run());
 }
 
@@ -179,7 +182,7 @@ fn what_was_said_is_said_once_and_answered_once() {
             say("a", "three").await?;
             Ok(())
         });
-        test.seeds(2).power_cuts().run().unwrap();
+        test.seeds(1).power_cuts().run().unwrap();
     }
 }
 

@@ -15,6 +15,8 @@ const SUSPICIOUS: Duration = Duration::from_micros(20);
 
 /// How long syncs take.
 pub(super) struct Flushes {
+    /// A tenth of them take less. On a busy machine the others wait for the processor.
+    pub(super) fast: Duration,
     pub(super) median: Duration,
     pub(super) slowest: Duration,
 }
@@ -22,7 +24,7 @@ pub(super) struct Flushes {
 impl Flushes {
     /// Whether that is too fast for a device that has written what it was told to.
     pub(super) fn is_suspicious(&self) -> bool {
-        self.median < SUSPICIOUS
+        self.fast < SUSPICIOUS
     }
 }
 
@@ -36,6 +38,7 @@ pub(super) fn measure(db: &Path) -> Result<Flushes, Failure> {
     times.sort();
     let at = |index: usize| times.get(index).copied().unwrap_or_default();
     Ok(Flushes {
+        fast: at(SYNCS / 10),
         median: at(SYNCS / 2),
         slowest: at(SYNCS - 1),
     })

@@ -39,6 +39,7 @@ mod item_fields;
 mod json_list;
 mod lease;
 pub mod log;
+mod probe;
 mod retention_policy;
 pub mod store;
 mod store_options;
@@ -76,6 +77,7 @@ guide! {
     Subgraphs "../docs/guide/subgraphs.md"
     LongTermStore "../docs/guide/long-term-store.md"
     Durability "../docs/guide/durability.md"
+    CrashTesting "../docs/guide/crash-testing.md"
     Streaming "../docs/guide/streaming.md"
     Errors "../docs/guide/errors.md"
     ComingFromLangGraph "../docs/guide/coming-from-langgraph.md"

@@ -13,3 +13,5 @@ mod printed;
 #[cfg(test)]
 #[path = "../common/samples.rs"]
 mod samples;
+#[cfg(test)]
+mod torture;

@@ -20,6 +20,7 @@ pub mod db;
 #[doc(hidden)]
 pub mod delta;
 mod encoded;
+mod encoded_list;
 mod field_path;
 #[expect(
     clippy::disallowed_methods,
@@ -29,7 +30,6 @@ pub mod graph;
 mod index;
 mod item_change;
 mod item_fields;
-mod json_list;
 mod lease;
 pub mod log;
 mod retention_policy;

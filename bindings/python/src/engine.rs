@@ -97,7 +97,10 @@ impl Engine {
                     self.pid
                 ),
             )),
-            None => Err(Failure::new("DatabaseClosedError", "the database was closed")),
+            None => Err(Failure::new(
+                "DatabaseClosedError",
+                "the database was closed",
+            )),
         }
     }
 

@@ -102,6 +102,7 @@ impl From<CheckpointError> for Failure {
             CheckpointError::ThreadExists { .. } => "ThreadExistsError",
             CheckpointError::NothingToCopy { .. } => "ThreadNotFoundError",
             CheckpointError::NoSuchCheckpoint { .. } => "CheckpointNotFoundError",
+            CheckpointError::NothingToAppendTo { .. } => "NothingToAppendToError",
             _ => "CheckpointError",
         };
         Self::new(class, error.to_string())

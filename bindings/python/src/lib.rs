@@ -6,6 +6,7 @@ mod database;
 mod engine;
 mod failure;
 mod listing;
+mod lists;
 mod operations;
 mod pending;
 mod reading;
@@ -25,6 +26,8 @@ mod _native {
     use super::failure::panics;
     #[pymodule_export]
     use super::listing::Listing;
+    #[pymodule_export]
+    use super::lists::split_list;
     #[pymodule_export]
     use super::pending::Pending;
 }

@@ -31,9 +31,7 @@ impl Listing {
             }
             Ok(next.flatten().transpose()?)
         })?;
-        guarded(py, || {
-            found.map(|found| to_python(py, &found)).transpose()
-        })
+        guarded(py, || found.map(|found| to_python(py, &found)).transpose())
     }
 
     /// Lets go of the moment.

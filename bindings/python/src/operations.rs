@@ -116,7 +116,10 @@ impl Database {
 }
 
 fn missing(thread: &str, namespace: &str, id: Option<&str>) -> Failure {
-    let what = id.map_or_else(|| "checkpoints".to_owned(), |id| format!("checkpoint `{id}`"));
+    let what = id.map_or_else(
+        || "checkpoints".to_owned(),
+        |id| format!("checkpoint `{id}`"),
+    );
     let namespace = if namespace.is_empty() {
         String::new()
     } else {
@@ -135,4 +138,3 @@ fn value_stats(stats: &ValueStats) -> Value {
         "shared_bytes": stats.shared_bytes,
     })
 }
-

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use futures::executor::block_on;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList, PyString, PyTuple};
+use stepwell::Encoded;
 use stepwell::checkpoint::{
     Channels, CheckpointTuple, Checkpointer, ListQuery, PendingWrite, Projection,
 };
-use stepwell::Encoded;
 
 use crate::database::Database;
 use crate::failure::{Failure, Outcome, blocking, guarded};
@@ -17,7 +17,8 @@ use crate::values::{from_versions, to_bytes};
 
 #[pymethods]
 impl Database {
-    /// A checkpoint, the latest one without an id. With `only_warm`, `False` if that may take long.
+    /// A checkpoint, the latest one without an id. With `only_warm`, `False` if that may take long. If it is the `known` one,
+    /// without the values of the channels that are known of it.
     fn get<'py>(
         &self,
         py: Python<'py>,
@@ -25,6 +26,7 @@ impl Database {
         namespace: &str,
         id: Option<&str>,
         only_warm: bool,
+        known: Option<(String, Vec<String>)>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let found = blocking(py, || {
             let engine = self.engine()?;
@@ -33,10 +35,19 @@ impl Database {
             }
             engine.warm.note(thread, namespace);
             let saver = engine.db()?.checkpointer();
+            if let Some((known, channels)) = known
+                && let Some(found) = unknown_of(&saver, thread, namespace, id, &known, &channels)?
+            {
+                return Ok(Some(Some(found)));
+            }
             Ok(Some(block_on(saver.get(thread, namespace, id))?))
         })?;
         guarded(py, || match found {
-            None => Ok(false.into_pyobject(py).map_err(PyErr::from)?.to_owned().into_any()),
+            None => Ok(false
+                .into_pyobject(py)
+                .map_err(PyErr::from)?
+                .to_owned()
+                .into_any()),
             Some(None) => Ok(py.None().into_bound(py)),
             Some(Some(found)) => Ok(to_python(py, &found)?),
         })
@@ -81,7 +92,11 @@ impl Database {
         guarded(py, || {
             let dict = PyDict::new(py);
             for (channel, history) in histories {
-                let writes = history.writes.iter().rev().map(|write| task_write(py, write));
+                let writes = history
+                    .writes
+                    .iter()
+                    .rev()
+                    .map(|write| task_write(py, write));
                 let writes = writes.collect::<PyResult<Vec<_>>>()?;
                 let seed = history.seed.map(|seed| value(py, &seed)).transpose()?;
                 dict.set_item(channel, (writes, seed))?;
@@ -89,6 +104,30 @@ impl Database {
             Ok(dict)
         })
     }
+}
+
+/// The checkpoint `known`, if it is the one that is asked for, without the values of `channels`.
+fn unknown_of(
+    saver: &dyn Checkpointer,
+    thread: &str,
+    namespace: &str,
+    id: Option<&str>,
+    known: &str,
+    channels: &[String],
+) -> Outcome<Option<CheckpointTuple>> {
+    let look = Projection::metadata_only();
+    let found = block_on(saver.get_projected(thread, namespace, id, &look))?;
+    let Some(found) = found.filter(|found| found.checkpoint.id == known) else {
+        return Ok(None);
+    };
+    let all = found.checkpoint.channel_versions.into_keys();
+    let projection = Projection::named(all.filter(|channel| !channels.contains(channel)));
+    Ok(block_on(saver.get_projected(
+        thread,
+        namespace,
+        Some(known),
+        &projection,
+    ))?)
 }
 
 #[derive(Default)]

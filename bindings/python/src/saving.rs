@@ -1,7 +1,5 @@
 //! Putting checkpoints and writes.
 
-use std::collections::BTreeMap;
-
 use pyo3::prelude::*;
 use pyo3::pybacked::{PyBackedBytes, PyBackedStr};
 use pyo3::types::PyDict;
@@ -36,12 +34,19 @@ impl Database {
         updated: Option<Vec<String>>,
         new_versions: &Bound<'_, PyDict>,
         values: Vec<Named>,
+        appended: Vec<(String, Vec<(PyBackedStr, PyBackedBytes)>)>,
         durability: Option<&str>,
     ) -> PyResult<Pending> {
         guarded(py, || {
             let values = values
                 .into_iter()
                 .map(|(channel, tag, bytes)| (channel, encoded(&tag, bytes)));
+            let appended = appended.into_iter().map(|(channel, elements)| {
+                let elements = elements
+                    .into_iter()
+                    .map(|(tag, bytes)| encoded(&tag, bytes));
+                (channel, elements.collect())
+            });
             let put = PutCheckpoint {
                 checkpoint: Checkpoint {
                     id,
@@ -54,7 +59,7 @@ impl Database {
                 thread,
                 namespace,
                 parent_id,
-                appended: BTreeMap::new(),
+                appended: appended.collect(),
                 metadata: metadata(&metadata_json)?,
                 new_versions: versions(new_versions)?,
             };
@@ -93,7 +98,9 @@ impl Database {
                 task_path,
                 writes: writes.collect(),
             };
-            py.detach(|| self.with_saver(durability, |saver| Ok(Pending::new(saver.put_writes(put)))))
+            py.detach(|| {
+                self.with_saver(durability, |saver| Ok(Pending::new(saver.put_writes(put))))
+            })
         })
     }
 

@@ -6,9 +6,7 @@ use futures::executor::block_on;
 use pyo3::prelude::*;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use stepwell::store::{
-    Answer, Filter, Get, Item, ListNamespaces, Op, Put, Search, Store, Ttl,
-};
+use stepwell::store::{Answer, Filter, Get, Item, ListNamespaces, Op, Put, Search, Store, Ttl};
 
 use crate::database::Database;
 use crate::failure::{Failure, Outcome, blocking};

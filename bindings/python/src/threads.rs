@@ -55,7 +55,11 @@ impl Database {
     fn list_threads(&self, py: Python<'_>, query_json: &[u8]) -> PyResult<Vec<u8>> {
         blocking(py, || {
             let asked: Asked = serde_json::from_slice(query_json)?;
-            let after = asked.after.as_deref().map(str::parse::<ThreadCursor>).transpose();
+            let after = asked
+                .after
+                .as_deref()
+                .map(str::parse::<ThreadCursor>)
+                .transpose();
             let query = ThreadQuery {
                 prefix: asked.prefix,
                 filter: asked.filter,
@@ -76,9 +80,12 @@ impl Database {
     /// Removes checkpoints by LangGraph's strategies.
     fn prune(&self, py: Python<'_>, threads: Vec<String>, strategy: &str) -> PyResult<Vec<u8>> {
         blocking(py, || {
-            let strategy: PruneStrategy = strategy
-                .parse()
-                .map_err(|e: stepwell::checkpoint::UnknownStrategy| Failure::invalid(e.to_string()))?;
+            let strategy: PruneStrategy =
+                strategy
+                    .parse()
+                    .map_err(|e: stepwell::checkpoint::UnknownStrategy| {
+                        Failure::invalid(e.to_string())
+                    })?;
             self.with_saver(None, |saver| {
                 let mut reports = Vec::with_capacity(threads.len());
                 for thread in threads {
@@ -149,7 +156,9 @@ impl Database {
     ) -> PyResult<()> {
         blocking(py, || {
             let policy = policy_json.map(Policy::parse).transpose()?;
-            self.with_saver(None, |saver| Ok(saver.set_retention(thread, policy).wait()?))
+            self.with_saver(None, |saver| {
+                Ok(saver.set_retention(thread, policy).wait()?)
+            })
         })
     }
 

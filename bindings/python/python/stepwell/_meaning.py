@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import importlib
 from array import array
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -128,7 +129,7 @@ def similarities(query: Sequence[float], vectors: Sequence[array[float]]) -> lis
     if not vectors:
         return []
     try:
-        import numpy as np
+        np: Any = importlib.import_module("numpy")
     except ImportError:
         return [_cosine(query, vector) for vector in vectors]
     one = np.asarray(query, dtype=np.float32)

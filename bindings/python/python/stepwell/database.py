@@ -92,11 +92,14 @@ class Stepwell:
         *,
         serde: SerializerProtocol | None = None,
         durability: str | float | None = None,
+        trust_messages: bool | Literal["check"] = False,
     ) -> StepwellSaver:
         """A checkpointer for LangGraph's graphs; see `StepwellSaver`."""
         from stepwell.saver import StepwellSaver
 
-        return StepwellSaver(self, serde=serde, durability=durability)
+        return StepwellSaver(
+            self, serde=serde, durability=durability, trust_messages=trust_messages
+        )
 
     def store(
         self, *, index: IndexConfig | None = None, ttl: TTLConfig | None = None
@@ -179,11 +182,11 @@ class Stepwell:
 
     def keep_retention(self, policy: Retention | None, *, interval: float = 60.0) -> None:
         """Has the background apply `policy` every `interval` seconds until the database is closed; `None` ends that."""
-        self.native.keep_retention(policy and _policy(policy), interval)
+        self.native.keep_retention(_policy(policy) if policy else None, interval)
 
     def set_thread_retention(self, thread_id: str, policy: Retention | None) -> None:
         """Says how much of one thread is kept, in the place of what holds for all."""
-        self.native.set_thread_retention(thread_id, policy and _policy(policy))
+        self.native.set_thread_retention(thread_id, _policy(policy) if policy else None)
 
     # ---- the whole -----------------------------------------------------------------
 

@@ -63,6 +63,10 @@ class ThreadExistsError(CheckpointError):
     """A thread was to be copied to one that has checkpoints."""
 
 
+class NothingToAppendToError(CheckpointError):
+    """A list was to grow that the checkpoint before does not have. The saver saves the whole list then."""
+
+
 class MutatedMessageError(CheckpointError):
     """A message that was saved, and trusted not to change, was changed in place."""
 

@@ -6,7 +6,7 @@ import builtins
 import json
 import os
 from collections.abc import AsyncIterator, Collection, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import (
@@ -22,10 +22,11 @@ from langgraph.checkpoint.base import (
 from langgraph.checkpoint.serde.base import SerializerProtocol
 
 from stepwell import _metadata
+from stepwell._messages import Decoded, Known, Trusted
 from stepwell._native import Pending
 from stepwell._opening import Opening
 from stepwell._waiting import acknowledged, in_thread
-from stepwell.errors import InvalidRequestError
+from stepwell.errors import InvalidRequestError, NothingToAppendToError
 
 if TYPE_CHECKING:
     from stepwell._native import Found
@@ -54,6 +55,7 @@ class StepwellSaver(BaseCheckpointSaver[Any]):
         *,
         serde: SerializerProtocol | None = None,
         durability: str | float | None = None,
+        trust_messages: bool | Literal["check"] = False,
     ) -> None:
         """A saver on an open database.
 
@@ -61,8 +63,12 @@ class StepwellSaver(BaseCheckpointSaver[Any]):
             db: The database. The saver does not close it.
             serde: Makes bytes of values; LangGraph's own by default.
             durability: When a write counts as done, if other than for the whole database; see `Stepwell.open`.
+            trust_messages: Messages are never changed in place once they are saved. A step then costs what is new in it,
+                however long the conversation is, and what was read may share messages with what is read later.
+                `"check"` finds out, at the old price, and raises `MutatedMessageError`.
         """
         super().__init__(serde=serde)
+        self._trusted = Trusted(checks=trust_messages == "check") if trust_messages else None
         self.db = db
         self._native = db.native
         self._durability = None if durability is None else str(durability)
@@ -74,13 +80,14 @@ class StepwellSaver(BaseCheckpointSaver[Any]):
         *,
         serde: SerializerProtocol | None = None,
         durability: str | float = "sync",
+        trust_messages: bool | Literal["check"] = False,
     ) -> Opening[StepwellSaver]:
         """Opens the database in the directory `conn_string`, for `with` or `async with`."""
         from stepwell.database import Stepwell
 
         def opened() -> tuple[StepwellSaver, Stepwell]:
             db = Stepwell.open(conn_string, durability=durability)
-            return cls(db, serde=serde), db
+            return cls(db, serde=serde, trust_messages=trust_messages), db
 
         return Opening(opened)
 
@@ -95,18 +102,19 @@ class StepwellSaver(BaseCheckpointSaver[Any]):
     def get_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
         """The checkpoint that `config` names, or the thread's latest."""
         thread, namespace, checkpoint_id = _address(config)
-        found = self._native.get(thread, namespace, checkpoint_id, False)
-        return self._tuple(found, config) if found else None
+        known = self._known(thread, namespace)
+        found = self._native.get(thread, namespace, checkpoint_id, False, _names(known))
+        return self._read(found, config, known) if found else None
 
     async def aget_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
         """As `get_tuple`. The loop goes on while something has to be read from the disk."""
         thread, namespace, checkpoint_id = _address(config)
-        found = self._native.get(thread, namespace, checkpoint_id, True)
+        known = self._known(thread, namespace)
+        ask = (thread, namespace, checkpoint_id)
+        found = self._native.get(*ask, True, _names(known))
         if found is False:
-            found = await in_thread(
-                self._native.get, thread, namespace, checkpoint_id, False
-            )
-        return self._tuple(found, config) if found else None
+            found = await in_thread(self._native.get, *ask, False, _names(known))
+        return self._read(found, config, known) if found else None
 
     def list(
         self,
@@ -122,9 +130,10 @@ class StepwellSaver(BaseCheckpointSaver[Any]):
         """
         query = _Query(config, filter, before, limit)
         listing = self._native.list(*query.native())
+        decoded = self._decoded()
         try:
             while not query.is_full() and (found := listing.next()):
-                if (listed := self._tuple(found, config)) and query.takes(listed):
+                if query.takes(listed := self._tuple(found, config, decoded)):
                     yield listed
         finally:
             listing.close()
@@ -140,9 +149,10 @@ class StepwellSaver(BaseCheckpointSaver[Any]):
         """As `list`."""
         query = _Query(config, filter, before, limit)
         listing = await in_thread(self._native.list, *query.native())
+        decoded = self._decoded()
         try:
             while not query.is_full() and (found := await in_thread(listing.next)):
-                if (listed := self._tuple(found, config)) and query.takes(listed):
+                if query.takes(listed := self._tuple(found, config, decoded)):
                     yield listed
         finally:
             listing.close()
@@ -173,8 +183,13 @@ class StepwellSaver(BaseCheckpointSaver[Any]):
         new_versions: ChannelVersions,
     ) -> RunnableConfig:
         """Saves a checkpoint. What is in it is made bytes of before this returns, and is durable then."""
-        pending, saved = self._put(config, checkpoint, metadata, new_versions)
-        pending.wait()
+        try:
+            pending, saved = self._put(config, checkpoint, metadata, new_versions)
+            pending.wait()
+        except NothingToAppendToError:
+            self._forget(config)
+            pending, saved = self._put(config, checkpoint, metadata, new_versions)
+            pending.wait()
         return saved
 
     async def aput(
@@ -185,8 +200,13 @@ class StepwellSaver(BaseCheckpointSaver[Any]):
         new_versions: ChannelVersions,
     ) -> RunnableConfig:
         """As `put`. It is submitted at once; the loop goes on until it is acknowledged."""
-        pending, saved = self._put(config, checkpoint, metadata, new_versions)
-        await acknowledged(pending)
+        try:
+            pending, saved = self._put(config, checkpoint, metadata, new_versions)
+            await acknowledged(pending)
+        except NothingToAppendToError:
+            self._forget(config)
+            pending, saved = self._put(config, checkpoint, metadata, new_versions)
+            await acknowledged(pending)
         return saved
 
     def put_writes(
@@ -280,8 +300,10 @@ class StepwellSaver(BaseCheckpointSaver[Any]):
             versions = checkpoint["channel_versions"]
             changed += [c for c in values if c in versions and c not in new_versions]
         updated = checkpoint.get("updated_channels")
+        thread = str(configurable["thread_id"])
+        whole, appended, known = self._encoded(thread, namespace, parent, checkpoint, changed)
         pending = self._native.put(
-            str(configurable["thread_id"]),
+            thread,
             namespace,
             parent,
             checkpoint["id"],
@@ -293,10 +315,51 @@ class StepwellSaver(BaseCheckpointSaver[Any]):
             checkpoint["versions_seen"],
             None if updated is None else builtins.list(updated),
             new_versions,
-            [self._dumps(channel, values[channel]) for channel in changed],
+            whole,
+            appended,
             self._durability,
         )
+        if self._trusted and known:
+            self._trusted.remember(thread, namespace, known)
         return pending, _config(configurable["thread_id"], namespace, checkpoint["id"])
+
+    def _encoded(
+        self,
+        thread: str,
+        namespace: str,
+        parent: str | None,
+        checkpoint: Checkpoint,
+        changed: builtins.list[str],
+    ) -> tuple[
+        builtins.list[tuple[str, str, bytes]],
+        builtins.list[tuple[str, builtins.list[tuple[str, bytes]]]],
+        Known | None,
+    ]:
+        """The values of changed channels, what is new of those that only grew, and what to remember of them."""
+        values, versions = checkpoint["channel_values"], checkpoint["channel_versions"]
+        trusted = self._trusted
+        if trusted is None:
+            return [self._dumps(channel, values[channel]) for channel in changed], [], None
+        last = trusted.known(thread, namespace)
+        before = last.lists if last and last.checkpoint_id == parent else {}
+        known = Known(checkpoint["id"])
+        known.lists = {
+            channel: of for channel, of in before.items() if versions.get(channel) == of.version
+        }
+        whole, appended = [], []
+        for channel in changed:
+            value, old = values[channel], before.get(channel)
+            new = trusted.appended(old, value, self.serde)
+            if new is None:
+                whole.append(self._dumps(channel, value))
+                old = None
+            else:
+                appended.append((channel, new))
+            if (of := trusted.list_of(versions.get(channel), value, self.serde, old)) is not None:
+                known.lists[channel] = of
+            else:
+                known.lists.pop(channel, None)
+        return whole, appended, known
 
     def _put_writes(
         self,
@@ -325,15 +388,58 @@ class StepwellSaver(BaseCheckpointSaver[Any]):
             raise
         return channel, tag, data if type(data) is bytes else bytes(data)
 
-    def _tuple(self, found: Found, config: RunnableConfig | None) -> CheckpointTuple:
+    def _known(self, thread: str, namespace: str) -> Known | None:
+        return self._trusted.known(thread, namespace) if self._trusted else None
+
+    def _forget(self, config: RunnableConfig) -> None:
+        if self._trusted:
+            thread, namespace, _ = _address(config)
+            self._trusted.forget(thread, namespace)
+
+    def _decoded(self) -> Decoded:
+        return Decoded(self.serde, shares=self._trusted is not None)
+
+    def _read(
+        self, found: Found, config: RunnableConfig, known: Known | None
+    ) -> CheckpointTuple:
+        """What was read, with the lists that are known of it."""
+        read = self._tuple(found, config)
+        if self._trusted is None:
+            return read
+        thread, namespace, id, versions = found[0], found[1], found[2], found[6]
+        values = read.checkpoint["channel_values"]
+        if known and known.checkpoint_id == id:
+            if any(versions.get(channel) != of.version for channel, of in known.lists.items()):
+                # Somebody has put it again.
+                self._trusted.forget(thread, namespace)
+                again = self._native.get(thread, namespace, id, False, None)
+                return self._read(again, config, None) if again else read
+            for channel, of in known.lists.items():
+                values[channel] = of.messages.copy()
+            return read
+        fresh = Known(id)
+        for channel, value in values.items():
+            of_messages = self._trusted.list_of(versions.get(channel), value, self.serde)
+            if of_messages is not None:
+                fresh.lists[channel] = of_messages
+        self._trusted.remember(thread, namespace, fresh)
+        return read
+
+    def _tuple(
+        self, found: Found, config: RunnableConfig | None, decoded: Decoded | None = None
+    ) -> CheckpointTuple:
+        (thread, namespace, id, parent, ts, text, versions, seen, updated, values, writes) = found
+        metadata, notes = _metadata.loads(text, self.serde)
         loads = self.serde.loads_typed
-        (thread, namespace, id, parent, ts, metadata_json, versions, seen, updated, values, writes) = found
-        metadata, notes = _metadata.loads(metadata_json, self.serde)
+        if decoded is None:
+            channels = {channel: loads((tag, data)) for channel, tag, data in values}
+        else:
+            channels = {channel: decoded.loads(tag, data) for channel, tag, data in values}
         checkpoint: dict[str, Any] = {
             "v": notes.get("v", _metadata.VERSION),
             "ts": ts,
             "id": id,
-            "channel_values": {channel: loads((tag, data)) for channel, tag, data in values},
+            "channel_values": channels,
             "channel_versions": versions,
             "versions_seen": seen,
             "updated_channels": updated,
@@ -431,6 +537,11 @@ def _address(config: RunnableConfig) -> tuple[str, str, str | None]:
         configurable.get("checkpoint_ns", ""),
         get_checkpoint_id(config) or None,
     )
+
+
+def _names(known: Known | None) -> tuple[str, list[str]] | None:
+    """The id of a checkpoint and its channels of which the values are known."""
+    return (known.checkpoint_id, list(known.lists)) if known and known.lists else None
 
 
 def _config(thread_id: Any, namespace: str, checkpoint_id: str) -> RunnableConfig:

@@ -24,6 +24,7 @@ pub mod db;
 #[doc(hidden)]
 pub mod delta;
 mod encoded;
+mod encoded_list;
 mod field_path;
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]
@@ -36,7 +37,6 @@ pub mod graph;
 mod index;
 mod item_change;
 mod item_fields;
-mod json_list;
 mod lease;
 pub mod log;
 mod probe;

@@ -74,6 +74,7 @@ impl View {
         if (rows.applied()).is_none_or(|applied| applied.lsn < watermark.lsn) {
             rows.advance(watermark, 0);
         }
+        rows.opened();
     }
 
     /// See [`Index::be_sure_below`].
@@ -116,19 +117,33 @@ impl View {
         self.gate.waits()
     }
 
-    /// Applies a frame of the log that is being opened.
-    pub(super) fn replay(&self, frame: FrameAddress, decoded: Decoded) -> Result<(), TablesError> {
+    /// Applies frames of the log that is being opened.
+    pub(super) fn replay(
+        &self,
+        frames: impl IntoIterator<Item = (FrameAddress, Decoded)>,
+    ) -> Result<(), TablesError> {
         self.wait_for_room()?;
-        let Decoded { records, contents } = decoded;
         let mut index = self.index.write();
-        let applied = apply_all(&mut index, frame, records, &contents);
-        index.settle();
-        index.tables_mut().advance(after(frame), frame_bytes(frame));
-        match applied {
-            Err(Unapplied::Tables(error)) => Err(error),
-            // What was refused when it was written is refused again.
-            Ok(()) | Err(Unapplied::Refused(_)) => Ok(()),
+        let mut outcome = Ok(());
+        let mut last = None;
+        let mut bytes = 0;
+        for (frame, Decoded { records, contents }) in frames {
+            last = Some(after(frame));
+            bytes += frame_bytes(frame);
+            match apply_all(&mut index, frame, records, &contents) {
+                Err(Unapplied::Tables(error)) => {
+                    outcome = Err(error);
+                    break;
+                }
+                // What was refused when it was written is refused again.
+                Ok(()) | Err(Unapplied::Refused(_)) => {}
+            }
         }
+        index.settle();
+        if let Some(last) = last {
+            index.tables_mut().advance(last, bytes);
+        }
+        outcome
     }
 }
 

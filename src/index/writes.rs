@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::codec::WritesPut;
 use crate::index::chain::{Chain, Shown, after};
 use crate::index::changes::Changes;
-use crate::index::id::precedes;
+use crate::index::id::{made_at, precedes};
 use crate::index::names::{Names, maybe_empty};
 use crate::index::row::{Life, Origin, TaskWrites, ThreadRow, Write, wrong};
 use crate::index::state::Put;
@@ -38,8 +38,17 @@ pub(super) fn put<H: Clone, V>(
         changes.died([origin]);
         return Ok((changes, None));
     }
+    let made_at = made_at(&checkpoint).unwrap_or(u64::MAX);
+    let is_first = made_at > life.written_to;
+    life.written_to = life.written_to.max(made_at);
     let key = Key::Writes(chain.own(), namespace, checkpoint, new.task_id.into());
-    let (before, own) = match chain.get(tables, &key)? {
+    let shown = if is_first {
+        // To no checkpoint that was made as late: it need not be looked for in the file.
+        None
+    } else {
+        chain.get(tables, &key)?
+    };
+    let (before, own) = match shown {
         Some(Shown { row, own, .. }) => (row.writes()?, own),
         None => (None, false),
     };

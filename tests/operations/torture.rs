@@ -43,7 +43,11 @@ fn what_was_acknowledged_is_found() {
 fn what_is_missing_is_told() {
     let dir = TempDir::new().unwrap();
     let (db, heard) = (dir.path().join("db"), dir.path().join("heard"));
-    assert!(torture(&db, &["--seconds", "0", "--writers", "1"]).status.success());
+    assert!(
+        torture(&db, &["--seconds", "0", "--writers", "1"])
+            .status
+            .success()
+    );
     let after = |lines: &str| {
         fs::write(&heard, lines).unwrap();
         torture(

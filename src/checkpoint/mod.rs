@@ -37,7 +37,10 @@ pub(crate) use id::now;
 pub use memory::MemorySaver;
 pub use metadata::{Metadata, Source};
 pub use projection::{Channels, Projection};
-pub use pruning::{Prune, PruneReport, PruneRule, PruneStrategy, PrunedThread, UnknownStrategy};
+pub use pruning::{
+    Prune, PruneProgress, PruneReport, PruneRule, PruneStage, PruneStrategy, PrunedThread,
+    UnknownStrategy,
+};
 pub use retention::Retention;
 pub use saver::DbSaver;
 pub use status::{Awaited, RunFailure, StatusKind, ThreadStatus};

@@ -109,8 +109,11 @@ fn random_run(seed: u64, size: Size, traces: bool, after: &mut dyn FnMut(&SimFs)
             (moment.power_cut(&survival), expected)
         };
         let state = check(&run, &image, &expected, &mut random);
-        run.go_on(image, state);
         done.crashes += 1;
+        if !run.is_certain(state, &expected) {
+            return done;
+        }
+        run.go_on(image, state);
     }
     done
 }

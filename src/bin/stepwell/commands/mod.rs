@@ -7,6 +7,7 @@ pub(crate) mod compact;
 pub(crate) mod copy;
 pub(crate) mod delete;
 pub(crate) mod diff;
+pub(crate) mod dump;
 mod find;
 pub(crate) mod history;
 mod json;

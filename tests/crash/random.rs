@@ -167,6 +167,14 @@ fn nothing_is_lost_or_half_done_whenever_the_power_goes() {
 }
 
 #[test]
+fn a_deletion_that_nobody_can_see_may_be_lost() {
+    // Of a thread that was not there; what comes after it may be refused or not.
+    for seed in [10_002_787, 10_003_638] {
+        everything(seed);
+    }
+}
+
+#[test]
 #[ignore = "runs until it is told to stop: STEPWELL_SECONDS, for ever without; begins with seed STEPWELL_SEED"]
 fn soak() {
     let first = number("STEPWELL_SEED").unwrap_or(1 << 32);

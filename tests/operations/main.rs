@@ -10,6 +10,3 @@ mod guide;
 mod kept;
 #[cfg(test)]
 mod printed;
-#[cfg(test)]
-#[path = "../common/samples.rs"]
-mod samples;

@@ -25,6 +25,8 @@ mod types;
 pub use crate::retention_policy::RetentionPolicy;
 pub use crate::version::ChannelVersion;
 pub use checkpointer::{CheckpointStream, Checkpointer, ListQuery, PutCheckpoint, PutWrites, Tag};
+#[cfg(feature = "testing")]
+pub(crate) use diff::compare;
 pub use diff::{
     ChannelDiff, CheckpointAddress, CheckpointDiff, JsonChange, JsonChangeKind, JsonDiff, Sample,
     Stored, ValueDiff, WriteDiff, WritesDiff, diff,

@@ -3,17 +3,20 @@
 use std::str::FromStr;
 use std::time::SystemTime;
 
+use serde_json::Value;
+
 use crate::checkpoint::CheckpointError;
 use crate::checkpoint::convert::metadata_of;
 use crate::db::Returned;
 use crate::index::{
-    Candidate, Deletions, Key, Lost, Plan, Row, Rows, Snapshot, TablesError, Thread,
+    Candidate, Deletions, Entry, Key, Lost, Plan, Row, Rows, Snapshot, TablesError, Thread,
 };
 use crate::time;
 
 /// Which checkpoints [`Checkpointer::prune`](crate::checkpoint::Checkpointer::prune) removes, and from which threads.
 ///
-/// Tagged checkpoints stay, unless their whole thread goes. So does every value of those that stay.
+/// Tagged checkpoints stay, unless their whole thread goes. So does every value of those that stay, and, of channels that keep what tasks
+/// wrote instead of values (LangGraph's `DeltaChannel`), the checkpoints between them and the last one with a value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Prune {
     /// Only from this thread; from every one if there is none.
@@ -235,30 +238,63 @@ pub(crate) fn due<H: Clone, T: Rows<Key, Row<H>>>(
     most: u64,
 ) -> Result<Due<H>, TablesError> {
     let plan = match rule {
-        PruneRule::KeepLast(n) => snapshot.plan(thread, most, |candidate| candidate.newer >= *n)?,
+        PruneRule::KeepLast(n) => {
+            snapshot.plan(thread, most, |candidate| candidate.newer >= *n, made_of)?
+        }
         PruneRule::OlderThan(time) => {
             let before = time::to_micros(*time);
-            snapshot.plan(thread, most, |candidate| {
-                candidate.newer > 0 && candidate.made_at().is_some_and(|at| at < before)
-            })?
+            snapshot.plan(
+                thread,
+                most,
+                |candidate| {
+                    candidate.newer > 0 && candidate.made_at().is_some_and(|at| at < before)
+                },
+                made_of,
+            )?
         }
-        PruneRule::Runs(runs) => snapshot.plan(thread, most, |candidate| {
-            metadata_of(candidate.entry).is_ok_and(|metadata| {
-                let run = metadata.extra.get("run_id").and_then(|run| run.as_str());
-                run.is_some_and(|run| runs.iter().any(|wanted| wanted == run))
-            })
-        })?,
+        PruneRule::Runs(runs) => snapshot.plan(
+            thread,
+            most,
+            |candidate| {
+                metadata_of(candidate.entry).is_ok_and(|metadata| {
+                    let run = metadata.extra.get("run_id").and_then(|run| run.as_str());
+                    run.is_some_and(|run| runs.iter().any(|wanted| wanted == run))
+                })
+            },
+            made_of,
+        )?,
         PruneRule::FinishedSubgraphs => {
             let Some(latest) = snapshot.get(&thread.name, "", None, false)? else {
                 return Ok(Due::Nothing);
             };
-            snapshot.plan(thread, most, |candidate| {
-                is_of_one_call(candidate.namespace) && is_finished(candidate, &latest.id)
-            })?
+            snapshot.plan(
+                thread,
+                most,
+                |candidate| {
+                    is_of_one_call(candidate.namespace) && is_finished(candidate, &latest.id)
+                },
+                made_of,
+            )?
         }
         PruneRule::Delete => return Ok(Due::Delete),
     };
     Ok(Due::of(plan))
+}
+
+/// The channels of which a checkpoint keeps no values, as LangGraph's `DeltaChannel` does between two snapshots: its metadata counts the
+/// steps since the last one.
+pub(crate) fn made_of<H>(entry: &Entry<H>) -> Vec<String> {
+    const COUNTERS: &str = "counters_since_delta_snapshot";
+    let name = COUNTERS.as_bytes();
+    if !entry.metadata.windows(name.len()).any(|part| part == name) {
+        return Vec::new();
+    }
+    let metadata = metadata_of(entry).ok();
+    let counters = metadata.and_then(|mut metadata| metadata.extra.remove(COUNTERS));
+    match counters {
+        Some(Value::Object(counters)) => counters.into_iter().map(|(channel, _)| channel).collect(),
+        _ => Vec::new(),
+    }
 }
 
 /// Whether a namespace belongs to a single call of a subgraph: one of its levels names a task.

@@ -6,6 +6,7 @@
 
 mod backup;
 mod compaction;
+mod dump;
 mod error;
 mod freed;
 mod handle;
@@ -47,6 +48,8 @@ pub(crate) use periodic::{Pace, Periodic};
 pub(crate) use place::Place;
 pub(crate) use put::NotPut;
 pub(crate) use reader::Reader;
+#[doc(hidden)]
+pub use salvage::salvage_in;
 pub use salvage::{
     LostItem, LostValue, LostWrites, SalvageProgress, SalvageReport, SalvageStage, salvage,
     salvage_with,

@@ -21,6 +21,8 @@ mod extent;
 mod fields;
 mod footer;
 mod frame;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 mod group;
 mod handle;
 mod latency;
@@ -69,6 +71,7 @@ pub use locked::LockedLog;
 pub use lsn::Lsn;
 pub use options::LogOptions;
 pub use position::{LogPosition, ReplayFrom};
+pub(crate) use read_only::LogOrigin;
 pub use read_only::{LookOn, ReadOnlyLog};
 pub use report::{RecoveryReport, TornTail};
 pub use salvage::{Lost, SalvageReport, salvage};

@@ -10,3 +10,8 @@ mod guide;
 mod kept;
 #[cfg(test)]
 mod printed;
+#[cfg(test)]
+#[path = "../common/samples.rs"]
+mod samples;
+#[cfg(test)]
+mod torture;

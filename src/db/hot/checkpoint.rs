@@ -7,8 +7,8 @@ use super::HotVersions;
 use crate::db::place::{At, Place};
 use crate::delta::Tip;
 use crate::encoded::Tag;
+use crate::encoded_list::ListForm;
 use crate::index::{self, Entry, Unapplied};
-use crate::json_list::ListForm;
 use crate::log::Lsn;
 use crate::version::ChannelVersion;
 

@@ -119,7 +119,17 @@ pub fn salvage_with(
     to: &Path,
     progress: &mut dyn FnMut(SalvageProgress),
 ) -> Result<SalvageReport, DbError> {
-    let vfs: Arc<dyn Vfs> = Arc::new(OsFs);
+    salvage_in(Arc::new(OsFs), from, to, progress)
+}
+
+/// As [`salvage_with`], in this file system. For tests, and no part of the interface.
+#[doc(hidden)]
+pub fn salvage_in(
+    vfs: Arc<dyn Vfs>,
+    from: &Path,
+    to: &Path,
+    progress: &mut dyn FnMut(SalvageProgress),
+) -> Result<SalvageReport, DbError> {
     let mut telling = Telling::new(Extent::of(Arc::clone(&vfs), from)?, progress);
     let found = log::salvage(Arc::clone(&vfs), from, &mut |frame, _| {
         telling.at(frame);

@@ -32,6 +32,7 @@ mod item_fields;
 mod json_list;
 mod lease;
 pub mod log;
+mod moment;
 mod retention_policy;
 pub mod store;
 mod store_options;

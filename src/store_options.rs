@@ -52,8 +52,12 @@ pub struct StoreOptions {
     ttl: Rules<Option<Duration>>,
     refresh: Rules<bool>,
     index: Rules<IndexedFields>,
+    history: Rules<Option<Duration>>,
     pub(crate) sweep_interval: Duration,
 }
+
+/// For how long it is kept what items were, if nothing is said.
+const HISTORY: Duration = Duration::from_secs(7 * 24 * 3600);
 
 /// By prefix of the namespace.
 type Rules<T> = Vec<(Box<[String]>, T)>;
@@ -64,6 +68,7 @@ impl Default for StoreOptions {
             ttl: Vec::new(),
             refresh: Vec::new(),
             index: Vec::new(),
+            history: Vec::new(),
             sweep_interval: Duration::from_secs(60),
         }
     }
@@ -91,6 +96,16 @@ impl StoreOptions {
         self
     }
 
+    /// For how long it is kept what items in `prefix` or below were, after they were replaced or removed: for
+    /// [`history`](crate::store::Store::history) and [`Moment`](crate::store::Moment)s. `None`: not at all. A week without a rule.
+    ///
+    /// It holds from the next put or deletion on. What is not kept any more by it is forgotten then, or an hour later at most, and cannot be had back.
+    #[must_use]
+    pub fn history(mut self, prefix: &[&str], kept: Option<Duration>) -> Self {
+        self.history.push((labels(prefix), kept));
+        self
+    }
+
     /// How long a database waits before it looks again for items that have expired, to give back their space; a minute by
     /// default. They are not found any more in any case.
     #[must_use]
@@ -107,6 +122,24 @@ impl StoreOptions {
             Ttl::Default => *of(&self.ttl, namespace)?,
         };
         ttl.map(|ttl| u64::try_from(ttl.as_micros()).unwrap_or(u64::MAX))
+    }
+
+    /// For how long it is kept what items were, in microseconds.
+    pub(crate) fn kept_past(&self, namespace: &[String]) -> Option<u64> {
+        let kept = *of(&self.history, namespace).unwrap_or(&Some(HISTORY));
+        kept.map(|kept| u64::try_from(kept.as_micros()).unwrap_or(u64::MAX))
+    }
+
+    /// Whether it is kept of any items what they were.
+    pub(crate) fn keeps_any_past(&self) -> bool {
+        self.with_history()
+            .any(|prefix| self.kept_past(prefix).is_some())
+    }
+
+    /// The namespaces for which it is said how long it is kept what items were.
+    pub(crate) fn with_history(&self) -> impl Iterator<Item = &[String]> {
+        let said = self.history.iter().map(|(prefix, _)| &**prefix);
+        [[].as_slice()].into_iter().chain(said)
     }
 
     /// Whether a read that says nothing itself refreshes items.

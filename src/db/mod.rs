@@ -11,6 +11,7 @@ mod freed;
 mod handle;
 mod hot;
 mod indexed;
+mod item_history;
 mod items;
 #[cfg(feature = "metrics")]
 mod metrics;

@@ -259,6 +259,11 @@ pub(super) fn apply_one(
     record: Record<Numbered>,
 ) -> Result<(), Unapplied> {
     let place = Arc::new(RecordPlace { frame, number });
+    let mut record = record;
+    if let Record::CheckpointPut(put) = &mut record {
+        // What is put into the store with it comes behind it.
+        put.moment.get_or_insert(frame.end().get());
+    }
     let record = record.map(|value| match value.alias {
         None => Place {
             record: Arc::clone(&place),

@@ -3,6 +3,7 @@
 use std::ops::Bound;
 use std::sync::Arc;
 
+use crate::index::item_history::{behind_past, first_past};
 use crate::index::items::{behind_expiries, first_expiry};
 use crate::index::row::wrong;
 use crate::index::{ItemEntry, Key, Row, Rows, Snapshot, TablesError};
@@ -177,6 +178,13 @@ impl<H: Clone, T: Rows<Key, Row<H>>> Snapshot<H, T> {
             },
         )?;
         Ok(count)
+    }
+
+    /// Whether it is kept of any item what it was.
+    pub(crate) fn has_past_items(&self) -> Result<bool, TablesError> {
+        let (first, behind) = (first_past(&[]), behind_past());
+        let next = (self.tables()).next(Bound::Included(&first), Bound::Excluded(&behind))?;
+        Ok(next.is_some())
     }
 
     /// Whether any item expires some day.

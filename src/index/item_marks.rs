@@ -39,6 +39,7 @@ pub(super) fn encode(fields: &ItemFields) -> Arc<[u8]> {
 /// The rows of an item beside its own.
 fn marks<H>(entry: &ItemEntry<H>) -> Option<BTreeSet<Key>> {
     let mut marks = BTreeSet::from_iter(entry.expiry_key());
+    marks.insert(entry.recent_key());
     let from = &mut &*entry.fields;
     if from.is_empty() {
         return Some(marks);

@@ -4,11 +4,12 @@ use std::marker::PhantomData;
 
 use crate::codec::Record;
 use crate::index::changes::Changes;
+use crate::index::item_history::HistoryRules;
 use crate::index::names::Names;
 use crate::index::reclaim::reclaim;
 use crate::index::{
-    Key, Origin, Row, Rows, Tables, TablesError, Unapplied, checkpoints, copying, deletion, items,
-    policies, pruning, remnants, tags, writes,
+    Key, Origin, Row, Rows, Tables, TablesError, Unapplied, checkpoints, copying, deletion,
+    item_history, items, policies, pruning, remnants, tags, writes,
 };
 
 /// Both memories, as the log tells them. `T` is where its rows are.
@@ -20,6 +21,8 @@ pub(crate) struct Index<H, T> {
     reclaims: bool,
     /// Records below this LSN were all taken when they were written, or are gone.
     sure_below: u64,
+    /// Of which items it is kept what they were, if that was looked up.
+    history: Option<HistoryRules>,
     /// How many bytes of records have died.
     died: u64,
     handles: PhantomData<fn() -> H>,
@@ -45,6 +48,7 @@ impl<H, T> Index<H, T> {
             names: Names::default(),
             reclaims: true,
             sure_below: 0,
+            history: None,
             died: 0,
             handles: PhantomData,
         }
@@ -54,15 +58,33 @@ impl<H, T> Index<H, T> {
 impl<H: Clone, T: Tables<Key, Row<H>>> Index<H, T> {
     /// Applies a record, or changes nothing.
     pub(crate) fn apply(&mut self, record: Record<H>, origin: Origin) -> Result<(), Unapplied> {
-        let (tables, names) = (&self.tables, &mut self.names);
+        let (tables, names, history) = (&self.tables, &mut self.names, &mut self.history);
         let sure = origin.lsn < self.sure_below;
-        let changes: Changes<H> = match record {
+        let of_item = matches!(
+            record,
+            Record::ItemPut(_) | Record::ItemDeleted(_) | Record::ItemExpired(_)
+        );
+        let mut changes: Changes<H> = match record {
             Record::CheckpointPut(put) => checkpoints::put(tables, names, put, origin, sure)?,
             Record::WritesPut(put) => writes::put(tables, names, put, origin, sure)?,
-            Record::ItemPut(put) => items::put(tables, put, origin)?,
-            Record::ItemDeleted(deleted) => items::delete(tables, deleted)?,
+            Record::ItemPut(put) => {
+                items::put(tables, HistoryRules::known(history, tables)?, put, origin)?
+            }
+            Record::ItemDeleted(deleted) => items::delete(
+                tables,
+                HistoryRules::known(history, tables)?,
+                deleted,
+                origin,
+            )?,
             Record::ItemTouched(touched) => items::touch(tables, touched, origin)?,
-            Record::ItemExpired(expired) => items::expire(tables, expired, sure)?,
+            Record::ItemExpired(expired) => {
+                let history = HistoryRules::known(history, tables)?;
+                items::expire(tables, history, expired, origin, sure)?
+            }
+            Record::ItemHistorySet(set) => {
+                *history = None;
+                item_history::set(tables, set, origin)?
+            }
             Record::ThreadDeleted(deleted) => deletion::delete(tables, &deleted)?,
             Record::ThreadCopied(copied) => copying::copy(tables, &copied, origin, sure)?,
             Record::CheckpointsPruned(pruned) => pruning::prune(tables, pruned, origin, sure)?,
@@ -71,6 +93,10 @@ impl<H: Clone, T: Tables<Key, Row<H>>> Index<H, T> {
             Record::Remnant(remnant) => remnants::apply(tables, remnant, origin)?,
             Record::ThreadPolicySet(set) => policies::set(tables, &set, origin)?,
         };
+        if of_item && history.as_ref().is_some_and(HistoryRules::is_empty) {
+            item_history::begin(&mut changes);
+            *history = None;
+        }
         self.make(changes)?;
         Ok(())
     }

@@ -7,7 +7,7 @@ use futures::future::BoxFuture;
 use parking_lot::RwLock;
 use serde_json::Value;
 
-use crate::codec::{ItemExpired, Record, fields_of};
+use crate::codec::{ItemExpired, ItemHistorySet, Record, fields_of};
 use crate::db::{DbError, ItemClock};
 use crate::index::{Index, ItemEntry, Key, MemTables, Origin, Row, Snapshot, Unapplied};
 use crate::store::changes::changes;
@@ -40,7 +40,14 @@ struct Kept {
     clock: ItemClock,
     /// How many records there were.
     lsn: u64,
+    /// How many there were when it was last looked for what is not kept any more of what items were.
+    trimmed: Option<u64>,
 }
+
+/// With so many records it is looked for what is not kept any more of what items were.
+const TRIMMED_EACH: u64 = 4096;
+/// So many rows of that are removed with each record.
+const RECLAIMED: usize = 64;
 
 impl Kept {
     fn apply(&mut self, record: Record<Arc<Value>>) -> Result<(), StoreError> {
@@ -79,6 +86,34 @@ impl Kept {
                 Err(DbError::UnreadableValue { what, reason }.into())
             }
         }
+    }
+
+    /// Forgets what is not kept any more of what items were. The first time it says for how long that is.
+    fn trim(&mut self, options: &StoreOptions) -> Result<(), StoreError> {
+        let now = now();
+        let rules = self.index.snapshot().history_rules();
+        let rules = rules.map_err(DbError::from)?;
+        if self.trimmed.is_none() {
+            for rule in options.new_rules(&rules, now) {
+                self.apply(Record::ItemHistorySet(rule))?;
+            }
+        }
+        for (prefix, _) in rules.all() {
+            let Some(kept) = options.kept_past(prefix) else {
+                continue;
+            };
+            let at = now.saturating_sub(kept);
+            let until = self.index.snapshot().past_until(prefix, at);
+            if let Some(lsn) = until.map_err(DbError::from)? {
+                self.apply(Record::ItemHistorySet(ItemHistorySet {
+                    namespace: prefix.to_vec(),
+                    at,
+                    since: Some(lsn),
+                }))?;
+            }
+        }
+        self.trimmed = Some(self.lsn);
+        Ok(())
     }
 
     fn sweep(&mut self) -> Result<(), StoreError> {
@@ -126,6 +161,7 @@ impl MemoryStore {
     ) -> Result<Answered, StoreError> {
         let mut reading = Reading {
             rows,
+            moments_by_time: true,
             value: |entry: &ItemEntry<Arc<Value>>| Ok((*entry.value).clone()),
             options: &self.options,
             now: now(),
@@ -150,6 +186,10 @@ impl MemoryStore {
             return Ok(answers);
         }
         let mut kept = self.kept.write();
+        let lsn = kept.lsn;
+        if (kept.trimmed).is_none_or(|trimmed| lsn.saturating_sub(trimmed) >= TRIMMED_EACH) {
+            kept.trim(&self.options)?;
+        }
         let rows = kept.index.snapshot();
         let (answers, touched) = self.answers(&rows, ops)?;
         (touched.into_iter()).try_for_each(|record| kept.apply(record))?;
@@ -157,6 +197,7 @@ impl MemoryStore {
             kept.change(change, &self.options)?;
         }
         kept.sweep()?;
+        kept.index.reclaim(RECLAIMED).map_err(DbError::from)?;
         Ok(answers)
     }
 }

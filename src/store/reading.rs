@@ -11,7 +11,8 @@ use crate::db::DbError;
 use crate::index::{ItemEntry, Key, Row, Rows, Snapshot, TablesError};
 use crate::store::planner::{Planner, wide};
 use crate::store::{
-    Answer, Cursor, Explain, Get, Item, Op, Page, Search, StoreError, StoreOptions, namespace,
+    Answer, Cursor, Explain, Get, Item, Moment, Op, Page, Search, StoreError, StoreOptions,
+    namespace,
 };
 use crate::time;
 
@@ -23,6 +24,8 @@ pub(super) struct Reading<'r, H, T, V> {
     pub(super) rows: &'r Snapshot<H, T>,
     /// Reads the value of an item.
     pub(super) value: V,
+    /// Whether places in a log say nothing here.
+    pub(super) moments_by_time: bool,
     pub(super) options: &'r StoreOptions,
     /// Microseconds since the Unix epoch.
     pub(super) now: u64,
@@ -55,6 +58,7 @@ where
                 self.explain.found = wide(found);
                 Answer::Explained(std::mem::take(&mut self.explain))
             }
+            Op::History(of) => Answer::History(self.history(of)?),
             Op::ListNamespaces(query) => {
                 let all = self.rows.item_namespaces(&query.below(), self.now);
                 let all = all.map_err(DbError::from)?;
@@ -65,6 +69,9 @@ where
     }
 
     fn get(&mut self, get: &Get) -> Result<Option<Item>, StoreError> {
+        if let Some(moment) = get.as_of {
+            return self.get_at(get, self.moment(moment));
+        }
         let found = self.rows.item(&get.namespace, &get.key);
         let Some(entry) = found.map_err(DbError::from)? else {
             return Ok(None);
@@ -74,6 +81,13 @@ where
         }
         let value = (self.value)(&entry)?;
         Ok(Some(self.read(&entry, value, get.refresh_ttl)))
+    }
+
+    fn moment(&self, moment: Moment) -> Moment {
+        match self.moments_by_time {
+            true => moment.by_time(),
+            false => moment,
+        }
     }
 
     fn search(&mut self, search: &Search) -> Result<Page, StoreError> {
@@ -112,7 +126,10 @@ where
             if to_skip > 0 {
                 to_skip -= 1;
             } else {
-                let item = self.read(entry, value, search.refresh_ttl);
+                let item = match search.as_of {
+                    None => self.read(entry, value, search.refresh_ttl),
+                    Some(_) => item_of(entry, value),
+                };
                 page.items.push(item);
             }
         }
@@ -140,6 +157,9 @@ where
 
     /// The items that may satisfy the filter, in no order.
     fn found(&mut self, search: &Search) -> Result<Vec<Arc<ItemEntry<H>>>, StoreError> {
+        if let Some(moment) = search.as_of {
+            return self.found_at(search, self.moment(moment));
+        }
         let mut found = self.may_satisfy(search).map_err(DbError::from)?;
         found.retain(|entry| !entry.is_expired(self.now));
         Ok(found)
@@ -181,12 +201,20 @@ where
             }
         }
         Item {
-            namespace: entry.namespace.to_vec(),
-            key: entry.key.to_string(),
-            value,
-            created_at: time::from_micros(entry.created_at),
-            updated_at: time::from_micros(entry.updated_at),
             expires_at: expires_at.map(time::from_micros),
+            ..item_of(entry, value)
         }
+    }
+}
+
+/// An item with its value.
+pub(super) fn item_of<H>(entry: &ItemEntry<H>, value: Value) -> Item {
+    Item {
+        namespace: entry.namespace.to_vec(),
+        key: entry.key.to_string(),
+        value,
+        created_at: time::from_micros(entry.created_at),
+        updated_at: time::from_micros(entry.updated_at),
+        expires_at: entry.expires_at().map(time::from_micros),
     }
 }

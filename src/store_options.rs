@@ -99,7 +99,8 @@ impl StoreOptions {
     /// For how long it is kept what items in `prefix` or below were, after they were replaced or removed: for
     /// [`history`](crate::store::Store::history) and [`Moment`](crate::store::Moment)s. `None`: not at all. A week without a rule.
     ///
-    /// It holds from the next put or deletion on. What is not kept any more by it is forgotten then, or an hour later at most, and cannot be had back.
+    /// Whether it is kept is noted in the database, and holds from the next put or deletion on until something else is said. What is not kept any more is
+    /// forgotten, at once or an hour later at most, and cannot be had back.
     #[must_use]
     pub fn history(mut self, prefix: &[&str], kept: Option<Duration>) -> Self {
         self.history.push((labels(prefix), kept));
@@ -132,14 +133,13 @@ impl StoreOptions {
 
     /// Whether it is kept of any items what they were.
     pub(crate) fn keeps_any_past(&self) -> bool {
-        self.with_history()
-            .any(|prefix| self.kept_past(prefix).is_some())
+        let mut prefixes = self.with_history().chain([[].as_slice()]);
+        prefixes.any(|prefix| self.kept_past(prefix).is_some())
     }
 
     /// The namespaces for which it is said how long it is kept what items were.
     pub(crate) fn with_history(&self) -> impl Iterator<Item = &[String]> {
-        let said = self.history.iter().map(|(prefix, _)| &**prefix);
-        [[].as_slice()].into_iter().chain(said)
+        self.history.iter().map(|(prefix, _)| &**prefix)
     }
 
     /// Whether a read that says nothing itself refreshes items.

@@ -17,8 +17,11 @@ const MAX_INTERVAL: Duration = Duration::from_secs(3600);
 impl StoreOptions {
     /// What is to be said at `now`, where `rules` are those that were said before.
     pub(crate) fn new_rules(&self, rules: &HistoryRules, now: u64) -> Vec<ItemHistorySet> {
-        let said = rules.all().map(|(prefix, _)| &**prefix);
-        let mut prefixes: Vec<_> = self.with_history().chain(said).collect();
+        let mut prefixes: Vec<_> = self.with_history().collect();
+        if rules.all().next().is_none() {
+            // What holds where nothing is said.
+            prefixes.push(&[]);
+        }
         prefixes.sort_unstable();
         prefixes.dedup();
         let differs = |prefix: &&[String]| {
@@ -94,7 +97,8 @@ impl Db {
     /// How often that is worth it, in microseconds.
     pub(super) fn trim_interval(&self) -> u64 {
         let options = self.store_options();
-        let kept = (options.with_history()).filter_map(|prefix| options.kept_past(prefix));
+        let prefixes = options.with_history().chain([[].as_slice()]);
+        let kept = prefixes.filter_map(|prefix| options.kept_past(prefix));
         let shortest = kept.min().unwrap_or(u64::MAX) / LONGER_BY_PART;
         shortest.min(u64::try_from(MAX_INTERVAL.as_micros()).unwrap_or(u64::MAX))
     }

@@ -49,7 +49,7 @@ pub(crate) use put::NotPut;
 pub(crate) use reader::Reader;
 pub use salvage::{LostItem, LostValue, LostWrites, SalvageReport, salvage};
 pub use stats::{
-    BackPressure, CacheStats, DbStats, IndexStats, SegmentUse, ThreadStats, ValueStats,
+    BackPressure, CacheStats, DbStats, IndexStats, SegmentUse, StoreStats, ThreadStats, ValueStats,
 };
 pub(crate) use storing::Handed;
 pub(crate) use submitted::Submitted;

@@ -79,3 +79,4 @@ pub(crate) use row_bytes::{HandleBytes, decode as decode_row, encode as encode_r
 pub(crate) use state::{Index, Snapshot};
 pub(crate) use tables::{Rank, Rows, TableKey, TableRow, Tables, TablesError, Undecodable};
 pub(crate) use threads::Thread;
+pub(crate) use usage::Counts;

@@ -15,13 +15,14 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use commands::{
-    backup, compact, copy, delete, diff, history, prune, salvage, show, stats, tag, threads, verify,
+    backup, compact, copy, delete, diff, history, prune, salvage, show, stats, store, tag, threads,
+    verify,
 };
 use failure::{Answer, EXIT_CODES};
 
 /// An embedded checkpoint database for agent graphs: see it work, look into one, look after one.
 ///
-/// `threads`, `history`, `show`, `diff`, `stats` and `verify` also work while another process has the database
+/// `threads`, `history`, `show`, `diff`, `stats`, `verify` and what reads of `store` also work while another process has the database
 /// open: they read its log as it is at that moment, and change nothing.
 #[derive(Parser)]
 #[command(version, max_term_width = 80, after_help = EXIT_CODES)]
@@ -73,6 +74,8 @@ enum Command {
     /// Give a checkpoint a name, which keeps it from being pruned; or list names
     #[command(after_help = EXIT_CODES)]
     Tag(tag::Args),
+    /// Look into the long-term memory, and change it
+    Store(store::Args),
     /// The process that the demo kills
     #[command(hide = true)]
     DemoWorker(demo::WorkerArgs),
@@ -94,6 +97,7 @@ fn main() -> ExitCode {
         Command::Prune(args) => prune::run(&args),
         Command::Delete(args) => delete::run(&args),
         Command::Tag(args) => tag::run(&args),
+        Command::Store(args) => store::run(&args),
         Command::DemoWorker(args) => demo::work(args).map(Answer::from),
     };
     match outcome {

@@ -79,7 +79,9 @@ impl Db {
         &self,
         changes: Vec<ItemChange>,
     ) -> Result<Vec<Record<Encoded>>, DbError> {
-        self.begin_history()?;
+        if !changes.is_empty() {
+            self.begin_history()?;
+        }
         let items = self.items();
         let snapshot = (items.expire.load(Ordering::Acquire)).then(|| self.snapshot());
         let records = changes.into_iter().map(|change| {

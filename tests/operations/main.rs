@@ -8,3 +8,5 @@ mod guide;
 mod kept;
 #[cfg(test)]
 mod printed;
+#[cfg(test)]
+mod store;

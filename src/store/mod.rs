@@ -15,6 +15,7 @@ mod draft;
 mod error;
 mod explain;
 mod filter;
+mod in_order;
 mod item;
 mod memory;
 mod namespace;

@@ -9,6 +9,8 @@ use serde_json::Value;
 use crate::codec::ItemTouched;
 use crate::db::DbError;
 use crate::index::{ItemEntry, Key, Row, Rows, Snapshot, TablesError};
+use crate::store::cursor::Place;
+use crate::store::in_order::InOrder;
 use crate::store::planner::{Planner, wide};
 use crate::store::{
     Answer, Cursor, Explain, Get, Item, Moment, Op, Page, Search, StoreError, StoreOptions,
@@ -96,24 +98,18 @@ where
             Some(cursor) => Some(cursor.place_in(order)?),
             None => None,
         };
-        let place = |entry: &ItemEntry<H>| order.time(entry.created_at, entry.updated_at);
-        let mut found = self.found(search)?;
-        if let Some(after) = after {
-            found.retain(|entry| {
-                let place = (place(entry), &*entry.namespace, &*entry.key);
-                order.compare(place, after.parts()).is_gt()
-            });
-        }
-        found.sort_unstable_by(|a, b| {
-            let place = |entry| (place(entry), &*entry.namespace, &*entry.key);
-            order.compare(place(a), place(b))
-        });
+        let mut found = self.in_order(search, after)?;
         let mut to_skip = search.offset;
         let mut page = Page::default();
-        for entry in &found {
-            if page.items.len() >= search.limit {
+        while page.items.len() < search.limit {
+            let next = found.next(self.rows, &mut self.explain);
+            let Some(entry) = next.map_err(DbError::from)? else {
                 break;
+            };
+            if search.as_of.is_none() && entry.is_expired(self.now) {
+                continue;
             }
+            let entry = &*entry;
             if to_skip > 0 && search.filter.is_empty() {
                 to_skip -= 1;
                 continue;
@@ -140,6 +136,41 @@ where
         Ok(page)
     }
 
+    /// The items that may satisfy the filter from a place on, in order.
+    fn in_order(
+        &mut self,
+        search: &Search,
+        after: Option<&Place>,
+    ) -> Result<InOrder<H>, StoreError> {
+        let mut found = match search.as_of {
+            Some(moment) => self.found_at(search, self.moment(moment))?,
+            None => match self.by_field(search).map_err(DbError::from)? {
+                Some(found) => found,
+                None => {
+                    let (rows, explain) = (self.rows, &mut self.explain);
+                    let rest = InOrder::begin(rows, search, after, self.now, explain);
+                    match rest.map_err(DbError::from)? {
+                        Some(rest) => return Ok(rest),
+                        None => self.all(search).map_err(DbError::from)?,
+                    }
+                }
+            },
+        };
+        let order = search.order;
+        let place = |entry: &ItemEntry<H>| order.time(entry.created_at, entry.updated_at);
+        if let Some(after) = after {
+            found.retain(|entry| {
+                let place = (place(entry), &*entry.namespace, &*entry.key);
+                order.compare(place, after.parts()).is_gt()
+            });
+        }
+        found.sort_unstable_by(|a, b| {
+            let place = |entry| (place(entry), &*entry.namespace, &*entry.key);
+            order.compare(place(a), place(b))
+        });
+        Ok(InOrder::All(found.into_iter()))
+    }
+
     fn count(&mut self, search: &Search) -> Result<u64, StoreError> {
         let mut count = 0;
         // All of them are wanted.
@@ -160,20 +191,26 @@ where
         if let Some(moment) = search.as_of {
             return self.found_at(search, self.moment(moment));
         }
-        let mut found = self.may_satisfy(search).map_err(DbError::from)?;
+        let found = self.by_field(search).map_err(DbError::from)?;
+        let mut found = match found {
+            Some(found) => found,
+            None => self.all(search).map_err(DbError::from)?,
+        };
         found.retain(|entry| !entry.is_expired(self.now));
         Ok(found)
     }
 
-    /// The same, with those that have expired.
-    fn may_satisfy(&mut self, search: &Search) -> Result<Vec<Arc<ItemEntry<H>>>, TablesError> {
+    /// The same, with those that have expired, if it is less work to find them by a field.
+    fn by_field(&mut self, search: &Search) -> Result<Option<Vec<Arc<ItemEntry<H>>>>, TablesError> {
         let needs = search.filter.needs();
-        if !needs.is_empty() {
-            let mut planner = Planner::new(self.rows, &search.prefix, self.now, &mut self.explain)?;
-            if let Some(found) = planner.find(search, &needs)? {
-                return Ok(found);
-            }
+        if needs.is_empty() {
+            return Ok(None);
         }
+        let mut planner = Planner::new(self.rows, &search.prefix, self.now, &mut self.explain)?;
+        planner.find(search, &needs)
+    }
+
+    fn all(&mut self, search: &Search) -> Result<Vec<Arc<ItemEntry<H>>>, TablesError> {
         let all = self.rows.items_below(&search.prefix)?;
         self.explain.rows_read += wide(all.len());
         Ok(all)

@@ -29,7 +29,7 @@ pub trait Store: Send + Sync + 'static {
     ///
     /// # Errors
     /// [`StoreError::InvalidNamespace`] if one is put to that is empty, has an empty label, a label with a
-    /// `.`, or starts with `langgraph`; [`StoreError::InvalidCursor`]; [`StoreError::NotKept`]; what the backend says.
+    /// `.` or a NUL, or starts with `langgraph`; [`StoreError::InvalidCursor`]; [`StoreError::NotKept`]; what the backend says.
     fn batch(&self, ops: Vec<Op>) -> BoxFuture<'_, Result<Vec<Answer>, StoreError>>;
 
     /// The database that keeps the items, if it is one. A graph can then commit what its nodes put

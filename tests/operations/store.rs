@@ -48,7 +48,8 @@ fn items_are_put_read_found_and_removed() {
         &["alice", "facts", "work"],
         r#"{"city": "Pune", "since": 2015}"#,
     );
-    put(dir, &["ålice/*", "日本 \"x\"", "--k"], "1");
+    let odd = r#"["ålice/*", "日本 \"x\"", "--k"]"#;
+    put(dir, &["--path", odd], "1");
     let expected = vec![
         json!({"namespace": ["alice", "facts"], "items": 2}),
         json!({"namespace": ["ålice/*", "日本 \"x\""], "items": 1}),
@@ -67,7 +68,6 @@ fn items_are_put_read_found_and_removed() {
         (code, &found[0]["value"]["city"]),
         (Some(0), &json!("Oslo"))
     );
-    let odd = r#"["ålice/*", "日本 \"x\"", "--k"]"#;
     assert_eq!(asked(dir, &["get", "--path", odd]).1[0]["value"], 1);
     assert_eq!(asked(dir, &["get", "alice", "home"]), (Some(1), Vec::new()));
     let plain = store(dir, &["get", "alice", "facts", "work"]);

@@ -62,7 +62,7 @@ pub(crate) fn run(args: &Args) -> Result<Answer, Failure> {
 #[derive(clap::Args)]
 struct Place {
     /// The labels of the namespace, one argument each, and then the key
-    #[arg(value_name = "LABEL> <KEY", num_args = 2.., required_unless_present = "path")]
+    #[arg(value_name = "LABEL... KEY")]
     labels: Vec<String>,
     /// The same as a JSON list, for labels that cannot be arguments
     #[arg(long, value_name = "JSON", conflicts_with = "labels")]

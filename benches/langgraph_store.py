@@ -64,15 +64,15 @@ def measure(store: Any, items: Items, queries: int, rounds: int) -> None:
     width = min(1000, items.large // 2)
     asked: list[tuple[str, int, Callable[[int], Any]]] = [
         ("get", 1, lambda n: store.get(large, f"fact-{n % items.large:08}")),
-        ("equality, 10 hits", 100, lambda n: search({"group": f"group-{n % (items.large // 10)}"})),
-        ("range, 10 hits", 100, lambda n: search(between(n, 10))),
-        ("range, newest 10 of 1,000", 100, lambda n: search(between(n, width))),
+        ("equality, 10 hits", 250, lambda n: search({"group": f"group-{n % (items.large // 10)}"})),
+        ("range, 10 hits", 250, lambda n: search(between(n, 10))),
+        ("range, newest 10 of 1,000", 250, lambda n: search(between(n, width))),
         (
             "compound, newest 10",
-            100,
+            250,
             lambda n: search({"kind": "travel", "score": {"$gt": 5000}, **between(n, width)}),
         ),
-        ("newest 10", 100, lambda _: len(store.search(large, limit=10))),
+        ("newest 10", 250, lambda _: len(store.search(large, limit=10))),
         ("list_namespaces, all 1,000", 50, lambda _: store.list_namespaces(limit=NAMESPACES)),
     ]
     for what, slower, ask in asked:
@@ -121,7 +121,7 @@ def main() -> None:
     args = parser.parse_args()
     items = Items(2_000 if args.smoke else 100_000)
     few = Items(1_100 if args.smoke else 10_000)
-    queries, rounds, count = (2, 1, 5) if args.smoke else (500, 5, 500)
+    queries, rounds, count = (2, 1, 5) if args.smoke else (500, 3, 500)
     with tempfile.TemporaryDirectory(dir=args.dir) as directory:
         at = Path(directory)
         for name, store in [("InMemoryStore", InMemoryStore()), ("SqliteStore", sqlite(at / "a", "NORMAL"))]:

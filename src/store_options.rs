@@ -53,11 +53,10 @@ pub struct StoreOptions {
     refresh: Rules<bool>,
     index: Rules<IndexedFields>,
     history: Rules<Option<Duration>>,
+    /// What holds for it where nothing is said.
+    pub(crate) usual_history: Duration,
     pub(crate) sweep_interval: Duration,
 }
-
-/// For how long it is kept what items were, if nothing is said.
-const HISTORY: Duration = Duration::from_secs(7 * 24 * 3600);
 
 /// By prefix of the namespace.
 type Rules<T> = Vec<(Box<[String]>, T)>;
@@ -69,6 +68,7 @@ impl Default for StoreOptions {
             refresh: Vec::new(),
             index: Vec::new(),
             history: Vec::new(),
+            usual_history: Duration::from_secs(7 * 24 * 3600),
             sweep_interval: Duration::from_secs(60),
         }
     }
@@ -97,7 +97,8 @@ impl StoreOptions {
     }
 
     /// For how long it is kept what items in `prefix` or below were, after they were replaced or removed: for
-    /// [`history`](crate::store::Store::history) and [`Moment`](crate::store::Moment)s. `None`: not at all. A week without a rule.
+    /// [`history`](crate::store::Store::history) and [`Moment`](crate::store::Moment)s. `None`: not at all. A week without a rule; an hour in a
+    /// [`MemoryStore`](crate::store::MemoryStore).
     ///
     /// Whether it is kept is noted in the database, and holds from the next put or deletion on until something else is said. What is not kept any more is
     /// forgotten, at once or an hour later at most, and cannot be had back.
@@ -127,7 +128,8 @@ impl StoreOptions {
 
     /// For how long it is kept what items were, in microseconds.
     pub(crate) fn kept_past(&self, namespace: &[String]) -> Option<u64> {
-        let kept = *of(&self.history, namespace).unwrap_or(&Some(HISTORY));
+        let said = of(&self.history, namespace).copied();
+        let kept = said.unwrap_or(Some(self.usual_history));
         kept.map(|kept| u64::try_from(kept.as_micros()).unwrap_or(u64::MAX))
     }
 

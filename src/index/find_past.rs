@@ -139,8 +139,8 @@ impl<H: Clone, T: Rows<Key, Row<H>>> Snapshot<H, T> {
         Ok(moment.if_kept(rules.since_below(prefix), found))
     }
 
-    /// Whether something that is kept of an item came with the same first put as the record `lsn`, and after it.
-    pub(crate) fn has_past_behind(
+    /// Whether the key of something that an item was later first came with the record `lsn`.
+    pub(crate) fn is_first_of_past(
         &self,
         namespace: &[String],
         key: &str,
@@ -152,7 +152,7 @@ impl<H: Clone, T: Rows<Key, Row<H>>> Snapshot<H, T> {
         let Some((_, row)) = next else {
             return Ok(false);
         };
-        Ok(row.past()?.item.place <= lsn)
+        Ok(row.past()?.item.place == lsn)
     }
 
     /// By how much the history of a namespace can be cut: the greatest LSN up to which all that ended did so at `until` or before, in microseconds since the

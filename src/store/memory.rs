@@ -1,6 +1,7 @@
 //! [`MemoryStore`]: items that last as long as the process.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -20,7 +21,7 @@ use crate::{Encoded, ItemChange, time};
 ///
 /// For tests and for runs that need not survive their process; it answers exactly as the database
 /// does.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct MemoryStore {
     kept: Arc<RwLock<Kept>>,
     options: Arc<StoreOptions>,
@@ -44,6 +45,8 @@ struct Kept {
     trimmed: Option<u64>,
 }
 
+/// For how long it is kept what items were, if nothing is said.
+const USUAL_HISTORY: Duration = Duration::from_secs(3600);
 /// With so many records it is looked for what is not kept any more of what items were.
 const TRIMMED_EACH: u64 = 4096;
 /// So many rows of that are removed with each record.
@@ -136,10 +139,12 @@ impl MemoryStore {
     }
 
     /// A store that keeps nothing yet, with what holds for items that say nothing themselves.
-    pub fn with_options(options: StoreOptions) -> Self {
+    pub fn with_options(mut options: StoreOptions) -> Self {
+        // Of what is replaced all the time there would be much in a week.
+        options.usual_history = USUAL_HISTORY;
         Self {
+            kept: Arc::default(),
             options: Arc::new(options),
-            ..Self::default()
         }
     }
 
@@ -199,6 +204,12 @@ impl MemoryStore {
         kept.sweep()?;
         kept.index.reclaim(RECLAIMED).map_err(DbError::from)?;
         Ok(answers)
+    }
+}
+
+impl Default for MemoryStore {
+    fn default() -> Self {
+        Self::with_options(StoreOptions::default())
     }
 }
 

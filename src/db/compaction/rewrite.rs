@@ -104,7 +104,7 @@ impl Rewriter<'_> {
     fn dead_item(&self, lsn: u64, put: ItemPut<Stored>) -> Result<Fate, DbError> {
         let item = self.snapshot.item(&put.namespace, &put.key)?;
         let is_first = item.is_some_and(|item| item.place == lsn)
-            || (self.snapshot).has_past_behind(&put.namespace, &put.key, lsn)?;
+            || (self.snapshot).is_first_of_past(&put.namespace, &put.key, lsn)?;
         Ok(match is_first {
             true => Fate::Changes(Record::ItemPut(ItemPut {
                 value: Stored::Whole(Encoded::new("json", &b"null"[..])),

@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
-use stepwell::checkpoint::Checkpointer;
 use stepwell::db::{Compression, Db, Durability};
 use stepwell::graph::{
     Channel, CompiledGraph, Config, Durability as RunDurability, END, HistoryQuery, Input,
@@ -63,11 +62,9 @@ fn graph(db: &Db) -> CompiledGraph {
         .add_edge(START, "a")
         .add_edge(START, "b")
         .add_join(["a", "b"], "next")
-        .add_conditional_edges("next", |state: State| async move {
-            match state["round"].as_u64() {
-                Some(round) if round < ROUNDS => vec!["a", "b"],
-                _ => vec![END],
-            }
+        .add_conditional_edges("next", |state: State| match state["round"].as_u64() {
+            Some(round) if round < ROUNDS => vec!["a", "b"],
+            _ => vec![END],
         })
         .with_checkpointer(db.checkpointer())
         .with_store(db.store())
@@ -124,14 +121,16 @@ async fn check(db: &Db, config: &Config) -> usize {
     history.len()
 }
 
+/// Runs to the end what was begun, or all of it. The state in the end.
 async fn finish(db: &Db, config: &Config) -> Value {
     let graph = graph(db);
-    let saver = db.checkpointer();
-    let any = saver.get("t", "", None).await.unwrap().is_some();
-    match any {
-        true => graph.invoke(Input::Continue, config).await.unwrap(),
-        false => graph.invoke(json!({"round": 0}), config).await.unwrap(),
+    let state = graph.get_state(config).await.unwrap();
+    if state.metadata.is_none() {
+        graph.invoke(json!({"round": 0}), config).await.unwrap();
+    } else if !state.next.is_empty() {
+        graph.invoke(Input::Continue, config).await.unwrap();
     }
+    graph.get_state(config).await.unwrap().values
 }
 
 fn all_of_it(durability: RunDurability, each: usize) {

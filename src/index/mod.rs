@@ -21,6 +21,8 @@ mod deletion;
 mod entry;
 mod find_items;
 mod find_past;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 mod id;
 mod inherited;
 mod item_history;

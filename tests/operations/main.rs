@@ -1,6 +1,8 @@
 //! Looking into and after a database with the command: what the guide shows, and what programs read.
 
 #[cfg(test)]
+mod beside;
+#[cfg(test)]
 mod database;
 #[cfg(test)]
 mod guide;
@@ -9,4 +11,9 @@ mod kept;
 #[cfg(test)]
 mod printed;
 #[cfg(test)]
+#[path = "../common/samples.rs"]
+mod samples;
+#[cfg(test)]
 mod store;
+#[cfg(test)]
+mod torture;

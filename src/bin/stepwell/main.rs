@@ -15,14 +15,14 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use commands::{
-    backup, compact, copy, delete, diff, history, prune, salvage, show, stats, store, tag, threads,
-    verify,
+    backup, compact, copy, delete, diff, dump, history, prune, salvage, show, stats, store, tag,
+    threads, torture, verify,
 };
 use failure::{Answer, EXIT_CODES};
 
 /// An embedded checkpoint database for agent graphs: see it work, look into one, look after one.
 ///
-/// `threads`, `history`, `show`, `diff`, `stats`, `verify` and what reads of `store` also work while another process has the database
+/// `threads`, `history`, `show`, `diff`, `dump`, `stats`, `verify` and what reads of `store` also work while another process has the database
 /// open: they read its log as it is at that moment, and change nothing.
 #[derive(Parser)]
 #[command(version, max_term_width = 80, after_help = EXIT_CODES)]
@@ -47,6 +47,9 @@ enum Command {
     /// Print what differs between two checkpoints of a thread
     #[command(after_help = EXIT_CODES)]
     Diff(diff::Args),
+    /// Print every record of the log as JSON lines, as `tools/read_stepwell.py` does without this program
+    #[command(after_help = EXIT_CODES)]
+    Dump(dump::Args),
     /// Say how large a database is, and what takes the space
     #[command(after_help = EXIT_CODES)]
     Stats(stats::Args),
@@ -76,6 +79,12 @@ enum Command {
     Tag(tag::Args),
     /// Look into the long-term memory, and change it
     Store(store::Args),
+    /// Kill a process that commits, again and again, and look for what it was promised
+    #[command(after_help = EXIT_CODES)]
+    Torture(torture::Args),
+    /// The process that `torture` kills
+    #[command(hide = true)]
+    TortureWorker(torture::WorkerArgs),
     /// The process that the demo kills
     #[command(hide = true)]
     DemoWorker(demo::WorkerArgs),
@@ -88,6 +97,7 @@ fn main() -> ExitCode {
         Command::History(args) => history::run(&args),
         Command::Show(args) => show::run(&args),
         Command::Diff(args) => diff::run(&args),
+        Command::Dump(args) => dump::run(&args),
         Command::Stats(args) => stats::run(&args),
         Command::Verify(args) => verify::run(&args),
         Command::Salvage(args) => salvage::run(&args),
@@ -98,6 +108,8 @@ fn main() -> ExitCode {
         Command::Delete(args) => delete::run(&args),
         Command::Tag(args) => tag::run(&args),
         Command::Store(args) => store::run(&args),
+        Command::Torture(args) => torture::run(&args),
+        Command::TortureWorker(args) => torture::work(&args).map(Answer::from),
         Command::DemoWorker(args) => demo::work(args).map(Answer::from),
     };
     match outcome {

@@ -15,4 +15,6 @@ mod printed;
 #[path = "../common/samples.rs"]
 mod samples;
 #[cfg(test)]
+mod store;
+#[cfg(test)]
 mod torture;

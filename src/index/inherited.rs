@@ -299,6 +299,7 @@ mod tests {
             updated: None,
             unchanged: BTreeMap::new(),
             standalone: false,
+            moment: None,
         }
     }
 

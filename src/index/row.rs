@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::index::item_history::{HistoryRow, PastItem};
 use crate::index::key::Branch;
 use crate::index::{Entry, ItemEntry, Key, TablesError};
 use crate::retention_policy::RetentionPolicy;
@@ -22,6 +23,8 @@ pub(crate) enum Row<H> {
     /// The id of the checkpoint.
     Tag(Option<Arc<str>>),
     Item(Arc<ItemEntry<H>>),
+    Past(Arc<PastItem<H>>),
+    History(Box<HistoryRow>),
     /// The key says it all.
     Mark,
     Segment(SegmentUse),
@@ -132,6 +135,12 @@ impl<H> From<DroppedRow> for Row<H> {
     }
 }
 
+impl<H> From<HistoryRow> for Row<H> {
+    fn from(row: HistoryRow) -> Self {
+        Self::History(Box::new(row))
+    }
+}
+
 impl FrozenRow {
     /// What becomes of it when nobody needs it any more.
     pub(super) fn dropped(self) -> DroppedRow {
@@ -197,8 +206,10 @@ impl<H> Row<H> {
                 size_of_val(&*writes.writes) + paths.sum::<usize>()
             }
             Self::Item(item) => size_of::<ItemEntry<H>>() + item.fields.len(),
+            Self::Past(_) => size_of::<PastItem<H>>() + size_of::<ItemEntry<H>>(),
             Self::Frozen(_) => size_of::<FrozenRow>(),
             Self::Dropped(_) => size_of::<DroppedRow>(),
+            Self::History(_) => size_of::<HistoryRow>(),
             Self::Folding(Some(key)) => size_of::<Key>() + key.text_len(),
             _ => 0,
         }
@@ -210,6 +221,7 @@ impl<H> Row<H> {
             Self::Checkpoint(Some(entry)) => vec![entry.origin],
             Self::Writes(Some(writes)) => writes.origins(),
             Self::Item(item) => item.origins().collect(),
+            Self::Past(past) => past.item.origins().collect(),
             _ => Vec::new(),
         }
     }
@@ -245,6 +257,20 @@ impl<H> Row<H> {
     pub(super) fn tag(self) -> Result<Option<Arc<str>>, TablesError> {
         match self {
             Self::Tag(row) => Ok(row),
+            _ => Err(wrong()),
+        }
+    }
+
+    pub(super) fn past(self) -> Result<Arc<PastItem<H>>, TablesError> {
+        match self {
+            Self::Past(row) => Ok(row),
+            _ => Err(wrong()),
+        }
+    }
+
+    pub(super) fn history(self) -> Result<HistoryRow, TablesError> {
+        match self {
+            Self::History(row) => Ok(*row),
             _ => Err(wrong()),
         }
     }

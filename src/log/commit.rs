@@ -1,15 +1,13 @@
 //! Group commit: whoever waits first writes and syncs for everyone who is queued by then.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 use std::time::Duration;
-
-use parking_lot::MutexGuard;
 
 use super::batch::{Batch, earlier};
 use super::frame::{self, HEADER_BYTES};
 use super::parker::Parker;
+use super::primitives::{MutexGuard, Ordering};
 use super::segment::Segment;
 use super::shared::Shared;
 use super::state::{State, Wake};
@@ -101,6 +99,10 @@ impl<T: Send + 'static> Shared<T> {
             if number == 0 {
                 state.threads_waited += 1;
                 number = state.threads_waited;
+            }
+            if Canary::LateRegistration.sings() {
+                drop(state);
+                state = self.state.lock();
             }
             let parker = Parker::current();
             let wake = Wake::Thread(Arc::clone(&parker));

@@ -6,7 +6,7 @@ use stepwell::checkpoint::Checkpointer;
 use stepwell::db::{Db, SegmentKind};
 use stepwell::store::Store;
 
-use crate::database::{Database, Reopening};
+use crate::database::{Database, Reopening, options};
 use crate::samples::{With, checkpoint, writes};
 
 #[test]
@@ -102,7 +102,7 @@ fn what_was_found_in_memory_and_what_was_read_is_told() {
 
 #[test]
 fn the_blocks_of_compacted_segments_in_memory_are_told() {
-    let mut database = Database::default();
+    let mut database = Database::with(options().segment_bytes(64 << 10));
     let saver = database.db().checkpointer();
     for n in 1..=8 {
         let put = checkpoint(&n.to_string(), None).changed("n", n, json!("x".repeat(500)));

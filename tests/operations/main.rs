@@ -11,6 +11,7 @@ mod kept;
 #[cfg(test)]
 mod printed;
 #[cfg(test)]
+#[expect(dead_code, reason = "others use more of it")]
 #[path = "../common/samples.rs"]
 mod samples;
 #[cfg(test)]

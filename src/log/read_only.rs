@@ -20,8 +20,8 @@ use super::superblock::{self, Superblock};
 use super::superblock_file::SuperblockFile;
 use super::verify::Verify;
 use super::{
-    FrameAddress, LogError, LogPosition, Lsn, ReplayError, SegmentStats, VerifyProgress,
-    VerifyReport,
+    CacheStats, FrameAddress, LogError, LogPosition, Lsn, ReplayError, SegmentStats,
+    VerifyProgress, VerifyReport,
 };
 use crate::vfs::{OpenMode, Vfs};
 
@@ -147,6 +147,11 @@ impl ReadOnlyLog {
     /// The segments in order, as [`Log::segments`](super::Log::segments).
     pub fn segments(&self) -> Vec<SegmentStats> {
         SegmentStats::of(&self.table.infos(), self.end, self.end_offset)
+    }
+
+    /// What of compacted segments is in memory, as [`Log::block_stats`](super::Log::block_stats).
+    pub fn block_stats(&self) -> CacheStats {
+        self.table.blocks().stats()
     }
 
     /// Reads everything again, as [`Log::verify`](super::Log::verify).

@@ -76,7 +76,13 @@ impl Counts {
             self.refused += 1;
         }
         let fs = Arc::new(MemoryFs::of(&files));
-        let report = salvage_in(Arc::clone(&fs) as _, Path::new(DB), Path::new(RESCUED)).unwrap();
+        let report = salvage_in(
+            Arc::clone(&fs) as _,
+            Path::new(DB),
+            Path::new(RESCUED),
+            &mut |_| {},
+        )
+        .unwrap();
         let db = open(&fs, RESCUED).unwrap();
         let answers = Answers::of(&db);
         assert_eq!(answers.errors, [""; 0], "{what}");

@@ -16,7 +16,7 @@ use clap::{Parser, Subcommand};
 
 use commands::{
     backup, compact, copy, delete, diff, dump, history, prune, salvage, show, stats, tag, threads,
-    verify,
+    torture, verify,
 };
 use failure::{Answer, EXIT_CODES};
 
@@ -77,6 +77,12 @@ enum Command {
     /// Give a checkpoint a name, which keeps it from being pruned; or list names
     #[command(after_help = EXIT_CODES)]
     Tag(tag::Args),
+    /// Kill a process that commits, again and again, and look for what it was promised
+    #[command(after_help = EXIT_CODES)]
+    Torture(torture::Args),
+    /// The process that `torture` kills
+    #[command(hide = true)]
+    TortureWorker(torture::WorkerArgs),
     /// The process that the demo kills
     #[command(hide = true)]
     DemoWorker(demo::WorkerArgs),
@@ -99,6 +105,8 @@ fn main() -> ExitCode {
         Command::Prune(args) => prune::run(&args),
         Command::Delete(args) => delete::run(&args),
         Command::Tag(args) => tag::run(&args),
+        Command::Torture(args) => torture::run(&args),
+        Command::TortureWorker(args) => torture::work(&args).map(Answer::from),
         Command::DemoWorker(args) => demo::work(args).map(Answer::from),
     };
     match outcome {

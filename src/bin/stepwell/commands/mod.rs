@@ -17,4 +17,5 @@ pub(crate) mod show;
 pub(crate) mod stats;
 pub(crate) mod tag;
 pub(crate) mod threads;
+pub(crate) mod torture;
 pub(crate) mod verify;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
+use std::thread;
 use std::time::Duration;
 
 use parking_lot::MutexGuard;
@@ -18,6 +19,9 @@ use crate::canary::Canary;
 
 /// A task writes at most this much itself.
 const WRITTEN_BY_TASK_MAX: usize = 64 * 1024;
+/// With so many frames pending, a thread lets others run before it sleeps: there are more than cores, and when it is its turn
+/// again, it may not have to sleep and to be woken any more, which is a third of what a commit costs then.
+const CROWD: usize = 8;
 
 impl<T: Send + 'static> Shared<T> {
     /// Gives a frame its LSN and place and queues it.
@@ -83,6 +87,7 @@ impl<T: Send + 'static> Shared<T> {
     /// Blocks until all below `end` is acknowledged, leading if nobody else does.
     pub(super) fn wait(&self, end: u64) -> Result<(), LogError> {
         let mut number = 0;
+        let mut has_yielded = false;
         loop {
             if self.acked.load(Ordering::Acquire) >= end {
                 return Ok(());
@@ -94,8 +99,15 @@ impl<T: Send + 'static> Shared<T> {
             if let Some(error) = state.poisoned() {
                 return Err(error);
             }
-            if state.can_lead() {
+            // What was taken already is on its way.
+            if state.taken < end && state.can_lead() {
                 self.lead(state);
+                continue;
+            }
+            if !has_yielded && state.pending.frames.len() >= CROWD {
+                has_yielded = true;
+                drop(state);
+                thread::yield_now();
                 continue;
             }
             if number == 0 {
@@ -126,8 +138,11 @@ impl<T: Send + 'static> Shared<T> {
             if let Some(error) = state.poisoned() {
                 return Poll::Ready(Err(error));
             }
-            if state.can_lead() {
-                if !state.sync_wanted() && state.pending.bytes.len() <= WRITTEN_BY_TASK_MAX {
+            if state.taken < end && state.can_lead() {
+                if !state.applying
+                    && !state.sync_wanted()
+                    && state.pending.bytes.len() <= WRITTEN_BY_TASK_MAX
+                {
                     self.lead(state);
                     continue;
                 }
@@ -191,8 +206,10 @@ impl<T: Send + 'static> Shared<T> {
         let sync = state.sync_wanted();
         let batch = state.take_pending();
         let end = state.next_lsn;
+        state.taken = end;
         let segment = Arc::clone(&state.active.segment);
-        let offset = state.active.offset - batch.bytes.len() as u64;
+        let written_to = state.active.offset;
+        let offset = written_to - batch.bytes.len() as u64;
         drop(state);
 
         let guard = PanicGuard(self);
@@ -209,15 +226,51 @@ impl<T: Send + 'static> Shared<T> {
             Ok(Some(self.host().now().duration_since(begun)))
         });
         match written {
-            Ok(synced) => self.acknowledge(batch, end, synced),
+            Ok(synced) => {
+                if self.take_turn() {
+                    self.acknowledge(batch, end, synced.map(|time| (time, written_to)));
+                }
+            }
             Err(error) => self.poison(error),
         }
         std::mem::forget(guard);
     }
 
-    /// Tells the sink of a batch that was written, and `synced` in that time if it was, ends the caller's lead,
-    /// and wakes who waited for the batch.
-    pub(super) fn acknowledge(&self, mut batch: Batch<T>, end: u64, synced: Option<Duration>) {
+    /// Ends the caller's lead, so that the next one writes while he acknowledges, but not before those in front of him have
+    /// acknowledged theirs. Whether the log goes on.
+    fn take_turn(&self) -> bool {
+        let mut state = self.state.lock();
+        while state.applying && state.poison.is_none() {
+            let parker = Parker::current();
+            state.next_turn = Some(Arc::clone(&parker));
+            drop(state);
+            parker.park();
+            state = self.state.lock();
+        }
+        if state.poison.is_some() {
+            return false;
+        }
+        state.leading = false;
+        state.applying = true;
+        let next = state.next_leader();
+        if state.lead_wanted {
+            self.committer.notify_one();
+        }
+        drop(state);
+        if let Some(next) = next {
+            next.wake();
+        }
+        true
+    }
+
+    /// Tells the sink of a batch that was written, and `synced` in that time and up to there if it was, ends the caller's
+    /// turn, and wakes who waited for the batch.
+    pub(super) fn acknowledge(
+        &self,
+        mut batch: Batch<T>,
+        end: u64,
+        synced: Option<(Duration, u64)>,
+    ) {
         let commits = batch.frames.len() as u64;
         if commits > 0 {
             self.sink.committed(&mut batch.frames.drain(..));
@@ -231,14 +284,15 @@ impl<T: Send + 'static> Shared<T> {
         self.acked.store(end, Ordering::Release);
         state.sync_due = earlier(state.sync_due, batch.sync_due);
         state.spare = batch.recycled();
-        if let Some(time) = synced {
+        if let Some((time, written)) = synced {
             state.sync_times.add(time);
-            state.active.synced = state.written();
+            state.active.synced = state.active.synced.max(written);
             state.durable = end;
             state.sync_due = None;
             state.syncs += 1;
         }
-        state.leading = false;
+        state.applying = false;
+        let next_turn = state.next_turn.take();
         if state.exclusive || state.crowded {
             state.crowded = false;
             self.changed.notify_all();
@@ -249,6 +303,9 @@ impl<T: Send + 'static> Shared<T> {
             self.committer.notify_one();
         }
         drop(state);
+        if let Some(next) = next_turn {
+            next.wake();
+        }
         for wake in woken {
             wake.wake();
         }
@@ -263,12 +320,17 @@ impl<T: Send + 'static> Shared<T> {
             self.failed.store(true, Ordering::Release);
         }
         state.leading = false;
+        state.applying = false;
         state.preparing = false;
         state.exclusive = false;
+        let next_turn = state.next_turn.take();
         let woken = state.take_all_waiters();
         drop(state);
         self.changed.notify_all();
         self.committer.notify_one();
+        if let Some(next) = next_turn {
+            next.wake();
+        }
         for wake in woken {
             wake.wake();
         }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use parking_lot::MutexGuard;
 
-use super::commit::{PanicGuard, write};
+use super::lead::{PanicGuard, write};
 use super::segment::Segment;
 use super::segment_header::SEGMENT_HEADER_BYTES;
 use super::shared::Shared;

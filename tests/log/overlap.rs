@@ -1,13 +1,28 @@
 //! Frames that are written while the sink is still told of those in front of them.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
-use stepwell::log::{LogError, LogOptions};
+use stepwell::log::{CommitSink, FrameAddress, LogError, LogOptions};
 
 use crate::faults::FaultyFs;
 use crate::support::*;
+
+/// A sink that says that it is about to be told.
+#[derive(Debug, Default)]
+struct Asked {
+    calls: AtomicU64,
+    told: Told,
+}
+
+impl CommitSink<()> for Asked {
+    fn committed(&self, frames: &mut dyn Iterator<Item = (FrameAddress, ())>) {
+        self.calls.fetch_add(1, Relaxed);
+        self.told.committed(frames);
+    }
+}
 
 /// Waits until that is so.
 fn until(what: &str, is_so: impl Fn() -> bool) {
@@ -57,24 +72,19 @@ fn the_next_frames_are_synced_while_the_sink_is_told_of_those_before() {
 fn a_failure_while_the_sink_is_told_of_frames_before_is_told_to_all() {
     let dir = tempfile::tempdir().unwrap();
     let (fs, faults) = FaultyFs::new();
-    let told = Arc::new(Told::default());
+    let sink = Arc::new(Asked::default());
     let (log, _, _) =
-        open_with(fs.clone(), dir.path(), LogOptions::default(), told.clone()).unwrap();
+        open_with(fs.clone(), dir.path(), LogOptions::default(), sink.clone()).unwrap();
     commit(&log, b"durable");
     std::thread::scope(|scope| {
-        let busy = told.0.lock();
-        let syncs = faults.syncs.load(Relaxed);
+        let busy = sink.told.0.lock();
         let log = &log;
-        let mut waiting = Vec::new();
-        for number in 0..2 {
-            let ticket = log.submit(1, b"more", (), None).unwrap();
-            waiting.push(scope.spawn(move || ticket.wait().unwrap_err()));
-            until("synced", || {
-                faults.syncs.load(Relaxed) == syncs + number + 1
-            });
-            std::thread::sleep(Duration::from_millis(5));
-            faults.fail_syncs.store(true, Relaxed);
-        }
+        let first = log.submit(1, b"more", (), None).unwrap();
+        let mut waiting = vec![scope.spawn(move || first.wait().unwrap_err())];
+        until("synced", || sink.calls.load(Relaxed) == 2);
+        faults.fail_syncs.store(true, Relaxed);
+        let second = log.submit(1, b"lost", (), None).unwrap();
+        waiting.push(scope.spawn(move || second.wait().unwrap_err()));
         until("failed", || log.has_failed());
         assert!(log.submit(1, b"later", (), None).is_err());
         drop(busy);
@@ -84,10 +94,10 @@ fn a_failure_while_the_sink_is_told_of_frames_before_is_told_to_all() {
         }
     });
     // What failed has not been told.
-    assert_eq!(told.0.lock().len(), 2);
+    assert_eq!(sink.told.0.lock().len(), 2);
     assert!(log.close().is_err());
     faults.fail_syncs.store(false, Relaxed);
-    let (_log, _, frames) = open_with(fs, dir.path(), LogOptions::default(), told).unwrap();
+    let (_log, _, frames) = open_with(fs, dir.path(), LogOptions::default(), sink).unwrap();
     assert_eq!(frames[0].1, b"durable");
     assert_eq!(frames[1].1, b"more");
 }

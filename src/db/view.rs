@@ -310,6 +310,11 @@ fn apply_next(
     record: Record<Numbered>,
 ) -> Result<(), Unapplied> {
     let place = Arc::new(RecordPlace { frame, number });
+    let mut record = record;
+    if let Record::CheckpointPut(put) = &mut record {
+        // What is put into the store with it comes behind it.
+        put.moment.get_or_insert(frame.end().get());
+    }
     let handle = |value: Numbered| match value.alias {
         None => Place {
             record: Arc::clone(&place),

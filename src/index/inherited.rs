@@ -268,6 +268,7 @@ mod tests {
             updated: None,
             unchanged: BTreeMap::new(),
             standalone: false,
+            moment: None,
         }
     }
 

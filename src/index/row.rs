@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::index::item_history::{HistoryRow, PastItem};
 use crate::index::key::Branch;
 use crate::index::{Entry, ItemEntry, Key, TablesError};
 use crate::retention_policy::RetentionPolicy;
@@ -21,6 +22,8 @@ pub(crate) enum Row<H> {
     /// The id of the checkpoint.
     Tag(Option<Arc<str>>),
     Item(Arc<ItemEntry<H>>),
+    Past(Arc<PastItem<H>>),
+    History(HistoryRow),
     /// The key says it all.
     Mark,
     Segment(SegmentUse),
@@ -184,6 +187,7 @@ impl<H> Row<H> {
                 size_of_val(&*writes.writes) + paths.sum::<usize>()
             }
             Self::Item(item) => size_of::<ItemEntry<H>>() + item.fields.len(),
+            Self::Past(_) => size_of::<PastItem<H>>() + size_of::<ItemEntry<H>>(),
             Self::Folding(Some(key)) => size_of::<Key>() + key.text_len(),
             _ => 0,
         }
@@ -195,6 +199,7 @@ impl<H> Row<H> {
             Self::Checkpoint(Some(entry)) => vec![entry.origin],
             Self::Writes(Some(writes)) => writes.origins(),
             Self::Item(item) => item.origins().collect(),
+            Self::Past(past) => past.item.origins().collect(),
             _ => Vec::new(),
         }
     }
@@ -230,6 +235,20 @@ impl<H> Row<H> {
     pub(super) fn tag(self) -> Result<Option<Arc<str>>, TablesError> {
         match self {
             Self::Tag(row) => Ok(row),
+            _ => Err(wrong()),
+        }
+    }
+
+    pub(super) fn past(self) -> Result<Arc<PastItem<H>>, TablesError> {
+        match self {
+            Self::Past(row) => Ok(row),
+            _ => Err(wrong()),
+        }
+    }
+
+    pub(super) fn history(self) -> Result<HistoryRow, TablesError> {
+        match self {
+            Self::History(row) => Ok(row),
             _ => Err(wrong()),
         }
     }

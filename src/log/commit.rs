@@ -1,16 +1,16 @@
 //! Group commit: whoever waits first writes and syncs for everyone who is queued by then.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
-use std::thread;
 
 use super::batch::earlier;
 use super::frame;
 use super::parker::Parker;
+use super::primitives::{Ordering, yield_now};
 use super::shared::Shared;
 use super::state::Wake;
 use super::{Durability, FrameAddress, LogError, Lsn, MAX_FRAME_BYTES};
+use crate::canary::Canary;
 
 /// A task writes at most this much itself.
 const WRITTEN_BY_TASK_MAX: usize = 64 * 1024;
@@ -102,12 +102,16 @@ impl<T: Send + 'static> Shared<T> {
             if !has_yielded && state.pending.frames.len() >= CROWD {
                 has_yielded = true;
                 drop(state);
-                thread::yield_now();
+                yield_now();
                 continue;
             }
             if number == 0 {
                 state.threads_waited += 1;
                 number = state.threads_waited;
+            }
+            if Canary::LateRegistration.sings() {
+                drop(state);
+                state = self.state.lock();
             }
             let parker = Parker::current();
             let wake = Wake::Thread(Arc::clone(&parker));

@@ -1,15 +1,13 @@
 //! Leading a commit: writing what is queued, syncing it, and telling of it in its turn.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
-
-use parking_lot::MutexGuard;
 
 use super::LogError;
 use super::batch::{Batch, earlier};
 use super::frame::HEADER_BYTES;
 use super::parker::Parker;
+use super::primitives::{MutexGuard, Ordering};
 use super::segment::Segment;
 use super::shared::Shared;
 use super::state::State;

@@ -35,6 +35,7 @@ mod packed_segment;
 mod packed_writer;
 mod parker;
 mod position;
+mod primitives;
 mod read_only;
 mod recovery;
 mod report;

@@ -5,9 +5,8 @@
 
 use std::sync::Arc;
 
-use parking_lot::MutexGuard;
-
 use super::lead::{PanicGuard, write};
+use super::primitives::MutexGuard;
 use super::segment::Segment;
 use super::segment_header::SEGMENT_HEADER_BYTES;
 use super::shared::Shared;

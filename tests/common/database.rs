@@ -54,6 +54,13 @@ impl Database {
         self.db.as_ref().unwrap()
     }
 
+    /// Opens the database again, and from now on like this.
+    #[allow(dead_code, reason = "not all tests do")]
+    pub(crate) fn reopen_with(&mut self, reopening: Reopening, options: DbOptions) {
+        self.options = options;
+        self.reopen(reopening);
+    }
+
     /// Opens the database again. All that uses it must be gone.
     pub(crate) fn reopen(&mut self, reopening: Reopening) {
         match reopening {

@@ -10,3 +10,4 @@ mod checkpoints;
 mod database;
 mod items;
 mod model;
+mod past;

@@ -11,6 +11,10 @@
 
 #![cfg_attr(not(test), deny(clippy::disallowed_methods))]
 
+// What tests of this crate share with those in `tests` names it.
+#[cfg(test)]
+extern crate self as stepwell;
+
 mod canary;
 pub mod checkpoint;
 mod codec;
@@ -22,6 +26,9 @@ pub mod delta;
 mod encoded;
 mod encoded_list;
 mod field_path;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 #[expect(
     clippy::disallowed_methods,
     reason = "a run's deadlines are its runtime's, and what it names need not be the same again"
@@ -32,6 +39,7 @@ mod item_change;
 mod item_fields;
 mod lease;
 pub mod log;
+mod probe;
 mod retention_policy;
 pub mod store;
 mod store_options;
@@ -69,6 +77,7 @@ guide! {
     Subgraphs "../docs/guide/subgraphs.md"
     LongTermStore "../docs/guide/long-term-store.md"
     Durability "../docs/guide/durability.md"
+    CrashTesting "../docs/guide/crash-testing.md"
     Streaming "../docs/guide/streaming.md"
     Errors "../docs/guide/errors.md"
     ComingFromLangGraph "../docs/guide/coming-from-langgraph.md"

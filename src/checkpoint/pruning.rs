@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use crate::checkpoint::CheckpointError;
 use crate::checkpoint::convert::metadata_of;
+use crate::db::Returned;
 use crate::index::{
     Candidate, Deletions, Entry, Key, Lost, Plan, Row, Rows, Snapshot, TablesError, Thread,
 };
@@ -67,6 +68,28 @@ impl FromStr for PruneStrategy {
     }
 }
 
+/// What a prune is busy with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum PruneStage {
+    /// Finding out what goes. Counted in threads.
+    Planning,
+    /// Removing it. Counted in checkpoints.
+    Removing,
+}
+
+/// How far a prune is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PruneProgress {
+    /// What it is busy with.
+    pub stage: PruneStage,
+    /// How much of that is done.
+    pub done: u64,
+    /// How much there is, about.
+    pub of: u64,
+}
+
 /// What was removed, or would be.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
@@ -80,6 +103,9 @@ pub struct PruneReport {
     /// About how many bytes come back, once the log is compacted ([`Db::compact`](crate::db::Db::compact)), before compression. What others have is
     /// not among them, nor are values that what stays is made of. In memory, the bytes of the values that go.
     pub bytes: u64,
+    /// About how many bytes of the log's files that is: of what lies in compressed segments, their share of those. In memory,
+    /// the same as [`bytes`](Self::bytes).
+    pub disk_bytes: u64,
     /// Those that lose something, by name.
     pub by_thread: Vec<PrunedThread>,
 }
@@ -96,6 +122,8 @@ pub struct PrunedThread {
     pub checkpoints: u64,
     /// About how many bytes come back, as in [`PruneReport::bytes`].
     pub bytes: u64,
+    /// About how many bytes of the log's files that is, as in [`PruneReport::disk_bytes`].
+    pub disk_bytes: u64,
 }
 
 impl PruneReport {
@@ -108,6 +136,7 @@ impl PruneReport {
         self.deleted_threads += u64::from(thread.is_deleted);
         self.checkpoints += thread.checkpoints;
         self.bytes = self.bytes.saturating_add(thread.bytes);
+        self.disk_bytes = self.disk_bytes.saturating_add(thread.disk_bytes);
         self.by_thread.push(thread);
     }
 }
@@ -136,13 +165,14 @@ impl<H> Due<H> {
         }
     }
 
-    /// The report on it; `bytes` come back.
-    pub(crate) fn report(&self, thread: &Thread, bytes: u64) -> PrunedThread {
+    /// The report on it.
+    pub(crate) fn report(&self, thread: &Thread, returned: Returned) -> PrunedThread {
         PrunedThread {
             thread: thread.name.to_string(),
             is_deleted: matches!(self, Self::Delete),
             checkpoints: self.checkpoints(thread),
-            bytes,
+            bytes: returned.bytes,
+            disk_bytes: returned.on_disk,
         }
     }
 }
@@ -168,12 +198,12 @@ pub(crate) fn staying<H: Clone, T: Rows<Key, Row<H>>>(
     Ok(())
 }
 
-/// What would go of one thread or all of them. `due` says what is due, and `freed` how many bytes come back then.
+/// What would go of one thread or all of them. `due` says what is due, and `freed` what comes back then.
 pub(crate) fn dry_run<H: Clone, T: Rows<Key, Row<H>>>(
     snapshot: &Snapshot<H, T>,
     only: Option<&str>,
-    due: impl Fn(&Thread) -> Result<Due<H>, TablesError>,
-    mut freed: impl FnMut(&Thread, &Due<H>, &Lost) -> Result<u64, CheckpointError>,
+    mut due: impl FnMut(&Thread) -> Result<Due<H>, TablesError>,
+    mut freed: impl FnMut(&Thread, &Due<H>, &Lost) -> Result<Returned, CheckpointError>,
 ) -> Result<PruneReport, CheckpointError> {
     let mut report = PruneReport::default();
     let mut deletions = Deletions::default();
@@ -189,8 +219,8 @@ pub(crate) fn dry_run<H: Clone, T: Rows<Key, Row<H>>>(
             Due::Prune(plan) => Some(snapshot.lost(&thread, plan)?),
         };
         if let Some(lost) = lost {
-            let bytes = freed(&thread, &due, &Lost::new(lost))?;
-            report.add(due.report(&thread, bytes));
+            let returned = freed(&thread, &due, &Lost::new(lost))?;
+            report.add(due.report(&thread, returned));
         }
         next = match only {
             Some(_) => None,

@@ -273,16 +273,7 @@ impl<V> Record<V> {
                     })
                     .collect(),
             }),
-            Self::ItemPut(put) => Record::ItemPut(ItemPut {
-                namespace: put.namespace,
-                key: put.key,
-                value: with(put.value),
-                at: put.at,
-                lifetime: put.lifetime,
-                index: put.index,
-                is_new: put.is_new,
-                fields: put.fields,
-            }),
+            Self::ItemPut(put) => Record::ItemPut(put.map(with)),
             Self::ItemDeleted(deleted) => Record::ItemDeleted(deleted),
             Self::ItemTouched(touched) => Record::ItemTouched(touched),
             Self::ItemExpired(expired) => Record::ItemExpired(expired),
@@ -349,6 +340,22 @@ impl<W: AsBlob, L> Record<Value<W, L>> {
             next = next.saturating_add(1);
             value.numbered(number)
         })
+    }
+}
+
+impl<V> ItemPut<V> {
+    /// The same with its value replaced.
+    pub(crate) fn map<W>(self, with: impl FnOnce(V) -> W) -> ItemPut<W> {
+        ItemPut {
+            namespace: self.namespace,
+            key: self.key,
+            value: with(self.value),
+            at: self.at,
+            lifetime: self.lifetime,
+            index: self.index,
+            is_new: self.is_new,
+            fields: self.fields,
+        }
     }
 }
 

@@ -94,7 +94,7 @@ impl WeakDb {
 }
 
 /// The version of the index's keys and rows.
-const INDEX_SCHEMA: u32 = 7;
+const INDEX_SCHEMA: u32 = 8;
 
 /// An end with more of the log than this not in the index file fills the file first.
 const REPLAYED_MAX: u64 = 4 << 20;
@@ -425,20 +425,20 @@ impl Db {
         durability: Option<Durability>,
         what: impl Fn() -> String,
     ) -> Result<Submitted, DbError> {
-        self.submit_with(records, Vec::new(), durability, what)
+        let _entered = self.enter();
+        self.submit_with(records, Vec::new(), durability, |_| what())
     }
 
-    /// The same, with `contents` being those of their values that others may be found to be equal to.
+    /// The same, with `contents` being those of their values that others may be found to be equal to. The caller has [entered](Self::enter).
     pub(super) fn submit_with(
         &self,
         records: Vec<Record<Stored>>,
         contents: Vec<NewContent>,
         durability: Option<Durability>,
-        what: impl Fn() -> String,
+        what: impl Fn(&[Record<Stored>]) -> String,
     ) -> Result<Submitted, DbError> {
-        let _entered = self.enter();
         let unwritable = |reason: String| DbError::Unwritable {
-            what: what(),
+            what: what(&records),
             reason,
         };
         let count = u32::try_from(records.len()).map_err(|e| unwritable(e.to_string()))?;

@@ -44,6 +44,34 @@ pub(super) struct ToStore {
     pub(super) content: Option<Content>,
 }
 
+/// A write of a task as it is to be stored.
+pub(super) struct Written {
+    pub(super) stored: Stored,
+    /// Where it is, if it is an older value.
+    pub(super) at: Option<At>,
+    /// By what it is found when it is put again.
+    pub(super) content: Option<Content>,
+}
+
+impl Db {
+    /// A write of a task, stored whole, or as one that was.
+    pub(super) fn written(&self, value: Encoded) -> Written {
+        let content = Content::of(value.bytes());
+        match content.and_then(|content| self.equal(content, &value)) {
+            Some(at) => Written {
+                stored: alias(at, Weight::whole(wide(value.bytes().len()))),
+                at: Some(at),
+                content: None,
+            },
+            None => Written {
+                stored: Value::Whole(value),
+                at: None,
+                content,
+            },
+        }
+    }
+}
+
 /// Stores the values of one checkpoint.
 pub(super) struct Storing<'s> {
     db: &'s Db,
@@ -71,11 +99,6 @@ impl<'s> Storing<'s> {
             Handed::Whole(value) => Ok(Some(self.whole(value, parent))),
             Handed::Appended(elements) => self.appended(&elements, parent),
         }
-    }
-
-    /// A write of a task.
-    pub(super) fn written(&mut self, value: Encoded) -> ToStore {
-        self.alone(value, None)
     }
 
     fn whole(&mut self, value: Encoded, parent: Option<Held>) -> ToStore {

@@ -10,6 +10,7 @@ use serde_json::Value;
 use crate::codec::Record;
 use crate::db::{Db, DbError, Durability, Place, Reader};
 use crate::index::ItemEntry;
+use crate::probe;
 use crate::store::changes::changes;
 use crate::store::reading::Reading;
 use crate::store::{Answer, Explain, Op, Store, StoreError};
@@ -81,7 +82,7 @@ impl DbStore {
 
 impl Store for DbStore {
     fn batch(&self, ops: Vec<Op>) -> BoxFuture<'_, Result<Vec<Answer>, StoreError>> {
-        async move {
+        let answered = async move {
             let (answers, records, durability) = self.answers(&ops)?;
             let only_refreshes = (records.iter()).all(|of| matches!(of, Record::ItemTouched(_)));
             if records.is_empty() || only_refreshes && self.db.is_read_only() {
@@ -91,8 +92,8 @@ impl Store for DbStore {
             let submitted = (self.db).submit_shared(records, durability, || name_all(&ops))?;
             let _ = submitted.await?;
             Ok(answers)
-        }
-        .boxed()
+        };
+        probe::alive(answered).boxed()
     }
 
     fn database(&self) -> Option<&Db> {

@@ -39,6 +39,7 @@ mod item_change;
 mod item_fields;
 mod lease;
 pub mod log;
+mod moment;
 mod probe;
 mod retention_policy;
 pub mod store;

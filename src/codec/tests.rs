@@ -181,11 +181,14 @@ fn checkpoint() -> impl Strategy<Value = CheckpointPut<Stored>> {
         option::of(vec(text(), 0..3)),
         option::of(vec(any::<bool>(), 4)),
         vec(changed, 0..4),
-        (btree_map(text(), value(), 0..3), any::<bool>()),
+        (
+            btree_map(text(), value(), 0..3),
+            any::<(bool, Option<u64>)>(),
+        ),
     )
         .prop_map(
             |(names, metadata, ancestors, versions, updated, is_updated, changed, rest)| {
-                let (unchanged, standalone) = rest;
+                let (unchanged, (standalone, moment)) = rest;
                 let (thread, namespace, id, mut parent_id, ts) = names;
                 let needs_parent = matches!(versions, Versions::Changed(_));
                 if needs_parent && parent_id.is_none() {
@@ -215,6 +218,7 @@ fn checkpoint() -> impl Strategy<Value = CheckpointPut<Stored>> {
                     updated,
                     unchanged,
                     standalone: standalone && !needs_parent,
+                    moment: moment.filter(|_| standalone && !needs_parent),
                 }
             },
         )
@@ -243,7 +247,8 @@ fn writes() -> impl Strategy<Value = WritesPut<Stored>> {
 
 fn record() -> impl Strategy<Value = Record<Stored>> {
     let item = (vec(text(), 0..4), text(), value(), any::<u64>());
-    let deleted = (vec(text(), 0..4), text());
+    let deleted = (vec(text(), 0..4), text(), any::<Option<u64>>());
+    let history = (vec(text(), 0..4), any::<u64>(), any::<Option<u64>>());
     let touched = (vec(text(), 0..4), text(), any::<u64>(), any::<u64>());
     let expired = (vec(text(), 0..4), text(), any::<u64>());
     let only = vec(text(), 0..3).prop_map(IndexedFields::Only);
@@ -282,7 +287,18 @@ fn record() -> impl Strategy<Value = Record<Stored>> {
             key,
             put
         })),
-        deleted.prop_map(|(namespace, key)| Record::ItemDeleted(ItemDeleted { namespace, key })),
+        deleted.prop_map(|(namespace, key, at)| Record::ItemDeleted(ItemDeleted {
+            namespace,
+            key,
+            at
+        })),
+        history.prop_map(
+            |(namespace, at, since)| Record::ItemHistorySet(ItemHistorySet {
+                namespace,
+                at,
+                since
+            })
+        ),
         (id(), id())
             .prop_map(|(thread, cutoff)| Record::ThreadDeleted(ThreadDeleted { thread, cutoff })),
         (id(), id())
@@ -424,6 +440,7 @@ fn one_of_each() -> Vec<Record<Stored>> {
             ]
             .into(),
             standalone: true,
+            moment: None,
         }),
         Record::WritesPut(WritesPut {
             thread: "t".into(),
@@ -461,6 +478,7 @@ fn one_of_each() -> Vec<Record<Stored>> {
         Record::ItemDeleted(ItemDeleted {
             namespace: vec!["a".into()],
             key: "k".into(),
+            at: None,
         }),
         Record::ThreadDeleted(ThreadDeleted {
             thread: "t".into(),

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::codec::{ItemDeleted, ItemExpired, ItemPut, ItemTouched};
 use crate::index::changes::Changes;
+use crate::index::item_history::{Ending, HistoryRules};
 use crate::index::row::Origin;
 use crate::index::{Key, Reason, Row, Rows, TablesError, Unapplied, item_marks};
 use crate::item_fields::ItemFields;
@@ -59,6 +60,11 @@ impl<H> ItemEntry<H> {
         Key::Item(Arc::clone(&self.namespace), Arc::clone(&self.key))
     }
 
+    pub(super) fn recent_key(&self) -> Key {
+        let (namespace, key) = (Arc::clone(&self.namespace), Arc::clone(&self.key));
+        Key::Recent(namespace, u64::MAX - self.updated_at, key)
+    }
+
     pub(super) fn expiry_key(&self) -> Option<Key> {
         let of = |life: ItemLife| {
             let (namespace, key) = (Arc::clone(&self.namespace), Arc::clone(&self.key));
@@ -70,9 +76,13 @@ impl<H> ItemEntry<H> {
 
 pub(super) fn put<H>(
     tables: &impl Rows<Key, Row<H>>,
+    history: &HistoryRules,
     new: ItemPut<H>,
     origin: Origin,
-) -> Result<Changes<H>, TablesError> {
+) -> Result<Changes<H>, TablesError>
+where
+    H: Clone,
+{
     let mut entry = ItemEntry {
         namespace: new.namespace.into(),
         key: new.key.into(),
@@ -94,7 +104,12 @@ pub(super) fn put<H>(
         if !new.is_new {
             (entry.created_at, entry.place) = (before.created_at, before.place);
         }
-        changes.died(before.origins());
+        let ending = Ending {
+            lsn: origin.lsn,
+            at: new.at,
+            was_removed: new.is_new,
+        };
+        history.end(&mut changes, &before, ending);
         item_marks::change(&mut changes, Some(&before), Some(&entry))?;
     } else {
         item_marks::change(&mut changes, None, Some(&entry))?;
@@ -103,20 +118,34 @@ pub(super) fn put<H>(
     Ok(changes)
 }
 
-pub(super) fn delete<H>(
+pub(super) fn delete<H: Clone>(
     tables: &impl Rows<Key, Row<H>>,
+    history: &HistoryRules,
     old: ItemDeleted,
+    origin: Origin,
 ) -> Result<Changes<H>, TablesError> {
     let key = Key::Item(old.namespace.into(), old.key.into());
     let mut changes = Changes::default();
     if let Some(before) = tables.get(&key)? {
-        remove(&mut changes, &*before.item()?)?;
+        let before = before.item()?;
+        let at = old.at.unwrap_or(before.updated_at);
+        remove(&mut changes, history, &before, (origin, at))?;
     }
     Ok(changes)
 }
 
-fn remove<H>(changes: &mut Changes<H>, entry: &ItemEntry<H>) -> Result<(), TablesError> {
-    changes.died(entry.origins());
+fn remove<H: Clone>(
+    changes: &mut Changes<H>,
+    history: &HistoryRules,
+    entry: &ItemEntry<H>,
+    (origin, at): (Origin, u64),
+) -> Result<(), TablesError> {
+    let ending = Ending {
+        lsn: origin.lsn,
+        at,
+        was_removed: true,
+    };
+    history.end(changes, entry, ending);
     changes.set(entry.item_key(), None);
     item_marks::change(changes, Some(entry), None)
 }
@@ -154,16 +183,19 @@ pub(super) fn touch<H: Clone>(
 
 /// Removes an item that has expired, if it was not put again; whatever is there if that is `sure`: its put may have gone, but
 /// not those before it.
-pub(super) fn expire<H>(
+pub(super) fn expire<H: Clone>(
     tables: &impl Rows<Key, Row<H>>,
+    history: &HistoryRules,
     expired: ItemExpired,
+    origin: Origin,
     sure: bool,
 ) -> Result<Changes<H>, Unapplied> {
     let key = Key::Item(expired.namespace.into(), expired.key.into());
     let mut changes = Changes::default();
     match tables.get(&key)?.map(Row::item).transpose()? {
         Some(item) if sure || item.origin.lsn == expired.put => {
-            remove(&mut changes, &*item)?;
+            let at = item.expires_at().unwrap_or(item.updated_at);
+            remove(&mut changes, history, &item, (origin, at))?;
         }
         None if sure => {}
         _ => return Err(Unapplied::refused("", Reason::Changed)),

@@ -20,10 +20,12 @@ mod copying;
 mod deletion;
 mod entry;
 mod find_items;
+mod find_past;
 #[cfg(feature = "fuzzing")]
 pub(crate) mod fuzzing;
 mod id;
 mod inherited;
+mod item_history;
 mod item_marks;
 mod items;
 mod key;
@@ -56,8 +58,10 @@ mod writes;
 pub(crate) use bytes::{byte, number, put_number};
 pub(crate) use contents::ContentHash;
 pub(crate) use entry::{Entry, Held};
+pub(crate) use find_past::Then;
 pub(crate) use id::made_at;
 pub(crate) use inherited::{Parent, shrink};
+pub(crate) use item_history::{HistoryRules, PastItem};
 pub(crate) use items::ItemEntry;
 pub(crate) use key::{Branch, Key};
 pub(crate) use known_versions::KnownVersions;
@@ -77,3 +81,4 @@ pub(crate) use row_bytes::{HandleBytes, decode as decode_row, encode as encode_r
 pub(crate) use state::{Index, Snapshot};
 pub(crate) use tables::{Rank, Rows, TableKey, TableRow, Tables, TablesError, Undecodable};
 pub(crate) use threads::Thread;
+pub(crate) use usage::Counts;

@@ -55,6 +55,7 @@ impl DbStore {
         let rows = self.db.snapshot();
         let mut reading = Reading {
             rows: &rows,
+            moments_by_time: false,
             value: |entry: &_| value(&mut reader, entry),
             options: self.db.store_options(),
             now: self.db.now(),

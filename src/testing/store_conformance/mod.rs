@@ -41,6 +41,7 @@ mod expiry;
 mod failure;
 mod items;
 mod namespaces;
+mod past;
 mod searching;
 mod used;
 
@@ -132,6 +133,11 @@ cases! {
         the_last_write_of_a_key_counts
         a_batch_that_is_wrong_changes_nothing
         answers_have_the_order_of_what_was_asked
+    }
+    past {
+        what_an_item_was_is_listed_newest_first
+        items_are_read_as_they_were
+        what_is_not_kept_is_an_error_and_no_wrong_answer
     }
     expiry {
         an_item_that_has_expired_is_never_read

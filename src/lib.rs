@@ -19,6 +19,7 @@ mod compact;
 pub mod db;
 #[doc(hidden)]
 pub mod delta;
+mod embedder;
 mod encoded;
 mod field_path;
 #[expect(
@@ -29,6 +30,8 @@ pub mod graph;
 mod index;
 mod item_change;
 mod item_fields;
+mod item_vectors;
+mod item_words;
 mod json_list;
 mod lease;
 pub mod log;
@@ -37,6 +40,7 @@ pub mod store;
 mod store_options;
 #[cfg(feature = "testing")]
 pub mod testing;
+mod text_fields;
 mod time;
 mod version;
 pub mod vfs;

@@ -28,6 +28,7 @@ mod sharing;
 mod stats;
 mod storing;
 mod submitted;
+mod vectors;
 mod verify;
 mod view;
 
@@ -40,7 +41,7 @@ pub use compaction::{CompactionOptions, CompactionProgress, CompactionReport, Co
 pub use error::DbError;
 pub(crate) use freed::{Freed, frame_bytes};
 pub use handle::Db;
-pub(crate) use items::ItemClock;
+pub(crate) use items::{ItemClock, at_hand};
 pub use options::DbOptions;
 pub(crate) use periodic::{Pace, Periodic};
 pub(crate) use place::Place;

@@ -28,7 +28,8 @@ impl<H: Clone, T: Rows<Key, Row<H>>> Snapshot<H, T> {
     ) -> Result<Vec<ContentHash>, TablesError> {
         let mut hashes = Vec::new();
         let mut from = Bound::Included(Key::Content([0; 16]));
-        while let Some((key, row)) = self.tables().next(from.as_ref(), Bound::Unbounded)? {
+        let end = Bound::Included(&Key::Content([u8::MAX; 16]));
+        while let Some((key, row)) = self.tables().next(from.as_ref(), end)? {
             let (Key::Content(hash), Row::Content(handle)) = (&key, &row) else {
                 return Err(wrong());
             };

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::codec::{ItemDeleted, ItemExpired, ItemPut, ItemTouched};
 use crate::index::changes::Changes;
 use crate::index::row::Origin;
-use crate::index::{Key, Reason, Row, Rows, TablesError, Unapplied, item_marks};
+use crate::index::{Key, Reason, Row, Rows, TablesError, Unapplied, item_marks, item_words};
 use crate::item_fields::ItemFields;
 
 /// What the index knows of one item.
@@ -14,6 +14,10 @@ pub(crate) struct ItemEntry<H> {
     pub(crate) namespace: Arc<[String]>,
     pub(crate) key: Arc<str>,
     pub(crate) value: H,
+    /// The vectors of its texts.
+    pub(crate) vectors: Option<H>,
+    /// How many words its texts have.
+    pub(crate) words: u32,
     /// Microseconds since the Unix epoch.
     pub(crate) created_at: u64,
     /// Microseconds since the Unix epoch.
@@ -73,10 +77,13 @@ pub(super) fn put<H>(
     new: ItemPut<H>,
     origin: Origin,
 ) -> Result<Changes<H>, TablesError> {
+    let words = new.ranked.words.unwrap_or_default();
     let mut entry = ItemEntry {
         namespace: new.namespace.into(),
         key: new.key.into(),
         value: new.value,
+        vectors: new.ranked.vectors,
+        words: words.length,
         created_at: new.at,
         updated_at: new.at,
         place: origin.lsn,
@@ -96,8 +103,10 @@ pub(super) fn put<H>(
         }
         changes.died(before.origins());
         item_marks::change(&mut changes, Some(&before), Some(&entry))?;
+        item_words::change(&mut changes, tables, Some(&before), Some((&entry, &words)))?;
     } else {
         item_marks::change(&mut changes, None, Some(&entry))?;
+        item_words::change(&mut changes, tables, None, Some((&entry, &words)))?;
     }
     changes.put(entry.item_key(), Row::Item(Arc::new(entry)));
     Ok(changes)
@@ -110,14 +119,19 @@ pub(super) fn delete<H>(
     let key = Key::Item(old.namespace.into(), old.key.into());
     let mut changes = Changes::default();
     if let Some(before) = tables.get(&key)? {
-        remove(&mut changes, &*before.item()?)?;
+        remove(&mut changes, tables, &*before.item()?)?;
     }
     Ok(changes)
 }
 
-fn remove<H>(changes: &mut Changes<H>, entry: &ItemEntry<H>) -> Result<(), TablesError> {
+fn remove<H>(
+    changes: &mut Changes<H>,
+    tables: &impl Rows<Key, Row<H>>,
+    entry: &ItemEntry<H>,
+) -> Result<(), TablesError> {
     changes.died(entry.origins());
     changes.set(entry.item_key(), None);
+    item_words::change(changes, tables, Some(entry), None)?;
     item_marks::change(changes, Some(entry), None)
 }
 
@@ -163,7 +177,7 @@ pub(super) fn expire<H>(
     let mut changes = Changes::default();
     match tables.get(&key)?.map(Row::item).transpose()? {
         Some(item) if sure || item.origin.lsn == expired.put => {
-            remove(&mut changes, &*item)?;
+            remove(&mut changes, tables, &*item)?;
         }
         None if sure => {}
         _ => return Err(Unapplied::refused("", Reason::Changed)),

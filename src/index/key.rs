@@ -46,6 +46,12 @@ pub(crate) enum Key {
     Refused(u64),
     /// A large value, by the hash of its bytes.
     Content(ContentHash),
+    /// A word, and the namespace and key of an item that has it.
+    Posting(Arc<str>, Arc<[String]>, Arc<str>),
+    /// The words of an item, by namespace and key.
+    ItemWords(Arc<[String]>, Arc<str>),
+    /// How many words a namespace has.
+    WordCount(Arc<[String]>),
 }
 
 mod kind {
@@ -64,6 +70,9 @@ mod kind {
     pub(super) const SEGMENT: u8 = 13;
     pub(super) const REFUSED: u8 = 14;
     pub(super) const CONTENT: u8 = 15;
+    pub(super) const POSTING: u8 = 19;
+    pub(super) const ITEM_WORDS: u8 = 20;
+    pub(super) const WORD_COUNT: u8 = 21;
 }
 
 /// Stand before a label, and behind the last one.
@@ -97,7 +106,10 @@ impl Key {
             | Self::Expiry(..)
             | Self::Segment(_)
             | Self::Refused(_)
-            | Self::Content(_) => {}
+            | Self::Content(_)
+            | Self::Posting(..)
+            | Self::ItemWords(..)
+            | Self::WordCount(_) => {}
         }
         key
     }
@@ -120,7 +132,8 @@ impl Key {
             | Self::Heir(..)
             | Self::Segment(_)
             | Self::Refused(_)
-            | Self::Content(_) => 0,
+            | Self::Content(_)
+            | Self::WordCount(_) => 0,
             Self::Checkpoint(_, namespace, name) | Self::Tag(_, namespace, name) => {
                 namespace.len() + name.len()
             }
@@ -132,6 +145,8 @@ impl Key {
                 labels.sum::<usize>() + key.len()
             }
             // Namespace and path are shared with others.
+            Self::Posting(word, _, key) => word.len() + key.len(),
+            Self::ItemWords(_, key) => key.len(),
             Self::Field(_, _, scalar, key) => scalar.0.len() + key.len(),
             Self::Partial(_, coverage, key) => coverage.len() + key.len(),
         }
@@ -197,6 +212,21 @@ impl Key {
                 to.push(kind::CONTENT);
                 to.extend(hash);
             }
+            Self::Posting(word, namespace, key) => {
+                to.push(kind::POSTING);
+                put_text(&mut to, word);
+                put_labels(&mut to, namespace);
+                put_text(&mut to, key);
+            }
+            Self::ItemWords(namespace, key) => {
+                to.push(kind::ITEM_WORDS);
+                put_labels(&mut to, namespace);
+                put_text(&mut to, key);
+            }
+            Self::WordCount(namespace) => {
+                to.push(kind::WORD_COUNT);
+                put_labels(&mut to, namespace);
+            }
         }
         to
     }
@@ -243,6 +273,12 @@ impl Key {
                 front.put(&[kind::CONTENT]);
                 front.put(hash);
             }
+            Self::Posting(word, ..) => {
+                front.put(&[kind::POSTING]);
+                front.put_text(word);
+            }
+            Self::ItemWords(..) => front.put(&[kind::ITEM_WORDS]),
+            Self::WordCount(_) => front.put(&[kind::WORD_COUNT]),
         }
         front.rank()
     }
@@ -304,6 +340,16 @@ impl Key {
                 from = rest;
                 Self::Content(*hash)
             }
+            kind::POSTING => {
+                let word = text(&mut from)?.into();
+                let namespace = labels(&mut from)?;
+                Self::Posting(word, namespace, text(&mut from)?.into())
+            }
+            kind::ITEM_WORDS => {
+                let namespace = labels(&mut from)?;
+                Self::ItemWords(namespace, text(&mut from)?.into())
+            }
+            kind::WORD_COUNT => Self::WordCount(labels(&mut from)?),
             _ => return None,
         };
         from.is_empty().then_some(key)
@@ -468,6 +514,9 @@ mod tests {
             number().prop_map(Key::Segment),
             number().prop_map(Key::Refused),
             any::<ContentHash>().prop_map(Key::Content),
+            (text(), vec(label, 0..4), text()).prop_map(|(w, n, k)| Key::Posting(w, n.into(), k)),
+            (vec(label, 0..4), text()).prop_map(|(n, k)| Key::ItemWords(n.into(), k)),
+            vec(label, 0..4).prop_map(|n| Key::WordCount(n.into())),
         ]
     }
 
@@ -493,7 +542,7 @@ mod tests {
         }
 
         #[test]
-        fn any_bytes_are_a_key_or_none(kind in 0_u8..14, bytes in vec(prop_oneof![Just(0), Just(255), any::<u8>()], 0..40)) {
+        fn any_bytes_are_a_key_or_none(kind in 0_u8..23, bytes in vec(prop_oneof![Just(0), Just(255), any::<u8>()], 0..40)) {
             let mut all = vec![kind];
             all.extend(bytes);
             if let Some(key) = Key::decode(&all) {

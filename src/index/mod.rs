@@ -23,6 +23,7 @@ mod find_items;
 mod id;
 mod inherited;
 mod item_marks;
+mod item_words;
 mod items;
 mod key;
 mod known_versions;
@@ -49,6 +50,7 @@ mod tags;
 mod tests;
 mod threads;
 mod usage;
+mod vector_table;
 mod writes;
 
 pub(crate) use bytes::{byte, number, put_number};
@@ -56,6 +58,7 @@ pub(crate) use contents::ContentHash;
 pub(crate) use entry::{Entry, Held};
 pub(crate) use id::made_at;
 pub(crate) use inherited::{Parent, shrink};
+pub(crate) use item_words::{Posting, WordCount};
 pub(crate) use items::ItemEntry;
 pub(crate) use key::{Branch, Key};
 pub(crate) use known_versions::KnownVersions;
@@ -75,3 +78,4 @@ pub(crate) use row_bytes::{HandleBytes, decode as decode_row, encode as encode_r
 pub(crate) use state::{Index, Snapshot};
 pub(crate) use tables::{Rank, Rows, TableKey, TableRow, Tables, TablesError, Undecodable};
 pub(crate) use threads::Thread;
+pub(crate) use vector_table::{ItemName, Known, VectorTable};

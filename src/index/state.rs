@@ -1,15 +1,18 @@
 //! [`Index`]: the state machine that records are applied to.
 
 use std::marker::PhantomData;
+use std::sync::Arc;
 
 use crate::codec::Record;
 use crate::index::changes::Changes;
 use crate::index::names::Names;
 use crate::index::reclaim::reclaim;
+use crate::index::vector_table::{VectorTable, Vectors};
 use crate::index::{
     Key, Origin, Row, Rows, Tables, TablesError, Unapplied, checkpoints, copying, deletion, items,
     policies, pruning, remnants, tags, writes,
 };
+use crate::item_vectors::ItemVectors;
 
 /// Both memories, as the log tells them. `T` is where its rows are.
 #[derive(Debug)]
@@ -22,6 +25,7 @@ pub(crate) struct Index<H, T> {
     sure_below: u64,
     /// How many bytes of records have died.
     died: u64,
+    vectors: Vectors,
     handles: PhantomData<fn() -> H>,
 }
 
@@ -46,6 +50,7 @@ impl<H, T> Index<H, T> {
             reclaims: true,
             sure_below: 0,
             died: 0,
+            vectors: Vectors::default(),
             handles: PhantomData,
         }
     }
@@ -53,7 +58,11 @@ impl<H, T> Index<H, T> {
 
 impl<H: Clone, T: Tables<Key, Row<H>>> Index<H, T> {
     /// Applies a record, or changes nothing.
-    pub(crate) fn apply(&mut self, record: Record<H>, origin: Origin) -> Result<(), Unapplied> {
+    pub(crate) fn apply(&mut self, mut record: Record<H>, origin: Origin) -> Result<(), Unapplied> {
+        let at_hand = match &mut record {
+            Record::ItemPut(put) => put.ranked.at_hand.take(),
+            _ => None,
+        };
         let (tables, names) = (&self.tables, &mut self.names);
         let sure = origin.lsn < self.sure_below;
         let changes: Changes<H> = match record {
@@ -71,7 +80,7 @@ impl<H: Clone, T: Tables<Key, Row<H>>> Index<H, T> {
             Record::Remnant(remnant) => remnants::apply(tables, remnant, origin)?,
             Record::ThreadPolicySet(set) => policies::set(tables, &set, origin)?,
         };
-        self.make(changes)?;
+        self.make(changes, at_hand.as_ref())?;
         Ok(())
     }
 
@@ -83,13 +92,18 @@ impl<H: Clone, T: Tables<Key, Row<H>>> Index<H, T> {
         let changes = reclaim(&self.tables, limit)?;
         let rows = changes.len();
         self.reclaims = rows > 0 || limit == 0;
-        self.make(changes)?;
+        self.make(changes, None)?;
         Ok(rows)
     }
 
-    fn make(&mut self, changes: Changes<H>) -> Result<(), TablesError> {
+    fn make(
+        &mut self,
+        changes: Changes<H>,
+        at_hand: Option<&Arc<ItemVectors>>,
+    ) -> Result<(), TablesError> {
         let died = changes.dead_bytes();
         let changes = changes.account(&self.tables)?;
+        self.vectors.follow(&changes, at_hand);
         self.reclaims |= changes.drops();
         changes.make(&mut self.tables);
         self.died = self.died.saturating_add(died);
@@ -102,6 +116,21 @@ impl<H, T> Index<H, T> {
     /// show that may be gone.
     pub(crate) fn be_sure_below(&mut self, lsn: u64) {
         self.sure_below = lsn;
+    }
+
+    /// The vectors of all items, if they are known.
+    pub(crate) fn vectors(&self) -> Option<&VectorTable> {
+        self.vectors.table()
+    }
+
+    /// From now on the vectors of items are being made known: those that there are now are handed over later.
+    pub(crate) fn begin_vectors(&mut self) {
+        self.vectors.begin();
+    }
+
+    /// The vectors of items are `then` as it was begun. Whether they are all known now.
+    pub(crate) fn finish_vectors(&mut self, then: VectorTable) -> bool {
+        self.vectors.finish(then)
     }
 
     /// How many bytes of records have died since it was made, those that were replayed included.

@@ -2,16 +2,19 @@
 //!
 //! This module must never know where values are kept.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use serde_json::Value;
 
 use crate::codec::ItemTouched;
 use crate::db::DbError;
-use crate::index::{ItemEntry, Key, Row, Rows, Snapshot, TablesError};
+use crate::index::{ItemEntry, Key, Row, Rows, Snapshot, TablesError, VectorTable};
 use crate::store::planner::{Planner, wide};
+use crate::store::ranking::Mode;
 use crate::store::{
-    Answer, Cursor, Explain, Get, Item, Op, Page, Search, StoreError, StoreOptions, namespace,
+    Answer, Cursor, Explain, Get, Item, Op, Order, Page, Search, StoreError, StoreOptions,
+    namespace,
 };
 use crate::time;
 
@@ -23,6 +26,10 @@ pub(super) struct Reading<'r, H, T, V> {
     pub(super) rows: &'r Snapshot<H, T>,
     /// Reads the value of an item.
     pub(super) value: V,
+    /// Those of all items, if a query needs them.
+    pub(super) vectors: &'r VectorTable,
+    /// Those of the queries, by query.
+    pub(super) queries: &'r HashMap<String, Vec<f32>>,
     pub(super) options: &'r StoreOptions,
     /// Microseconds since the Unix epoch.
     pub(super) now: u64,
@@ -77,6 +84,9 @@ where
     }
 
     fn search(&mut self, search: &Search) -> Result<Page, StoreError> {
+        if let Some((query, mode)) = Mode::of(search, self.options)? {
+            return self.ranked(search, query, mode);
+        }
         let order = search.order;
         let after = match &search.after {
             Some(cursor) => Some(cursor.place_in(order)?),
@@ -90,10 +100,7 @@ where
                 order.compare(place, after.parts()).is_gt()
             });
         }
-        found.sort_unstable_by(|a, b| {
-            let place = |entry| (place(entry), &*entry.namespace, &*entry.key);
-            order.compare(place(a), place(b))
-        });
+        self.sort(order, &mut found);
         let mut to_skip = search.offset;
         let mut page = Page::default();
         for entry in &found {
@@ -123,7 +130,18 @@ where
         Ok(page)
     }
 
+    pub(super) fn sort(&self, order: Order, found: &mut [Arc<ItemEntry<H>>]) {
+        found.sort_unstable_by(|a, b| {
+            let time = |entry: &ItemEntry<H>| order.time(entry.created_at, entry.updated_at);
+            let a = (time(a), &*a.namespace, &*a.key);
+            order.compare(a, (time(b), &*b.namespace, &*b.key))
+        });
+    }
+
     fn count(&mut self, search: &Search) -> Result<u64, StoreError> {
+        if let Some((query, Mode::Words)) = Mode::of(search, self.options)? {
+            return self.count_ranked(search, query);
+        }
         let mut count = 0;
         // All of them are wanted.
         let all = Search {
@@ -139,7 +157,7 @@ where
     }
 
     /// The items that may satisfy the filter, in no order.
-    fn found(&mut self, search: &Search) -> Result<Vec<Arc<ItemEntry<H>>>, StoreError> {
+    pub(super) fn found(&mut self, search: &Search) -> Result<Vec<Arc<ItemEntry<H>>>, StoreError> {
         let mut found = self.may_satisfy(search).map_err(DbError::from)?;
         found.retain(|entry| !entry.is_expired(self.now));
         Ok(found)
@@ -160,7 +178,12 @@ where
     }
 
     /// An item that was asked for.
-    fn read(&mut self, entry: &ItemEntry<H>, value: Value, refresh: Option<bool>) -> Item {
+    pub(super) fn read(
+        &mut self,
+        entry: &ItemEntry<H>,
+        value: Value,
+        refresh: Option<bool>,
+    ) -> Item {
         let mut expires_at = entry.expires_at();
         if let Some(life) = entry.life
             && refresh.unwrap_or_else(|| self.options.refreshes(&entry.namespace))
@@ -187,6 +210,7 @@ where
             created_at: time::from_micros(entry.created_at),
             updated_at: time::from_micros(entry.updated_at),
             expires_at: expires_at.map(time::from_micros),
+            score: None,
         }
     }
 }

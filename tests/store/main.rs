@@ -7,6 +7,7 @@ mod backend;
 #[path = "../common/database.rs"]
 mod database;
 mod indexing;
+mod ranking;
 mod scopes;
 mod sweeping;
 

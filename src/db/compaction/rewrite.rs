@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use bytes::Bytes;
 
 use crate::Encoded;
-use crate::codec::{self, Compression, ItemPut, Record, Remnant, Stored};
+use crate::codec::{self, Compression, ItemPut, Ranked, Record, Remnant, Stored};
 use crate::db::DbError;
 use crate::db::compaction::marks::Marks;
 use crate::db::compaction::remnants::Remnants;
@@ -109,6 +109,7 @@ impl Rewriter<'_> {
                 // The puts that made it live longer may have gone.
                 lifetime: None,
                 index: IndexedFields::NONE,
+                ranked: Ranked::default(),
                 ..put
             })),
             _ => Fate::Goes,

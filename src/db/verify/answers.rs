@@ -252,7 +252,13 @@ impl Answers<'_, '_> {
         }
         for item in items {
             self.report.items += 1;
-            if let Err(error) = checked.value(&item.value, self.report) {
+            let value = checked.value(&item.value, self.report);
+            let vectors = item.vectors.as_ref();
+            let all = value.and_then(|()| match vectors {
+                Some(vectors) => checked.value(vectors, self.report),
+                None => Ok(()),
+            });
+            if let Err(error) = all {
                 let now = self.db.snapshot().item(&item.namespace, &item.key)?;
                 if !is_gone(&error, now.map(|item| item.origin.lsn), item.origin.lsn)? {
                     let mut finding = Finding::of(FindingKind::Value, &error);

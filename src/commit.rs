@@ -77,10 +77,14 @@ where
     type Output = Result<(), E>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        match self.state.get_mut() {
+        let polled = match self.state.get_mut() {
             State::Ready(outcome) => Poll::Ready(outcome.take().unwrap_or(Ok(()))),
             State::Pending(outcome) => outcome.as_mut().poll(cx),
             State::Helping(outcome) => Pin::new(outcome).poll(cx),
+        };
+        match crate::probe::is_dead() {
+            true => Poll::Pending,
+            false => polled,
         }
     }
 }

@@ -11,6 +11,10 @@
 
 #![cfg_attr(not(test), deny(clippy::disallowed_methods))]
 
+// What tests of this crate share with those in `tests` names it.
+#[cfg(test)]
+extern crate self as stepwell;
+
 mod canary;
 pub mod checkpoint;
 mod codec;
@@ -21,7 +25,11 @@ pub mod db;
 pub mod delta;
 mod embedder;
 mod encoded;
+mod encoded_list;
 mod field_path;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 #[expect(
     clippy::disallowed_methods,
     reason = "a run's deadlines are its runtime's, and what it names need not be the same again"
@@ -32,9 +40,9 @@ mod item_change;
 mod item_fields;
 mod item_vectors;
 mod item_words;
-mod json_list;
 mod lease;
 pub mod log;
+mod probe;
 mod retention_policy;
 pub mod store;
 mod store_options;
@@ -73,6 +81,7 @@ guide! {
     Subgraphs "../docs/guide/subgraphs.md"
     LongTermStore "../docs/guide/long-term-store.md"
     Durability "../docs/guide/durability.md"
+    CrashTesting "../docs/guide/crash-testing.md"
     Streaming "../docs/guide/streaming.md"
     Errors "../docs/guide/errors.md"
     ComingFromLangGraph "../docs/guide/coming-from-langgraph.md"

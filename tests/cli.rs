@@ -33,6 +33,7 @@ fn a_missing_database_is_an_error_and_is_not_made() {
         &["history", "--db", "none"],
         &["show", "--db", "none", "--thread", "t"],
         &["diff", "--db", "none", "--thread", "t"],
+        &["dump", "--db", "none"],
         &["stats", "--db", "none"],
         &["verify", "--db", "none"],
         &["salvage", "--db", "none", "--to", "other"],

@@ -43,6 +43,7 @@ async fn whatever_was_acknowledged_survives_a_hundred_kills() {
         let task = child::Task {
             directory: directory.path().join("kill.stepwell"),
             durability: ["sync", "interval", "os"][random.below(3) as usize].into(),
+            index_bytes: [16 << 10, 64 << 20][random.below(2) as usize],
             thread: witness.thread(),
         };
         let lines = task.run_and_kill(delay).await;

@@ -71,9 +71,9 @@ pub(crate) fn run(args: &[String]) {
         .unwrap();
     let (count, dir) = (args[1].parse().unwrap(), Path::new(&args[2]));
     match work {
-        Work::Fill => rows::fill(dir, count).close().unwrap(),
+        Work::Fill => rows::fill(dir, count, false).close().unwrap(),
         Work::FillAndDie => {
-            let _db = rows::fill(dir, count);
+            let _db = rows::fill(dir, count, true);
             println!("{KILL_ME}");
             loop {
                 std::thread::park();

@@ -4,7 +4,7 @@
 
 use crate::Encoded;
 use crate::checkpoint::{CheckpointError, PutCheckpoint};
-use crate::json_list::concatenate;
+use crate::encoded_list::concatenate;
 
 /// Gives every channel that `put` appends to its whole value. `parents` is the value that the parent has of a
 /// channel.

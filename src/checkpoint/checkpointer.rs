@@ -328,7 +328,7 @@ pub struct PutCheckpoint {
     /// The checkpoint. Its `channel_values` need only hold the channels named in `new_versions`.
     pub checkpoint: Checkpoint,
     /// Lists that only grew since the parent, by channel: the elements that were added, in order. The channel's value is
-    /// that which the parent has (a list under the tag `json`) followed by these. Each is named in `new_versions`
+    /// that which the parent has (a list under the tag `json` or `msgpack`) followed by these, which have its tag. Each is named in `new_versions`
     /// and has no value in `checkpoint`. A parent without such a list refuses the checkpoint. Empty unless the
     /// checkpointer [takes them](Checkpointer::takes_appended).
     pub appended: BTreeMap<String, Vec<Encoded>>,

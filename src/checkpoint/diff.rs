@@ -18,6 +18,8 @@ use serde::Serialize;
 use crate::Encoded;
 use crate::checkpoint::{ChannelVersion, CheckpointTuple, PendingWrite};
 
+#[cfg(feature = "testing")]
+pub(crate) use json::compare;
 pub use json::{JsonChange, JsonChangeKind, JsonDiff};
 pub use sample::{Sample, Stored};
 

@@ -77,9 +77,9 @@ pub enum CheckpointError {
         /// The thread of the checkpoint.
         thread: String,
     },
-    /// A list was to grow that the checkpoint before does not have.
+    /// A list was to grow that the checkpoint before does not have, or encoded otherwise.
     #[error(
-        "checkpoint `{checkpoint}` of thread `{thread}` appends to channel `{channel}`, of which its parent has no JSON \
+        "checkpoint `{checkpoint}` of thread `{thread}` appends to channel `{channel}`, of which its parent has no such \
          list; hand the whole value over"
     )]
     NothingToAppendTo {

@@ -21,6 +21,7 @@ use crate::checkpoint::{
     ThreadQuery,
 };
 use crate::codec::{Record, TagRemoved, ThreadCopied, ThreadDeleted, ThreadPolicySet};
+use crate::db::Returned;
 use crate::index::{
     Found, Index, Key, MemTables, Origin, Row, Snapshot, TablesError, Thread, Unapplied,
 };
@@ -189,7 +190,9 @@ impl MemorySaver {
                         bytes += value.bytes().len();
                     }
                 })?;
-                Ok(u64::try_from(bytes).unwrap_or(u64::MAX))
+                let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
+                let on_disk = bytes;
+                Ok(Returned { bytes, on_disk })
             },
         )
     }

@@ -25,6 +25,8 @@ mod types;
 pub use crate::retention_policy::RetentionPolicy;
 pub use crate::version::ChannelVersion;
 pub use checkpointer::{CheckpointStream, Checkpointer, ListQuery, PutCheckpoint, PutWrites, Tag};
+#[cfg(feature = "testing")]
+pub(crate) use diff::compare;
 pub use diff::{
     ChannelDiff, CheckpointAddress, CheckpointDiff, JsonChange, JsonChangeKind, JsonDiff, Sample,
     Stored, ValueDiff, WriteDiff, WritesDiff, diff,
@@ -35,7 +37,10 @@ pub(crate) use id::now;
 pub use memory::MemorySaver;
 pub use metadata::{Metadata, Source};
 pub use projection::{Channels, Projection};
-pub use pruning::{Prune, PruneReport, PruneRule, PruneStrategy, PrunedThread, UnknownStrategy};
+pub use pruning::{
+    Prune, PruneProgress, PruneReport, PruneRule, PruneStage, PruneStrategy, PrunedThread,
+    UnknownStrategy,
+};
 pub use retention::Retention;
 pub use saver::DbSaver;
 pub use status::{Awaited, RunFailure, StatusKind, ThreadStatus};

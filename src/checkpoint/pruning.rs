@@ -3,16 +3,20 @@
 use std::str::FromStr;
 use std::time::SystemTime;
 
+use serde_json::Value;
+
 use crate::checkpoint::CheckpointError;
 use crate::checkpoint::convert::metadata_of;
+use crate::db::Returned;
 use crate::index::{
-    Candidate, Deletions, Key, Lost, Plan, Row, Rows, Snapshot, TablesError, Thread,
+    Candidate, Deletions, Entry, Key, Lost, Plan, Row, Rows, Snapshot, TablesError, Thread,
 };
 use crate::time;
 
 /// Which checkpoints [`Checkpointer::prune`](crate::checkpoint::Checkpointer::prune) removes, and from which threads.
 ///
-/// Tagged checkpoints stay, unless their whole thread goes. So does every value of those that stay.
+/// Tagged checkpoints stay, unless their whole thread goes. So does every value of those that stay, and, of channels that keep what tasks
+/// wrote instead of values (LangGraph's `DeltaChannel`), the checkpoints between them and the last one with a value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Prune {
     /// Only from this thread; from every one if there is none.
@@ -64,6 +68,28 @@ impl FromStr for PruneStrategy {
     }
 }
 
+/// What a prune is busy with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum PruneStage {
+    /// Finding out what goes. Counted in threads.
+    Planning,
+    /// Removing it. Counted in checkpoints.
+    Removing,
+}
+
+/// How far a prune is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PruneProgress {
+    /// What it is busy with.
+    pub stage: PruneStage,
+    /// How much of that is done.
+    pub done: u64,
+    /// How much there is, about.
+    pub of: u64,
+}
+
 /// What was removed, or would be.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
@@ -77,6 +103,9 @@ pub struct PruneReport {
     /// About how many bytes come back, once the log is compacted ([`Db::compact`](crate::db::Db::compact)), before compression. What others have is
     /// not among them, nor are values that what stays is made of. In memory, the bytes of the values that go.
     pub bytes: u64,
+    /// About how many bytes of the log's files that is: of what lies in compressed segments, their share of those. In memory,
+    /// the same as [`bytes`](Self::bytes).
+    pub disk_bytes: u64,
     /// Those that lose something, by name.
     pub by_thread: Vec<PrunedThread>,
 }
@@ -93,6 +122,8 @@ pub struct PrunedThread {
     pub checkpoints: u64,
     /// About how many bytes come back, as in [`PruneReport::bytes`].
     pub bytes: u64,
+    /// About how many bytes of the log's files that is, as in [`PruneReport::disk_bytes`].
+    pub disk_bytes: u64,
 }
 
 impl PruneReport {
@@ -105,6 +136,7 @@ impl PruneReport {
         self.deleted_threads += u64::from(thread.is_deleted);
         self.checkpoints += thread.checkpoints;
         self.bytes = self.bytes.saturating_add(thread.bytes);
+        self.disk_bytes = self.disk_bytes.saturating_add(thread.disk_bytes);
         self.by_thread.push(thread);
     }
 }
@@ -133,13 +165,14 @@ impl<H> Due<H> {
         }
     }
 
-    /// The report on it; `bytes` come back.
-    pub(crate) fn report(&self, thread: &Thread, bytes: u64) -> PrunedThread {
+    /// The report on it.
+    pub(crate) fn report(&self, thread: &Thread, returned: Returned) -> PrunedThread {
         PrunedThread {
             thread: thread.name.to_string(),
             is_deleted: matches!(self, Self::Delete),
             checkpoints: self.checkpoints(thread),
-            bytes,
+            bytes: returned.bytes,
+            disk_bytes: returned.on_disk,
         }
     }
 }
@@ -165,12 +198,12 @@ pub(crate) fn staying<H: Clone, T: Rows<Key, Row<H>>>(
     Ok(())
 }
 
-/// What would go of one thread or all of them. `due` says what is due, and `freed` how many bytes come back then.
+/// What would go of one thread or all of them. `due` says what is due, and `freed` what comes back then.
 pub(crate) fn dry_run<H: Clone, T: Rows<Key, Row<H>>>(
     snapshot: &Snapshot<H, T>,
     only: Option<&str>,
-    due: impl Fn(&Thread) -> Result<Due<H>, TablesError>,
-    mut freed: impl FnMut(&Thread, &Due<H>, &Lost) -> Result<u64, CheckpointError>,
+    mut due: impl FnMut(&Thread) -> Result<Due<H>, TablesError>,
+    mut freed: impl FnMut(&Thread, &Due<H>, &Lost) -> Result<Returned, CheckpointError>,
 ) -> Result<PruneReport, CheckpointError> {
     let mut report = PruneReport::default();
     let mut deletions = Deletions::default();
@@ -186,8 +219,8 @@ pub(crate) fn dry_run<H: Clone, T: Rows<Key, Row<H>>>(
             Due::Prune(plan) => Some(snapshot.lost(&thread, plan)?),
         };
         if let Some(lost) = lost {
-            let bytes = freed(&thread, &due, &Lost::new(lost))?;
-            report.add(due.report(&thread, bytes));
+            let returned = freed(&thread, &due, &Lost::new(lost))?;
+            report.add(due.report(&thread, returned));
         }
         next = match only {
             Some(_) => None,
@@ -205,30 +238,63 @@ pub(crate) fn due<H: Clone, T: Rows<Key, Row<H>>>(
     most: u64,
 ) -> Result<Due<H>, TablesError> {
     let plan = match rule {
-        PruneRule::KeepLast(n) => snapshot.plan(thread, most, |candidate| candidate.newer >= *n)?,
+        PruneRule::KeepLast(n) => {
+            snapshot.plan(thread, most, |candidate| candidate.newer >= *n, made_of)?
+        }
         PruneRule::OlderThan(time) => {
             let before = time::to_micros(*time);
-            snapshot.plan(thread, most, |candidate| {
-                candidate.newer > 0 && candidate.made_at().is_some_and(|at| at < before)
-            })?
+            snapshot.plan(
+                thread,
+                most,
+                |candidate| {
+                    candidate.newer > 0 && candidate.made_at().is_some_and(|at| at < before)
+                },
+                made_of,
+            )?
         }
-        PruneRule::Runs(runs) => snapshot.plan(thread, most, |candidate| {
-            metadata_of(candidate.entry).is_ok_and(|metadata| {
-                let run = metadata.extra.get("run_id").and_then(|run| run.as_str());
-                run.is_some_and(|run| runs.iter().any(|wanted| wanted == run))
-            })
-        })?,
+        PruneRule::Runs(runs) => snapshot.plan(
+            thread,
+            most,
+            |candidate| {
+                metadata_of(candidate.entry).is_ok_and(|metadata| {
+                    let run = metadata.extra.get("run_id").and_then(|run| run.as_str());
+                    run.is_some_and(|run| runs.iter().any(|wanted| wanted == run))
+                })
+            },
+            made_of,
+        )?,
         PruneRule::FinishedSubgraphs => {
             let Some(latest) = snapshot.get(&thread.name, "", None, false)? else {
                 return Ok(Due::Nothing);
             };
-            snapshot.plan(thread, most, |candidate| {
-                is_of_one_call(candidate.namespace) && is_finished(candidate, &latest.id)
-            })?
+            snapshot.plan(
+                thread,
+                most,
+                |candidate| {
+                    is_of_one_call(candidate.namespace) && is_finished(candidate, &latest.id)
+                },
+                made_of,
+            )?
         }
         PruneRule::Delete => return Ok(Due::Delete),
     };
     Ok(Due::of(plan))
+}
+
+/// The channels of which a checkpoint keeps no values, as LangGraph's `DeltaChannel` does between two snapshots: its metadata counts the
+/// steps since the last one.
+pub(crate) fn made_of<H>(entry: &Entry<H>) -> Vec<String> {
+    const COUNTERS: &str = "counters_since_delta_snapshot";
+    let name = COUNTERS.as_bytes();
+    if !entry.metadata.windows(name.len()).any(|part| part == name) {
+        return Vec::new();
+    }
+    let metadata = metadata_of(entry).ok();
+    let counters = metadata.and_then(|mut metadata| metadata.extra.remove(COUNTERS));
+    match counters {
+        Some(Value::Object(counters)) => counters.into_iter().map(|(channel, _)| channel).collect(),
+        _ => Vec::new(),
+    }
 }
 
 /// Whether a namespace belongs to a single call of a subgraph: one of its levels names a task.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures::executor::block_on;
 
-use crate::checkpoint::pruning::{Due, is_finished, is_of_one_call};
+use crate::checkpoint::pruning::{Due, is_finished, is_of_one_call, made_of};
 use crate::checkpoint::{CheckpointError, Checkpointer, DbSaver, PruneReport, RetentionPolicy};
 use crate::codec::CheckpointsPruned;
 use crate::db::{Db, Pace, Periodic};
@@ -186,15 +186,21 @@ pub(crate) fn due<H: Clone, T: Rows<Key, Row<H>>>(
     if latest.is_none() && !ages {
         return Ok(Due::Nothing);
     }
-    let plan = snapshot.plan(thread, most, |candidate| {
-        let is_old = || older.is_none_or(|time| candidate.made_at().is_some_and(|at| at < time));
-        let of_finished = || {
-            latest.as_ref().is_some_and(|latest| {
-                is_of_one_call(candidate.namespace) && is_finished(candidate, &latest.id)
-            })
-        };
-        ages && candidate.newer >= kept && is_old() || of_finished()
-    })?;
+    let plan = snapshot.plan(
+        thread,
+        most,
+        |candidate| {
+            let is_old =
+                || older.is_none_or(|time| candidate.made_at().is_some_and(|at| at < time));
+            let of_finished = || {
+                latest.as_ref().is_some_and(|latest| {
+                    is_of_one_call(candidate.namespace) && is_finished(candidate, &latest.id)
+                })
+            };
+            ages && candidate.newer >= kept && is_old() || of_finished()
+        },
+        made_of,
+    )?;
     Ok(Due::of(plan))
 }
 

@@ -3,6 +3,8 @@
 //! It maps the [`Checkpointer`] trait to records and must never know how they are encoded or where
 //! they are.
 
+mod pruning;
+
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -12,26 +14,21 @@ use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt, stream};
 
 use crate::checkpoint::convert::{
-    Selected, checkpoint_record, handles, held_values, latest_of_each, metadata_of,
-    standalone_record, tag_record, tags_of, tuple, writes_record,
+    Selected, checkpoint_record, handles, latest_of_each, metadata_of, tag_record, tags_of, tuple,
+    writes_record,
 };
-use crate::checkpoint::pruning::{Due, dry_run, due, staying};
-use crate::checkpoint::retention::{self, PORTION, Retained, unchanged};
+use crate::checkpoint::retention::{self, Retained};
 use crate::checkpoint::threads::list_threads;
 use crate::checkpoint::{
     CheckpointError, CheckpointIds, CheckpointStream, CheckpointTuple, Checkpointer, ListQuery,
-    Projection, Prune, PruneReport, PruneRule, PutCheckpoint, PutWrites, RetentionPolicy, Tag,
-    ThreadInfo, ThreadQuery,
+    Projection, Prune, PruneReport, PutCheckpoint, PutWrites, RetentionPolicy, Tag, ThreadInfo,
+    ThreadQuery,
 };
 use crate::codec::{Record, Stored, TagRemoved, ThreadCopied, ThreadDeleted, ThreadPolicySet};
 use crate::commit::Helping;
-use crate::db::{
-    Db, DbError, DbSnapshot, Durability, Freed, Handed, NotPut, Place, Reader, Submitted,
-    frame_bytes,
-};
-use crate::index::{Found, Plan, Refused, TablesError, Thread};
+use crate::db::{Db, DbError, DbSnapshot, Durability, Handed, NotPut, Place, Reader, Submitted};
+use crate::index::{Found, Refused, TablesError, Thread};
 use crate::item_change::ItemChange;
-use crate::vfs::Host;
 use crate::{Commit, Encoded, Leases};
 
 /// A [`Checkpointer`] that keeps everything in a database. Clones share the database.
@@ -173,7 +170,6 @@ impl Checkpointer for DbSaver {
         mut put: PutCheckpoint,
         items: Vec<ItemChange>,
     ) -> Commit<CheckpointError> {
-        let (thread, checkpoint) = (put.thread.clone(), put.checkpoint.id.clone());
         let lists = std::mem::take(&mut put.appended).into_iter();
         let lists = lists.map(|(channel, added)| (channel, Handed::Appended(added)));
         let lists = lists.collect();
@@ -182,18 +178,19 @@ impl Checkpointer for DbSaver {
             Ok(items) => items,
             Err(error) => return saving(Err(error)),
         };
-        let what = || format!("checkpoint `{checkpoint}` of thread `{thread}`");
-        match (self.db).put_checkpoint(record, items, self.durability, what) {
+        match (self.db).put_checkpoint(record, items, self.durability) {
             Ok(submitted) => saving(Ok(submitted)),
             Err(NotPut::Db(error)) => saving(Err(error)),
             Err(NotPut::Refused(refused)) => Commit::ready(Err(refused.into())),
-            Err(NotPut::NothingToAppendTo { channel }) => {
-                Commit::ready(Err(CheckpointError::NothingToAppendTo {
-                    thread,
-                    checkpoint,
-                    channel,
-                }))
-            }
+            Err(NotPut::NothingToAppendTo {
+                thread,
+                checkpoint,
+                channel,
+            }) => Commit::ready(Err(CheckpointError::NothingToAppendTo {
+                thread,
+                checkpoint,
+                channel,
+            })),
         }
     }
 
@@ -202,15 +199,7 @@ impl Checkpointer for DbSaver {
     }
 
     fn put_writes(&self, writes: PutWrites) -> Commit<CheckpointError> {
-        let record = writes_record(writes);
-        let (task, checkpoint, thread) = (
-            record.task_id.clone(),
-            record.checkpoint_id.clone(),
-            record.thread.clone(),
-        );
-        saving(self.db.put_writes(record, self.durability, || {
-            format!("the writes of task `{task}` to checkpoint `{checkpoint}` of thread `{thread}`")
-        }))
+        saving((self.db).put_writes(writes_record(writes), self.durability))
     }
 
     fn delete_thread(&self, thread: &str) -> Commit<CheckpointError> {
@@ -240,23 +229,11 @@ impl Checkpointer for DbSaver {
     }
 
     fn prune(&self, prune: Prune) -> BoxFuture<'_, Result<PruneReport, CheckpointError>> {
-        async move {
-            let mut report = PruneReport::default();
-            for mut thread in self.would_prune(&prune)?.by_thread {
-                if thread.is_deleted {
-                    self.delete_thread(&thread.thread).await?;
-                } else {
-                    thread.checkpoints = self.prune_thread(&thread.thread, &prune.rule).await?;
-                }
-                report.add(thread);
-            }
-            Ok(report)
-        }
-        .boxed()
+        async move { self.prune_with(prune, &mut |_| {}).await }.boxed()
     }
 
     fn prune_dry_run(&self, prune: Prune) -> BoxFuture<'_, Result<PruneReport, CheckpointError>> {
-        async move { self.would_prune(&prune) }.boxed()
+        async move { self.prune_dry_run_with(&prune, &mut |_| {}) }.boxed()
     }
 
     fn set_retention(
@@ -313,9 +290,10 @@ impl Checkpointer for DbSaver {
         policy: RetentionPolicy,
     ) -> BoxFuture<'a, Result<PruneReport, CheckpointError>> {
         async move {
-            self.dry_run(Some(thread), |snapshot, thread| {
+            let due = |snapshot: &DbSnapshot, thread: &Thread| {
                 retention::due(snapshot, thread, &policy, u64::MAX, self.db.now())
-            })
+            };
+            self.dry_run(Some(thread), due, &mut |_| {})
         }
         .boxed()
     }
@@ -352,199 +330,6 @@ impl Checkpointer for DbSaver {
         }
         .boxed()
     }
-}
-
-/// How often a thread is pruned again that was written to meanwhile.
-const PRUNED_AGAIN: usize = 8;
-
-impl DbSaver {
-    fn would_prune(&self, prune: &Prune) -> Result<PruneReport, CheckpointError> {
-        self.dry_run(prune.thread.as_deref(), |snapshot, thread| {
-            due(snapshot, thread, &prune.rule, u64::MAX)
-        })
-    }
-
-    fn would_retain(&self, policy: &RetentionPolicy) -> Result<PruneReport, CheckpointError> {
-        let leases = self.db.leases();
-        self.dry_run(None, |snapshot, thread| {
-            if leases.is_busy(&thread.name) {
-                return Ok(Due::Nothing);
-            }
-            retention::due_now(snapshot, thread, policy, u64::MAX, self.db.now())
-        })
-    }
-
-    /// What would go, of one thread or of all.
-    fn dry_run(
-        &self,
-        only: Option<&str>,
-        due: impl Fn(&DbSnapshot, &Thread) -> Result<Due<Place>, TablesError>,
-    ) -> Result<PruneReport, CheckpointError> {
-        let mut reader = self.db.reader();
-        self.db.reclaim()?;
-        let snapshot = self.db.snapshot();
-        dry_run(
-            &snapshot,
-            only,
-            |thread| due(&snapshot, thread),
-            |thread, due, lost| {
-                let mut freed = Freed::new(&reader, lost, snapshot.own_from(thread)?);
-                let mut outcome = Ok(());
-                staying(&snapshot, thread, due, lost, |lsn, place| {
-                    if outcome.is_ok() {
-                        outcome = freed.stays(lsn, place);
-                    }
-                })?;
-                snapshot.each_value(thread, &mut |lsn, place| {
-                    if outcome.is_ok() && lost.has(lsn) {
-                        outcome = freed.goes(place);
-                    }
-                })?;
-                outcome?;
-                let bytes = freed.bytes();
-                let records = match due {
-                    Due::Prune(plan) => records_of(&thread.name, plan, &mut reader)?,
-                    _ => Vec::new(),
-                };
-                Ok(bytes.saturating_sub(frame_bytes(&records)?))
-            },
-        )
-    }
-
-    /// Prunes a thread in portions, so that nobody waits for long behind one of them. Tells how many checkpoints went.
-    async fn prune_thread(&self, name: &str, rule: &PruneRule) -> Result<u64, CheckpointError> {
-        let mut removed = 0;
-        let mut attempts = 0;
-        loop {
-            let entered = self.db.enter();
-            let snapshot = self.db.snapshot();
-            let Some(thread) = snapshot.thread(name)? else {
-                return Ok(removed);
-            };
-            let Due::Prune(plan) = due(&snapshot, &thread, rule, PORTION)? else {
-                return Ok(removed);
-            };
-            let submitted = self.submit_plan(name, &plan)?;
-            // Compaction waits for those who have entered.
-            drop(entered);
-            match submitted.await {
-                Err(CheckpointError::Changed { .. }) if attempts < PRUNED_AGAIN => attempts += 1,
-                outcome => {
-                    outcome?;
-                    attempts = 0;
-                    removed += plan.checkpoints;
-                    if plan.checkpoints < PORTION {
-                        return Ok(removed);
-                    }
-                }
-            }
-        }
-    }
-
-    /// Submits a prune and what it puts again.
-    fn submit_plan(
-        &self,
-        name: &str,
-        plan: &Plan<Place>,
-    ) -> Result<Commit<CheckpointError>, CheckpointError> {
-        let records = records_of(name, plan, &mut self.db.reader())?;
-        let what = || format!("the pruning of thread `{name}`");
-        let submitted = (self.db).change_thread(name, records, self.durability, what);
-        Ok(saving(submitted))
-    }
-
-    /// Where time and randomness come from.
-    pub(crate) fn host(&self) -> &dyn Host {
-        self.db.host()
-    }
-
-    /// An id that is greater than all that were given before, and than `floor`.
-    fn next_id(&self, floor: Option<&str>) -> String {
-        self.ids.next_of(self.db.host(), floor, 0)
-    }
-
-    /// The thread after `last` by name.
-    pub(crate) fn next_thread(
-        &self,
-        last: Option<&str>,
-    ) -> Result<Option<Arc<str>>, CheckpointError> {
-        let next = self.db.snapshot().next_thread(last)?;
-        Ok(next.map(|thread| thread.name))
-    }
-
-    /// Removes what is not to be kept of a thread any more, and between portions asks whether to go on.
-    pub(crate) async fn retain(
-        &self,
-        name: &str,
-        policy: &RetentionPolicy,
-        removed: &mut Retained,
-        mut goes_on: impl FnMut() -> bool,
-    ) -> Result<(), CheckpointError> {
-        while self.retain_portion(name, policy, removed).await? && goes_on() {}
-        Ok(())
-    }
-
-    /// Removes some of what is not to be kept of a thread any more, unless it is being run. Whether there may be more.
-    async fn retain_portion(
-        &self,
-        name: &str,
-        policy: &RetentionPolicy,
-        removed: &mut Retained,
-    ) -> Result<bool, CheckpointError> {
-        let entered = self.db.enter();
-        let snapshot = self.db.snapshot();
-        let thread = snapshot.thread(name)?;
-        let Some(thread) = thread.filter(|_| !self.db.leases().is_busy(name)) else {
-            return Ok(false);
-        };
-        let (commit, portion) =
-            match retention::due_now(&snapshot, &thread, policy, PORTION, self.db.now())? {
-                Due::Nothing => return Ok(false),
-                Due::Delete => {
-                    let deleted = ThreadDeleted {
-                        thread: name.to_owned(),
-                        cutoff: self.next_id(thread.life.greatest.as_deref()),
-                    };
-                    let records = vec![
-                        Record::CheckpointsPruned(unchanged(&thread)),
-                        Record::ThreadDeleted(deleted),
-                    ];
-                    let what = || format!("the deletion of idle thread `{name}`");
-                    let commit = (self.db.leases()).deleting(name, || {
-                        saving((self.db).change_thread(name, records, self.durability, what))
-                    });
-                    (commit, None)
-                }
-                Due::Prune(plan) => (self.submit_plan(name, &plan)?, Some(plan.checkpoints)),
-            };
-        drop(entered);
-        match commit.await {
-            // Somebody works with it.
-            Err(CheckpointError::Changed { .. }) => Ok(false),
-            outcome => {
-                outcome?;
-                removed.checkpoints += portion.unwrap_or(thread.life.checkpoints);
-                removed.deleted_threads += u64::from(portion.is_none());
-                Ok(portion.is_some_and(|portion| portion >= PORTION))
-            }
-        }
-    }
-}
-
-/// The records of a prune: what goes, and what is put again.
-fn records_of(
-    name: &str,
-    plan: &Plan<Place>,
-    reader: &mut Reader,
-) -> Result<Vec<Record<Stored>>, CheckpointError> {
-    let record = plan.record.clone().map(Record::CheckpointsPruned);
-    let mut records: Vec<_> = record.into_iter().collect();
-    for survivor in &plan.survivors {
-        let values = reader.aliases(held_values(&survivor.entry))?;
-        let put = standalone_record(name, survivor, values);
-        records.push(Record::CheckpointPut(put));
-    }
-    Ok(records)
 }
 
 /// Reads a checkpoint with the values of the channels that `wants` names.

@@ -8,6 +8,8 @@ mod body;
 mod checkpoint;
 mod compression;
 mod error;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 mod payload;
 mod place;
 mod record;

@@ -309,22 +309,7 @@ impl<V> Record<V> {
                     })
                     .collect(),
             }),
-            Self::ItemPut(put) => Record::ItemPut(ItemPut {
-                namespace: put.namespace,
-                key: put.key,
-                value: with(put.value),
-                at: put.at,
-                lifetime: put.lifetime,
-                index: put.index,
-                is_new: put.is_new,
-                fields: put.fields,
-                ranked: Ranked {
-                    texts: put.ranked.texts,
-                    vectors: put.ranked.vectors.map(&mut with),
-                    words: put.ranked.words,
-                    at_hand: put.ranked.at_hand,
-                },
-            }),
+            Self::ItemPut(put) => Record::ItemPut(put.map(with)),
             Self::ItemDeleted(deleted) => Record::ItemDeleted(deleted),
             Self::ItemTouched(touched) => Record::ItemTouched(touched),
             Self::ItemExpired(expired) => Record::ItemExpired(expired),
@@ -405,6 +390,28 @@ pub(crate) fn words_of(value: &impl AsBlob, texts: &TextFields) -> ItemWords {
     match value.tag {
         "json" => ItemWords::of_json(texts, value.bytes),
         _ => ItemWords::default(),
+    }
+}
+
+impl<V> ItemPut<V> {
+    /// The same with its values replaced.
+    pub(crate) fn map<W>(self, mut with: impl FnMut(V) -> W) -> ItemPut<W> {
+        ItemPut {
+            namespace: self.namespace,
+            key: self.key,
+            value: with(self.value),
+            at: self.at,
+            lifetime: self.lifetime,
+            index: self.index,
+            is_new: self.is_new,
+            fields: self.fields,
+            ranked: Ranked {
+                texts: self.ranked.texts,
+                vectors: self.ranked.vectors.map(with),
+                words: self.ranked.words,
+                at_hand: self.ranked.at_hand,
+            },
+        }
     }
 }
 

@@ -822,3 +822,14 @@ fn an_item_that_is_ranked_comes_back_with_what_it_is_ranked_by() {
     .concat();
     assert_eq!(payload, framed(16, 0, &body));
 }
+
+#[test]
+fn a_map_whose_keys_do_not_ascend_is_refused() {
+    let pruned = |first: u8, second: u8| {
+        let body = [0, 1, b't', 1, 2, 1, first, 0, 1, second, 0];
+        decode_all(&[&[11, 0, 0, 0, 7, 0][..], &body].concat().into())
+    };
+    assert!(pruned(b'a', b'b').is_ok());
+    assert!(pruned(b'b', b'a').is_err());
+    assert!(pruned(b'a', b'a').is_err());
+}

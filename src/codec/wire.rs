@@ -224,6 +224,10 @@ pub(super) fn map<'p, D: BorrowDecoder<'p>, T>(
     let mut map = BTreeMap::new();
     for _ in 0..u64::decode(from)? {
         let key = string(from)?;
+        // Values are numbered in the order in which they are written, and that is to be the map's.
+        if map.last_key_value().is_some_and(|(last, _)| *last >= key) {
+            return Err(DecodeError::Other("the keys of a map do not ascend"));
+        }
         map.insert(key, read(from)?);
     }
     Ok(map)

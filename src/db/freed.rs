@@ -7,12 +7,38 @@ use crate::db::place::{At, ValueId};
 use crate::db::reader::{Walking, follow};
 use crate::db::{DbError, Place, Reader};
 use crate::index::Lost;
-use crate::log::FRAME_HEADER_BYTES;
+use crate::log::{FRAME_HEADER_BYTES, SegmentStats};
+
+/// How many bytes come back.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Returned {
+    /// Of the records, before compression.
+    pub(crate) bytes: u64,
+    /// Of the log's files.
+    pub(crate) on_disk: u64,
+}
+
+impl Returned {
+    fn add(&mut self, more: Self) {
+        self.bytes = self.bytes.saturating_add(more.bytes);
+        self.on_disk = self.on_disk.saturating_add(more.on_disk);
+    }
+
+    /// What is left of it if so much is written for it.
+    pub(crate) fn less(self, written: u64) -> Self {
+        Self {
+            bytes: self.bytes.saturating_sub(written),
+            on_disk: self.on_disk.saturating_sub(written),
+        }
+    }
+}
 
 /// How many bytes come back when records are needed no more. First it is to be told what stays.
 pub(crate) struct Freed<'f> {
     reader: &'f Reader,
     lost: &'f Lost,
+    /// The segments of the log.
+    segments: &'f [SegmentStats],
     /// What is older stays, whatever is lost.
     own_from: u64,
     seen: HashSet<ValueId>,
@@ -20,21 +46,27 @@ pub(crate) struct Freed<'f> {
     live: HashSet<u64>,
     /// Those of which the values stay, and how long these are.
     bound: HashMap<u64, u64>,
-    /// How many bytes of values come back whose records had gone before.
-    unbound: u64,
+    /// What comes back of values whose records had gone before.
+    unbound: Returned,
 }
 
 impl<'f> Freed<'f> {
     /// If the records that are `lost` were all that goes. Of those below `own_from` none comes back that is not among them.
-    pub(crate) fn new(reader: &'f Reader, lost: &'f Lost, own_from: u64) -> Self {
+    pub(crate) fn new(
+        reader: &'f Reader,
+        lost: &'f Lost,
+        segments: &'f [SegmentStats],
+        own_from: u64,
+    ) -> Self {
         Self {
             reader,
             lost,
+            segments,
             own_from,
             seen: HashSet::new(),
             live: HashSet::new(),
             bound: HashMap::new(),
-            unbound: 0,
+            unbound: Returned::default(),
         }
     }
 
@@ -59,7 +91,8 @@ impl<'f> Freed<'f> {
             if !is_counted && !this.bound.contains_key(&lsn) {
                 let bytes = remnant_bytes(this.reader.values_of(at)?)?;
                 this.bound.insert(lsn, bytes);
-                this.unbound += bytes.saturating_add(FRAME_HEADER_BYTES);
+                let returned = this.returned(lsn, bytes.saturating_add(FRAME_HEADER_BYTES));
+                this.unbound.add(returned);
             }
             Ok(())
         })
@@ -87,16 +120,29 @@ impl<'f> Freed<'f> {
         Ok(())
     }
 
-    /// So many bytes come back.
-    pub(crate) fn bytes(&self) -> u64 {
-        let records = self.lost.records().map(|record| {
-            let bound = self.bound.get(&record.lsn);
-            match bound {
+    /// What comes back.
+    pub(crate) fn sum(&self) -> Returned {
+        let mut sum = self.unbound;
+        for record in self.lost.records() {
+            let bytes = match self.bound.get(&record.lsn) {
                 Some(bound) => record.bytes.saturating_sub(*bound),
                 None => record.bytes.saturating_add(FRAME_HEADER_BYTES),
-            }
+            };
+            sum.add(self.returned(record.lsn, bytes));
+        }
+        sum
+    }
+
+    /// So many bytes of a record, and their share of the segment that it is in now.
+    fn returned(&self, lsn: u64, bytes: u64) -> Returned {
+        let after = (self.segments).partition_point(|segment| segment.id.base().get() <= lsn);
+        let segment = after.checked_sub(1).and_then(|at| self.segments.get(at));
+        let on_disk = segment.map_or(bytes, |segment| {
+            let share = u128::from(bytes) * u128::from(segment.bytes);
+            let share = share / u128::from(segment.unpacked.max(1));
+            u64::try_from(share).unwrap_or(u64::MAX).min(bytes)
         });
-        records.sum::<u64>().saturating_add(self.unbound)
+        Returned { bytes, on_disk }
     }
 }
 

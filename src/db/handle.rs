@@ -425,20 +425,20 @@ impl Db {
         durability: Option<Durability>,
         what: impl Fn() -> String,
     ) -> Result<Submitted, DbError> {
-        self.submit_with(records, Vec::new(), durability, what)
+        let _entered = self.enter();
+        self.submit_with(records, Vec::new(), durability, |_| what())
     }
 
-    /// The same, with `contents` being those of their values that others may be found to be equal to.
+    /// The same, with `contents` being those of their values that others may be found to be equal to. The caller has [entered](Self::enter).
     pub(super) fn submit_with(
         &self,
         records: Vec<Record<Stored>>,
         contents: Vec<NewContent>,
         durability: Option<Durability>,
-        what: impl Fn() -> String,
+        what: impl Fn(&[Record<Stored>]) -> String,
     ) -> Result<Submitted, DbError> {
-        let _entered = self.enter();
         let unwritable = |reason: String| DbError::Unwritable {
-            what: what(),
+            what: what(&records),
             reason,
         };
         let count = u32::try_from(records.len()).map_err(|e| unwritable(e.to_string()))?;

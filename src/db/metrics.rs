@@ -13,6 +13,8 @@ impl DbStats {
             ("stepwell_commits_read_total", self.commits_read),
             ("stepwell_cache_hits_total", self.cache.hits),
             ("stepwell_cache_misses_total", self.cache.misses),
+            ("stepwell_block_cache_hits_total", self.blocks.hits),
+            ("stepwell_block_cache_misses_total", self.blocks.misses),
             ("stepwell_index_look_ups_total", self.index.look_ups),
             ("stepwell_index_pages_read_total", self.index.pages_read),
             (
@@ -54,6 +56,7 @@ impl DbStats {
             ("stepwell_log_dead_bytes", self.dead_bytes()),
             ("stepwell_log_live_bytes", self.live_bytes()),
             ("stepwell_cache_bytes", self.cache.bytes),
+            ("stepwell_block_cache_bytes", self.blocks.bytes),
             ("stepwell_log_bound_bytes", self.bound_bytes()),
             ("stepwell_log_segments", self.log.segments),
             ("stepwell_threads", self.threads),
@@ -112,8 +115,8 @@ mod tests {
         let names = Names::default();
         metrics::with_local_recorder(&names, || db.stats().unwrap().record());
         let names = names.0.into_inner().unwrap();
-        // 11 totals, the waits, a summary of three parts, and 13 figures of what there is.
-        assert_eq!(names.len(), 28);
+        // 13 totals, the waits, a summary of three parts, and 14 figures of what there is.
+        assert_eq!(names.len(), 31);
         assert!(names.iter().all(|name| name.starts_with("stepwell_")));
     }
 }

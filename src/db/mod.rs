@@ -6,6 +6,7 @@
 
 mod backup;
 mod compaction;
+mod dump;
 mod error;
 mod freed;
 mod handle;
@@ -28,18 +29,19 @@ mod sharing;
 mod stats;
 mod storing;
 mod submitted;
+mod thread_stats;
 mod vectors;
 mod verify;
 mod view;
 
 pub use crate::codec::Compression;
 pub use crate::log::{
-    BackupProgress, BackupReport, Durability, Latency, LogStats, Lost as LostRecords,
+    BackupProgress, BackupReport, CacheStats, Durability, Latency, LogStats, Lost as LostRecords,
     RecoveryReport, SegmentKind, SegmentStats, TornTail,
 };
 pub use compaction::{CompactionOptions, CompactionProgress, CompactionReport, CompactionStats};
 pub use error::DbError;
-pub(crate) use freed::{Freed, frame_bytes};
+pub(crate) use freed::{Freed, Returned, frame_bytes};
 pub use handle::Db;
 pub(crate) use items::{ItemClock, at_hand};
 pub use options::DbOptions;
@@ -47,11 +49,15 @@ pub(crate) use periodic::{Pace, Periodic};
 pub(crate) use place::Place;
 pub(crate) use put::NotPut;
 pub(crate) use reader::Reader;
-pub use salvage::{LostItem, LostValue, LostWrites, SalvageReport, salvage};
-pub use stats::{
-    BackPressure, CacheStats, DbStats, IndexStats, SegmentUse, ThreadStats, ValueStats,
+#[doc(hidden)]
+pub use salvage::salvage_in;
+pub use salvage::{
+    LostItem, LostValue, LostWrites, SalvageProgress, SalvageReport, SalvageStage, salvage,
+    salvage_with,
 };
+pub use stats::{BackPressure, DbStats, IndexStats, SegmentUse};
 pub(crate) use storing::Handed;
 pub(crate) use submitted::Submitted;
+pub use thread_stats::{ThreadStats, ValueStats};
 pub use verify::{Finding, FindingKind, VerifyOptions, VerifyProgress, VerifyReport, VerifyStage};
 pub(crate) use view::DbSnapshot;

@@ -58,6 +58,9 @@ impl Default for DbOptions {
     }
 }
 
+/// Of the index in memory, for each record that may be replayed.
+const RECORD_BYTES: usize = 4 << 10;
+
 impl DbOptions {
     /// The length in bytes at which a segment of the log is full; 64 MiB by default.
     pub fn segment_bytes(mut self, bytes: u64) -> Self {
@@ -79,9 +82,15 @@ impl DbOptions {
 
     /// About how many bytes of memory the part of the index may take that is not in its file yet; 64 MiB by
     /// default. Half of it is moved there at a time. Commits wait while it is full.
+    ///
+    /// What is not in the file is replayed when the database is opened again without having been closed. So it gets there, too, when as
+    /// many records are not in it as there are 4 KiB in this: 16,384 by default.
     pub fn index_memory_bytes(mut self, bytes: usize) -> Self {
         self.index.memory_bytes = bytes;
         self.index.flush_bytes = bytes / 2;
+        self.index.flush_records = u64::try_from(bytes / RECORD_BYTES)
+            .unwrap_or(u64::MAX)
+            .max(64);
         self
     }
 

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 
 use crate::Encoded;
-use crate::codec::{Changed, CheckpointPut, Record, Stored, Versions, WritesPut};
+use crate::codec::{Changed, CheckpointPut, Record, Stored, TaskWrite, Versions, WritesPut};
 use crate::db::hot::{
     Content, Draft, Held, HotCheckpoint, HotValue, HotVersions, NewContent, Sources,
 };
 use crate::db::place::At;
-use crate::db::storing::{Handed, Storing, ToStore};
+use crate::db::storing::{Handed, Storing, ToStore, Written};
 use crate::db::{Db, DbError, Durability, Submitted};
 use crate::index::{Refused, shrink};
 use crate::version::ChannelVersion;
@@ -21,6 +21,8 @@ pub(crate) enum NotPut {
     Refused(Refused),
     /// The parent has no list to append to in this channel.
     NothingToAppendTo {
+        thread: String,
+        checkpoint: String,
         channel: String,
     },
 }
@@ -65,13 +67,12 @@ impl Db {
         put: CheckpointPut<Handed>,
         others: Vec<Record<Encoded>>,
         durability: Option<Durability>,
-        what: impl Fn() -> String,
     ) -> Result<Submitted, NotPut> {
         let _entered = self.enter();
         let name = put.thread.clone();
         self.hot().with_thread(&name, |thread| {
-            let (id, namespace) = (put.id.as_str().into(), put.namespace.clone());
-            let mut hot = thread.namespace(&namespace);
+            let id = put.id.as_str().into();
+            let hot = thread.namespace(&put.namespace);
             let mut parent = self.parent(&put, hot.checkpoint.take())?;
             let sources = hot.sources.of(put.parent_id.as_deref());
             let storing = Storing::new(self, sources);
@@ -83,7 +84,7 @@ impl Db {
             records.extend(others);
             let values = kept.iter().filter_map(|kept| kept.value.as_ref());
             contents.extend(values.filter_map(KeptValue::new_content));
-            let submitted = self.submit_with(records, contents, durability, what)?;
+            let submitted = self.submit_with(records, contents, durability, named)?;
 
             let mut channels = parent.map(|parent| parent.channels).unwrap_or_default();
             for kept in kept {
@@ -98,7 +99,6 @@ impl Db {
                 versions,
                 channels,
             });
-            thread.keep(&namespace, hot);
             Ok(submitted)
         })
     }
@@ -109,35 +109,50 @@ impl Db {
         &self,
         put: WritesPut<Encoded>,
         durability: Option<Durability>,
-        what: impl Fn() -> String,
     ) -> Result<Submitted, DbError> {
         let _entered = self.enter();
-        let (name, namespace) = (put.thread.clone(), put.namespace.clone());
+        let name = put.thread.clone();
         self.hot().with_thread(&name, |thread| {
-            let checkpoint: Box<str> = put.checkpoint_id.as_str().into();
-            // Special ones are replaced, and what is gone should not be needed.
-            let is_special: Vec<bool> = put.writes.iter().map(|write| write.index < 0).collect();
-            let mut storing = Storing::new(self, &[]);
+            let sources = &mut thread.namespace(&put.namespace).sources;
+            sources.begin(&put.checkpoint_id);
+            let mut contents = Vec::new();
             let mut written = Vec::with_capacity(put.writes.len());
-            let record = Record::WritesPut(put).map(|value| {
-                let number = u32::try_from(written.len()).unwrap_or(u32::MAX);
-                let (stored, kept) = storing.written(value.clone()).numbered(number);
-                written.push((value, kept));
-                stored
-            });
-            let contents = written.iter().filter_map(|(_, kept)| kept.new_content());
-            let contents = contents.collect();
-            let submitted = self.submit_with(vec![record], contents, durability, what)?;
-            let mut sources = Vec::with_capacity(written.len());
-            for ((value, kept), is_special) in written.into_iter().zip(is_special) {
-                let own = submitted.at(0, kept.number);
-                if !is_special && Sources::takes(&value) {
-                    sources.push((kept.draft.at.unwrap_or(own), value));
-                }
+            let mut numbers = 0_u32..;
+            let mut writes = Vec::with_capacity(put.writes.len());
+            for write in put.writes {
+                let number = numbers.next().unwrap_or(u32::MAX);
+                let value = write.value;
+                // Special ones are replaced, and what is gone should not be needed.
+                let copied = (write.index >= 0 && Sources::takes(&value)).then(|| value.clone());
+                let Written {
+                    stored,
+                    at,
+                    content,
+                } = self.written(value);
+                contents.extend(content.map(|content| NewContent {
+                    content,
+                    record: 0,
+                    value: number,
+                }));
+                written.extend(copied.map(|value| (at, number, value)));
+                writes.push(TaskWrite {
+                    index: write.index,
+                    channel: write.channel,
+                    value: stored,
+                });
             }
-            let mut hot = thread.namespace(&namespace);
-            hot.sources.add(&checkpoint, sources);
-            thread.keep(&namespace, hot);
+            let record = Record::WritesPut(WritesPut {
+                thread: put.thread,
+                namespace: put.namespace,
+                checkpoint_id: put.checkpoint_id,
+                task_id: put.task_id,
+                task_path: put.task_path,
+                writes,
+            });
+            let submitted = self.submit_with(vec![record], contents, durability, named)?;
+            for (at, number, value) in written {
+                sources.add(at.unwrap_or_else(|| submitted.at(0, number)), value);
+            }
             Ok(submitted)
         })
     }
@@ -217,6 +232,8 @@ impl Db {
                 .map(|parent| (self.snapshot()).why_gone(&put.thread, &put.namespace, parent));
             match gone.transpose().map(Option::flatten) {
                 Ok(None) => NotPut::NothingToAppendTo {
+                    thread: put.thread.clone(),
+                    checkpoint: put.id.clone(),
                     channel: channel.to_owned(),
                 },
                 Ok(Some(refused)) => NotPut::Refused(refused),
@@ -224,6 +241,7 @@ impl Db {
             }
         };
         let mut store = |channel: &str, version: ChannelVersion, value, parents| {
+            let (name, parents): (Option<Box<str>>, _) = Option::unzip(parents);
             let to_store = match value {
                 None => None,
                 Some(value) => {
@@ -234,7 +252,7 @@ impl Db {
             let (stored, value) = to_store.map(|to_store| to_store.numbered(number)).unzip();
             number += u32::from(value.is_some());
             all.push(Kept {
-                channel: channel.into(),
+                channel: name.unwrap_or_else(|| channel.into()),
                 version,
                 value,
             });
@@ -309,6 +327,22 @@ impl Db {
         }
         value.draft.placed(own)
     }
+}
+
+/// What the records of a put are about, for errors.
+fn named(records: &[Record<Stored>]) -> String {
+    match records.first() {
+        Some(Record::CheckpointPut(put)) => checkpoint_of(put),
+        Some(Record::WritesPut(put)) => format!(
+            "the writes of task `{}` to checkpoint `{}` of thread `{}`",
+            put.task_id, put.checkpoint_id, put.thread
+        ),
+        _ => String::new(),
+    }
+}
+
+fn checkpoint_of<V>(put: &CheckpointPut<V>) -> String {
+    format!("checkpoint `{}` of thread `{}`", put.id, put.thread)
 }
 
 /// Leaves out of the record what its parent says as well. Returns all versions.

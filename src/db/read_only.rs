@@ -26,6 +26,7 @@ impl Db {
         let options = IndexOptions {
             cache_bytes: 0,
             flush_bytes: usize::MAX,
+            flush_records: u64::MAX,
             memory_bytes: usize::MAX,
         };
         let gate = Arc::new(Gate::new(options, Arc::clone(&vfs)));
@@ -34,7 +35,7 @@ impl Db {
         let log = ReadOnlyLog::open(Arc::clone(&vfs), path, &mut |frame, payload, as_of| {
             frames += 1;
             view.be_sure_below(as_of.get());
-            Ok(view.replay(frame, Decoded::of(frame, payload)?)?)
+            Ok(view.replay([(frame, Decoded::of(frame, payload)?)])?)
         })?;
         let recovery = RecoveryReport {
             created: false,

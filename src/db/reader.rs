@@ -94,11 +94,11 @@ impl Reader {
     }
 
     /// Puts a value together from the log, whatever is kept in memory of it.
-    pub(super) fn checked(&mut self, place: &Place) -> Result<(), DbError> {
+    pub(super) fn checked(&mut self, at: At) -> Result<Encoded, DbError> {
         let mut used = HashMap::new();
-        self.read_value(&mut used, place.into())?;
+        let value = self.read_value(&mut used, at)?;
         self.last = used;
-        Ok(())
+        Ok(value)
     }
 
     /// Where a value is that may be an alias, and what it takes to read it.

@@ -8,10 +8,10 @@ use crate::db::hot::{Content, Draft, Held, HotValue, MIN_BYTES};
 use crate::db::place::At;
 use crate::db::{Db, DbError};
 use crate::delta::{
-    Choice, DELTA_OVERHEAD, Op, SOURCE_OVERHEAD, Tip, Weight, diff, encoded_len, grown, sources_of,
-    total_len, used_sources,
+    Choice, DELTA_OVERHEAD, Op, SOURCE_OVERHEAD, Tip, Weight, diff, encoded_len, grown,
+    grown_behind, sources_of, total_len, used_sources,
 };
-use crate::json_list::{ListForm, are_json, concatenate};
+use crate::encoded_list::{ListForm, concatenate, head};
 
 /// A shorter value is stored whole: what an alias or a delta saves is not worth the way to another record.
 pub(super) const SMALL: usize = 64;
@@ -44,6 +44,34 @@ pub(super) struct ToStore {
     pub(super) content: Option<Content>,
 }
 
+/// A write of a task as it is to be stored.
+pub(super) struct Written {
+    pub(super) stored: Stored,
+    /// Where it is, if it is an older value.
+    pub(super) at: Option<At>,
+    /// By what it is found when it is put again.
+    pub(super) content: Option<Content>,
+}
+
+impl Db {
+    /// A write of a task, stored whole, or as one that was.
+    pub(super) fn written(&self, value: Encoded) -> Written {
+        let content = Content::of(value.bytes());
+        match content.and_then(|content| self.equal(content, &value)) {
+            Some(at) => Written {
+                stored: alias(at, Weight::whole(wide(value.bytes().len()))),
+                at: Some(at),
+                content: None,
+            },
+            None => Written {
+                stored: Value::Whole(value),
+                at: None,
+                content,
+            },
+        }
+    }
+}
+
 /// Stores the values of one checkpoint.
 pub(super) struct Storing<'s> {
     db: &'s Db,
@@ -71,11 +99,6 @@ impl<'s> Storing<'s> {
             Handed::Whole(value) => Ok(Some(self.whole(value, parent))),
             Handed::Appended(elements) => self.appended(&elements, parent),
         }
-    }
-
-    /// A write of a task.
-    pub(super) fn written(&mut self, value: Encoded) -> ToStore {
-        self.alone(value, None)
     }
 
     fn whole(&mut self, value: Encoded, parent: Option<Held>) -> ToStore {
@@ -145,19 +168,30 @@ impl<'s> Storing<'s> {
         parent: Option<Held>,
     ) -> Result<Option<ToStore>, DbError> {
         let base = match parent {
-            Some(parent) if are_json(elements) => self.loaded(parent)?,
-            _ => None,
+            Some(parent) => self.loaded(parent)?,
+            None => None,
         };
         let Some(base) = base else {
             return Ok(None);
         };
         let weight = base.tip.weight();
-        let Some(form) = base.list.filter(|_| !elements.is_empty()) else {
+        let is_taken = |form: &ListForm| elements.iter().all(|of| form.takes(of.tag()));
+        let form = base.list.filter(is_taken).filter(|_| !elements.is_empty());
+        let Some((form, longer)) = form.and_then(|form| Some((form, form.with(elements.len())?)))
+        else {
             return self.rewritten(elements, base);
         };
         let texts: Vec<Bytes> = elements.iter().map(|e| e.bytes().clone()).collect();
-        let is_empty = form == ListForm::Empty;
-        let ops = grown(weight.length, is_empty, &texts, &self.slices);
+        let ops = match (form, longer) {
+            (ListForm::Counted(before), ListForm::Counted(count)) => {
+                let head_len = wide(head(before).len());
+                grown_behind(weight.length, head_len, &head(count), &texts, &self.slices)
+            }
+            _ => {
+                let is_empty = form == ListForm::Empty;
+                grown(weight.length, is_empty, &texts, &self.slices)
+            }
+        };
         let length = total_len(&ops);
         let used = sources_of(&ops).len();
         let sources = SOURCE_OVERHEAD.saturating_mul(u64::try_from(used).unwrap_or(u64::MAX));
@@ -178,7 +212,7 @@ impl<'s> Storing<'s> {
                 tag: base.tag,
                 run_base,
                 tip,
-                list: Some(ListForm::Filled),
+                list: Some(longer),
             },
             bytes: None,
             content: None,

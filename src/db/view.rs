@@ -93,6 +93,7 @@ impl View {
         if (rows.applied()).is_none_or(|applied| applied.lsn < watermark.lsn) {
             rows.advance(watermark, 0);
         }
+        rows.opened();
     }
 
     /// See [`Index::be_sure_below`].
@@ -135,15 +136,33 @@ impl View {
         self.gate.waits()
     }
 
-    /// Applies a frame of the log that is being opened.
-    pub(super) fn replay(&self, frame: FrameAddress, decoded: Decoded) -> Result<(), TablesError> {
+    /// Applies frames of the log that is being opened.
+    pub(super) fn replay(
+        &self,
+        frames: impl IntoIterator<Item = (FrameAddress, Decoded)>,
+    ) -> Result<(), TablesError> {
         self.wait_for_room()?;
-        let Decoded { records, contents } = decoded;
-        match apply_all(&mut self.index.write(), frame, records, &contents) {
-            Err(Unapplied::Tables(error)) => Err(error),
-            // What was refused when it was written is refused again.
-            Ok(()) | Err(Unapplied::Refused(_)) => Ok(()),
+        let mut index = self.index.write();
+        let mut outcome = Ok(());
+        let mut last = None;
+        let mut bytes = 0;
+        for (frame, Decoded { records, contents }) in frames {
+            last = Some(after(frame));
+            bytes += frame_bytes(frame);
+            match apply_all(&mut index, frame, records, &contents) {
+                Err(Unapplied::Tables(error)) => {
+                    outcome = Err(error);
+                    break;
+                }
+                // What was refused when it was written is refused again.
+                Ok(()) | Err(Unapplied::Refused(_)) => {}
+            }
         }
+        index.settle();
+        if let Some(last) = last {
+            index.tables_mut().advance(last, bytes);
+        }
+        outcome
     }
 }
 
@@ -211,10 +230,18 @@ pub(super) fn require_count(frame: FrameAddress, records: usize) -> Result<(), C
 impl CommitSink<Note> for View {
     fn committed(&self, frames: &mut dyn Iterator<Item = (FrameAddress, Note)>) {
         let mut index = self.index.write();
+        let mut applied = None;
+        let mut bytes = 0;
         for (frame, note) in frames {
             if let Err(unapplied) = apply_all(&mut index, frame, note.records, &note.contents) {
                 let _ = note.unapplied.set(unapplied);
             }
+            applied = Some(after(frame));
+            bytes += frame_bytes(frame);
+        }
+        index.settle();
+        if let Some(applied) = applied {
+            index.tables_mut().advance(applied, bytes);
         }
         // What cannot be read now is removed another time.
         let _ = index.reclaim(RECLAIMED_AT_ONCE);
@@ -222,14 +249,16 @@ impl CommitSink<Note> for View {
 }
 
 /// Applies the records of a frame up to the first that is not taken. If that is for want of rows, the index
-/// would be wrong from here on, and is given up.
+/// would be wrong from here on, and is given up. The rows are not settled yet.
 fn apply_all(
     index: &mut Index<Place, DbTables>,
     frame: FrameAddress,
     records: Vec<Record<Numbered>>,
     contents: &[NewContent],
 ) -> Result<(), Unapplied> {
-    let applied = try_apply_all(index, frame, records);
+    let applied = (0..)
+        .zip(records)
+        .try_for_each(|(number, record)| apply_next(index, frame, number, record));
     let tables = index.tables_mut();
     if applied.is_ok() {
         for new in contents.iter().filter(|new| new.content.lasts) {
@@ -245,18 +274,26 @@ fn apply_all(
     if let Err(Unapplied::Tables(error)) = &applied {
         tables.abandon(error.clone());
     }
+    applied
+}
+
+/// Up to where the log is applied when this frame is.
+fn after(frame: FrameAddress) -> Watermark {
     let LogPosition {
         lsn,
         segment,
         offset,
     } = frame.position_after();
-    let watermark = Watermark {
+    Watermark {
         lsn: lsn.get(),
         segment: segment.base().get(),
         offset,
-    };
-    tables.advance(watermark, offset.saturating_sub(frame.offset));
-    applied
+    }
+}
+
+/// What a frame takes in the log.
+fn frame_bytes(frame: FrameAddress) -> u64 {
+    frame.position_after().offset.saturating_sub(frame.offset)
 }
 
 pub(super) fn try_apply_all(
@@ -277,21 +314,33 @@ pub(super) fn apply_one(
     number: u32,
     record: Record<Numbered>,
 ) -> Result<(), Unapplied> {
+    let applied = apply_next(index, frame, number, record);
+    index.settle();
+    applied
+}
+
+/// The same, but the rows are not settled yet.
+fn apply_next(
+    index: &mut Index<Place, impl Tables<Key, Row<Place>>>,
+    frame: FrameAddress,
+    number: u32,
+    record: Record<Numbered>,
+) -> Result<(), Unapplied> {
     let place = Arc::new(RecordPlace { frame, number });
-    let record = record.map(|value| match value.alias {
+    let handle = |value: Numbered| match value.alias {
         None => Place {
             record: Arc::clone(&place),
             value: value.number,
         },
         // What it stands for may stay when the record goes.
         Some(of) => At::of(frame, of).into(),
-    });
+    };
     let origin = Origin {
         lsn: frame.lsn.plus(u64::from(number)).get(),
         segment: frame.segment.base().get(),
         bytes: u64::from(frame.payload_len) / u64::from(frame.records.max(1)),
     };
-    let applied = index.apply(record, origin);
+    let applied = index.apply_next(record, origin, handle);
     if matches!(applied, Err(Unapplied::Refused(_))) {
         let end = frame.end().get();
         index

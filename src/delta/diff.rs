@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use bytes::Bytes;
 
-use super::matching::{common_prefix, common_suffix, matches};
+use super::matching::{common_prefix, common_suffix, is_surely_unrelated, matches};
 use super::{DELTA_OVERHEAD, Op, SOURCE_OVERHEAD, encoded_len, sources_of, wide};
 
 /// A shorter copy from the base takes as much as its bytes.
@@ -24,7 +24,17 @@ pub fn diff(base: &[u8], new: &Bytes, sources: &[&[u8]]) -> Option<Vec<Op>> {
     if wide(new.len()) <= DELTA_OVERHEAD {
         return None;
     }
-    let mut copies = copies(base, new).peekable();
+    let ends = Ends::of(base, new);
+    let middles = std::iter::once(ends.middle(base)).chain(sources.iter().copied());
+    if is_surely_unrelated(
+        middles,
+        ends.middle(new),
+        ends.prefix + ends.suffix,
+        MIN_SOURCE,
+    ) {
+        return None;
+    }
+    let mut copies = copies(base, new, ends).peekable();
     if copies.peek().is_none() && sources.is_empty() {
         return None;
     }
@@ -44,18 +54,32 @@ pub fn diff(base: &[u8], new: &Bytes, sources: &[&[u8]]) -> Option<Vec<Op>> {
     (takes < wide(new.len() - new.len() / MIN_GAIN)).then_some(ops)
 }
 
+/// How many bytes two byte strings have in common at their front, and at the end of what is behind that.
+#[derive(Clone, Copy)]
+struct Ends {
+    prefix: usize,
+    suffix: usize,
+}
+
+impl Ends {
+    fn of(base: &[u8], new: &[u8]) -> Self {
+        let prefix = common_prefix(base, new);
+        let rest = |bytes| <[u8]>::get(bytes, prefix..).unwrap_or_default();
+        let suffix = common_suffix(rest(base), rest(new));
+        Self { prefix, suffix }
+    }
+
+    /// What lies between.
+    fn middle<'b>(&self, bytes: &'b [u8]) -> &'b [u8] {
+        let middle = self.prefix..bytes.len().saturating_sub(self.suffix);
+        bytes.get(middle).unwrap_or_default()
+    }
+}
+
 /// What `new` has of `base`: where in `new`, where in `base`, how long.
-fn copies(base: &[u8], new: &[u8]) -> impl Iterator<Item = (usize, usize, usize)> {
-    let prefix = common_prefix(base, new);
-    let rest = |bytes| <[u8]>::get(bytes, prefix..).unwrap_or_default();
-    let mut suffix = common_suffix(rest(base), rest(new));
-    let middle = |bytes: &'_ [u8]| prefix..bytes.len() - suffix;
-    let mut between = matches(
-        base.get(middle(base)).unwrap_or_default(),
-        new.get(middle(new)).unwrap_or_default(),
-        prefix + suffix,
-        LONG,
-    );
+fn copies(base: &[u8], new: &[u8], ends: Ends) -> impl Iterator<Item = (usize, usize, usize)> {
+    let Ends { prefix, mut suffix } = ends;
+    let mut between = matches(ends.middle(base), ends.middle(new), prefix + suffix, LONG);
     // The new last element of a list may end as the old one does. That end is the old one's, or the list would not
     // have grown behind what it was.
     if let Some(last) = between.last_mut() {

@@ -35,6 +35,31 @@ pub fn grown(base_len: u64, base_is_empty: bool, elements: &[Bytes], sources: &[
     ops
 }
 
+/// The operations that put `elements` behind a list of `base_len` bytes that begins with a head of `head_len`, and give it
+/// another `head`.
+pub fn grown_behind(
+    base_len: u64,
+    head_len: u64,
+    head: &Bytes,
+    elements: &[Bytes],
+    sources: &[&[u8]],
+) -> Vec<Op> {
+    let mut text = BytesMut::with_capacity(elements.iter().map(Bytes::len).sum());
+    for element in elements {
+        text.extend_from_slice(element);
+    }
+    let text = text.freeze();
+    let mut ops = vec![Op::Literal(head.clone())];
+    if base_len > head_len {
+        ops.push(Op::CopyBase {
+            offset: head_len,
+            len: base_len.saturating_sub(head_len),
+        });
+    }
+    literal(&mut ops, &text, 0..text.len(), sources);
+    ops
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::{apply, total_len, wide};
@@ -73,6 +98,24 @@ mod tests {
                 Op::Literal(Bytes::from_static(b",1,\"two\"]"))
             ]
         );
+    }
+
+    #[test]
+    fn elements_are_put_behind_a_head_that_grows() {
+        for (base, head, elements) in [
+            (&b"\x90"[..], &b"\x91"[..], &[&b"\x01"[..]][..]),
+            (b"\x91\x01", b"\x93", &[b"\x02", b"\x03"]),
+            (b"\x91\x01", b"\xdc\x00\x10", &[b"\x02", b"\x03"]),
+        ] {
+            let elements: Vec<_> = elements.iter().map(|e| Bytes::from_static(e)).collect();
+            let head = Bytes::from_static(head);
+            let base = Bytes::from_static(base);
+            let ops = grown_behind(wide(base.len()), 1, &head, &elements, &[]);
+            let made = apply(&base, &[], &ops, total_len(&ops)).unwrap();
+            let mut expected = [&head[..], &base[1..]].concat();
+            elements.iter().for_each(|e| expected.extend_from_slice(e));
+            assert_eq!(made, expected);
+        }
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! What two byte strings have in common, in order, without looking at more of them than promises to pay.
 
-use super::probe::seem_related;
+use super::probe::{met, seem_related};
 
 /// Compared at once, first in large steps and then in small ones.
 const STEP: usize = 256;
@@ -92,6 +92,25 @@ pub(super) fn matches(old: &[u8], new: &[u8], credit: usize, long: usize) -> Vec
     }
 }
 
+/// Whether [`matches`] would find nothing of `new` in any of `old`, as far as that is told by a sample and no longer look would be taken.
+/// `credit` is that of the one that earns most. No part of `long` bytes in the first windows is passed over.
+pub(super) fn is_surely_unrelated<'o>(
+    old: impl Iterator<Item = &'o [u8]> + Clone,
+    new: &[u8],
+    credit: usize,
+    long: usize,
+) -> bool {
+    let is_probed = credit < new.len() / RELATED;
+    let looks_further = credit + new.len() / SAMPLE >= WINDOW * WIDER;
+    let apart = long.saturating_sub(met(0));
+    let old = old.map(first_window);
+    is_probed && !looks_further && !seem_related(old, first_window(new), apart)
+}
+
+fn first_window(of: &[u8]) -> &[u8] {
+    of.get(..WINDOW).unwrap_or(of)
+}
+
 /// The first part of `new` that is in `old`, looked for in windows of growing width. In those that a probe takes for unrelated it
 /// is not looked for, if there is one.
 fn next_match(old: &[u8], new: &[u8], budget: &mut usize, probed: Option<usize>) -> Option<Match> {
@@ -99,7 +118,7 @@ fn next_match(old: &[u8], new: &[u8], budget: &mut usize, probed: Option<usize>)
     let mut width = WINDOW;
     while old.len() >= KEY && new.len() >= KEY && width.min(new.len()) <= *budget {
         let [old_window, new_window] = [old, new].map(|of| of.get(..width).unwrap_or(of));
-        if probed.is_some_and(|apart| !seem_related(old_window, new_window, apart)) {
+        if probed.is_some_and(|apart| !seem_related([old_window].into_iter(), new_window, apart)) {
             *budget = budget.saturating_sub(new_window.len());
         } else if let Some(found) = first_match(old, new, width, MIN_MATCH, budget) {
             // If an element is gone, its fields' names are found in the next one's place, and again and again. What

@@ -19,7 +19,7 @@ mod run;
 mod tests;
 
 pub use diff::diff;
-pub use grown::grown;
+pub use grown::{grown, grown_behind};
 pub use ops::{
     DELTA_OVERHEAD, Op, SOURCE_OVERHEAD, encoded_len, sources_of, total_len, used_sources,
 };

@@ -1,56 +1,71 @@
-//! [`seem_related()`]: whether it is worth looking for what two byte strings have in common.
+//! [`seem_related()`]: whether it is worth looking for what byte strings have in common.
 
 /// Bytes by which a common part is found.
 const KEY: usize = 16;
-/// One key is noted for so many bytes of the old string, so each stretch of the new one is as long.
-const SPACING: usize = 8;
+const HALF: usize = KEY / 2;
+/// One key is noted for so many bytes of the old strings, so each stretch of the new one has as many keys.
+const SPACING: usize = HALF;
+const STRETCH: usize = KEY + SPACING - 1;
 /// So many slots need no memory of their own.
-const FEW_SLOTS: usize = 256;
+const FEW_SLOTS: usize = 1024;
 
-/// Whether any part of `new` is found in `old`, as far as a sample tells: one in which a place of `new` lies that is a multiple
+/// The shortest part that is surely met if stretches are so far apart.
+pub(super) const fn met(apart: usize) -> usize {
+    apart + STRETCH - 1
+}
+
+/// Whether any part of `new` is found in one of `old`, as far as a sample tells: one in which a place of `new` lies that is a multiple
 /// of `apart`, with [`KEY`] + [`SPACING`] bytes behind it, is met but by bad luck with the hashes. So unrelated values are given up for a
-/// quarter of a look-up for each byte, or less.
-pub(super) fn seem_related(old: &[u8], new: &[u8], apart: usize) -> bool {
-    let bits = (old.len() / SPACING * 4)
-        .clamp(2, 1 << 31)
-        .next_power_of_two()
-        .ilog2();
+/// quarter of a look-up for each byte, or less. Once in 65,536 look-ups it says so of bytes that have nothing in common.
+pub(super) fn seem_related<'o>(
+    old: impl Iterator<Item = &'o [u8]> + Clone,
+    new: &[u8],
+    apart: usize,
+) -> bool {
+    let length: usize = old.clone().map(<[u8]>::len).sum();
+    let wanted = length / SPACING * 4;
     let (mut few, mut many) = ([0; FEW_SLOTS], Vec::new());
-    let slots: &mut [u32] = if let Some(few) = few.get_mut(..1 << bits) {
-        few
+    let slots: &mut [u16] = if wanted <= FEW_SLOTS {
+        &mut few
     } else {
-        many.resize(1 << bits, 0);
+        many.resize(wanted.next_power_of_two().min(1 << 31), 0);
         &mut many
     };
-    let shift = u64::BITS - bits;
-    let keys = old.array_windows::<KEY>().step_by(SPACING);
-    for (number, key) in (1_u32..).zip(keys) {
-        if let Some(slot) = slots.get_mut(slot(key, shift)) {
-            *slot = number;
+    // Their number is a power of two, and at most half of the hash is used up.
+    let shift = u64::BITS - slots.len().ilog2();
+    for old in old {
+        let (halves, _) = old.as_chunks::<HALF>();
+        for [front, back] in halves.array_windows() {
+            let (slot, sign) = hashed(front, back, shift);
+            if let Some(slot) = slots.get_mut(slot) {
+                *slot = sign;
+            }
         }
     }
     let is_known = |key: &[u8; KEY]| {
-        let number = slots.get(slot(key, shift)).copied().unwrap_or_default();
-        number > 0 && {
-            let at = usize::try_from(number - 1).map_or(usize::MAX, |n| n.saturating_mul(SPACING));
-            old.get(at..).and_then(<[u8]>::first_chunk) == Some(key)
-        }
+        let ([front, back], _) = key.as_chunks() else {
+            return false;
+        };
+        let (slot, sign) = hashed(front, back, shift);
+        slots.get(slot) == Some(&sign)
     };
-    let stretches = new
-        .array_windows::<{ KEY + SPACING - 1 }>()
-        .step_by(apart.max(1));
-    let mut keys = stretches.flat_map(|stretch| stretch.array_windows::<KEY>());
-    keys.any(is_known)
+    let stretches = new.array_windows::<STRETCH>().step_by(apart.max(1));
+    let mut stretches = stretches.map(|stretch| stretch.array_windows::<KEY>());
+    // Without a branch for each key, of which none is to be expected.
+    stretches.any(|keys| keys.fold(false, |known, key| known | is_known(key)))
 }
 
-fn slot(key: &[u8; KEY], shift: u32) -> usize {
-    let ([front, back], _) = key.as_chunks() else {
-        return 0;
-    };
-    let mixed = u64::from_le_bytes(*front) ^ u64::from_le_bytes(*back).rotate_left(29);
-    // That of a usual multiplicative hash; nothing depends on which it is.
-    let hash = mixed.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> shift;
-    usize::try_from(hash).unwrap_or_default()
+/// The slot of a key, and what is noted there: the bits of its hash that follow those of the slot.
+fn hashed(front: &[u8; HALF], back: &[u8; HALF], shift: u32) -> (usize, u16) {
+    // Those of usual multiplicative hashes. Two, as nothing is compared: keys that differ alike in both halves must differ.
+    let front = u64::from_le_bytes(*front).wrapping_mul(0xD6E8_FEB8_6659_FD93);
+    let mixed = front ^ u64::from_le_bytes(*back).rotate_left(29);
+    let hash = mixed.wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    let sign = hash >> (shift - u16::BITS) & u64::from(u16::MAX);
+    (
+        usize::try_from(hash >> shift).unwrap_or_default(),
+        u16::try_from(sign).unwrap_or_default(),
+    )
 }
 
 #[cfg(test)]
@@ -69,12 +84,12 @@ mod tests {
             let new = [other.as_slice(), &common].concat();
             // Few hashes collide with so few keys, and there are several for each part.
             prop_assume!(common.len() > 200 || old.len() < 300);
-            prop_assert!(seem_related(&old, &new, 32));
+            prop_assert!(seem_related([&*old].into_iter(), &new, 32));
         }
 
         #[test]
         fn any_bytes_can_be_looked_at(old in vec(any::<u8>(), 0..60), new in vec(any::<u8>(), 0..60), apart in 0_usize..40) {
-            let _ = seem_related(&old, &new, apart);
+            let _ = seem_related([&*old].into_iter(), &new, apart);
         }
     }
 
@@ -87,7 +102,8 @@ mod tests {
                 .take(5_000)
         };
         let (old, new): (Vec<u8>, Vec<u8>) = (of(0).collect(), of(1).collect());
-        assert!(!seem_related(&old, &new, 64));
-        assert!(seem_related(&old, &old[7..], 64));
+        let old = || [&*old].into_iter();
+        assert!(!seem_related(old(), &new, 64));
+        assert!(seem_related(old(), &old().next().unwrap()[7..], 64));
     }
 }

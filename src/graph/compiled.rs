@@ -252,7 +252,7 @@ impl CompiledGraph {
         input: Value,
         task: Arc<TaskContext>,
     ) -> BoxFuture<'static, Result<Value, NodeError>> {
-        run::nested(self.clone(), input, task).boxed()
+        crate::probe::alive(run::nested(self.clone(), input, task)).boxed()
     }
 }
 

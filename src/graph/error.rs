@@ -302,7 +302,7 @@ impl GraphError {
         }
     }
 
-    pub(super) fn checkpoint(thread: &str, source: CheckpointError) -> Self {
+    pub(crate) fn checkpoint(thread: &str, source: CheckpointError) -> Self {
         Self::Checkpoint {
             thread: thread.into(),
             source,

@@ -86,18 +86,29 @@ impl Chain {
         tables: &impl Rows<Key, Row<H>>,
         key: &Key,
     ) -> Result<Option<Shown<H>>, TablesError> {
+        let found = self.row(tables, key)?;
+        Ok(found.map(|(row, own)| Shown {
+            key: key.clone(),
+            row,
+            own,
+        }))
+    }
+
+    /// That row, and whether it is the own branch's.
+    fn row<H>(
+        &self,
+        tables: &impl Rows<Key, Row<H>>,
+        key: &Key,
+    ) -> Result<Option<(Row<H>, bool)>, TablesError> {
         for branch in self.branches() {
-            let row = if branch == self.own {
+            let own = branch == self.own;
+            let row = if own {
                 tables.get(key)?
             } else {
                 tables.get(&key.in_branch(branch))?
             };
             if let Some(row) = row {
-                return Ok((!row.hides()).then(|| Shown {
-                    key: key.clone(),
-                    row,
-                    own: branch == self.own,
-                }));
+                return Ok((!row.hides()).then_some((row, own)));
             }
         }
         Ok(None)
@@ -129,8 +140,8 @@ impl Chain {
         id: &Arc<str>,
     ) -> Result<Option<Arc<Entry<H>>>, TablesError> {
         let key = Key::Checkpoint(self.own, Arc::clone(namespace), Arc::clone(id));
-        let shown = self.get(tables, &key)?;
-        shown.map_or(Ok(None), |shown| shown.row.checkpoint())
+        let found = self.row(tables, &key)?;
+        found.map_or(Ok(None), |(row, _)| row.checkpoint())
     }
 
     /// The first row that shows between two keys of the own branch.

@@ -12,25 +12,26 @@ use crate::index::id::{made_at, precedes};
 use crate::index::inherited::expand;
 use crate::index::names::{Name, Names, maybe_empty};
 use crate::index::row::{Life, Origin, ThreadRow};
+use crate::index::state::Put;
 use crate::index::{
     Entry, Held, Key, Reason, Refused, Row, Rows, Snapshot, TablesError, Unapplied, threads,
 };
 
-/// Puts a checkpoint; without asking whether it may be if that is `sure`.
-pub(super) fn put<H: Clone>(
+/// Puts a checkpoint of `thread`; without asking whether it may be if that is `sure`.
+pub(super) fn put<H: Clone, V>(
     tables: &impl Rows<Key, Row<H>>,
     names: &mut Names,
-    new: CheckpointPut<H>,
-    origin: Origin,
+    thread: &ThreadRow,
+    (new, origin): (CheckpointPut<V>, Origin),
     sure: bool,
-) -> Result<Changes<H>, Unapplied> {
-    let thread_key = Key::Thread(new.thread.as_str().into());
-    let thread = threads::row(tables, &thread_key)?;
+    handle: impl FnMut(V) -> H,
+) -> Put<H> {
     let mut life = thread.life.clone().unwrap_or_else(|| Life::begun(origin));
     let chain = Chain::of(tables, &life)?;
     let place = Place {
         namespace: maybe_empty(&new.namespace),
-        parent_id: new.parent_id.as_deref().map(Arc::from),
+        parent_id: new.parent_id.as_deref().map(|id| life.shared(id)),
+        pruned: life.pruned.clone().filter(|_| !sure),
         chain,
     };
     let parent = match &place.parent_id {
@@ -62,16 +63,8 @@ pub(super) fn put<H: Clone>(
     };
 
     let ts_micros = made_at.or_else(|| crate::time::parse_micros(&new.ts));
-    let pruned = life.pruned.as_ref().filter(|_| !sure);
-    let entry = resolve(
-        tables,
-        names,
-        new,
-        origin,
-        &place,
-        parent.as_deref(),
-        pruned,
-    )?;
+    let parent = parent.as_deref();
+    let entry = resolve(tables, names, (new, origin), &place, parent, handle)?;
     let mut changes = Changes::default();
     changes.put(key, Row::Checkpoint(Some(Arc::new(entry))));
 
@@ -96,8 +89,7 @@ pub(super) fn put<H: Clone>(
     if life.created_at == 0 {
         life.created_at = life.updated_at;
     }
-    changes.put(thread_key, thread.with(life));
-    Ok(changes)
+    Ok((changes, Some(life)))
 }
 
 /// Where a checkpoint is put.
@@ -105,19 +97,20 @@ struct Place {
     chain: Chain,
     namespace: Arc<str>,
     parent_id: Option<Arc<str>>,
+    /// The greatest id that was pruned, if that is to be asked for.
+    pruned: Option<Arc<str>>,
 }
 
 /// The entry of a checkpoint: what each of its channels holds.
-fn resolve<H: Clone>(
+fn resolve<H: Clone, V>(
     tables: &impl Rows<Key, Row<H>>,
     names: &mut Names,
-    new: CheckpointPut<H>,
-    origin: Origin,
+    (new, origin): (CheckpointPut<V>, Origin),
     place: &Place,
     parent: Option<&Entry<H>>,
-    pruned: Option<&Arc<str>>,
+    mut handle: impl FnMut(V) -> H,
 ) -> Result<Entry<H>, Unapplied> {
-    let changed = changed_channels(new.changed, names);
+    let changed = changed_channels(new.changed, names, &mut handle);
     let mut unchanged = new.unchanged;
     let versions_changed =
         (changed.iter()).map(|channel| (Name::clone(&channel.name), channel.version.clone()));
@@ -143,7 +136,7 @@ fn resolve<H: Clone>(
             (Some(now), _) if now.version == version => now.held,
             (_, Some(held @ (Held::Value(_) | Held::Nothing))) => held.clone(),
             (_, unknown) => match unchanged.remove(&*name) {
-                Some(value) => Held::Value(value),
+                Some(value) => Held::Value(handle(value)),
                 None => {
                     if unknown.is_none() {
                         unresolved.push(channels.len());
@@ -161,7 +154,7 @@ fn resolve<H: Clone>(
     let mut scanned = false;
     if !unresolved.is_empty() && !new.standalone {
         if let (Some(id), None) = (&place.parent_id, parent)
-            && Some(id) <= pruned
+            && Some(id) <= place.pruned.as_ref()
         {
             let checkpoint = id.to_string();
             return Err(Unapplied::refused(
@@ -189,11 +182,15 @@ fn resolve<H: Clone>(
 }
 
 /// The channels that changed, sorted by name; of those with the same name the last.
-fn changed_channels<H>(changed: Vec<Changed<H>>, names: &mut Names) -> Vec<Channel<H>> {
+fn changed_channels<H, V>(
+    changed: Vec<Changed<V>>,
+    names: &mut Names,
+    mut handle: impl FnMut(V) -> H,
+) -> Vec<Channel<H>> {
     let channels = changed.into_iter().map(|changed| Channel {
         name: names.share(&changed.channel),
         version: changed.version,
-        held: changed.value.map_or(Held::Nothing, Held::Value),
+        held: (changed.value).map_or(Held::Nothing, |value| Held::Value(handle(value))),
     });
     let mut channels: Vec<_> = channels.collect();
     channels.sort_by(|a, b| a.name.cmp(&b.name));
@@ -247,11 +244,11 @@ fn scan<H: Clone>(
 }
 
 /// The checkpoint that `new` builds on, if that went with the thread's deletion.
-fn lost_base<H>(
+fn lost_base<H, V>(
     tables: &impl Rows<Key, Row<H>>,
     place: &Place,
     no_parent: bool,
-    new: &CheckpointPut<H>,
+    new: &CheckpointPut<V>,
     cutoff: &str,
 ) -> Result<Option<String>, TablesError> {
     // Ids of another form cannot be compared with the cutoff, so every missing parent is taken for
@@ -314,6 +311,12 @@ impl Life {
         }
     }
 
+    /// This id of a checkpoint, which is often the greatest, and then shares its text.
+    pub(super) fn shared(&self, id: &str) -> Arc<str> {
+        let greatest = self.greatest.as_ref().filter(|greatest| ***greatest == *id);
+        greatest.map_or_else(|| id.into(), Arc::clone)
+    }
+
     /// A record was put into its branch.
     pub(super) fn changed(&mut self, origin: Origin) {
         self.own = true;
@@ -354,10 +357,15 @@ pub(super) fn began_at(branch: u64) -> u64 {
 
 impl ThreadRow {
     /// The row of the same thread with another life.
-    pub(super) fn with<H>(&self, life: Life) -> Row<H> {
-        Row::Thread(Arc::new(Self {
+    pub(super) fn living(&self, life: Life) -> Self {
+        Self {
             cutoff: self.cutoff.clone(),
             life: Some(life),
-        }))
+        }
+    }
+
+    /// The same, to be put.
+    pub(super) fn with<H>(&self, life: Life) -> Row<H> {
+        Row::Thread(Arc::new(self.living(life)))
     }
 }

@@ -56,6 +56,12 @@ impl<H> Entry<H> {
         &self.channels
     }
 
+    /// Whether it has a value of `channel`.
+    pub(crate) fn has_value(&self, channel: &str) -> bool {
+        let found = self.channels.iter().find(|of| &*of.name == channel);
+        found.is_some_and(|of| matches!(of.held, Held::Value(_)))
+    }
+
     /// The handles of its values.
     pub(crate) fn values(&self) -> impl Iterator<Item = &H> {
         self.channels

@@ -379,8 +379,12 @@ impl Front {
     }
 
     fn put_text(&mut self, text: &str) {
+        let room = self.bytes.len() - self.length;
+        if room == 0 {
+            return;
+        }
         let text = text.as_bytes();
-        let text = text.get(..self.bytes.len()).unwrap_or(text);
+        let text = text.get(..room).unwrap_or(text);
         if text.contains(&0) {
             for (number, part) in text.split(|byte| *byte == 0).enumerate() {
                 if number > 0 {

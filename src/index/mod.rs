@@ -20,6 +20,8 @@ mod copying;
 mod deletion;
 mod entry;
 mod find_items;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 mod id;
 mod inherited;
 mod item_marks;

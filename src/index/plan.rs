@@ -1,6 +1,6 @@
 //! [`Plan`]: which checkpoints of a thread would go.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::codec::{CheckpointsPruned, Removed};
@@ -46,12 +46,14 @@ pub(crate) struct Survivor<H> {
 
 impl<H: Clone, T: Rows<Key, Row<H>>> Snapshot<H, T> {
     /// Plans to remove the checkpoints that `goes` says of a thread, up to `most`: of each namespace the newest first, so
-    /// that what stays is put again once and not with each portion. Those with a tag stay.
+    /// that what stays is put again once and not with each portion. Those with a tag stay, and so do those that others need which
+    /// stay: `made_of` names the channels whose values are what tasks have written since the last ancestor that has one.
     pub(crate) fn plan(
         &self,
         thread: &Thread,
         most: u64,
         goes: impl Fn(&Candidate<'_, H>) -> bool,
+        made_of: impl Fn(&Entry<H>) -> Vec<String>,
     ) -> Result<Plan<H>, TablesError> {
         let chain = Chain::of(self.tables(), &thread.life)?;
         let mut plan = Plan {
@@ -64,7 +66,8 @@ impl<H: Clone, T: Rows<Key, Row<H>>> Snapshot<H, T> {
             if plan.checkpoints >= most {
                 break;
             }
-            let removed = self.plan_namespace(&chain, &namespace, most, &goes, &mut plan)?;
+            let removed =
+                self.plan_namespace(&chain, &namespace, most, (&goes, &made_of), &mut plan)?;
             if let Some(removed) = removed {
                 ranges.insert(namespace.to_string(), removed);
             }
@@ -82,11 +85,16 @@ impl<H: Clone, T: Rows<Key, Row<H>>> Snapshot<H, T> {
         chain: &Chain,
         namespace: &Arc<str>,
         most: u64,
-        goes: &impl Fn(&Candidate<'_, H>) -> bool,
+        (goes, made_of): (
+            &impl Fn(&Candidate<'_, H>) -> bool,
+            &impl Fn(&Entry<H>) -> Vec<String>,
+        ),
         plan: &mut Plan<H>,
     ) -> Result<Option<Removed>, TablesError> {
         let tagged = tagged(self.tables(), chain, namespace)?;
         let mut removed = HashSet::new();
+        // Which ancestors are needed, and for which channels. They are older, so they come later.
+        let mut needed: HashMap<Arc<str>, BTreeSet<String>> = HashMap::new();
         let mut kept = Vec::new();
         // Greatest ids first, as they are found.
         let mut ranges: Vec<(Arc<str>, Arc<str>)> = Vec::new();
@@ -103,7 +111,8 @@ impl<H: Clone, T: Rows<Key, Row<H>>> Snapshot<H, T> {
                 id: &id,
                 entry: &entry,
             };
-            if !tagged.contains(&id) && goes(&candidate) {
+            let wanted = needed.remove(&id);
+            if !tagged.contains(&id) && wanted.is_none() && goes(&candidate) {
                 plan.checkpoints += 1;
                 removed.insert(Arc::clone(&id));
                 match ranges.last_mut() {
@@ -113,6 +122,13 @@ impl<H: Clone, T: Rows<Key, Row<H>>> Snapshot<H, T> {
                 is_open = true;
             } else {
                 is_open = false;
+                let mut open = wanted.unwrap_or_default();
+                open.extend(made_of(&entry));
+                open.retain(|channel| !entry.has_value(channel));
+                if let Some(parent) = entry.parent_id.as_ref().filter(|_| !open.is_empty()) {
+                    let needed = needed.entry(parent.as_ref().into()).or_default();
+                    needed.extend(open);
+                }
                 // Only what needs another is remembered.
                 if entry.parent_id.is_some() || entry.scanned {
                     kept.push((Arc::clone(&id), entry));

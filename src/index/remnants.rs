@@ -8,9 +8,9 @@ use crate::index::row::{Life, Origin};
 use crate::index::{Key, Row, Rows, TablesError, threads};
 
 /// Notes of a thread what the dropped records would have left in its row.
-pub(super) fn apply<H>(
+pub(super) fn apply<H, V>(
     tables: &impl Rows<Key, Row<H>>,
-    remnant: Remnant<H>,
+    remnant: Remnant<V>,
     origin: Origin,
 ) -> Result<Changes<H>, TablesError> {
     let mut changes = Changes::default();

@@ -74,6 +74,9 @@ pub(crate) struct Life {
     pub(crate) greatest: Option<Arc<str>>,
     /// The greatest id of all checkpoints that were pruned.
     pub(crate) pruned: Option<Arc<str>>,
+    /// When the newest of the checkpoints was made that writes were put to, in microseconds since the Unix epoch; the greatest
+    /// number if that is not known of one of them.
+    pub(crate) written_to: u64,
     /// How much of it is kept, if it was said.
     pub(crate) policy: Option<RetentionPolicy>,
 }
@@ -92,6 +95,7 @@ impl Life {
             lsn: 0,
             greatest: None,
             pruned: None,
+            written_to: 0,
             policy: None,
         }
     }

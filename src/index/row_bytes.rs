@@ -222,6 +222,7 @@ fn put_thread(to: &mut Vec<u8>, row: &ThreadRow) {
             life.bytes,
             life.begun,
             life.lsn,
+            life.written_to,
         ] {
             put_number(to, part);
         }
@@ -245,6 +246,7 @@ fn thread(from: &mut &[u8]) -> Option<ThreadRow> {
                 bytes: number(from)?,
                 begun: number(from)?,
                 lsn: number(from)?,
+                written_to: number(from)?,
                 greatest: option(from, shared)?,
                 pruned: option(from, shared)?,
                 policy: option(from, policy)?,
@@ -587,7 +589,7 @@ mod tests {
     fn threads() -> impl Strategy<Value = ThreadRow> {
         let life = (
             any::<(u64, Option<u64>, bool)>(),
-            any::<(u64, u64, u64, u64, u64, u64)>(),
+            any::<(u64, u64, u64, u64, u64, u64, u64)>(),
             option::of(shared()),
             option::of(shared()),
             option::of(policies()),
@@ -602,6 +604,7 @@ mod tests {
             bytes: numbers.3,
             begun: numbers.4,
             lsn: numbers.5,
+            written_to: numbers.6,
             greatest,
             pruned,
             policy,

@@ -7,10 +7,11 @@ use crate::codec::Record;
 use crate::index::changes::Changes;
 use crate::index::names::Names;
 use crate::index::reclaim::reclaim;
+use crate::index::row::{Life, ThreadRow};
 use crate::index::vector_table::{VectorTable, Vectors};
 use crate::index::{
     Key, Origin, Row, Rows, Tables, TablesError, Unapplied, checkpoints, copying, deletion, items,
-    policies, pruning, remnants, tags, writes,
+    policies, pruning, remnants, tags, threads, writes,
 };
 use crate::item_vectors::ItemVectors;
 
@@ -18,6 +19,8 @@ use crate::item_vectors::ItemVectors;
 #[derive(Debug)]
 pub(crate) struct Index<H, T> {
     tables: T,
+    /// The row of the thread that was put to last, while it is not among the rows yet.
+    held: Option<HeldThread>,
     names: Names,
     /// Whether branches may be dropped whose rows are there yet.
     reclaims: bool,
@@ -27,6 +30,28 @@ pub(crate) struct Index<H, T> {
     died: u64,
     vectors: Vectors,
     handles: PhantomData<fn() -> H>,
+}
+
+/// What a put changes, and what the thread's life is after it, if that is another.
+pub(super) type Put<H> = Result<(Changes<H>, Option<Life>), Unapplied>;
+
+/// The row of a thread that is put to.
+#[derive(Debug)]
+struct HeldThread {
+    name: Arc<str>,
+    row: Arc<ThreadRow>,
+    is_changed: bool,
+}
+
+impl HeldThread {
+    fn live(&mut self, life: Life) {
+        self.is_changed = true;
+        match Arc::get_mut(&mut self.row) {
+            Some(row) => row.life = Some(life),
+            // It is that of the tables.
+            None => self.row = Arc::new(self.row.living(life)),
+        }
+    }
 }
 
 /// The rows of an index, to be read.
@@ -46,6 +71,7 @@ impl<H, T> Index<H, T> {
     pub(crate) fn new(tables: T) -> Self {
         Self {
             tables,
+            held: None,
             names: Names::default(),
             reclaims: true,
             sure_below: 0,
@@ -58,17 +84,44 @@ impl<H, T> Index<H, T> {
 
 impl<H: Clone, T: Tables<Key, Row<H>>> Index<H, T> {
     /// Applies a record, or changes nothing.
-    pub(crate) fn apply(&mut self, mut record: Record<H>, origin: Origin) -> Result<(), Unapplied> {
+    pub(crate) fn apply(&mut self, record: Record<H>, origin: Origin) -> Result<(), Unapplied> {
+        let applied = self.apply_next(record, origin, |handle| handle);
+        self.settle();
+        applied
+    }
+
+    /// The same, with the handles that `handle` makes of the record's values. But the rows do not say it all until they are
+    /// [settled](Self::settle): a step puts to its thread several times, and the thread's row is changed once for that.
+    pub(crate) fn apply_next<V>(
+        &mut self,
+        mut record: Record<V>,
+        origin: Origin,
+        handle: impl FnMut(V) -> H,
+    ) -> Result<(), Unapplied> {
         let at_hand = match &mut record {
             Record::ItemPut(put) => put.ranked.at_hand.take(),
             _ => None,
         };
-        let (tables, names) = (&self.tables, &mut self.names);
         let sure = origin.lsn < self.sure_below;
+        if !matches!(record, Record::CheckpointPut(_) | Record::WritesPut(_)) {
+            self.settle();
+        }
+        let tables = &self.tables;
         let changes: Changes<H> = match record {
-            Record::CheckpointPut(put) => checkpoints::put(tables, names, put, origin, sure)?,
-            Record::WritesPut(put) => writes::put(tables, names, put, origin, sure)?,
-            Record::ItemPut(put) => items::put(tables, put, origin)?,
+            Record::CheckpointPut(put) => {
+                let thread = self.thread(&put.thread)?;
+                let (tables, names) = (&self.tables, &mut self.names);
+                let done =
+                    checkpoints::put(tables, names, &thread.row, (put, origin), sure, handle);
+                return self.put_to(thread, done);
+            }
+            Record::WritesPut(put) => {
+                let thread = self.thread(&put.thread)?;
+                let (tables, names) = (&self.tables, &mut self.names);
+                let done = writes::put(tables, names, &thread.row, (put, origin), sure, handle);
+                return self.put_to(thread, done);
+            }
+            Record::ItemPut(put) => items::put(tables, put.map(handle), origin)?,
             Record::ItemDeleted(deleted) => items::delete(tables, deleted)?,
             Record::ItemTouched(touched) => items::touch(tables, touched, origin)?,
             Record::ItemExpired(expired) => items::expire(tables, expired, sure)?,
@@ -82,6 +135,43 @@ impl<H: Clone, T: Tables<Key, Row<H>>> Index<H, T> {
         };
         self.make(changes, at_hand.as_ref())?;
         Ok(())
+    }
+
+    /// Has the rows say all that was applied.
+    pub(crate) fn settle(&mut self) {
+        if let Some(held) = self.held.take().filter(|held| held.is_changed) {
+            self.tables
+                .put(Key::Thread(held.name), Row::Thread(held.row));
+        }
+    }
+
+    /// A thread that is put to.
+    fn thread(&mut self, name: &str) -> Result<HeldThread, TablesError> {
+        if let Some(held) = self.held.take_if(|held| *held.name == *name) {
+            return Ok(held);
+        }
+        self.settle();
+        let name: Arc<str> = name.into();
+        let row = threads::row(&self.tables, &Key::Thread(Arc::clone(&name)))?;
+        let is_changed = false;
+        Ok(HeldThread {
+            name,
+            row,
+            is_changed,
+        })
+    }
+
+    /// Makes the changes of a put, and has the thread live on as they say.
+    fn put_to(&mut self, mut thread: HeldThread, put: Put<H>) -> Result<(), Unapplied> {
+        let made = put.and_then(|(changes, life)| {
+            self.make(changes, None)?;
+            if let Some(life) = life {
+                thread.live(life);
+            }
+            Ok(())
+        });
+        self.held = Some(thread);
+        made
     }
 
     /// Removes up to about `limit` rows that belong to no thread any more, and tells how many; 0 if there are none.

@@ -6,25 +6,25 @@ use std::sync::Arc;
 use crate::codec::WritesPut;
 use crate::index::chain::{Chain, Shown, after};
 use crate::index::changes::Changes;
-use crate::index::id::precedes;
+use crate::index::id::{made_at, precedes};
 use crate::index::names::{Names, maybe_empty};
-use crate::index::row::{Life, Origin, TaskWrites, Write, wrong};
-use crate::index::{Key, Reason, Row, Rows, TablesError, Unapplied, threads};
+use crate::index::row::{Life, Origin, TaskWrites, ThreadRow, Write, wrong};
+use crate::index::state::Put;
+use crate::index::{Key, Reason, Row, Rows, TablesError, Unapplied};
 
-/// Puts writes; without asking whether they may be if that is `sure`.
-pub(super) fn put<H: Clone>(
+/// Puts writes to `thread`; without asking whether they may be if that is `sure`.
+pub(super) fn put<H: Clone, V>(
     tables: &impl Rows<Key, Row<H>>,
     names: &mut Names,
-    new: WritesPut<H>,
-    origin: Origin,
+    thread: &ThreadRow,
+    (new, origin): (WritesPut<V>, Origin),
     sure: bool,
-) -> Result<Changes<H>, Unapplied> {
-    let thread_key = Key::Thread(new.thread.as_str().into());
-    let thread = threads::row(tables, &thread_key)?;
+    mut handle: impl FnMut(V) -> H,
+) -> Put<H> {
     let mut life = thread.life.clone().unwrap_or_else(|| Life::begun(origin));
     let chain = Chain::of(tables, &life)?;
     let namespace = maybe_empty(&new.namespace);
-    let checkpoint: Arc<str> = new.checkpoint_id.into();
+    let checkpoint = life.shared(&new.checkpoint_id);
     let before_deletion = (thread.cutoff.as_deref())
         .is_some_and(|cutoff| precedes(&checkpoint, cutoff).unwrap_or(false));
     if before_deletion && !sure && chain.checkpoint(tables, &namespace, &checkpoint)?.is_none() {
@@ -36,10 +36,19 @@ pub(super) fn put<H: Clone>(
     let mut changes = Changes::default();
     if new.writes.is_empty() {
         changes.died([origin]);
-        return Ok(changes);
+        return Ok((changes, None));
     }
+    let made_at = made_at(&checkpoint).unwrap_or(u64::MAX);
+    let is_first = made_at > life.written_to;
+    life.written_to = life.written_to.max(made_at);
     let key = Key::Writes(chain.own(), namespace, checkpoint, new.task_id.into());
-    let (before, own) = match chain.get(tables, &key)? {
+    let shown = if is_first {
+        // To no checkpoint that was made as late: it need not be looked for in the file.
+        None
+    } else {
+        chain.get(tables, &key)?
+    };
+    let (before, own) = match shown {
         Some(Shown { row, own, .. }) => (row.writes()?, own),
         None => (None, false),
     };
@@ -63,7 +72,7 @@ pub(super) fn put<H: Clone>(
             index: write.index,
             task_path: Arc::clone(&task_path),
             channel: names.share(&write.channel),
-            value: write.value,
+            value: handle(write.value),
             origin,
         };
         match place {
@@ -74,18 +83,17 @@ pub(super) fn put<H: Clone>(
     let writes = TaskWrites {
         writes: writes.into_boxed_slice(),
     };
-    let alive = writes.origins();
     life.changed(origin);
-    let mut maybe_dead = match (&before, own) {
-        (Some(before), true) => before.origins(),
-        _ => Vec::new(),
-    };
-    maybe_dead.push(origin);
-    maybe_dead.retain(|record| !alive.contains(record));
-    life.died(maybe_dead, &mut changes);
+    // The first of a task all count.
+    if let Some(before) = &before {
+        let alive = writes.origins();
+        let mut maybe_dead = if own { before.origins() } else { Vec::new() };
+        maybe_dead.push(origin);
+        maybe_dead.retain(|record| !alive.contains(record));
+        life.died(maybe_dead, &mut changes);
+    }
     changes.put(key, Row::Writes(Some(Arc::new(writes))));
-    changes.put(thread_key, thread.with(life));
-    Ok(changes)
+    Ok((changes, Some(life)))
 }
 
 /// A checkpoint's pending writes by task.

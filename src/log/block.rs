@@ -194,7 +194,7 @@ impl Packed {
     }
 }
 
-#[cfg(test)]
+#[cfg(any(test, feature = "fuzzing"))]
 impl BlockHeader {
     /// A header of which only the name matters.
     pub(super) fn of(name: BlockName) -> Self {

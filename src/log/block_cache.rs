@@ -6,6 +6,7 @@ use bytes::Bytes;
 use hashlink::LruCache;
 use parking_lot::Mutex;
 
+use super::CacheStats;
 use super::group::Group;
 
 /// So many bytes are kept at most. A thread's chain mostly leads to the block in front of the one that was read.
@@ -22,6 +23,9 @@ pub(super) struct BlockCache(Mutex<Kept>);
 struct Kept {
     blocks: LruCache<BlockId, Block>,
     bytes: usize,
+    /// How often something was there that was looked for, and how often it was not.
+    hits: u64,
+    misses: u64,
 }
 
 #[derive(Debug, Clone)]
@@ -44,23 +48,45 @@ impl Default for BlockCache {
         Self(Mutex::new(Kept {
             blocks: LruCache::new_unbounded(),
             bytes: 0,
+            hits: 0,
+            misses: 0,
         }))
     }
 }
 
 impl BlockCache {
     pub(super) fn frames(&self, id: BlockId) -> Option<Bytes> {
-        match self.0.lock().blocks.get(&id)? {
-            Block::Frames(bytes) => Some(bytes.clone()),
+        match self.get(id)? {
+            Block::Frames(bytes) => Some(bytes),
             Block::Directory(_) => None,
         }
     }
 
     pub(super) fn directory(&self, id: BlockId) -> Option<Arc<Group>> {
-        match self.0.lock().blocks.get(&id)? {
-            Block::Directory(group) => Some(Arc::clone(group)),
+        match self.get(id)? {
+            Block::Directory(group) => Some(group),
             Block::Frames(_) => None,
         }
+    }
+
+    /// What is there, and what it was good for.
+    pub(super) fn stats(&self) -> CacheStats {
+        let kept = self.0.lock();
+        CacheStats {
+            hits: kept.hits,
+            misses: kept.misses,
+            bytes: u64::try_from(kept.bytes).unwrap_or(u64::MAX),
+        }
+    }
+
+    fn get(&self, id: BlockId) -> Option<Block> {
+        let mut kept = self.0.lock();
+        let block = kept.blocks.get(&id).cloned();
+        match block {
+            Some(_) => kept.hits += 1,
+            None => kept.misses += 1,
+        }
+        block
     }
 
     pub(super) fn keep_frames(&self, id: BlockId, bytes: &Bytes) {

@@ -14,12 +14,6 @@ pub(super) enum Role {
     Block = 5,
 }
 
-/// Below this length `crc32fast` takes one byte at a time, which for headers and small payloads costs more
-/// than everything else that is done with a frame.
-const SHORT: usize = 128;
-/// From there on it takes so many bytes at a time.
-const STEP: usize = 16;
-
 /// What all checksums of a place begin with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Seed(u32);
@@ -42,39 +36,12 @@ impl Seed {
 
     /// The CRC-32 of what it was made of, the role and all of `parts`.
     pub(super) fn checksum(self, role: Role, parts: &[&[u8]]) -> u32 {
-        let crc = !one(self.0, role as u8);
-        parts.iter().fold(crc, |crc, part| continued(crc, part))
+        let mut hasher = Hasher::new_with_initial(!one(self.0, role as u8));
+        for part in parts {
+            hasher.update(part);
+        }
+        hasher.finalize()
     }
-}
-
-/// The CRC-32 of what has the CRC-32 `crc`, and `bytes` behind it.
-fn continued(crc: u32, bytes: &[u8]) -> u32 {
-    if bytes.len() < SHORT {
-        return short(crc, bytes);
-    }
-    // What lies behind the last of them it would take one byte at a time.
-    let (steps, behind) = bytes.as_chunks::<STEP>();
-    let mut hasher = Hasher::new_with_initial(crc);
-    hasher.update(steps.as_flattened());
-    short(hasher.finalize(), behind)
-}
-
-/// The same for few bytes.
-fn short(crc: u32, bytes: &[u8]) -> u32 {
-    let mut state = !crc;
-    let (words, mut rest) = bytes.as_chunks::<8>();
-    let (pairs, word) = words.as_chunks::<2>();
-    for pair in pairs {
-        state = sixteen(state, pair.map(u64::from_le_bytes));
-    }
-    for word in word {
-        state = eight(state, u64::from_le_bytes(*word));
-    }
-    if let Some((word, behind)) = rest.split_first_chunk() {
-        state = four(state, u32::from_le_bytes(*word));
-        rest = behind;
-    }
-    !rest.iter().fold(state, |state, byte| one(state, *byte))
 }
 
 /// `TABLES[n][b]`: what the byte `b` does to the state with `n` more bytes behind it.
@@ -89,15 +56,6 @@ fn entry(distance: usize, byte: u64) -> u32 {
 
 fn one(state: u32, byte: u8) -> u32 {
     entry(0, u64::from(state) ^ u64::from(byte)) ^ (state >> 8)
-}
-
-fn four(state: u32, word: u32) -> u32 {
-    let word = u64::from(word ^ state);
-    entry(3, word) ^ entry(2, word >> 8) ^ entry(1, word >> 16) ^ entry(0, word >> 24)
-}
-
-fn eight(state: u32, word: u64) -> u32 {
-    behind::<0>(word ^ u64::from(state))
 }
 
 #[inline]

@@ -66,7 +66,11 @@ impl FrameHeader {
                 "a frame of kind {kind} with flags {flags:#04x} and reserved bytes {reserved:#06x}"
             ))));
         }
-        if header.payload_len == 0 || header.records == 0 || header.synced_lsn > header.lsn {
+        if header.payload_len == 0
+            || header.records == 0
+            || header.synced_lsn > header.lsn
+            || header.frame_bytes() > super::MAX_FRAME_BYTES
+        {
             return Some(Err(BadHeader::Invalid("the frame header is impossible")));
         }
         Some(Ok(header))
@@ -218,6 +222,16 @@ mod tests {
                 Err(BadHeader::Newer(_))
             ));
         }
+    }
+
+    #[test]
+    fn a_frame_that_says_that_it_is_longer_than_any_is_none() {
+        let mut bytes = frame(1, 1, 1, b"x");
+        bytes[8..12].fill(0xff);
+        let crc = seeded(1, 1, Role::Header, &[&bytes[..CHECKED_BYTES]]);
+        bytes[CHECKED_BYTES..HEADER_BYTES].copy_from_slice(&crc.to_le_bytes());
+        let impossible = BadHeader::Invalid("the frame header is impossible");
+        assert_eq!(FrameHeader::decode(&bytes, 1), Err(impossible));
     }
 
     proptest! {

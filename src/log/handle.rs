@@ -13,9 +13,9 @@ use super::segment::Segment;
 use super::shared::Shared;
 use super::verify::Verify;
 use super::{
-    BackupReport, CommitSink, CompactOptions, Compaction, Durability, FrameAddress, LockedLog,
-    LogError, LogOptions, LogStats, Lsn, OnBackup, RecoveryReport, Replay, ReplayFrom, SegmentId,
-    SegmentStats, Ticket, Verdict, VerifyProgress, VerifyReport, Window,
+    BackupReport, CacheStats, CommitSink, CompactOptions, Compaction, Durability, FrameAddress,
+    LockedLog, LogError, LogOptions, LogStats, Lsn, OnBackup, RecoveryReport, Replay, ReplayFrom,
+    SegmentId, SegmentStats, Ticket, Verdict, VerifyProgress, VerifyReport, Window,
 };
 use crate::vfs::{Vfs, VfsLock};
 
@@ -166,6 +166,11 @@ impl<T: Send + 'static> Log<T> {
             syncs: state.syncs,
             sync_latency: state.sync_times.summary(),
         }
+    }
+
+    /// The blocks of compacted segments, and their directories, that are in memory.
+    pub fn block_stats(&self) -> CacheStats {
+        self.shared.segments.blocks().stats()
     }
 
     /// The segments in order: what each covers, and how long it is.

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use uuid::Uuid;
 
 use super::backup::{BackupReport, OnBackup, Original, Target};
 use super::chain::{SegmentInfo, header_of, read_chain};
@@ -15,12 +16,12 @@ use super::sealed::Sealed;
 use super::segment::Segment;
 use super::segment_header::{Kind, SEGMENT_HEADER_BYTES};
 use super::segment_table::SegmentTable;
-use super::superblock::Superblock;
+use super::superblock::{self, Superblock};
 use super::superblock_file::SuperblockFile;
 use super::verify::Verify;
 use super::{
-    FrameAddress, LogError, LogPosition, Lsn, ReplayError, SegmentStats, VerifyProgress,
-    VerifyReport,
+    CacheStats, FrameAddress, LogError, LogPosition, Lsn, ReplayError, SegmentStats,
+    VerifyProgress, VerifyReport,
 };
 use crate::vfs::{OpenMode, Vfs};
 
@@ -46,6 +47,19 @@ pub struct ReadOnlyLog {
     compacted_as_of: Lsn,
 }
 
+/// What the superblock of a log says.
+pub(crate) struct LogOrigin {
+    pub(crate) database: Uuid,
+    /// The version of the format.
+    pub(crate) format: u32,
+    /// Whether it was closed.
+    pub(crate) clean: bool,
+    /// Every record below this LSN was durable.
+    pub(crate) watermark: u64,
+    /// The base of the newest segment.
+    pub(crate) newest: u64,
+}
+
 impl ReadOnlyLog {
     /// Opens the log in the directory `dir` and gives every frame in it to `replay`, in LSN order. It ends
     /// before the first frame that is not whole. If another process compacts it meanwhile, the frames in front are as they
@@ -55,17 +69,27 @@ impl ReadOnlyLog {
     /// [`LogError::Corrupt`] and its siblings if something that was durable is damaged or missing, or if `replay`
     /// fails; [`LogError::Io`] from the file system, also if there is no log.
     pub fn open(vfs: Arc<dyn Vfs>, dir: &Path, replay: &mut LookOn<'_>) -> Result<Self, LogError> {
+        Self::find(vfs, dir)?.replay(replay)
+    }
+
+    /// Reads the superblock and the headers of the segments only.
+    pub(crate) fn find(vfs: Arc<dyn Vfs>, dir: &Path) -> Result<Self, LogError> {
         let directory = Directory::new(vfs, dir);
         let superblock = again(&directory, || SuperblockFile::read(&directory))?.0;
         let chain = again(&directory, || read_chain(&directory, &superblock))?;
-        let mut log = Self {
+        Ok(Self {
             compacted_as_of: Lsn::new(chain.compacted_as_of()),
             table: SegmentTable::new(directory.clone(), chain.segments),
             directory,
             superblock,
             end: Lsn::FIRST,
             end_offset: SEGMENT_HEADER_BYTES,
-        };
+        })
+    }
+
+    /// Gives every frame to `replay`.
+    pub(crate) fn replay(self, replay: &mut LookOn<'_>) -> Result<Self, LogError> {
+        let mut log = self;
         while let Some((info, next)) = log.table.covering(log.end) {
             let Some(segment) = log.open_segment(&info)? else {
                 let infos = log.table.infos();
@@ -90,6 +114,17 @@ impl ReadOnlyLog {
         Ok(log)
     }
 
+    /// What the superblock said.
+    pub(crate) fn origin(&self) -> LogOrigin {
+        LogOrigin {
+            database: self.superblock.database,
+            format: superblock::VERSION,
+            clean: self.superblock.clean,
+            watermark: self.superblock.watermark,
+            newest: self.superblock.newest_segment,
+        }
+    }
+
     /// The LSN after the last record that was there.
     pub fn end(&self) -> Lsn {
         self.end
@@ -112,6 +147,11 @@ impl ReadOnlyLog {
     /// The segments in order, as [`Log::segments`](super::Log::segments).
     pub fn segments(&self) -> Vec<SegmentStats> {
         SegmentStats::of(&self.table.infos(), self.end, self.end_offset)
+    }
+
+    /// What of compacted segments is in memory, as [`Log::block_stats`](super::Log::block_stats).
+    pub fn block_stats(&self) -> CacheStats {
+        self.table.blocks().stats()
     }
 
     /// Reads everything again, as [`Log::verify`](super::Log::verify).

@@ -13,6 +13,9 @@ use super::segment_header::{Kind, SegmentHeader};
 use super::{FrameAddress, LogError, SegmentId, Window};
 use crate::vfs::VfsFile;
 
+/// So much is allocated on the word of a place, which may say anything; for more the file must be long enough.
+const BELIEVED_BYTES: u64 = 1 << 20;
+
 /// One open file of the log.
 #[derive(Debug)]
 pub(super) struct Segment {
@@ -83,11 +86,18 @@ impl Segment {
     pub(super) fn bytes(&self, part: Range<u64>, lsns: Range<u64>) -> Result<Vec<u8>, LogError> {
         let damaged = |reason: &str| self.damaged(part.start, lsns.clone(), reason);
         let length = part.end.saturating_sub(part.start);
+        let short = "the file ends before the frame does";
+        if length > BELIEVED_BYTES {
+            let len = self.file.len();
+            if len.map_err(|error| LogError::io("measure", &self.path, error))? < part.end {
+                return Err(damaged(short));
+            }
+        }
         let mut bytes = vec![0; usize::try_from(length).map_err(|_| damaged("too long"))?];
         self.file
             .read_exact_at(&mut bytes, part.start)
             .map_err(|error| match error.kind() {
-                std::io::ErrorKind::UnexpectedEof => damaged("the file ends before the frame does"),
+                std::io::ErrorKind::UnexpectedEof => damaged(short),
                 _ => LogError::io("read", &self.path, error),
             })?;
         Ok(bytes)

@@ -1,4 +1,4 @@
-//! [`LogStats`] and [`SegmentStats`]: what a log consists of.
+//! [`LogStats`] and its siblings: what a log consists of.
 
 use super::chain::SegmentInfo;
 use super::segment_header::{Kind, SEGMENT_HEADER_BYTES};
@@ -18,6 +18,18 @@ pub struct LogStats {
     pub syncs: u64,
     /// How long those took.
     pub sync_latency: Latency,
+}
+
+/// What is kept in memory so that it need not be read again, and what that was good for since the database was opened.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct CacheStats {
+    /// How often something was there that was looked for.
+    pub hits: u64,
+    /// How often it was not, and had to be read.
+    pub misses: u64,
+    /// How many bytes it takes.
+    pub bytes: u64,
 }
 
 /// One segment of a log.

@@ -7,7 +7,7 @@ use super::fields::Fields;
 pub(super) const SLOT_BYTES: usize = 4096;
 
 const MAGIC: [u8; 8] = *b"STEPWELL";
-const VERSION: u32 = 2;
+pub(super) const VERSION: u32 = 2;
 const FLAG_CLEAN: u32 = 1;
 const CHECKED_BYTES: usize = SLOT_BYTES - 4;
 

@@ -10,6 +10,7 @@ use serde_json::Value;
 use crate::codec::Record;
 use crate::db::{Db, DbError, Durability, Place, Reader};
 use crate::index::{ItemEntry, VectorTable};
+use crate::probe;
 use crate::store::changes::changes;
 use crate::store::embedding::Embedded;
 use crate::store::reading::Reading;
@@ -88,7 +89,7 @@ impl DbStore {
 
 impl Store for DbStore {
     fn batch(&self, ops: Vec<Op>) -> BoxFuture<'_, Result<Vec<Answer>, StoreError>> {
-        async move {
+        let answered = async move {
             let embedded = Embedded::of(&ops, self.db.store_options()).await?;
             let (answers, records, durability) = self.answers(&ops, &embedded)?;
             let only_refreshes = (records.iter()).all(|of| matches!(of, Record::ItemTouched(_)));
@@ -99,8 +100,8 @@ impl Store for DbStore {
             let submitted = (self.db).submit_shared(records, durability, || name_all(&ops))?;
             let _ = submitted.await?;
             Ok(answers)
-        }
-        .boxed()
+        };
+        probe::alive(answered).boxed()
     }
 
     fn database(&self) -> Option<&Db> {

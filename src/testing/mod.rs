@@ -18,8 +18,12 @@
 //! # Ok::<(), stepwell::db::DbError>(())
 //! ```
 
+mod crash_test;
 pub mod store_conformance;
 
 #[doc(hidden)]
 pub use crate::canary::Canary;
 pub use crate::vfs::sim::{Failing, Faults, Moment, Operation, Random, SimFs, Survival};
+pub use crash_test::{
+    Client, CrashCase, CrashFailure, CrashFinding, CrashReport, CrashTest, NoCrashCase, Rerun,
+};

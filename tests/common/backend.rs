@@ -26,6 +26,11 @@ impl Backend {
             Self::Reopened => Some(Reopening::Clean),
             Self::Recovered => Some(Reopening::Unclean),
         };
+        let options = match self {
+            // So that the index has a file.
+            Self::Reopened => options.index_memory_bytes(4_000),
+            _ => options,
+        };
         Some((Database::with(options), reopening))
     }
 }

@@ -13,6 +13,7 @@ mod beside;
 mod damage;
 #[path = "../common/database.rs"]
 mod database;
+mod deletions;
 #[path = "../common/history.rs"]
 mod history;
 mod refused;

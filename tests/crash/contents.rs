@@ -1,9 +1,11 @@
 //! [`Contents`]: what a database answers, and what it should.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use futures::StreamExt;
 use futures::executor::block_on;
 use serde_json::Value;
-use stepwell::checkpoint::{CheckpointTuple, Checkpointer, ListQuery};
+use stepwell::checkpoint::{CheckpointTuple, Checkpointer, ListQuery, ThreadOrder, ThreadQuery};
 use stepwell::db::Db;
 use stepwell::store::{Search, Store};
 
@@ -20,6 +22,10 @@ pub(crate) struct Contents {
     pub(crate) tags: Vec<(String, String, String, String)>,
     /// Key and value.
     pub(crate) items: Vec<(String, Value)>,
+    /// Threads that have checkpoints, and in how many namespaces how many.
+    pub(crate) threads: Vec<(String, usize, u64)>,
+    /// Threads, and how many checkpoints of them are to be kept.
+    pub(crate) policies: Vec<(String, u64)>,
 }
 
 /// What it should be.
@@ -27,6 +33,7 @@ pub(crate) struct Contents {
 pub(crate) struct State {
     pub(crate) model: Model,
     pub(crate) items: Vec<(String, Value)>,
+    pub(crate) policies: BTreeMap<String, u64>,
     pub(crate) contents: Contents,
 }
 
@@ -37,12 +44,27 @@ impl State {
             let tags = self.model.tags(thread).into_iter();
             tags.map(|(namespace, name, id)| ((*thread).to_owned(), namespace, name, id))
         });
+        let checkpoints = self.model.list();
+        let threads = THREADS.iter().filter_map(|thread| {
+            let of = checkpoints.iter().filter(|of| of.thread == *thread);
+            let namespaces: BTreeSet<_> = of.clone().map(|of| &of.namespace).collect();
+            let count = u64::try_from(of.count()).unwrap();
+            (count > 0).then(|| ((*thread).to_owned(), namespaces.len(), count))
+        });
         self.contents = Contents {
-            checkpoints: self.model.list(),
+            threads: threads.collect(),
             tags: tags.collect(),
             items: self.items.clone(),
+            policies: self.policies.clone().into_iter().collect(),
+            checkpoints,
         };
         self.contents.items.sort_by(|a, b| a.0.cmp(&b.0));
+    }
+
+    /// Removes what is not to be kept, of threads without a policy all but so many. Tells how many checkpoints went.
+    pub(crate) fn retain(&mut self, thread: &str, last: u64) -> u64 {
+        let last = self.policies.get(thread).copied().unwrap_or(last);
+        self.model.keep_last(thread, last.try_into().unwrap())
     }
 
     pub(crate) fn put_item(&mut self, key: &str, value: Option<Value>) {
@@ -71,6 +93,22 @@ impl Contents {
                 (thread, tag.namespace, tag.name, tag.checkpoint_id)
             }));
         }
+        let mut policies = Vec::new();
+        for thread in THREADS {
+            let policy = block_on(saver.retention(thread));
+            let policy = policy.map_err(|error| format!("retention: {error}"))?;
+            let last = policy.and_then(|policy| policy.keep_last);
+            policies.extend(last.map(|last| (thread.to_owned(), last)));
+        }
+        let by_name = ThreadQuery {
+            order: ThreadOrder::Name,
+            ..ThreadQuery::default()
+        };
+        let threads = block_on(saver.list_threads(by_name));
+        let threads = threads.map_err(|error| format!("list_threads: {error}"))?;
+        let threads = (threads.into_iter())
+            .filter(|of| of.checkpoints > 0)
+            .map(|of| (of.thread, of.namespaces, of.checkpoints));
         let items = block_on(db.store().search(Search::new(&[]).limit(usize::MAX)));
         let items = items.map_err(|error| format!("search: {error}"))?;
         let mut items: Vec<_> = (items.into_iter().map(|item| (item.key, item.value))).collect();
@@ -79,6 +117,8 @@ impl Contents {
             checkpoints,
             tags,
             items,
+            threads: threads.collect(),
+            policies,
         })
     }
 
@@ -105,6 +145,12 @@ impl Contents {
         }
         if self.tags != other.tags {
             return format!("tags {:?} and {:?}", self.tags, other.tags);
+        }
+        if self.threads != other.threads {
+            return format!("threads {:?} and {:?}", self.threads, other.threads);
+        }
+        if self.policies != other.policies {
+            return format!("policies {:?} and {:?}", self.policies, other.policies);
         }
         format!("items {:?} and {:?}", self.items, other.items)
     }

@@ -36,6 +36,15 @@ const SETUP: Setup = Setup {
     compression: Compression::Long,
 };
 
+fn setups() -> impl Iterator<Item = Setup> {
+    let interval = Durability::Interval(Duration::from_millis(20));
+    let all = [Durability::Sync, interval, Durability::Os];
+    all.into_iter().map(|durability| Setup {
+        durability,
+        ..SETUP
+    })
+}
+
 /// Changes of the file system that the workload makes at least.
 const CHANGES: u64 = 2000;
 
@@ -97,15 +106,17 @@ fn try_all(
 
 #[test]
 fn a_crash_at_some_operations_leaves_what_was_acknowledged() {
-    workload(
-        SETUP,
-        &Effort {
-            moments: 97,
-            random: 1,
-            interrupted: 1200,
-            depth: 0,
-        },
-    );
+    for setup in setups() {
+        workload(
+            setup,
+            &Effort {
+                moments: 97,
+                random: 1,
+                interrupted: 1200,
+                depth: 0,
+            },
+        );
+    }
 }
 
 #[test]
@@ -117,12 +128,7 @@ fn exhaustive() {
         interrupted: 50,
         depth: 1,
     };
-    let interval = Durability::Interval(Duration::from_millis(20));
-    for durability in [Durability::Sync, interval, Durability::Os] {
-        let setup = Setup {
-            durability,
-            ..SETUP
-        };
-        println!("{durability:?}: {:?}", workload(setup, &effort));
+    for setup in setups() {
+        println!("{:?}: {:?}", setup.durability, workload(setup, &effort));
     }
 }

@@ -4,6 +4,7 @@ use stepwell::testing::{Faults, Random, SimFs, Survival};
 
 use crate::contents::Contents;
 use crate::operation::Maker;
+use crate::random::{LONG, Size};
 use crate::recovery::{Before, Expected, check};
 use crate::run::{PATH, Run, Setup};
 
@@ -37,18 +38,18 @@ fn lying(random: &mut Random) -> Faults {
 }
 
 /// Operations while calls fail; nothing is lost then, whether the process or the power goes.
-pub(crate) fn fail(seed: u64) {
+pub(crate) fn fail(seed: u64, size: Size) {
     let mut random = Random::new(seed);
     let setup = Setup::random(&mut random);
     let mut run = Run::new(SimFs::new(random.number()), setup);
     let mut maker = Maker::new(random.number());
-    for _ in 0..3 {
+    for _ in 0..size.lives {
         let mut before = Before::now(&run);
         run.fs.set_faults(honest(&mut random));
         run.fs.keep_moments();
         let mut outcome = run.open();
         let mut moments = run.fs.take_moments();
-        for _ in 0..random.below(40) {
+        for _ in 0..random.below(size.operations) {
             if outcome.is_err() {
                 break;
             }
@@ -80,14 +81,14 @@ pub(crate) fn fail(seed: u64) {
 }
 
 /// Operations while the medium lies; whatever is answered then or later is what was put there once.
-pub(crate) fn lie(seed: u64) {
+pub(crate) fn lie(seed: u64, size: Size) {
     let mut random = Random::new(seed);
     let setup = Setup::random(&mut random);
     let mut run = Run::new(SimFs::new(random.number()), setup);
     let mut maker = Maker::new(random.number());
     run.open().unwrap();
     run.fs.set_faults(lying(&mut random));
-    for _ in 0..random.below(50) {
+    for _ in 0..random.below(size.operations) {
         let operation = maker.operation(run.contents());
         if run.run(&operation, random.one_in(2)).is_err() {
             break;
@@ -121,7 +122,7 @@ pub(crate) fn lie(seed: u64) {
 #[test]
 fn nothing_is_lost_when_calls_fail() {
     for seed in 0..40 {
-        let outcome = std::panic::catch_unwind(|| fail(seed));
+        let outcome = std::panic::catch_unwind(|| fail(seed, LONG));
         assert!(outcome.is_ok(), "seed {seed}");
     }
 }
@@ -129,7 +130,7 @@ fn nothing_is_lost_when_calls_fail() {
 #[test]
 fn nothing_wrong_is_answered_when_the_medium_lies() {
     for seed in 0..40 {
-        let outcome = std::panic::catch_unwind(|| lie(seed));
+        let outcome = std::panic::catch_unwind(|| lie(seed, LONG));
         assert!(outcome.is_ok(), "seed {seed}");
     }
 }

@@ -24,6 +24,10 @@ pub(crate) enum Operation {
     /// Thread, namespace, name, checkpoint.
     Tag(String, String, String, String),
     Untag(String, String, String),
+    /// How many checkpoints of a thread are kept; `None`: as the database says.
+    Policy(String, Option<u64>),
+    /// What is not to be kept goes; of threads without a policy all but so many.
+    Retain(u64),
     Compact,
     Backup,
     Sync,
@@ -78,7 +82,13 @@ impl Maker {
     /// Something to do to a database with these contents.
     pub(crate) fn operation(&mut self, contents: &Contents) -> Operation {
         match self.random.below(100) {
-            0..44 => Operation::Put(Box::new(self.put(contents))),
+            0..41 => Operation::Put(Box::new(self.put(contents))),
+            41..43 => {
+                let last = 1 + self.random.below(4);
+                let last = (!self.random.one_in(3)).then_some(last);
+                Operation::Policy(self.one_of(&THREADS), last)
+            }
+            43..44 => Operation::Retain(1 + self.random.below(6)),
             44..62 => self.writes(contents),
             62..72 => {
                 let (key, value) = self.item();

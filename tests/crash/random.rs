@@ -13,6 +13,38 @@ use crate::{faults, logs};
 /// How many seeds a usual test run takes.
 const SEEDS: u64 = 40;
 
+/// How much a run does, at most.
+#[derive(Clone, Copy)]
+pub(crate) struct Size {
+    /// How often the database is opened after a crash and goes on.
+    pub(crate) lives: u64,
+    /// How many operations there are in each life.
+    pub(crate) operations: u64,
+    /// One time in so many operations it is looked at what a crash would leave.
+    looks: u32,
+    /// One time in so many crashes the recovery is cut off at each of its calls.
+    interrupted: u32,
+}
+
+/// Runs that are long enough to come everywhere.
+pub(crate) const LONG: Size = Size {
+    lives: 3,
+    operations: 60,
+    looks: 4,
+    interrupted: 20,
+};
+
+/// Runs of which there can be a great many.
+const SHORT: Size = Size {
+    lives: 2,
+    operations: 16,
+    looks: 8,
+    interrupted: 100,
+};
+
+/// In the soak, one run in so many is a long one.
+const LONG_ONE_IN: u64 = 25;
+
 /// What a run did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Done {
@@ -23,34 +55,34 @@ pub(crate) struct Done {
 
 /// One run: operations, with a crash now and then. Now and then what a crash would leave is looked at without one.
 pub(crate) fn run(seed: u64) -> Done {
-    random_run(seed, false, &mut |_| ())
+    random_run(seed, LONG, false, &mut |_| ())
 }
 
 /// As [`run`], with a trace of each file system that was used.
 pub(crate) fn traced(seed: u64, trace: &mut dyn FnMut(&SimFs)) -> Done {
-    random_run(seed, true, trace)
+    random_run(seed, LONG, true, trace)
 }
 
-fn random_run(seed: u64, traces: bool, after: &mut dyn FnMut(&SimFs)) -> Done {
+fn random_run(seed: u64, size: Size, traces: bool, after: &mut dyn FnMut(&SimFs)) -> Done {
     let mut random = Random::new(seed);
     let setup = Setup::random(&mut random);
     let mut run = Run::new(SimFs::new(random.number()), setup);
     let mut maker = Maker::new(random.number());
     let mut done = Done::default();
-    for _ in 0..=random.below(3) {
+    for _ in 0..=random.below(size.lives) {
         run.fs.keep_moments();
         if traces {
             run.fs.keep_trace();
         }
         let mut before = Before::now(&run);
         run.open().unwrap();
-        for _ in 0..random.below(60) {
+        for _ in 0..random.below(size.operations) {
             before = Before::now(&run);
             let operation = maker.operation(run.contents());
             run.run(&operation, random.one_in(2)).unwrap();
             done.operations += 1;
             let moments = run.fs.take_moments();
-            if !random.one_in(4) {
+            if !random.one_in(size.looks) {
                 continue;
             }
             if let Some(moment) = random.pick(&moments) {
@@ -71,7 +103,7 @@ fn random_run(seed: u64, traces: bool, after: &mut dyn FnMut(&SimFs)) -> Done {
         } else {
             let survival = Survival::Random(random.number());
             let expected = Expected::of(&before, &run);
-            if random.one_in(20) {
+            if random.one_in(size.interrupted) {
                 check_interrupted(&run, &moment, &survival, &expected, 0, &mut random);
             }
             (moment.power_cut(&survival), expected)
@@ -83,12 +115,16 @@ fn random_run(seed: u64, traces: bool, after: &mut dyn FnMut(&SimFs)) -> Done {
     done
 }
 
-/// One seed of everything.
-fn everything(seed: u64) -> Done {
-    let done = run(seed);
+/// One seed of everything, most of them short.
+pub(crate) fn everything(seed: u64) -> Done {
+    let size = match seed.is_multiple_of(LONG_ONE_IN) {
+        true => LONG,
+        false => SHORT,
+    };
+    let done = random_run(seed, size, false, &mut |_| ());
     logs::run(seed);
-    faults::fail(seed);
-    faults::lie(seed);
+    faults::fail(seed, size);
+    faults::lie(seed, size);
     done
 }
 
@@ -137,15 +173,16 @@ fn soak() {
     let mut next = first;
     let mut total = Done::default();
     while until.is_none_or(|until| Instant::now() < until) {
-        let (count, done) = seeds(next..next + 100, until, everything);
+        let (count, done) = seeds(next..next + 500, until, everything);
         next += count;
         total.operations += done.operations;
         total.crashes += done.crashes;
         total.calls += done.calls;
         println!(
-            "{} seeds from {first} on in {} s: {} operations, {} crashes, {} calls of the file system",
+            "{} seeds from {first} on in {:.0} s ({:.1} a second): {} operations, {} crashes, {} calls of the file system",
             next - first,
-            began.elapsed().as_secs(),
+            began.elapsed().as_secs_f64(),
+            (next - first) as f64 / began.elapsed().as_secs_f64(),
             total.operations,
             total.crashes,
             total.calls,

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures::executor::block_on;
-use stepwell::checkpoint::{CheckpointError, Checkpointer, Prune, PruneRule, PutCheckpoint, Tag};
+use stepwell::checkpoint::{
+    CheckpointError, Checkpointer, Prune, PruneRule, PutCheckpoint, RetentionPolicy, Tag,
+};
 use stepwell::db::{CompactionOptions, Compression, Db, DbError, Durability};
 use stepwell::store::Store;
 use stepwell::store::Ttl;
@@ -13,7 +15,7 @@ use stepwell::testing::{Random, SimFs};
 use stepwell::vfs::Vfs;
 use stepwell::{Commit, Encoded, ItemChange};
 
-use crate::contents::{Contents, State};
+use crate::contents::{Contents, State, THREADS};
 use crate::model::Refused;
 use crate::operation::{Operation, Put};
 
@@ -166,8 +168,17 @@ impl Run {
                 self.begin(state);
                 (expected, saver.put_writes(writes.clone()))
             }
+            Operation::Policy(thread, last) => {
+                match last {
+                    Some(last) => state.policies.insert(thread.clone(), *last),
+                    None => state.policies.remove(thread),
+                };
+                self.begin(state);
+                (Ok(()), saver.set_retention(thread, last.map(keep_last)))
+            }
             Operation::Delete(thread) => {
                 state.model.delete(thread, []);
+                state.policies.remove(thread);
                 self.begin(state);
                 (Ok(()), saver.delete_thread(thread))
             }
@@ -221,6 +232,18 @@ impl Run {
                 };
                 let saver = self.db().checkpointer();
                 let report = block_on(saver.prune(prune)).map_err(failed)?;
+                assert_eq!(report.checkpoints, expected, "{operation:?}");
+                self.acknowledge(self.begun());
+            }
+            Operation::Retain(last) => {
+                self.wait()?;
+                let mut expected = 0;
+                for thread in THREADS {
+                    expected += state.retain(thread, *last);
+                    self.begin(state.clone());
+                }
+                let saver = self.db().checkpointer();
+                let report = block_on(saver.apply_retention(keep_last(*last))).map_err(failed)?;
                 assert_eq!(report.checkpoints, expected, "{operation:?}");
                 self.acknowledge(self.begun());
             }
@@ -296,6 +319,13 @@ impl Run {
         if self.setup.durability == Durability::Sync {
             self.durable = self.durable.max(state);
         }
+    }
+}
+
+fn keep_last(last: u64) -> RetentionPolicy {
+    RetentionPolicy {
+        keep_last: Some(last),
+        ..RetentionPolicy::default()
     }
 }
 

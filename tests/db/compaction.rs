@@ -15,8 +15,9 @@ use stepwell::checkpoint::{Checkpointer, DbSaver, ListQuery};
 use stepwell::db::{CompactionOptions, Db, DbOptions, Durability};
 use tempfile::TempDir;
 
-use crate::output_fs::{Output, OutputFs};
+use crate::output::Output;
 use crate::samples::{With, checkpoint, values, writes};
+use crate::watched_fs::WatchedFs;
 
 /// Small segments, and no more than is asked for.
 fn options() -> DbOptions {
@@ -89,8 +90,8 @@ fn wait_until(what: &str, mut is: impl FnMut() -> bool) {
 }
 
 fn with_output(options: DbOptions) -> (DbOptions, Arc<Output>) {
-    let fs = OutputFs::default();
-    let output = Arc::clone(&fs.0);
+    let output = Arc::new(Output::default());
+    let fs = WatchedFs(Arc::clone(&output));
     (options.vfs(Arc::new(fs)), output)
 }
 

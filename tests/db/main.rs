@@ -13,9 +13,11 @@ mod handles;
 #[path = "../common/history.rs"]
 mod history;
 mod index;
-mod output_fs;
+mod output;
 mod pressure;
 mod retention;
 #[path = "../common/samples.rs"]
 mod samples;
 mod size;
+#[path = "../common/watched_fs.rs"]
+mod watched_fs;

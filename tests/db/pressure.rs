@@ -1,6 +1,5 @@
 //! Commits while the index file takes nothing: it is slow, or its file system is full.
 
-use std::ffi::OsString;
 use std::io;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -12,9 +11,9 @@ use futures::executor::block_on;
 use serde_json::json;
 use stepwell::checkpoint::{Checkpointer, DbSaver};
 use stepwell::db::{Db, Durability};
-use stepwell::vfs::{LockError, OpenMode, OsFs, Vfs, VfsFile, VfsLock};
 
 use crate::samples::{With, checkpoint, values};
+use crate::watched_fs::{Operation, Watch, WatchedFs};
 
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 enum State {
@@ -49,86 +48,19 @@ impl Weather {
     }
 }
 
-#[derive(Debug)]
-struct Fs(Arc<Weather>);
-
-#[derive(Debug)]
-struct File(Option<Arc<Weather>>, Arc<dyn VfsFile>);
-
-impl File {
-    fn write(&self) -> io::Result<()> {
-        self.0.as_ref().map_or(Ok(()), |weather| weather.write())
-    }
-}
-
-impl Vfs for Fs {
-    fn create_dir(&self, path: &Path) -> io::Result<()> {
-        OsFs.create_dir(path)
-    }
-
-    fn read_dir(&self, path: &Path) -> io::Result<Vec<OsString>> {
-        OsFs.read_dir(path)
-    }
-
-    fn open(&self, path: &Path, mode: OpenMode) -> io::Result<Arc<dyn VfsFile>> {
-        let file = OsFs.open(path, mode)?;
+impl Watch for Weather {
+    fn before(&self, operation: Operation, path: &Path) -> io::Result<()> {
         let name = path.file_name().unwrap().to_string_lossy();
-        let is_index = name.starts_with("index");
-        Ok(Arc::new(File(is_index.then(|| Arc::clone(&self.0)), file)))
-    }
-
-    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
-        OsFs.rename(from, to)
-    }
-
-    fn remove(&self, path: &Path) -> io::Result<()> {
-        OsFs.remove(path)
-    }
-
-    fn sync_dir(&self, path: &Path) -> io::Result<()> {
-        OsFs.sync_dir(path)
-    }
-
-    fn lock(&self, path: &Path) -> Result<Box<dyn VfsLock>, LockError> {
-        OsFs.lock(path)
-    }
-}
-
-impl VfsFile for File {
-    fn len(&self) -> io::Result<u64> {
-        self.1.len()
-    }
-
-    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
-        self.1.read_at(buffer, offset)
-    }
-
-    fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<usize> {
-        self.write()?;
-        self.1.write_at(bytes, offset)
-    }
-
-    fn set_len(&self, len: u64) -> io::Result<()> {
-        self.write()?;
-        self.1.set_len(len)
-    }
-
-    fn sync_data(&self) -> io::Result<()> {
-        self.1.sync_data()
-    }
-
-    fn sync_all(&self) -> io::Result<()> {
-        self.1.sync_all()
-    }
-
-    fn prepare(&self, from: u64, to: u64) -> io::Result<()> {
-        self.1.prepare(from, to)
+        match operation {
+            Operation::Write | Operation::SetLen if name.starts_with("index") => self.write(),
+            _ => Ok(()),
+        }
     }
 }
 
 fn open(path: &Path, weather: &Arc<Weather>) -> Db {
     let options = Db::options().durability(Durability::Os);
-    let options = options.vfs(Arc::new(Fs(Arc::clone(weather))));
+    let options = options.vfs(Arc::new(WatchedFs(Arc::clone(weather))));
     options.index_memory_bytes(40_000).open(path).unwrap()
 }
 

@@ -99,11 +99,16 @@ proptest! {
     #![proptest_config(cases(48))]
 
     #[test]
-    fn stores_agree_with_a_list(ops in vec(op(), 0..30)) {
+    fn stores_agree_with_a_list(
+        ops in vec(op(), 0..30),
+        index_memory_bytes in prop_oneof![Just(2_000_usize), Just(64 << 20)],
+    ) {
         let mut model = Model::new();
         let memory = MemoryStore::new();
         let store = StoreOptions::default().sweep_interval(Duration::from_millis(1));
-        let mut database = Database::with(options().store(store));
+        let mut database = Database::with(
+            options().store(store).index_memory_bytes(index_memory_bytes),
+        );
         for op in ops.iter().chain([&Op::Reopen(Reopening::Unclean)]) {
             match op {
                 Op::Put(namespace, key, n) => {

@@ -13,12 +13,15 @@ use crate::work::{self, Saved};
 
 const DIRECTORY: &str = "STEPWELL_KILL_DIRECTORY";
 const DURABILITY: &str = "STEPWELL_KILL_DURABILITY";
+const INDEX_BYTES: &str = "STEPWELL_KILL_INDEX_BYTES";
 const THREAD: &str = "STEPWELL_KILL_THREAD";
 
 /// What a child is to do.
 pub(crate) struct Task {
     pub(crate) directory: PathBuf,
     pub(crate) durability: String,
+    /// How much of the index may be in memory only.
+    pub(crate) index_bytes: u64,
     /// The thread to go on with.
     pub(crate) thread: u64,
 }
@@ -28,6 +31,7 @@ impl Task {
         Some(Self {
             directory: std::env::var_os(DIRECTORY)?.into(),
             durability: std::env::var(DURABILITY).ok()?,
+            index_bytes: std::env::var(INDEX_BYTES).ok()?.parse().ok()?,
             thread: std::env::var(THREAD).ok()?.parse().ok()?,
         })
     }
@@ -41,6 +45,7 @@ impl Task {
         let db = Db::options()
             .segment_bytes(128 * 1024)
             .durability(durability)
+            .index_memory_bytes(usize::try_from(self.index_bytes).unwrap())
             .open(&self.directory)
             .unwrap();
         let graph = work::graph(&db, report);
@@ -65,6 +70,7 @@ impl Task {
             .args(["--exact", "child", "--nocapture", "--test-threads=1"])
             .env(DIRECTORY, &self.directory)
             .env(DURABILITY, &self.durability)
+            .env(INDEX_BYTES, self.index_bytes.to_string())
             .env(THREAD, self.thread.to_string())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())

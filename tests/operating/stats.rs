@@ -100,6 +100,35 @@ fn what_was_found_in_memory_and_what_was_read_is_told() {
 }
 
 #[test]
+fn the_blocks_of_compacted_segments_in_memory_are_told() {
+    let mut database = Database::default();
+    let saver = database.db().checkpointer();
+    for n in 1..=8 {
+        let put = checkpoint(&n.to_string(), None).changed("n", n, json!("x".repeat(500)));
+        saver.put(put).wait().unwrap();
+    }
+    drop(saver);
+    database.db().compact().unwrap();
+    database.reopen(Reopening::Clean);
+    let db = database.db();
+    let before = db.stats().unwrap().blocks;
+    assert_eq!(before.bytes, 0);
+    let saver = db.checkpointer();
+    let read = |n: u64| block_on(saver.get("t", "", Some(&n.to_string()))).unwrap();
+    assert!(read(1).is_some());
+    let first = db.stats().unwrap().blocks;
+    assert!(
+        first.misses > before.misses && first.bytes > 500,
+        "{first:?}"
+    );
+    // All eight lie in one block.
+    assert!(read(2).is_some());
+    let second = db.stats().unwrap().blocks;
+    assert_eq!((second.misses, second.bytes), (first.misses, first.bytes));
+    assert!(second.hits > first.hits);
+}
+
+#[test]
 fn the_time_of_syncs_is_told() {
     let dir = tempfile::tempdir().unwrap();
     let db = Db::open(dir.path()).unwrap();

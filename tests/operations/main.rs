@@ -1,6 +1,8 @@
 //! Looking into and after a database with the command: what the guide shows, and what programs read.
 
 #[cfg(test)]
+mod beside;
+#[cfg(test)]
 mod database;
 #[cfg(test)]
 mod guide;
@@ -8,3 +10,8 @@ mod guide;
 mod kept;
 #[cfg(test)]
 mod printed;
+#[cfg(test)]
+#[path = "../common/samples.rs"]
+mod samples;
+#[cfg(test)]
+mod torture;

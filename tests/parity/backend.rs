@@ -92,6 +92,8 @@ impl Kept {
         let mut options = Db::options();
         if *small {
             options = options.segment_bytes(64 * 1024).durability(Durability::Os);
+            // So that the index has a file, and commits wait for it.
+            options = options.index_memory_bytes(16 * 1024);
         }
         let open = options
             .open(directory.path().join("parity.stepwell"))

@@ -17,9 +17,13 @@ const ROWS_PER_STEP: u64 = 3;
 /// The values of one step; keys, versions and frames add some 10 %.
 pub(crate) const VALUE_BYTES_PER_STEP: u64 = 3048;
 
-/// Puts `rows` more rows and leaves the database open.
-pub(crate) fn fill(dir: &Path, rows: u64) -> Db {
-    let db = Db::options().durability(Durability::Os).open(dir).unwrap();
+/// Puts `rows` more rows and leaves the database open; with nothing of them in the index file if that is to be `replayed`.
+pub(crate) fn fill(dir: &Path, rows: u64, replayed: bool) -> Db {
+    let mut options = Db::options().durability(Durability::Os);
+    if replayed {
+        options = options.index_memory_bytes(1 << 30);
+    }
+    let db = options.open(dir).unwrap();
     let saver = db.checkpointer();
     let (mut random, ids) = (Random::new(rows), CheckpointIds::new());
     let mut parents: Vec<Option<String>> = vec![None; THREADS as usize];

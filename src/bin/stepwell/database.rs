@@ -30,6 +30,12 @@ impl Arg {
         Ok(look(&self.path)?)
     }
 
+    /// Opens the database so that nothing is changed, whether or not another process has it open.
+    pub(crate) fn look_only(&self) -> Result<Db, Failure> {
+        require(&self.path)?;
+        Ok(Db::options().read_only().open(&self.path)?)
+    }
+
     /// The database's directory.
     pub(crate) fn path(&self) -> &Path {
         &self.path

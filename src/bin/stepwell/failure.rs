@@ -14,7 +14,8 @@ pub(crate) const EXIT_CODES: &str = "\
 Exit codes:
   0  Done
   1  The answer is no (`diff --exit-code`: something differs; `salvage`:
-     something is lost; `compact`: not all was done), or another failure
+     something is lost; `compact`: not all was done; `torture`: something is
+     missing or not whole), or another failure
   2  Wrong usage: a thread or checkpoint that the database does not have, or a
      name or directory that is taken
   3  There is no database, or it is damaged or cannot be read

@@ -15,13 +15,14 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use commands::{
-    backup, compact, copy, delete, diff, history, prune, salvage, show, stats, tag, threads, verify,
+    backup, compact, copy, delete, diff, dump, history, prune, salvage, show, stats, tag, threads,
+    torture, verify,
 };
 use failure::{Answer, EXIT_CODES};
 
 /// An embedded checkpoint database for agent graphs: see it work, look into one, look after one.
 ///
-/// `threads`, `history`, `show`, `diff`, `stats` and `verify` also work while another process has the database
+/// `threads`, `history`, `show`, `diff`, `dump`, `stats` and `verify` also work while another process has the database
 /// open: they read its log as it is at that moment, and change nothing.
 #[derive(Parser)]
 #[command(version, max_term_width = 80, after_help = EXIT_CODES)]
@@ -46,6 +47,9 @@ enum Command {
     /// Print what differs between two checkpoints of a thread
     #[command(after_help = EXIT_CODES)]
     Diff(diff::Args),
+    /// Print every record of the log as JSON lines, as `tools/read_stepwell.py` does without this program
+    #[command(after_help = EXIT_CODES)]
+    Dump(dump::Args),
     /// Say how large a database is, and what takes the space
     #[command(after_help = EXIT_CODES)]
     Stats(stats::Args),
@@ -73,6 +77,12 @@ enum Command {
     /// Give a checkpoint a name, which keeps it from being pruned; or list names
     #[command(after_help = EXIT_CODES)]
     Tag(tag::Args),
+    /// Kill a process that commits, again and again, and look for what it was promised
+    #[command(after_help = EXIT_CODES)]
+    Torture(torture::Args),
+    /// The process that `torture` kills
+    #[command(hide = true)]
+    TortureWorker(torture::WorkerArgs),
     /// The process that the demo kills
     #[command(hide = true)]
     DemoWorker(demo::WorkerArgs),
@@ -85,6 +95,7 @@ fn main() -> ExitCode {
         Command::History(args) => history::run(&args),
         Command::Show(args) => show::run(&args),
         Command::Diff(args) => diff::run(&args),
+        Command::Dump(args) => dump::run(&args),
         Command::Stats(args) => stats::run(&args),
         Command::Verify(args) => verify::run(&args),
         Command::Salvage(args) => salvage::run(&args),
@@ -94,6 +105,8 @@ fn main() -> ExitCode {
         Command::Prune(args) => prune::run(&args),
         Command::Delete(args) => delete::run(&args),
         Command::Tag(args) => tag::run(&args),
+        Command::Torture(args) => torture::run(&args),
+        Command::TortureWorker(args) => torture::work(&args).map(Answer::from),
         Command::DemoWorker(args) => demo::work(args).map(Answer::from),
     };
     match outcome {

@@ -94,7 +94,7 @@ pub enum JsonChangeKind {
 }
 
 /// How `b` differs from `a`.
-pub(super) fn compare(a: &Value, b: &Value) -> JsonDiff {
+pub(crate) fn compare(a: &Value, b: &Value) -> JsonDiff {
     let mut diff = JsonDiff::default();
     diff.compare("", a, b, MAX_DEPTH);
     diff

@@ -17,7 +17,7 @@ use crate::db::compaction::engine::Engine;
 use crate::db::compaction::marks::Marks;
 use crate::db::compaction::pace::Pace;
 use crate::db::compaction::remnants::Collecting;
-use crate::db::compaction::rewrite::Rewriter;
+use crate::db::compaction::rewrite::{Deletions, Rewriter};
 use crate::db::view::DbSnapshot;
 use crate::db::{DbError, Place};
 use crate::index::{Branch, Needed};
@@ -243,6 +243,9 @@ impl Engine {
             remnants: collecting.finish(),
             replaced,
             bound: 0,
+            deletions: Deletions::of_run(
+                (run.first()).map_or(Lsn::new(0), |first| first.stats.id.base()),
+            ),
         };
         let as_of = Lsn::new(known.as_of);
         let keep = &mut |frame, payload: &[u8]| rewriter.verdict(frame, payload);

@@ -1,8 +1,10 @@
 //! [`Rewriter`]: what becomes of each frame of a run.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::hash::Hasher;
 
 use bytes::Bytes;
+use twox_hash::XxHash3_64;
 
 use crate::Encoded;
 use crate::codec::{self, Compression, ItemPut, Ranked, Record, Remnant, Stored};
@@ -10,7 +12,7 @@ use crate::db::DbError;
 use crate::db::compaction::marks::Marks;
 use crate::db::compaction::remnants::Remnants;
 use crate::db::view::DbSnapshot;
-use crate::log::{FrameAddress, Verdict};
+use crate::log::{FrameAddress, Lsn, Verdict};
 use crate::store_options::IndexedFields;
 
 /// Longer payloads are not made: they might not fit into a frame any more.
@@ -25,6 +27,16 @@ pub(super) struct Rewriter<'r> {
     pub(super) replaced: HashMap<u64, Record<Stored>>,
     /// About how many bytes are kept only for values that others are made of.
     pub(super) bound: u64,
+    pub(super) deletions: Deletions,
+}
+
+/// Which deletions of items still have something to delete.
+///
+/// One says nothing any more if no put of its item is left in front of it. That is known in a run that begins with the log itself: all
+/// that is in front is in the run, and was decided about before.
+pub(super) struct Deletions {
+    /// Hashes of the items of which puts stay, in such a run.
+    items: Option<HashSet<u64>>,
 }
 
 /// What becomes of a record.
@@ -93,7 +105,23 @@ impl Rewriter<'_> {
                     Fate::Goes
                 })
             }
-            Record::ItemPut(put) if !live && !has_values => self.dead_item(lsn, put),
+            Record::ItemPut(put) if !live && !has_values => {
+                let fate = self.dead_item(lsn, put)?;
+                if let Fate::Changes(Record::ItemPut(put)) = &fate {
+                    self.deletions.stays(&put.namespace, &put.key);
+                }
+                Ok(fate)
+            }
+            Record::ItemPut(put) => {
+                self.deletions.stays(&put.namespace, &put.key);
+                Ok(Fate::Stays(Record::ItemPut(put)))
+            }
+            Record::ItemDeleted(of) if self.deletions.say_nothing(&of.namespace, &of.key) => {
+                Ok(Fate::Goes)
+            }
+            Record::ItemExpired(of) if self.deletions.say_nothing(&of.namespace, &of.key) => {
+                Ok(Fate::Goes)
+            }
             Record::ItemTouched(_) if !live => Ok(Fate::Goes),
             // Few bytes, and what they say may have to be said again.
             _ => Ok(Fate::Stays(record)),
@@ -115,4 +143,35 @@ impl Rewriter<'_> {
             _ => Fate::Goes,
         })
     }
+}
+
+impl Deletions {
+    /// Of a run that begins with this LSN.
+    pub(super) fn of_run(base: Lsn) -> Self {
+        Self {
+            items: (base == Lsn::FIRST).then(HashSet::new),
+        }
+    }
+
+    /// A put of this item stays.
+    fn stays(&mut self, namespace: &[String], key: &str) {
+        if let Some(items) = &mut self.items {
+            items.insert(hash(namespace, key));
+        }
+    }
+
+    /// Whether there is nothing of this item that could be deleted. An item with the same hash counts as the same.
+    fn say_nothing(&self, namespace: &[String], key: &str) -> bool {
+        let items = self.items.as_ref();
+        items.is_some_and(|items| !items.contains(&hash(namespace, key)))
+    }
+}
+
+fn hash(namespace: &[String], key: &str) -> u64 {
+    let mut hasher = XxHash3_64::new();
+    for part in namespace.iter().map(String::as_str).chain([key]) {
+        hasher.write(part.as_bytes());
+        hasher.write(&[0xff]);
+    }
+    hasher.finish()
 }

@@ -7,8 +7,8 @@ use super::HotVersions;
 use crate::db::place::{At, Place};
 use crate::delta::Tip;
 use crate::encoded::Tag;
+use crate::encoded_list::ListForm;
 use crate::index::{self, Entry, Unapplied};
-use crate::json_list::ListForm;
 use crate::log::Lsn;
 use crate::version::ChannelVersion;
 
@@ -97,9 +97,10 @@ impl HotCheckpoint {
         (self.put.as_ref()).is_some_and(|(_, unapplied)| unapplied.get().is_some())
     }
 
-    /// Takes out what a channel holds.
-    pub(in crate::db) fn take(&mut self, channel: &str) -> Option<Held> {
-        self.channels.remove(channel).map(|(_, held)| held)
+    /// Takes out a channel: its name and what it holds.
+    pub(in crate::db) fn take(&mut self, channel: &str) -> Option<(Box<str>, Held)> {
+        let (name, (_, held)) = self.channels.remove_entry(channel)?;
+        Some((name, held))
     }
 
     /// Whether it is known what a channel holds, and it does so at this version.

@@ -211,11 +211,11 @@ mod tests {
         let threads = 2 * u64::try_from(ASKED_AT_ONCE).unwrap() + 10;
         for lsn in 0..threads {
             hot.with_thread(&lsn.to_string(), |thread| {
-                let mut namespace = thread.namespace("n");
+                let namespace = thread.namespace("n");
                 namespace.checkpoint = Some(put(at(2 * lsn)));
-                let source = (at(2 * lsn + 1), Encoded::new("bytes", "source"));
-                namespace.sources.add("1", [source]);
-                thread.keep("n", namespace);
+                namespace.sources.begin("1");
+                let source = Encoded::new("bytes", "source");
+                namespace.sources.add(at(2 * lsn + 1), source);
             });
         }
         for _ in 0..2 {
@@ -229,7 +229,7 @@ mod tests {
     fn all_is_forgotten() {
         let hot = Hot::new(1 << 20);
         hot.values().insert((1, 0), Encoded::new("bytes", "value"));
-        hot.with_thread("t", |thread| drop(thread.namespace("n")));
+        hot.with_thread("t", |thread| thread.namespace("n").sources.begin("1"));
         hot.forget_all();
         assert_eq!(hot.values().get((1, 0)), None);
         assert_eq!(hot.threads.lock().by_name.len(), 0);

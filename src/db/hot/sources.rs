@@ -12,7 +12,7 @@ const BYTES_MAX: usize = 256 << 10;
 /// The writes that were put on a checkpoint. They are stored whole.
 #[derive(Debug, Default)]
 pub(in crate::db) struct Sources {
-    checkpoint: Box<str>,
+    checkpoint: String,
     /// Where each is, and what.
     writes: Vec<(At, Encoded)>,
     bytes: usize,
@@ -21,7 +21,7 @@ pub(in crate::db) struct Sources {
 impl Sources {
     /// The writes that were put on this checkpoint.
     pub(in crate::db) fn of(&self, checkpoint: Option<&str>) -> &[(At, Encoded)] {
-        if checkpoint == Some(&*self.checkpoint) {
+        if checkpoint == Some(self.checkpoint.as_str()) {
             &self.writes
         } else {
             &[]
@@ -33,23 +33,22 @@ impl Sources {
         write.bytes().len() >= MIN_BYTES
     }
 
-    /// Notes what was put on a checkpoint. What was put on another one before is forgotten.
-    pub(in crate::db) fn add(
-        &mut self,
-        checkpoint: &str,
-        writes: impl IntoIterator<Item = (At, Encoded)>,
-    ) {
-        if *self.checkpoint != *checkpoint {
-            self.checkpoint = checkpoint.into();
+    /// Goes over to the writes of a checkpoint. What was put on another one before is forgotten.
+    pub(in crate::db) fn begin(&mut self, checkpoint: &str) {
+        if self.checkpoint != checkpoint {
+            self.checkpoint.clear();
+            self.checkpoint.push_str(checkpoint);
             self.writes.clear();
             self.bytes = 0;
         }
-        for (at, value) in writes {
-            let bytes = value.bytes().len();
-            if self.writes.len() < COUNT_MAX && self.bytes + bytes <= BYTES_MAX {
-                self.bytes += bytes;
-                self.writes.push((at, value));
-            }
+    }
+
+    /// Notes a write that was put on that checkpoint.
+    pub(in crate::db) fn add(&mut self, at: At, value: Encoded) {
+        let bytes = value.bytes().len();
+        if self.writes.len() < COUNT_MAX && self.bytes + bytes <= BYTES_MAX {
+            self.bytes += bytes;
+            self.writes.push((at, value));
         }
     }
 

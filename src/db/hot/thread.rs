@@ -1,8 +1,7 @@
 //! [`HotThread`]: what was put last in each namespace of a thread.
 
-use std::mem;
-
 use hashlink::LruCache;
+use hashlink::linked_hash_map::RawEntryMut;
 
 use super::{HotCheckpoint, Sources};
 use crate::db::place::At;
@@ -38,15 +37,13 @@ pub(in crate::db) struct HotNamespace {
 
 impl HotThread {
     /// What was put last in a namespace.
-    pub(in crate::db) fn namespace(&mut self, name: &str) -> HotNamespace {
-        (self.namespaces.get_mut(name)).map_or_else(HotNamespace::default, mem::take)
-    }
-
-    /// Keeps what was put last in a namespace.
-    pub(in crate::db) fn keep(&mut self, name: &str, namespace: HotNamespace) {
-        match self.namespaces.get_mut(name) {
-            Some(place) => *place = namespace,
-            None => drop(self.namespaces.insert(name.into(), namespace)),
+    pub(in crate::db) fn namespace(&mut self, name: &str) -> &mut HotNamespace {
+        match self.namespaces.raw_entry_mut().from_key(name) {
+            RawEntryMut::Occupied(mut known) => {
+                known.to_back();
+                known.into_mut()
+            }
+            RawEntryMut::Vacant(room) => room.insert(name.into(), HotNamespace::default()).1,
         }
     }
 

@@ -235,7 +235,7 @@ proptest! {
                 unchanged: [].into(),
                 standalone: false,
             };
-            let submitted = db.put_checkpoint(put, Vec::new(), None, String::new);
+            let submitted = db.put_checkpoint(put, Vec::new(), None);
             prop_assert!(submitted.unwrap().wait().unwrap().is_none());
             let entry = db.snapshot().entry("t", "", &id).unwrap().unwrap();
             let Held::Value(place) = &entry.channels()[0].held else {

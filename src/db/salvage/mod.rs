@@ -1,6 +1,7 @@
 //! Salvage: a new database of what is whole in a damaged one.
 
 mod hiding;
+mod progress;
 mod regaining;
 mod rescue;
 #[cfg(test)]
@@ -11,9 +12,11 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
+use self::progress::Telling;
+pub use self::progress::{SalvageProgress, SalvageStage};
 use self::rescue::Rescue;
 use crate::db::DbError;
-use crate::log::{self, Lost};
+use crate::log::{self, Extent, Lost};
 use crate::vfs::{OsFs, Vfs};
 
 /// What a salvage kept, and what is lost.
@@ -104,14 +107,43 @@ impl SalvageReport {
 /// [`DbError::Log`]: `from` is open, there is something in `to` already, a record is of a newer version, or the file
 /// system failed. What is in `to` then is no database.
 pub fn salvage(from: impl AsRef<Path>, to: impl AsRef<Path>) -> Result<SalvageReport, DbError> {
-    let (from, to) = (from.as_ref(), to.as_ref());
-    let vfs: Arc<dyn Vfs> = Arc::new(OsFs);
-    let found = log::salvage(Arc::clone(&vfs), from, &mut |_, _| Ok(()))?;
+    salvage_with(from.as_ref(), to.as_ref(), &mut |_| {})
+}
+
+/// As [`salvage`], and tells `progress` how far it is, about once per MiB.
+///
+/// # Errors
+/// As [`salvage`].
+pub fn salvage_with(
+    from: &Path,
+    to: &Path,
+    progress: &mut dyn FnMut(SalvageProgress),
+) -> Result<SalvageReport, DbError> {
+    salvage_in(Arc::new(OsFs), from, to, progress)
+}
+
+/// As [`salvage_with`], in this file system. For tests, and no part of the interface.
+#[doc(hidden)]
+pub fn salvage_in(
+    vfs: Arc<dyn Vfs>,
+    from: &Path,
+    to: &Path,
+    progress: &mut dyn FnMut(SalvageProgress),
+) -> Result<SalvageReport, DbError> {
+    let mut telling = Telling::new(Extent::of(Arc::clone(&vfs), from)?, progress);
+    let found = log::salvage(Arc::clone(&vfs), from, &mut |frame, _| {
+        telling.at(frame);
+        Ok(())
+    })?;
+    telling.end();
+    telling.begin(SalvageStage::Writing);
     let lost_from = found.lost.first().map(|lost| lost.lsns.start);
     let as_of = found.compacted_as_of;
     let mut rescue = Rescue::new(lost_from, as_of);
     log::salvage_to(vfs, from, to, as_of, &mut |frame, payload| {
+        telling.at(frame);
         rescue.frame(frame, payload)
     })?;
+    telling.end();
     Ok(rescue.finish(found.lost)?)
 }

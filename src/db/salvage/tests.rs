@@ -294,6 +294,27 @@ fn a_whole_database_is_salvaged_whole() {
 }
 
 #[test]
+fn a_salvage_tells_how_far_it_is() {
+    let dir = TempDir::new().unwrap();
+    let (from, to) = (dir.path().join("from"), dir.path().join("to"));
+    let made = make(&from, false);
+    made.db.close().unwrap();
+    let bytes: u64 = (fs::read_dir(from.join("log")).unwrap())
+        .map(|entry| entry.unwrap().metadata().unwrap().len())
+        .sum();
+    let mut told = Vec::new();
+    let report = salvage_with(&from, &to, &mut |at| told.push(at)).unwrap();
+    assert!(report.is_whole());
+    for stage in [SalvageStage::Reading, SalvageStage::Writing] {
+        let of_stage: Vec<_> = told.iter().filter(|at| at.stage == stage).collect();
+        assert!(of_stage.is_sorted_by_key(|at| at.done));
+        assert!(of_stage.iter().all(|at| at.of == bytes));
+        let ends = [of_stage.first(), of_stage.last()].map(|at| at.unwrap().done);
+        assert_eq!(ends, [0, bytes]);
+    }
+}
+
+#[test]
 fn whichever_frame_is_damaged_all_that_does_not_need_it_is_kept() {
     damage_each_frame(false);
 }

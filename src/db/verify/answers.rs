@@ -284,7 +284,7 @@ impl Checked {
         if self.places.contains(&key) {
             return Ok(());
         }
-        self.reader.checked(place)?;
+        self.reader.checked(place.into())?;
         report.values += 1;
         if self.places.len() >= REMEMBERED {
             self.places.clear();

@@ -174,14 +174,6 @@ impl Db {
         }
         Ok(())
     }
-
-    fn segments(&self) -> Result<Vec<SegmentStats>, DbError> {
-        match &*self.indexed().log.read() {
-            LogState::Open(log) => Ok(log.segments()),
-            LogState::ReadOnly(log) => Ok(log.segments()),
-            _ => Err(self.closed()),
-        }
-    }
 }
 
 /// Whether the segments that were full are as they were.

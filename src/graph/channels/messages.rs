@@ -4,7 +4,6 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use serde_json::Value;
-use uuid::Uuid;
 
 use crate::graph::channels::held::Held;
 use crate::graph::channels::reducer::{Folded, ReduceError};
@@ -171,7 +170,10 @@ fn ensure_id(message: &mut Value) -> Result<(), ReduceError> {
     if !has_id(message)?
         && let Value::Object(fields) = message
     {
-        fields.insert("id".into(), Value::String(Uuid::new_v4().to_string()));
+        fields.insert(
+            "id".into(),
+            Value::String(crate::probe::unique().to_string()),
+        );
     }
     Ok(())
 }

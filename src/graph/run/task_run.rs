@@ -20,6 +20,7 @@ use crate::graph::runtime::{Runtime, TaskContext};
 use crate::graph::state::State;
 use crate::graph::state_graph::StoreWrites;
 use crate::lease::LeasePart;
+use crate::probe::{self, Boundary};
 use crate::store::Draft;
 
 /// One task, with all that it needs to run by itself.
@@ -99,7 +100,10 @@ impl TaskRun {
                     Some(_) => None,
                 };
                 let all = Next::outermost(work, &node.layers);
-                all.call(self.input.clone(), runtime.clone()).await
+                self.comes_to(Boundary::Before).await;
+                let output = all.call(self.input.clone(), runtime.clone()).await;
+                self.comes_to(Boundary::After).await;
+                output
             }
         };
         let output = match output {
@@ -121,5 +125,15 @@ impl TaskRun {
         let changes = self.context.draft.as_deref().map(Draft::changes);
         writes.extend(changes.and_then(store_changes::to_write));
         Ok(writes)
+    }
+
+    async fn comes_to(&self, boundary: Boundary) {
+        let TaskContext {
+            graph_namespace,
+            node,
+            task_id,
+            ..
+        } = &*self.context;
+        probe::at(boundary, graph_namespace, node, task_id).await;
     }
 }

@@ -232,6 +232,12 @@ impl<S> std::ops::Deref for TypedGraph<S> {
     }
 }
 
+impl<S> From<TypedGraph<S>> for CompiledGraph {
+    fn from(typed: TypedGraph<S>) -> Self {
+        typed.graph
+    }
+}
+
 impl<S> std::fmt::Debug for TypedGraph<S> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         self.graph.fmt(f)

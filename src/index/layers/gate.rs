@@ -29,6 +29,8 @@ pub(crate) struct Gate {
 struct State {
     /// The weight of the changes that nobody moves yet.
     young: usize,
+    /// How many records brought them.
+    records: u64,
     /// The weight of all changes in memory.
     total: usize,
     /// Somebody waits for the next flush.
@@ -140,10 +142,10 @@ impl Gate {
     }
 
     /// Takes note of what the changes in memory weigh.
-    pub(super) fn tell(&self, young: usize, total: usize) {
+    pub(super) fn tell(&self, young: usize, total: usize, records: u64) {
         let mut state = self.state.lock();
         let due = self.is_due(&state);
-        (state.young, state.total) = (young, total);
+        (state.young, state.total, state.records) = (young, total, records);
         if !due && self.is_due(&state) {
             self.work.notify_one();
         }
@@ -211,7 +213,10 @@ impl Gate {
     }
 
     fn is_due(&self, state: &State) -> bool {
-        state.failed.is_some() || state.wanted || state.young >= self.options.flush_bytes
+        state.failed.is_some()
+            || state.wanted
+            || state.young >= self.options.flush_bytes
+            || state.records >= self.options.flush_records
     }
 
     fn is_crowded(&self, state: &State) -> bool {

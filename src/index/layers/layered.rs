@@ -31,6 +31,9 @@ pub(crate) struct Layered<R: TableRow> {
     cut: Option<Watermark>,
     /// The same for what is in the file.
     flushed: Option<Watermark>,
+    /// Whether the log was replayed to its end. Before, whoever opens the database is not to share the processor with a flush
+    /// that can wait.
+    is_open: bool,
     gate: Arc<Gate>,
 }
 
@@ -78,6 +81,7 @@ impl<R: TableRow> Layered<R> {
             applied,
             cut: None,
             flushed: applied,
+            is_open: false,
             gate,
         }
     }
@@ -91,6 +95,12 @@ impl<R: TableRow> Layered<R> {
     pub(crate) fn advance(&mut self, applied: Watermark, log_bytes: u64) {
         self.applied = Some(applied);
         self.young.log_bytes += log_bytes;
+        self.tell();
+    }
+
+    /// Takes note that all of the log was replayed.
+    pub(crate) fn opened(&mut self) {
+        self.is_open = true;
         self.tell();
     }
 
@@ -187,7 +197,13 @@ impl<R: TableRow> Layered<R> {
 
     fn tell(&self) {
         let young = self.young.weight;
-        self.gate.tell(young, young + self.old.weight);
+        let since = self.cut.or(self.flushed).map_or(1, |before| before.lsn);
+        let applied = self.applied.map_or(0, |applied| applied.lsn);
+        let records = match self.is_open && !self.rows.young.is_empty() {
+            true => applied.saturating_sub(since),
+            false => 0,
+        };
+        self.gate.tell(young, young + self.old.weight, records);
     }
 }
 

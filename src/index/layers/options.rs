@@ -7,6 +7,9 @@ pub(crate) struct IndexOptions {
     pub(crate) cache_bytes: usize,
     /// About how much the changes weigh that are moved to the file together. Default: 32 MiB.
     pub(crate) flush_bytes: usize,
+    /// With so many records that the file lacks, it gets them, whatever they weigh: the next open would replay them. Default:
+    /// 16,384.
+    pub(crate) flush_records: u64,
     /// About how much all changes in memory may weigh before commits wait; at least twice
     /// `flush_bytes`. Default: 64 MiB.
     pub(crate) memory_bytes: usize,
@@ -17,6 +20,7 @@ impl Default for IndexOptions {
         Self {
             cache_bytes: 64 << 20,
             flush_bytes: 32 << 20,
+            flush_records: 16 << 10,
             memory_bytes: 64 << 20,
         }
     }

@@ -51,6 +51,16 @@ struct State {
     capacity: Option<u64>,
     trace: Option<Vec<Operation>>,
     moments: Option<Vec<Moment>>,
+    watch: Option<Arc<dyn Watch>>,
+    /// Since when all calls fail.
+    stopped: Option<Moment>,
+}
+
+/// Who is told of changes.
+pub(crate) trait Watch: std::fmt::Debug + Send + Sync {
+    /// A call has changed something. Whether everything stops here: whoever called is told of an error, and so is
+    /// everybody later. It must not call the file system.
+    fn changed(&self, call: &'static str, path: &Path) -> bool;
 }
 
 /// All files and directories as they are at one moment, on the medium and in the page cache.
@@ -140,6 +150,8 @@ impl SimFs {
             capacity: None,
             trace: None,
             moments: None,
+            watch: None,
+            stopped: None,
         };
         Self {
             shared: Arc::new(Shared {
@@ -225,6 +237,24 @@ impl SimFs {
         self.shared.host.advance(time);
     }
 
+    /// Has somebody told of changes.
+    pub(crate) fn watch(&self, watch: Arc<dyn Watch>) {
+        self.shared.state.lock().watch = Some(watch);
+    }
+
+    /// Fails all calls from now on, as there is nobody left who could make them.
+    pub(crate) fn stop(&self) {
+        let mut state = self.shared.state.lock();
+        if state.stopped.is_none() {
+            state.stopped = Some(self.moment_of(&state));
+        }
+    }
+
+    /// The moment at which it was stopped, if it was.
+    pub(crate) fn stopped(&self) -> Option<Moment> {
+        self.shared.state.lock().stopped.clone()
+    }
+
     /// Has all background jobs do what they have to do now.
     pub fn work(&self) {
         self.shared.host.work();
@@ -279,6 +309,9 @@ impl SimFs {
     ) -> io::Result<T> {
         let mut state = self.shared.state.lock();
         let state = &mut *state;
+        if state.stopped.is_some() {
+            return Err(stopped());
+        }
         state.calls += 1;
         state.changes += u64::from(call.changes);
         let slow = Duration::from_micros(1 + state.random.below(SLOWEST));
@@ -317,6 +350,11 @@ impl SimFs {
         if call.changes && state.moments.is_some() {
             let moment = self.moment_of(state);
             state.moments.get_or_insert_default().push(moment);
+        }
+        let watch = state.watch.as_ref().filter(|_| call.changes);
+        if watch.is_some_and(|watch| watch.changed(call.call, call.path)) {
+            state.stopped = Some(self.moment_of(state));
+            return Err(stopped());
         }
         outcome.map(|done| done.value)
     }
@@ -596,6 +634,10 @@ impl VfsFile for SimFile {
             }
         })
     }
+}
+
+fn stopped() -> io::Error {
+    io::Error::other("the process has been stopped by its test")
 }
 
 /// A part of so many bytes, of one at least if there is one.

@@ -18,6 +18,7 @@ mod world;
 
 pub use crash::Survival;
 pub use faults::{Failing, Faults};
+pub(crate) use fs::Watch;
 pub use fs::{Moment, SimFs};
 pub use operation::Operation;
 pub use random::Random;

@@ -51,6 +51,7 @@ pub(crate) fn run(args: &Args) -> Result<Answer, Failure> {
             "thread": args.thread,
             "checkpoints": report.checkpoints,
             "bytes": report.bytes,
+            "disk_bytes": report.disk_bytes,
         }))?;
     } else {
         screen.line(format_args!(
@@ -62,7 +63,7 @@ pub(crate) fn run(args: &Args) -> Result<Answer, Failure> {
             },
             plain(&args.thread),
             count(usize::try_from(report.checkpoints)?, "checkpoint"),
-            bytes(report.bytes),
+            bytes(report.disk_bytes),
         ))?;
     }
     Ok(Answer::Yes)

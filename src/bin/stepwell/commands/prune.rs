@@ -4,12 +4,13 @@ use std::time::{Duration, SystemTime};
 
 use futures::executor::block_on;
 use serde_json::json;
-use stepwell::checkpoint::{Checkpointer, Prune, PruneRule};
+use stepwell::checkpoint::{Prune, PruneProgress, PruneRule, PruneStage};
 
 use super::find::require;
 use crate::database;
 use crate::failure::{Answer, Failure};
 use crate::format::{bytes, count};
+use crate::progress::Progress;
 use crate::screen::Screen;
 
 /// What goes, of which database.
@@ -63,10 +64,20 @@ pub(crate) fn run(args: &Args) -> Result<Answer, Failure> {
         rule: args.rule.rule()?,
     };
     let saver = db.checkpointer();
-    let report = match args.dry_run {
-        true => block_on(saver.prune_dry_run(prune))?,
-        false => block_on(saver.prune(prune))?,
+    let mut progress = Progress::new();
+    let mut tell = |at: PruneProgress| {
+        let stage = match at.stage {
+            PruneStage::Planning => "Finding what goes",
+            _ => "Removing",
+        };
+        progress.tell(stage, at.done, at.of);
     };
+    let report = match args.dry_run {
+        true => saver.prune_dry_run_with(&prune, &mut tell),
+        false => block_on(saver.prune_with(prune, &mut tell)),
+    };
+    progress.finish();
+    let report = report?;
     drop(saver);
     db.close()?;
     if args.json {
@@ -75,11 +86,12 @@ pub(crate) fn run(args: &Args) -> Result<Answer, Failure> {
             "threads": report.threads,
             "checkpoints": report.checkpoints,
             "bytes": report.bytes,
+            "disk_bytes": report.disk_bytes,
         }))?;
         return Ok(Answer::Yes);
     }
     screen.line(format_args!(
-        "{} {} of {}: {}",
+        "{} {} of {}: {} before compression, {} on disk",
         if args.dry_run {
             "Would remove"
         } else {
@@ -87,7 +99,8 @@ pub(crate) fn run(args: &Args) -> Result<Answer, Failure> {
         },
         count(usize::try_from(report.checkpoints)?, "checkpoint"),
         count(usize::try_from(report.threads)?, "thread"),
-        bytes(report.bytes)
+        bytes(report.bytes),
+        bytes(report.disk_bytes)
     ))?;
     Ok(Answer::Yes)
 }

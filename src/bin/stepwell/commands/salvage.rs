@@ -3,12 +3,13 @@
 use std::path::PathBuf;
 
 use serde_json::json;
-use stepwell::db::{SalvageReport, salvage};
+use stepwell::db::{SalvageReport, SalvageStage, salvage_with};
 
 use super::json::lost_records;
 use crate::database;
 use crate::failure::{Answer, Failure};
 use crate::format::{count, plain};
+use crate::progress::Progress;
 use crate::screen::Screen;
 
 /// Which database, and where the new one goes.
@@ -29,7 +30,16 @@ pub(crate) fn run(args: &Args) -> Result<Answer, Failure> {
     let screen = Screen::new();
     database::require(args.db.path())?;
     database::check_free(&args.to)?;
-    let report = salvage(args.db.path(), &args.to)?;
+    let mut progress = Progress::new();
+    let salvaged = salvage_with(args.db.path(), &args.to, &mut |at| {
+        let stage = match at.stage {
+            SalvageStage::Reading => "Reading the log",
+            _ => "Writing a new one",
+        };
+        progress.tell(stage, at.done, at.of);
+    });
+    progress.finish();
+    let report = salvaged?;
     if args.json {
         let records: Vec<_> = report.lost_records.iter().map(lost_records).collect();
         screen.json(&json!({

@@ -142,6 +142,11 @@ fn document(stats: &DbStats) -> Value {
             "misses": stats.cache.misses,
             "bytes": stats.cache.bytes,
         },
+        "block_cache": {
+            "hits": stats.blocks.hits,
+            "misses": stats.blocks.misses,
+            "bytes": stats.blocks.bytes,
+        },
         "back_pressure": {
             "waits": stats.back_pressure.waits,
             "seconds": stats.back_pressure.waited.as_secs_f64(),

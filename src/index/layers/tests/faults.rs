@@ -1,14 +1,13 @@
 //! A flush that is interrupted, or fails, leaves what was in the file before or what is in it after.
 
-use std::ffi::OsString;
 use std::fs;
 use std::io;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use super::watched_fs::{Operation, Watch, WatchedFs};
 use super::*;
 use crate::index::tables::{Rows, Tables};
-use crate::vfs::{LockError, OpenMode, Vfs, VfsFile, VfsLock};
 
 /// What happens at changes of files: the state before each is kept in `crashes`, or the one with the
 /// number `fails` fails.
@@ -37,81 +36,17 @@ impl Plan {
     }
 }
 
-#[derive(Debug)]
-struct Planned(Arc<Plan>);
-
-#[derive(Debug)]
-struct PlannedFile(Arc<Plan>, Arc<dyn VfsFile>);
-
-impl Vfs for Planned {
-    fn create_dir(&self, path: &Path) -> io::Result<()> {
-        OsFs.create_dir(path)
-    }
-
-    fn read_dir(&self, path: &Path) -> io::Result<Vec<OsString>> {
-        OsFs.read_dir(path)
-    }
-
-    fn open(&self, path: &Path, mode: OpenMode) -> io::Result<Arc<dyn VfsFile>> {
-        let file = OsFs.open(path, mode)?;
-        Ok(Arc::new(PlannedFile(Arc::clone(&self.0), file)))
-    }
-
-    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
-        self.0.change()?;
-        OsFs.rename(from, to)
-    }
-
-    fn remove(&self, path: &Path) -> io::Result<()> {
-        OsFs.remove(path)
-    }
-
-    fn sync_dir(&self, path: &Path) -> io::Result<()> {
-        self.0.change()?;
-        OsFs.sync_dir(path)
-    }
-
-    fn lock(&self, path: &Path) -> Result<Box<dyn VfsLock>, LockError> {
-        OsFs.lock(path)
-    }
-}
-
-impl VfsFile for PlannedFile {
-    fn len(&self) -> io::Result<u64> {
-        self.1.len()
-    }
-
-    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
-        self.1.read_at(buffer, offset)
-    }
-
-    fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<usize> {
-        self.0.change()?;
-        self.1.write_at(bytes, offset)
-    }
-
-    fn set_len(&self, len: u64) -> io::Result<()> {
-        self.0.change()?;
-        self.1.set_len(len)
-    }
-
-    fn sync_data(&self) -> io::Result<()> {
-        self.0.change()?;
-        self.1.sync_data()
-    }
-
-    fn sync_all(&self) -> io::Result<()> {
-        self.0.change()?;
-        self.1.sync_all()
-    }
-
-    fn prepare(&self, from: u64, to: u64) -> io::Result<()> {
-        self.1.prepare(from, to)
+impl Watch for Plan {
+    fn before(&self, operation: Operation, _: &Path) -> io::Result<()> {
+        match operation {
+            Operation::Open | Operation::Prepare => Ok(()),
+            _ => self.change(),
+        }
     }
 }
 
 fn open_planned(dir: &Path, plan: &Arc<Plan>) -> Option<(IndexFile, Option<Found>)> {
-    let vfs = Arc::new(Planned(Arc::clone(plan)));
+    let vfs = Arc::new(WatchedFs(Arc::clone(plan)));
     let (file, found) = IndexFile::open(vfs, dir, IDENTITY, 1 << 20).ok()?;
     Some((file, found.unwrap()))
 }

@@ -38,6 +38,7 @@ impl Owner for Database {
 const OPTIONS: IndexOptions = IndexOptions {
     cache_bytes: 1 << 20,
     flush_bytes: 10_000,
+    flush_records: 500,
     memory_bytes: 40_000,
 };
 
@@ -104,6 +105,22 @@ fn an_end_at_once_leaves_the_file_behind_the_log() {
     indexer.stop(Stop::Now);
     assert!(open(dir.path()).1.unwrap().is_none());
     assert_eq!(database.rows.lock().get(&name(9)).unwrap(), Some(row(9)));
+}
+
+#[test]
+fn the_file_follows_after_so_many_records_whatever_they_weigh_but_not_during_a_replay() {
+    let dir = tempfile::tempdir().unwrap();
+    let (database, indexer) = start(dir.path());
+    for number in 0..600 {
+        let mut rows = database.rows.lock();
+        rows.put(name(1), row(number));
+        rows.advance(at(u64::from(number) + 2), 64);
+    }
+    thread::sleep(Duration::from_millis(50));
+    assert!(!dir.path().join("index.redb").exists());
+    database.rows.lock().opened();
+    wait_until(|| dir.path().join("index.redb").exists());
+    indexer.stop(Stop::Now);
 }
 
 #[test]

@@ -5,6 +5,8 @@ mod faults;
 mod indexing;
 mod layering;
 mod opening;
+#[path = "../../../../tests/common/watched_fs.rs"]
+mod watched_fs;
 
 use std::path::Path;
 use std::sync::Arc;

@@ -1,0 +1,245 @@
+"""`StepwellStore`: LangGraph's long-term memory in a Stepwell database."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any
+
+from langgraph.store.base import (
+    BaseStore,
+    GetOp,
+    IndexConfig,
+    Item,
+    ListNamespacesOp,
+    MatchCondition,
+    Op,
+    PutOp,
+    Result,
+    SearchItem,
+    SearchOp,
+    TTLConfig,
+)
+
+from stepwell._meaning import Embedded, Meaning, similarities
+from stepwell._opening import Opening
+from stepwell._waiting import in_thread
+
+if TYPE_CHECKING:
+    from stepwell.database import Stepwell
+
+_ALL = (1 << 53) - 1
+"""More than there are."""
+
+_MINUTE = 60.0
+
+
+class StepwellStore(BaseStore):
+    """Remembers items across threads, in the same database as the checkpoints.
+
+    All of a batch happens at once or not at all. Filters know, besides LangGraph's operators, paths (`address.city`) and
+    `$in $nin $exists $contains $and $or $not`. Items that have expired are never found. Items come by the time of their
+    last put, newest first, as from LangGraph's SQL stores.
+
+    ```python
+    with Stepwell.open("agent.stepwell") as db:
+        store = db.store(index={"dims": 1536, "embed": embeddings})
+    ```
+    """
+
+    supports_ttl = True
+
+    def __init__(
+        self,
+        db: Stepwell,
+        *,
+        index: IndexConfig | None = None,
+        ttl: TTLConfig | None = None,
+    ) -> None:
+        """A store on an open database.
+
+        Args:
+            db: The database. The store does not close it.
+            index: How to search by meaning: `embed` (LangChain `Embeddings` or a function), `dims`, `fields`.
+            ttl: How long items are kept, in minutes, and whether reading refreshes that.
+        """
+        self.db = db
+        self._native = db.native
+        self.ttl_config = ttl
+        self.index_config = index
+        self._meaning = Meaning(index) if index else None
+
+    @classmethod
+    def from_conn_string(
+        cls,
+        conn_string: str | os.PathLike[str],
+        *,
+        index: IndexConfig | None = None,
+        ttl: TTLConfig | None = None,
+        durability: str | float = "sync",
+    ) -> Opening[StepwellStore]:
+        """Opens the database in the directory `conn_string`, for `with` or `async with`."""
+        from stepwell.database import Stepwell
+
+        def opened() -> tuple[StepwellStore, Stepwell]:
+            db = Stepwell.open(conn_string, durability=durability)
+            return cls(db, index=index, ttl=ttl), db
+
+        return Opening(opened)
+
+    def setup(self) -> None:
+        """Does nothing: there is nothing to set up. Other stores have it."""
+
+    def batch(self, ops: Iterable[Op]) -> list[Result]:
+        """Does all of `ops`. What reads sees the store as it was before; of several puts of a key the last counts."""
+        batch = list(ops)
+        embedded = self._meaning.embed(batch) if self._meaning else Embedded()
+        return self._done(batch, embedded)
+
+    async def abatch(self, ops: Iterable[Op]) -> list[Result]:
+        """As `batch`; the loop goes on meanwhile."""
+        batch = list(ops)
+        embedded = await self._meaning.aembed(batch) if self._meaning else Embedded()
+        return await in_thread(self._done, batch, embedded)
+
+    def _done(self, ops: Sequence[Op], embedded: Embedded) -> list[Result]:
+        asked = [
+            _asked(op, embedded.of_put(place), embedded.of_query(op))
+            for place, op in enumerate(ops)
+        ]
+        answers = json.loads(self._native.batch(json.dumps(asked).encode()))
+        return [
+            _result(op, answer, embedded.of_query(op))
+            for op, answer in zip(ops, answers, strict=True)
+        ]
+
+
+def _asked(
+    op: Op, vectors: dict[str, str] | None, query: Sequence[float] | None
+) -> dict[str, Any]:
+    """An operation as the engine takes it."""
+    if isinstance(op, GetOp):
+        return {
+            "op": "get",
+            "namespace": op.namespace,
+            "key": op.key,
+            "refresh_ttl": op.refresh_ttl,
+        }
+    if isinstance(op, PutOp):
+        if op.value is None:
+            return {"op": "delete", "namespace": op.namespace, "key": op.key}
+        return {
+            "op": "put",
+            "namespace": op.namespace,
+            "key": op.key,
+            "value": Embedded.into(op.value, vectors),
+            "ttl": None if op.ttl is None else op.ttl * _MINUTE,
+        }
+    if isinstance(op, SearchOp):
+        # What is ranked here has to be seen whole.
+        is_ranked = query is not None
+        return {
+            "op": "search",
+            "prefix": op.namespace_prefix,
+            "filter": op.filter or None,
+            "limit": _ALL if is_ranked else op.limit,
+            "offset": 0 if is_ranked else op.offset,
+            "refresh_ttl": op.refresh_ttl,
+        }
+    if isinstance(op, ListNamespacesOp):
+        prefix, suffix, rest = _conditions(op.match_conditions or ())
+        return {
+            "op": "list_namespaces",
+            "prefix": prefix,
+            "suffix": suffix,
+            "max_depth": None if rest else op.max_depth,
+            "limit": _ALL if rest else op.limit,
+            "offset": 0 if rest else op.offset,
+        }
+    raise ValueError(f"unknown operation: {type(op)}")
+
+
+def _result(op: Op, answer: Any, query: Sequence[float] | None) -> Result:
+    """An answer of the engine as LangGraph wants it."""
+    if isinstance(op, GetOp):
+        return _item(answer) if answer else None
+    if isinstance(op, SearchOp):
+        if query is not None:
+            return _ranked(op, answer, query)
+        return [_found(item, None) for item in answer]
+    if isinstance(op, ListNamespacesOp):
+        namespaces = [tuple(namespace) for namespace in answer]
+        _, _, rest = _conditions(op.match_conditions or ())
+        if rest:
+            namespaces = [n for n in namespaces if all(_matches(c, n) for c in rest)]
+            if op.max_depth is not None:
+                namespaces = sorted({n[: op.max_depth] for n in namespaces})
+            namespaces = namespaces[op.offset : op.offset + op.limit]
+        return namespaces
+    return None
+
+
+def _ranked(
+    op: SearchOp, items: list[dict[str, Any]], query: Sequence[float]
+) -> list[SearchItem]:
+    """The items that are nearest to `query` by the nearest of their vectors, then those without."""
+    vectors = [Embedded.vectors(item["value"]) for item in items]
+    flat = [vector for of in vectors for vector in of]
+    scores = iter(similarities(query, flat))
+    best = [max((next(scores) for _ in of), default=None) for of in vectors]
+    with_score = [(score, item) for score, item in zip(best, items, strict=True) if score is not None]
+    with_score.sort(key=lambda found: -found[0])
+    without = [item for score, item in zip(best, items, strict=True) if score is None]
+    page = [_found(item, score) for score, item in with_score[op.offset : op.offset + op.limit]]
+    return page + [_found(item, None) for item in without[: op.limit - len(page)]]
+
+
+def _item(found: dict[str, Any]) -> Item:
+    return Item(
+        value=Embedded.without(found["value"]),
+        key=found["key"],
+        namespace=tuple(found["namespace"]),
+        created_at=_time(found["created_at"]),
+        updated_at=_time(found["updated_at"]),
+    )
+
+
+def _found(found: dict[str, Any], score: float | None) -> SearchItem:
+    return SearchItem(
+        namespace=tuple(found["namespace"]),
+        key=found["key"],
+        value=Embedded.without(found["value"]),
+        created_at=_time(found["created_at"]),
+        updated_at=_time(found["updated_at"]),
+        score=score,
+    )
+
+
+def _conditions(
+    conditions: Iterable[MatchCondition],
+) -> tuple[Sequence[str], Sequence[str], list[MatchCondition]]:
+    """The first prefix, the first suffix, and what is left."""
+    first: dict[str, Sequence[str]] = {}
+    rest: list[MatchCondition] = []
+    for condition in conditions:
+        if condition.match_type in first:
+            rest.append(condition)
+        else:
+            first[condition.match_type] = condition.path
+    return first.get("prefix", ()), first.get("suffix", ()), rest
+
+
+def _matches(condition: MatchCondition, namespace: tuple[str, ...]) -> bool:
+    path = condition.path
+    if len(namespace) < len(path):
+        return False
+    part = namespace[: len(path)]
+    if condition.match_type == "suffix":
+        part = namespace[len(namespace) - len(path) :]
+    return all(want in ("*", have) for want, have in zip(path, part, strict=True))
+
+
+def _time(seconds: float) -> datetime:
+    return datetime.fromtimestamp(seconds, timezone.utc)

@@ -1,0 +1,126 @@
+//! Putting checkpoints and writes.
+
+use pyo3::prelude::*;
+use pyo3::pybacked::{PyBackedBytes, PyBackedStr};
+use pyo3::types::PyDict;
+use stepwell::checkpoint::{Checkpoint, Checkpointer, PutCheckpoint, PutWrites};
+
+use crate::database::Database;
+use crate::failure::guarded;
+use crate::pending::Pending;
+use crate::values::{encoded, metadata, versions, versions_seen};
+
+/// A channel's or write's value: channel, type tag, bytes.
+pub(crate) type Named = (String, PyBackedStr, PyBackedBytes);
+
+#[pymethods]
+impl Database {
+    /// Submits a checkpoint. `appended`: by channel, elements that its list has grown by.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "one call into the engine for each of Python's"
+    )]
+    fn put(
+        &self,
+        py: Python<'_>,
+        thread: String,
+        namespace: String,
+        parent_id: Option<String>,
+        id: String,
+        ts: String,
+        metadata_json: PyBackedBytes,
+        channel_versions: &Bound<'_, PyDict>,
+        seen: &Bound<'_, PyDict>,
+        updated: Option<Vec<String>>,
+        new_versions: &Bound<'_, PyDict>,
+        values: Vec<Named>,
+        appended: Vec<(String, Vec<(PyBackedStr, PyBackedBytes)>)>,
+        durability: Option<&str>,
+    ) -> PyResult<Pending> {
+        guarded(py, || {
+            let values = values
+                .into_iter()
+                .map(|(channel, tag, bytes)| (channel, encoded(&tag, bytes)));
+            let appended = appended.into_iter().map(|(channel, elements)| {
+                let elements = elements
+                    .into_iter()
+                    .map(|(tag, bytes)| encoded(&tag, bytes));
+                (channel, elements.collect())
+            });
+            let put = PutCheckpoint {
+                checkpoint: Checkpoint {
+                    id,
+                    ts,
+                    channel_values: values.collect(),
+                    channel_versions: versions(channel_versions)?,
+                    versions_seen: versions_seen(seen)?,
+                    updated_channels: updated,
+                },
+                thread,
+                namespace,
+                parent_id,
+                appended: appended.collect(),
+                metadata: metadata(&metadata_json)?,
+                new_versions: versions(new_versions)?,
+            };
+            py.detach(|| {
+                self.engine()?.warm.note(&put.thread, &put.namespace);
+                self.with_saver(durability, |saver| Ok(Pending::new(saver.put(put))))
+            })
+        })
+    }
+
+    /// Submits what a task has written.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "one call into the engine for each of Python's"
+    )]
+    fn put_writes(
+        &self,
+        py: Python<'_>,
+        thread: String,
+        namespace: String,
+        checkpoint_id: String,
+        task_id: String,
+        task_path: String,
+        writes: Vec<Named>,
+        durability: Option<&str>,
+    ) -> PyResult<Pending> {
+        guarded(py, || {
+            let writes = writes
+                .into_iter()
+                .map(|(channel, tag, bytes)| (channel, encoded(&tag, bytes)));
+            let put = PutWrites {
+                thread,
+                namespace,
+                checkpoint_id,
+                task_id,
+                task_path,
+                writes: writes.collect(),
+            };
+            py.detach(|| {
+                self.with_saver(durability, |saver| Ok(Pending::new(saver.put_writes(put))))
+            })
+        })
+    }
+
+    /// Submits the deletion of a thread.
+    fn delete_thread(&self, py: Python<'_>, thread: String) -> PyResult<Pending> {
+        guarded(py, || {
+            py.detach(|| {
+                self.with_saver(None, |saver| Ok(Pending::new(saver.delete_thread(&thread))))
+            })
+        })
+    }
+
+    /// Submits the copy of a thread.
+    fn copy_thread(&self, py: Python<'_>, source: String, target: String) -> PyResult<Pending> {
+        guarded(py, || {
+            py.detach(|| {
+                self.with_saver(None, |saver| {
+                    Ok(Pending::new(saver.copy_thread(&source, &target)))
+                })
+            })
+        })
+    }
+}

@@ -24,6 +24,8 @@ pub enum Canary {
     NotRewritten,
     /// Compaction takes a new segment's name for durable.
     SkippedPublishing,
+    /// Between a look at the log's state and the wait for another one, somebody may change it.
+    LateRegistration,
 }
 
 #[cfg(feature = "testing")]
@@ -37,7 +39,7 @@ mod switch {
     }
 
     impl Canary {
-        /// All of them.
+        /// Those that runs in one thread can find.
         pub const ALL: [Self; 7] = [
             Self::SkippedSync,
             Self::SkippedDirectorySync,

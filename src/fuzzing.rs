@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 use crate::Encoded;
 use crate::delta::{apply, grown, total_len};
-use crate::json_list::{ListForm, concatenate};
+use crate::encoded_list::{ListForm, concatenate};
 
 macro_rules! inputs {
     ($($(#[$doc:meta])* $module:ident :: $name:ident;)*) => {

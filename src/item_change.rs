@@ -55,6 +55,7 @@ impl ItemChange {
             None => Record::ItemDeleted(ItemDeleted {
                 namespace: self.namespace,
                 key: self.key,
+                at: Some(at),
             }),
         }
     }

@@ -42,6 +42,7 @@ mod item_vectors;
 mod item_words;
 mod lease;
 pub mod log;
+mod moment;
 mod probe;
 mod retention_policy;
 pub mod store;

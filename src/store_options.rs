@@ -60,6 +60,9 @@ pub struct StoreOptions {
     texts: Rules<TextFields>,
     embedder: Option<Arc<dyn Embedder>>,
     pub(crate) metric: Metric,
+    history: Rules<Option<Duration>>,
+    /// What holds for it where nothing is said.
+    pub(crate) usual_history: Duration,
     pub(crate) sweep_interval: Duration,
 }
 
@@ -75,6 +78,8 @@ impl Default for StoreOptions {
             texts: Vec::new(),
             embedder: None,
             metric: Metric::default(),
+            history: Vec::new(),
+            usual_history: Duration::from_secs(7 * 24 * 3600),
             sweep_interval: Duration::from_secs(60),
         }
     }
@@ -89,6 +94,8 @@ impl fmt::Debug for StoreOptions {
             .field("texts", &self.texts)
             .field("embedder", &self.embedder.as_ref().map(|of| of.name()))
             .field("metric", &self.metric)
+            .field("history", &self.history)
+            .field("usual_history", &self.usual_history)
             .field("sweep_interval", &self.sweep_interval)
             .finish()
     }
@@ -138,6 +145,18 @@ impl StoreOptions {
         self
     }
 
+    /// For how long it is kept what items in `prefix` or below were, after they were replaced or removed: for
+    /// [`history`](crate::store::Store::history) and [`Moment`](crate::store::Moment)s. `None`: not at all. A week without a rule; an hour in a
+    /// [`MemoryStore`](crate::store::MemoryStore).
+    ///
+    /// Whether it is kept is noted in the database, and holds from the next put or deletion on until something else is said. What is not kept any more is
+    /// forgotten, at once or an hour later at most, and cannot be had back.
+    #[must_use]
+    pub fn history(mut self, prefix: &[&str], kept: Option<Duration>) -> Self {
+        self.history.push((labels(prefix), kept));
+        self
+    }
+
     /// How long a database waits before it looks again for items that have expired, to give back their space; a minute by
     /// default. They are not found any more in any case.
     #[must_use]
@@ -154,6 +173,24 @@ impl StoreOptions {
             Ttl::Default => *of(&self.ttl, namespace)?,
         };
         ttl.map(|ttl| u64::try_from(ttl.as_micros()).unwrap_or(u64::MAX))
+    }
+
+    /// For how long it is kept what items were, in microseconds.
+    pub(crate) fn kept_past(&self, namespace: &[String]) -> Option<u64> {
+        let said = of(&self.history, namespace).copied();
+        let kept = said.unwrap_or(Some(self.usual_history));
+        kept.map(|kept| u64::try_from(kept.as_micros()).unwrap_or(u64::MAX))
+    }
+
+    /// Whether it is kept of any items what they were.
+    pub(crate) fn keeps_any_past(&self) -> bool {
+        let mut prefixes = self.with_history().chain([[].as_slice()]);
+        prefixes.any(|prefix| self.kept_past(prefix).is_some())
+    }
+
+    /// The namespaces for which it is said how long it is kept what items were.
+    pub(crate) fn with_history(&self) -> impl Iterator<Item = &[String]> {
+        self.history.iter().map(|(prefix, _)| &**prefix)
     }
 
     /// Whether a read that says nothing itself refreshes items.

@@ -20,3 +20,9 @@ pub(crate) fn parse_micros(text: &str) -> Option<u64> {
     let time: jiff::Timestamp = text.parse().ok()?;
     u64::try_from(time.as_microsecond()).ok()
 }
+
+/// A time in microseconds since the Unix epoch in RFC 3339; `None` if it is too late for that.
+pub(crate) fn text(micros: u64) -> Option<String> {
+    let time = jiff::Timestamp::from_microsecond(i64::try_from(micros).ok()?).ok()?;
+    Some(time.to_string())
+}

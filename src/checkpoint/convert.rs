@@ -75,6 +75,7 @@ pub(crate) fn checkpoint_record<V: From<Encoded>>(
         updated: checkpoint.updated_channels,
         unchanged: unchanged.collect(),
         standalone: false,
+        moment: None,
     }
 }
 
@@ -117,6 +118,7 @@ pub(crate) fn standalone_record<H, V>(
         updated: entry.updated(),
         unchanged: BTreeMap::new(),
         standalone: true,
+        moment: Some(entry.moment),
     }
 }
 

@@ -8,9 +8,9 @@ use bincode::error::{DecodeError, EncodeError};
 
 use crate::codec::checkpoint::{checkpoint, put_checkpoint};
 use crate::codec::record::{
-    CheckpointsPruned, ItemDeleted, ItemExpired, ItemPut, ItemTouched, Ranked, Record, Remnant,
-    TagRemoved, TagSet, TaskWrite, ThreadCopied, ThreadDeleted, ThreadPolicySet, Touched,
-    WritesPut,
+    CheckpointsPruned, ItemDeleted, ItemExpired, ItemHistorySet, ItemPut, ItemTouched, Ranked,
+    Record, Remnant, TagRemoved, TagSet, TaskWrite, ThreadCopied, ThreadDeleted, ThreadPolicySet,
+    Touched, WritesPut,
 };
 use crate::codec::value::{Found, Stored, put_value, some_value, value};
 use crate::codec::wire::{
@@ -35,6 +35,8 @@ mod kind {
     pub(super) const TAG_REMOVED: u8 = 11;
     pub(super) const THREAD_POLICY_SET: u8 = 12;
     pub(super) const ITEM_EXPIRED: u8 = 13;
+    pub(super) const ITEM_DELETED_AT: u8 = 14;
+    pub(super) const ITEM_HISTORY_SET: u8 = 15;
     pub(super) const ITEM_PUT_RANKED: u8 = 16;
 }
 
@@ -45,9 +47,11 @@ pub(super) fn kind_of<V>(record: &Record<V>) -> u8 {
         Record::WritesPut(_) => kind::WRITES_PUT,
         Record::ItemPut(put) if put.ranked.is_empty() => kind::ITEM_PUT,
         Record::ItemPut(_) => kind::ITEM_PUT_RANKED,
-        Record::ItemDeleted(_) => kind::ITEM_DELETED,
+        Record::ItemDeleted(ItemDeleted { at: None, .. }) => kind::ITEM_DELETED,
+        Record::ItemDeleted(_) => kind::ITEM_DELETED_AT,
         Record::ItemTouched(_) => kind::ITEM_TOUCHED,
         Record::ItemExpired(_) => kind::ITEM_EXPIRED,
+        Record::ItemHistorySet(_) => kind::ITEM_HISTORY_SET,
         Record::ThreadDeleted(_) => kind::THREAD_DELETED,
         Record::ThreadCopied(_) => kind::THREAD_COPIED,
         Record::CheckpointsPruned(_) => kind::CHECKPOINTS_PRUNED,
@@ -82,7 +86,13 @@ impl Encode for Body<'_> {
             }
             Record::ItemDeleted(deleted) => {
                 deleted.namespace.encode(to)?;
-                deleted.key.encode(to)
+                deleted.key.encode(to)?;
+                deleted.at.map_or(Ok(()), |at| at.encode(to))
+            }
+            Record::ItemHistorySet(set) => {
+                set.namespace.encode(to)?;
+                set.at.encode(to)?;
+                set.since.encode(to)
             }
             Record::ItemTouched(touched) => {
                 touched.namespace.encode(to)?;
@@ -142,7 +152,13 @@ pub(super) fn thread<'p, D: BorrowDecoder<'p>>(
     from: &mut D,
 ) -> Result<Option<String>, DecodeError> {
     match kind {
-        kind::ITEM_PUT | kind::ITEM_PUT_RANKED | kind::ITEM_DELETED => Ok(None),
+        kind::ITEM_PUT
+        | kind::ITEM_PUT_RANKED
+        | kind::ITEM_DELETED
+        | kind::ITEM_DELETED_AT
+        | kind::ITEM_TOUCHED
+        | kind::ITEM_EXPIRED
+        | kind::ITEM_HISTORY_SET => Ok(None),
         kind::THREAD_POLICY_SET => string(from).map(Some),
         kind::REMNANT => option(from, id),
         _ => id(from).map(Some),
@@ -184,9 +200,18 @@ pub(super) fn body<'p, D: BorrowDecoder<'p>>(
                 ranked,
             })
         }
-        kind::ITEM_DELETED => Record::ItemDeleted(ItemDeleted {
+        kind::ITEM_DELETED | kind::ITEM_DELETED_AT => Record::ItemDeleted(ItemDeleted {
             namespace: list(from, string)?,
             key: string(from)?,
+            at: match kind {
+                kind::ITEM_DELETED => None,
+                _ => Some(u64::decode(from)?),
+            },
+        }),
+        kind::ITEM_HISTORY_SET => Record::ItemHistorySet(ItemHistorySet {
+            namespace: list(from, string)?,
+            at: u64::decode(from)?,
+            since: Option::decode(from)?,
         }),
         kind::ITEM_TOUCHED => Record::ItemTouched(ItemTouched {
             namespace: list(from, string)?,

@@ -33,7 +33,13 @@ pub(super) fn put_checkpoint<E: Encoder>(
     put_versions(to, &put.versions, versions)?;
     put_updated(to, put.updated.as_deref(), &put.changed)?;
     put_map(to, &put.unchanged, |to, value| put_value(to, Some(value)))?;
-    put.standalone.encode(to)
+    match put.moment {
+        Some(moment) if put.standalone => {
+            form::STANDALONE_AGAIN.encode(to)?;
+            moment.encode(to)
+        }
+        _ => put.standalone.encode(to),
+    }
 }
 
 pub(super) fn checkpoint<'p, D: BorrowDecoder<'p>>(
@@ -57,7 +63,12 @@ pub(super) fn checkpoint<'p, D: BorrowDecoder<'p>>(
     let versions = versions(from, read)?;
     let updated = updated(from, &changed)?;
     let unchanged = map(from, some_value)?;
-    let standalone = bool::decode(from)?;
+    let (standalone, moment) = match u8::decode(from)? {
+        0 => (false, None),
+        1 => (true, None),
+        form::STANDALONE_AGAIN => (true, Some(u64::decode(from)?)),
+        other => return Err(unknown("form of what it needs of its parent", other)),
+    };
     let needs_parent = matches!(versions, Versions::Changed(_));
     if needs_parent && (standalone || parent_id.is_none()) {
         let reason = "the versions are those of a parent, but there is none";
@@ -76,6 +87,7 @@ pub(super) fn checkpoint<'p, D: BorrowDecoder<'p>>(
         updated,
         unchanged,
         standalone,
+        moment,
     })
 }
 

@@ -22,6 +22,7 @@ pub(crate) enum Record<V> {
     ItemDeleted(ItemDeleted),
     ItemTouched(ItemTouched),
     ItemExpired(ItemExpired),
+    ItemHistorySet(ItemHistorySet),
     ThreadDeleted(ThreadDeleted),
     ThreadCopied(ThreadCopied),
     CheckpointsPruned(CheckpointsPruned),
@@ -51,6 +52,8 @@ pub(crate) struct CheckpointPut<V> {
     pub(crate) unchanged: BTreeMap<String, V>,
     /// Whether it needs nothing of its parent: all its channels are in `changed`.
     pub(crate) standalone: bool,
+    /// The LSN behind the frame that it was first put with; `None`: this is that.
+    pub(crate) moment: Option<u64>,
 }
 
 /// The versions of all channels, and by node those that it has seen.
@@ -184,6 +187,18 @@ pub(crate) struct ItemExpired {
 pub(crate) struct ItemDeleted {
     pub(crate) namespace: Vec<String>,
     pub(crate) key: String,
+    /// Microseconds since the Unix epoch, if it was noted.
+    pub(crate) at: Option<u64>,
+}
+
+/// From when on it is kept what items at or below a namespace were.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct ItemHistorySet {
+    pub(crate) namespace: Vec<String>,
+    /// Microseconds since the Unix epoch.
+    pub(crate) at: u64,
+    /// What was replaced or removed up to this LSN is not kept; `None`: nothing is.
+    pub(crate) since: Option<u64>,
 }
 
 /// A thread was deleted.
@@ -294,6 +309,7 @@ impl<V> Record<V> {
                     .map(|(channel, value)| (channel, with(value)))
                     .collect(),
                 standalone: put.standalone,
+                moment: put.moment,
             }),
             Self::WritesPut(put) => Record::WritesPut(WritesPut {
                 thread: put.thread,
@@ -313,6 +329,7 @@ impl<V> Record<V> {
             Self::ItemDeleted(deleted) => Record::ItemDeleted(deleted),
             Self::ItemTouched(touched) => Record::ItemTouched(touched),
             Self::ItemExpired(expired) => Record::ItemExpired(expired),
+            Self::ItemHistorySet(set) => Record::ItemHistorySet(set),
             Self::ThreadDeleted(deleted) => Record::ThreadDeleted(deleted),
             Self::ThreadCopied(copied) => Record::ThreadCopied(copied),
             Self::CheckpointsPruned(pruned) => Record::CheckpointsPruned(pruned),

@@ -182,11 +182,14 @@ fn checkpoint() -> impl Strategy<Value = CheckpointPut<Stored>> {
         option::of(vec(text(), 0..3)),
         option::of(vec(any::<bool>(), 4)),
         vec(changed, 0..4),
-        (btree_map(text(), value(), 0..3), any::<bool>()),
+        (
+            btree_map(text(), value(), 0..3),
+            any::<(bool, Option<u64>)>(),
+        ),
     )
         .prop_map(
             |(names, metadata, ancestors, versions, updated, is_updated, changed, rest)| {
-                let (unchanged, standalone) = rest;
+                let (unchanged, (standalone, moment)) = rest;
                 let (thread, namespace, id, mut parent_id, ts) = names;
                 let needs_parent = matches!(versions, Versions::Changed(_));
                 if needs_parent && parent_id.is_none() {
@@ -216,6 +219,7 @@ fn checkpoint() -> impl Strategy<Value = CheckpointPut<Stored>> {
                     updated,
                     unchanged,
                     standalone: standalone && !needs_parent,
+                    moment: moment.filter(|_| standalone && !needs_parent),
                 }
             },
         )
@@ -244,7 +248,8 @@ fn writes() -> impl Strategy<Value = WritesPut<Stored>> {
 
 fn record() -> impl Strategy<Value = Record<Stored>> {
     let item = (vec(text(), 0..4), text(), value(), any::<u64>());
-    let deleted = (vec(text(), 0..4), text());
+    let deleted = (vec(text(), 0..4), text(), any::<Option<u64>>());
+    let history = (vec(text(), 0..4), any::<u64>(), any::<Option<u64>>());
     let touched = (vec(text(), 0..4), text(), any::<u64>(), any::<u64>());
     let expired = (vec(text(), 0..4), text(), any::<u64>());
     let only = vec(text(), 0..3).prop_map(IndexedFields::Only);
@@ -284,7 +289,18 @@ fn record() -> impl Strategy<Value = Record<Stored>> {
             key,
             put
         })),
-        deleted.prop_map(|(namespace, key)| Record::ItemDeleted(ItemDeleted { namespace, key })),
+        deleted.prop_map(|(namespace, key, at)| Record::ItemDeleted(ItemDeleted {
+            namespace,
+            key,
+            at
+        })),
+        history.prop_map(
+            |(namespace, at, since)| Record::ItemHistorySet(ItemHistorySet {
+                namespace,
+                at,
+                since
+            })
+        ),
         (id(), id())
             .prop_map(|(thread, cutoff)| Record::ThreadDeleted(ThreadDeleted { thread, cutoff })),
         (id(), id())
@@ -426,6 +442,7 @@ fn one_of_each() -> Vec<Record<Stored>> {
             ]
             .into(),
             standalone: true,
+            moment: None,
         }),
         Record::WritesPut(WritesPut {
             thread: "t".into(),
@@ -464,6 +481,7 @@ fn one_of_each() -> Vec<Record<Stored>> {
         Record::ItemDeleted(ItemDeleted {
             namespace: vec!["a".into()],
             key: "k".into(),
+            at: None,
         }),
         Record::ThreadDeleted(ThreadDeleted {
             thread: "t".into(),
@@ -605,7 +623,7 @@ fn bytes_after_the_end_of_a_record_are_refused() {
 
 #[test]
 fn records_of_unknown_kinds_or_with_flags_are_refused() {
-    for (kind, flags) in [(0, 0), (14, 0), (99, 0), (2, 3), (2, 4)] {
+    for (kind, flags) in [(0, 0), (17, 0), (99, 0), (2, 3), (2, 4)] {
         let payload = [0, 0, 0, 0, kind, flags];
         assert_eq!(
             decoded(&payload),

@@ -59,6 +59,9 @@ pub(super) mod form {
     pub(in crate::codec) const UPDATED_UNKNOWN: u8 = 0;
     pub(in crate::codec) const UPDATED_LISTED: u8 = 1;
     pub(in crate::codec) const UPDATED_CHANGED: u8 = 2;
+
+    /// Behind 0 and 1, which are no and yes.
+    pub(in crate::codec) const STANDALONE_AGAIN: u8 = 2;
 }
 
 /// Writes the versions of a record, which are often the same.

@@ -27,6 +27,8 @@ pub(super) struct Items {
     expire: AtomicBool,
     /// Held by whoever makes the vectors of items known.
     pub(super) reading_vectors: Mutex<()>,
+    /// Whether the log says of which items it is kept what they were, as the options do.
+    pub(super) history: AtomicBool,
     /// Ends before the log does.
     sweeper: Mutex<Option<Periodic>>,
 }
@@ -70,8 +72,13 @@ impl Db {
         // It is set once, when the database is opened.
         let _ = self.items().options.set(options);
         // Whoever needs what cannot be read now will be told.
-        if self.snapshot().has_expiring_items().unwrap_or(true) {
-            self.expect_expiry();
+        let snapshot = self.snapshot();
+        if snapshot.has_expiring_items().unwrap_or(true) {
+            self.items().expire.store(true, Ordering::Release);
+            self.expect_sweeps();
+        }
+        if snapshot.has_past_items().unwrap_or(true) {
+            self.expect_sweeps();
         }
     }
 
@@ -80,6 +87,9 @@ impl Db {
         &self,
         changes: Vec<ItemChange>,
     ) -> Result<Vec<Record<Encoded>>, DbError> {
+        if !changes.is_empty() {
+            self.begin_history()?;
+        }
         let items = self.items();
         let snapshot = (items.expire.load(Ordering::Acquire)).then(|| self.snapshot());
         let records = changes.into_iter().map(|change| {
@@ -96,7 +106,8 @@ impl Db {
                 put.ranked.words = Some(words_of(&put.value, &put.ranked.texts));
                 put.ranked.at_hand = at_hand(put.ranked.vectors.as_ref());
                 if put.lifetime.is_some() {
-                    self.expect_expiry();
+                    items.expire.store(true, Ordering::Release);
+                    self.expect_sweeps();
                 }
             }
             Ok(record)
@@ -104,23 +115,30 @@ impl Db {
         records.collect()
     }
 
-    /// Has a thread look for what has expired from now on.
-    fn expect_expiry(&self) {
+    /// Has a thread look for what has expired, or is not kept any more, from now on.
+    pub(super) fn expect_sweeps(&self) {
         let items = self.items();
-        if items.expire.swap(true, Ordering::AcqRel) || self.is_read_only() {
+        let mut sweeper = items.sweeper.lock();
+        if sweeper.is_some() || self.is_read_only() {
             return;
         }
         let (db, interval) = (self.downgrade(), self.store_options().sweep_interval);
-        let started = Periodic::start("stepwell-expire", move |pace| {
+        let started = Periodic::start("stepwell-items", move |pace| {
+            let mut trimmed = 0;
             while pace.rest(interval) {
                 let Some(db) = db.upgrade() else { return };
-                if let Err(error) = db.sweep_items(|| pace.rest(Duration::from_millis(1))) {
+                let mut swept = db.sweep_items(|| pace.rest(Duration::from_millis(1)));
+                if db.now().saturating_sub(trimmed) >= db.trim_interval() {
+                    trimmed = db.now();
+                    swept = swept.and(db.trim_item_history());
+                }
+                if let Err(error) = swept {
                     tracing::warn!(%error, "items that have expired are removed another time");
                 }
             }
         });
         match started {
-            Ok(periodic) => *items.sweeper.lock() = Some(periodic),
+            Ok(periodic) => *sweeper = Some(periodic),
             Err(error) => tracing::warn!(%error, "items that have expired will not be removed"),
         }
     }

@@ -12,6 +12,7 @@ mod freed;
 mod handle;
 mod hot;
 mod indexed;
+mod item_history;
 mod items;
 #[cfg(feature = "metrics")]
 mod metrics;
@@ -55,7 +56,7 @@ pub use salvage::{
     LostItem, LostValue, LostWrites, SalvageProgress, SalvageReport, SalvageStage, salvage,
     salvage_with,
 };
-pub use stats::{BackPressure, DbStats, IndexStats, SegmentUse};
+pub use stats::{BackPressure, DbStats, IndexStats, SegmentUse, StoreStats};
 pub(crate) use storing::Handed;
 pub(crate) use submitted::Submitted;
 pub use thread_stats::{ThreadStats, ValueStats};

@@ -313,6 +313,7 @@ impl Db {
             updated: put.updated,
             unchanged,
             standalone: put.standalone,
+            moment: put.moment,
         };
         Ok((record, kept))
     }

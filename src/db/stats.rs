@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::db::compaction::with_use;
 use crate::db::indexed::LogState;
 use crate::db::{CompactionStats, Db, DbError, LogStats};
-use crate::index::INDEX_FILE;
+use crate::index::{Counts, INDEX_FILE};
 use crate::log::{CacheStats, Latency, SegmentStats};
 use crate::vfs::OpenMode;
 
@@ -24,6 +24,8 @@ pub struct DbStats {
     pub checkpoints: u64,
     /// How many items there are.
     pub items: u64,
+    /// What the store has.
+    pub store: StoreStats,
     /// The index.
     pub index: IndexStats,
     /// Values in memory.
@@ -38,6 +40,41 @@ pub struct DbStats {
     pub back_pressure: BackPressure,
     /// What compaction has done.
     pub compaction: CompactionStats,
+}
+
+/// The long-term memory of a database.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct StoreStats {
+    /// How many namespaces hold items.
+    pub namespaces: u64,
+    /// How many items there are, those that have expired and are not removed yet included.
+    pub items: u64,
+    /// About how many bytes their records take in the log, before compression. Of what is dead nobody knows any more whether it was an item.
+    pub live_bytes: u64,
+    /// By how many fields of items the index finds them.
+    pub indexed_fields: u64,
+    /// How many items expire some day, or have.
+    pub expiring: u64,
+    /// How many values are kept that items had before.
+    pub past_values: u64,
+    /// About how many bytes their records take in the log, before compression.
+    pub past_bytes: u64,
+}
+
+impl StoreStats {
+    fn new(counts: &Counts) -> Self {
+        let store = counts.store;
+        Self {
+            namespaces: store.namespaces,
+            items: counts.items,
+            live_bytes: store.bytes,
+            indexed_fields: store.fields,
+            expiring: store.expiring,
+            past_values: store.past,
+            past_bytes: store.past_bytes,
+        }
+    }
 }
 
 /// How commits were held back since a database was opened, as too much of the index was only in memory
@@ -139,6 +176,7 @@ impl Db {
             threads: counts.threads,
             checkpoints: counts.checkpoints,
             items: counts.items,
+            store: StoreStats::new(&counts),
             index: self.index_stats(),
             cache: self.hot().values().stats(),
             blocks,

@@ -20,8 +20,10 @@ pub(crate) struct View {
     gate: Arc<Gate>,
 }
 
-/// How many rows that nobody needs are removed at a time: after a commit, and while others wait.
+/// How many rows that nobody needs are removed at a time while others wait.
 pub(super) const RECLAIMED_AT_ONCE: usize = 64;
+/// ... and after each commit, which waits for it. More than a commit makes of them in the long run.
+const RECLAIMED_AFTER_COMMIT: usize = 16;
 
 /// Where the rows of a database's index are.
 pub(crate) type DbTables = Layered<Row<Place>>;
@@ -244,7 +246,7 @@ impl CommitSink<Note> for View {
             index.tables_mut().advance(applied, bytes);
         }
         // What cannot be read now is removed another time.
-        let _ = index.reclaim(RECLAIMED_AT_ONCE);
+        let _ = index.reclaim(RECLAIMED_AFTER_COMMIT);
     }
 }
 
@@ -327,6 +329,11 @@ fn apply_next(
     record: Record<Numbered>,
 ) -> Result<(), Unapplied> {
     let place = Arc::new(RecordPlace { frame, number });
+    let mut record = record;
+    if let Record::CheckpointPut(put) = &mut record {
+        // What is put into the store with it comes behind it.
+        put.moment.get_or_insert(frame.end().get());
+    }
     let handle = |value: Numbered| match value.alias {
         None => Place {
             record: Arc::clone(&place),

@@ -47,7 +47,11 @@ impl<H> Changes<H> {
     /// Whether there is something to be removed in the background.
     pub(super) fn drops(&self) -> bool {
         let mut rows = self.rows.iter();
-        rows.any(|row| matches!(row, (Key::Dropped(_) | Key::Folding(_), Some(_))))
+        rows.any(|row| match row {
+            (Key::Dropped(_) | Key::Folding(_), Some(_)) => true,
+            (_, Some(Row::History(row))) => row.reclaim.is_some(),
+            _ => false,
+        })
     }
 
     /// The record holds only values that others are made of.

@@ -166,6 +166,7 @@ fn resolve<H: Clone, V>(
     }
     Ok(Entry {
         origin,
+        moment: (new.moment).unwrap_or_else(|| origin.lsn.saturating_add(1)),
         scanned,
         standalone: new.standalone,
         parent_id: new.parent_id.map(String::into_boxed_str),

@@ -17,6 +17,8 @@ pub(super) type Seen = Box<[(Name, Arc<Versions>)]>;
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Entry<H> {
     pub(crate) origin: Origin,
+    /// The LSN behind the frame that it was first put with: what the store was then was put before.
+    pub(crate) moment: u64,
     /// Whether a channel's value was looked for in other checkpoints than its parent.
     pub(crate) scanned: bool,
     /// Whether its record says all that it holds.

@@ -3,6 +3,7 @@
 use std::ops::Bound;
 use std::sync::Arc;
 
+use crate::index::item_history::{behind_past, first_past};
 use crate::index::items::{behind_expiries, first_expiry};
 use crate::index::row::wrong;
 use crate::index::{ItemEntry, Key, Row, Rows, Snapshot, TablesError};
@@ -94,6 +95,41 @@ impl<H: Clone, T: Rows<Key, Row<H>>> Snapshot<H, T> {
             .collect()
     }
 
+    /// Items at or below a namespace in the order of namespace and key, from `from` on, at most about `limit`, expired ones as well.
+    pub(crate) fn items_from(
+        &self,
+        prefix: &[String],
+        from: Bound<&Key>,
+        limit: usize,
+    ) -> Result<Vec<Arc<ItemEntry<H>>>, TablesError> {
+        let mut items = Vec::new();
+        let behind = Key::behind_items();
+        (self.tables()).scan(from, Bound::Excluded(&behind), |_, row| match row {
+            Row::Item(item) if item.namespace.starts_with(prefix) => {
+                items.push(Arc::clone(item));
+                items.len() < limit
+            }
+            _ => false,
+        })?;
+        Ok(items)
+    }
+
+    /// The first item of a namespace behind `from` in the order of their last puts, newest first: the key of that, and the item's name.
+    pub(crate) fn next_recent(
+        &self,
+        namespace: &[String],
+        from: Bound<&Key>,
+    ) -> Result<Option<(Key, Arc<str>)>, TablesError> {
+        let next = self.tables().next(from, Bound::Unbounded)?;
+        Ok(match next {
+            Some((Key::Recent(of, before, name), _)) if *of == *namespace => {
+                let key = Key::Recent(of, before, Arc::clone(&name));
+                Some((key, name))
+            }
+            _ => None,
+        })
+    }
+
     /// Hands the keys of the items of a namespace that have a field with this path in `range` to `visit`, until it says false.
     pub(crate) fn items_by_field(
         &self,
@@ -177,6 +213,13 @@ impl<H: Clone, T: Rows<Key, Row<H>>> Snapshot<H, T> {
             },
         )?;
         Ok(count)
+    }
+
+    /// Whether it is kept of any item what it was.
+    pub(crate) fn has_past_items(&self) -> Result<bool, TablesError> {
+        let (first, behind) = (first_past(&[]), behind_past());
+        let next = (self.tables()).next(Bound::Included(&first), Bound::Excluded(&behind))?;
+        Ok(next.is_some())
     }
 
     /// Whether any item expires some day.

@@ -36,9 +36,17 @@ pub(super) fn encode(fields: &ItemFields) -> Arc<[u8]> {
     to.into()
 }
 
+/// How many fields these are.
+pub(super) fn count(mut fields: &[u8]) -> u64 {
+    let from = &mut fields;
+    let count = bytes(from).and_then(|_| crate::index::number(from));
+    count.unwrap_or_default()
+}
+
 /// The rows of an item beside its own.
 fn marks<H>(entry: &ItemEntry<H>) -> Option<BTreeSet<Key>> {
     let mut marks = BTreeSet::from_iter(entry.expiry_key());
+    marks.insert(entry.recent_key());
     let from = &mut &*entry.fields;
     if from.is_empty() {
         return Some(marks);

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::codec::{ItemDeleted, ItemExpired, ItemPut, ItemTouched};
 use crate::index::changes::Changes;
+use crate::index::item_history::{Ending, HistoryRules};
 use crate::index::row::Origin;
 use crate::index::{Key, Reason, Row, Rows, TablesError, Unapplied, item_marks, item_words};
 use crate::item_fields::ItemFields;
@@ -63,6 +64,11 @@ impl<H> ItemEntry<H> {
         Key::Item(Arc::clone(&self.namespace), Arc::clone(&self.key))
     }
 
+    pub(super) fn recent_key(&self) -> Key {
+        let (namespace, key) = (Arc::clone(&self.namespace), Arc::clone(&self.key));
+        Key::Recent(namespace, u64::MAX - self.updated_at, key)
+    }
+
     pub(super) fn expiry_key(&self) -> Option<Key> {
         let of = |life: ItemLife| {
             let (namespace, key) = (Arc::clone(&self.namespace), Arc::clone(&self.key));
@@ -74,9 +80,13 @@ impl<H> ItemEntry<H> {
 
 pub(super) fn put<H>(
     tables: &impl Rows<Key, Row<H>>,
+    history: &HistoryRules,
     new: ItemPut<H>,
     origin: Origin,
-) -> Result<Changes<H>, TablesError> {
+) -> Result<Changes<H>, TablesError>
+where
+    H: Clone,
+{
     let words = new.ranked.words.unwrap_or_default();
     let mut entry = ItemEntry {
         namespace: new.namespace.into(),
@@ -101,7 +111,12 @@ pub(super) fn put<H>(
         if !new.is_new {
             (entry.created_at, entry.place) = (before.created_at, before.place);
         }
-        changes.died(before.origins());
+        let ending = Ending {
+            lsn: origin.lsn,
+            at: new.at,
+            was_removed: new.is_new,
+        };
+        history.end(&mut changes, &before, ending);
         item_marks::change(&mut changes, Some(&before), Some(&entry))?;
         item_words::change(&mut changes, tables, Some(&before), Some((&entry, &words)))?;
     } else {
@@ -112,24 +127,35 @@ pub(super) fn put<H>(
     Ok(changes)
 }
 
-pub(super) fn delete<H>(
+pub(super) fn delete<H: Clone>(
     tables: &impl Rows<Key, Row<H>>,
+    history: &HistoryRules,
     old: ItemDeleted,
+    origin: Origin,
 ) -> Result<Changes<H>, TablesError> {
     let key = Key::Item(old.namespace.into(), old.key.into());
     let mut changes = Changes::default();
     if let Some(before) = tables.get(&key)? {
-        remove(&mut changes, tables, &*before.item()?)?;
+        let before = before.item()?;
+        let at = old.at.unwrap_or(before.updated_at);
+        remove(&mut changes, tables, history, &before, (origin, at))?;
     }
     Ok(changes)
 }
 
-fn remove<H>(
+fn remove<H: Clone>(
     changes: &mut Changes<H>,
     tables: &impl Rows<Key, Row<H>>,
+    history: &HistoryRules,
     entry: &ItemEntry<H>,
+    (origin, at): (Origin, u64),
 ) -> Result<(), TablesError> {
-    changes.died(entry.origins());
+    let ending = Ending {
+        lsn: origin.lsn,
+        at,
+        was_removed: true,
+    };
+    history.end(changes, entry, ending);
     changes.set(entry.item_key(), None);
     item_words::change(changes, tables, Some(entry), None)?;
     item_marks::change(changes, Some(entry), None)
@@ -168,16 +194,19 @@ pub(super) fn touch<H: Clone>(
 
 /// Removes an item that has expired, if it was not put again; whatever is there if that is `sure`: its put may have gone, but
 /// not those before it.
-pub(super) fn expire<H>(
+pub(super) fn expire<H: Clone>(
     tables: &impl Rows<Key, Row<H>>,
+    history: &HistoryRules,
     expired: ItemExpired,
+    origin: Origin,
     sure: bool,
 ) -> Result<Changes<H>, Unapplied> {
     let key = Key::Item(expired.namespace.into(), expired.key.into());
     let mut changes = Changes::default();
     match tables.get(&key)?.map(Row::item).transpose()? {
         Some(item) if sure || item.origin.lsn == expired.put => {
-            remove(&mut changes, tables, &*item)?;
+            let at = item.expires_at().unwrap_or(item.updated_at);
+            remove(&mut changes, tables, history, &item, (origin, at))?;
         }
         None if sure => {}
         _ => return Err(Unapplied::refused("", Reason::Changed)),

@@ -46,6 +46,12 @@ pub(crate) enum Key {
     Refused(u64),
     /// A large value, by the hash of its bytes.
     Content(ContentHash),
+    /// What an item was: its namespace, its key, and the LSN of the record that it was put with.
+    Past(Arc<[String]>, Arc<str>, u64),
+    /// A namespace of whose items it is said how long it is kept what they were.
+    History(Arc<[String]>),
+    /// An item by its namespace, how long before the end of time it was put, in microseconds, and its key.
+    Recent(Arc<[String]>, u64, Arc<str>),
     /// A word, and the namespace and key of an item that has it.
     Posting(Arc<str>, Arc<[String]>, Arc<str>),
     /// The words of an item, by namespace and key.
@@ -70,6 +76,9 @@ mod kind {
     pub(super) const SEGMENT: u8 = 13;
     pub(super) const REFUSED: u8 = 14;
     pub(super) const CONTENT: u8 = 15;
+    pub(super) const PAST: u8 = 16;
+    pub(super) const HISTORY: u8 = 17;
+    pub(super) const RECENT: u8 = 18;
     pub(super) const POSTING: u8 = 19;
     pub(super) const ITEM_WORDS: u8 = 20;
     pub(super) const WORD_COUNT: u8 = 21;
@@ -107,6 +116,9 @@ impl Key {
             | Self::Segment(_)
             | Self::Refused(_)
             | Self::Content(_)
+            | Self::Past(..)
+            | Self::History(_)
+            | Self::Recent(..)
             | Self::Posting(..)
             | Self::ItemWords(..)
             | Self::WordCount(_) => {}
@@ -138,7 +150,9 @@ impl Key {
                 namespace.len() + name.len()
             }
             Self::Writes(_, namespace, id, task) => namespace.len() + id.len() + task.len(),
-            Self::Item(namespace, key) | Self::Expiry(_, namespace, key) => {
+            Self::Item(namespace, key)
+            | Self::Expiry(_, namespace, key)
+            | Self::Past(namespace, key, _) => {
                 let labels = namespace
                     .iter()
                     .map(|label| size_of::<String>() + label.len());
@@ -149,6 +163,8 @@ impl Key {
             Self::ItemWords(_, key) => key.len(),
             Self::Field(_, _, scalar, key) => scalar.0.len() + key.len(),
             Self::Partial(_, coverage, key) => coverage.len() + key.len(),
+            Self::Recent(_, _, key) => key.len(),
+            Self::History(namespace) => namespace.iter().map(String::len).sum(),
         }
     }
 
@@ -212,6 +228,22 @@ impl Key {
                 to.push(kind::CONTENT);
                 to.extend(hash);
             }
+            Self::Past(namespace, key, lsn) => {
+                to.push(kind::PAST);
+                put_labels(&mut to, namespace);
+                put_text(&mut to, key);
+                to.extend(lsn.to_be_bytes());
+            }
+            Self::History(namespace) => {
+                to.push(kind::HISTORY);
+                put_labels(&mut to, namespace);
+            }
+            Self::Recent(namespace, before, key) => {
+                to.push(kind::RECENT);
+                put_labels(&mut to, namespace);
+                to.extend(before.to_be_bytes());
+                put_text(&mut to, key);
+            }
             Self::Posting(word, namespace, key) => {
                 to.push(kind::POSTING);
                 put_text(&mut to, word);
@@ -273,6 +305,9 @@ impl Key {
                 front.put(&[kind::CONTENT]);
                 front.put(hash);
             }
+            Self::Past(..) => front.put(&[kind::PAST]),
+            Self::History(_) => front.put(&[kind::HISTORY]),
+            Self::Recent(..) => front.put(&[kind::RECENT]),
             Self::Posting(word, ..) => {
                 front.put(&[kind::POSTING]);
                 front.put_text(word);
@@ -339,6 +374,17 @@ impl Key {
                 let (hash, rest) = from.split_first_chunk()?;
                 from = rest;
                 Self::Content(*hash)
+            }
+            kind::PAST => {
+                let namespace = labels(&mut from)?;
+                let key = text(&mut from)?.into();
+                Self::Past(namespace, key, number(&mut from)?)
+            }
+            kind::HISTORY => Self::History(labels(&mut from)?),
+            kind::RECENT => {
+                let namespace = labels(&mut from)?;
+                let before = number(&mut from)?;
+                Self::Recent(namespace, before, text(&mut from)?.into())
             }
             kind::POSTING => {
                 let word = text(&mut from)?.into();
@@ -518,6 +564,13 @@ mod tests {
             number().prop_map(Key::Segment),
             number().prop_map(Key::Refused),
             any::<ContentHash>().prop_map(Key::Content),
+            (vec(label, 0..4), text(), number()).prop_map(|(n, k, l)| Key::Past(n.into(), k, l)),
+            vec(label, 0..4).prop_map(|n| Key::History(n.into())),
+            (vec(label, 0..4), number(), text()).prop_map(|(n, before, k)| Key::Recent(
+                n.into(),
+                before,
+                k
+            )),
             (text(), vec(label, 0..4), text()).prop_map(|(w, n, k)| Key::Posting(w, n.into(), k)),
             (vec(label, 0..4), text()).prop_map(|(n, k)| Key::ItemWords(n.into(), k)),
             vec(label, 0..4).prop_map(|n| Key::WordCount(n.into())),

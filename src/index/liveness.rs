@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::ops::{Bound, ControlFlow};
 use std::sync::Arc;
 
+use crate::index::item_history::{HistoryRules, behind_past, first_past};
 use crate::index::key::Branch;
 use crate::index::row::wrong;
 use crate::index::{Entry, Key, Row, Rows, SegmentUse, Snapshot, TablesError};
@@ -58,7 +59,7 @@ impl<H: Clone, T: Rows<Key, Row<H>>> Snapshot<H, T> {
             with,
             go_on,
         };
-        for part in [Walk::checkpoints, Walk::writes, Walk::items] {
+        for part in [Walk::checkpoints, Walk::writes, Walk::items, Walk::past] {
             if part(&mut walk)?.is_break() {
                 return Ok(ControlFlow::Break(()));
             }
@@ -207,6 +208,27 @@ impl<H: Clone, T: Rows<Key, Row<H>>> Walk<'_, H, T> {
                     (self.with)(Needed::Record(write.origin.lsn));
                     (self.with)(Needed::Value(&write.value));
                 }
+            }
+            from = Bound::Excluded(key);
+            if (self.go_on)().is_break() {
+                return Ok(ControlFlow::Break(()));
+            }
+        }
+        Ok(ControlFlow::Continue(()))
+    }
+
+    /// What items were, as far as it is not to be forgotten.
+    fn past(&mut self) -> Result<ControlFlow<()>, TablesError> {
+        let history = HistoryRules::read(self.tables)?;
+        let mut from = Bound::Included(first_past(&[]));
+        let behind = behind_past();
+        while let Some((key, row)) = self.tables.next(from.as_ref(), Bound::Excluded(&behind))? {
+            let past = row.past()?;
+            if history.shows(&past) {
+                (past.item.origins()).for_each(|origin| (self.with)(Needed::Record(origin.lsn)));
+                (self.with)(Needed::Value(&past.item.value));
+                let vectors = past.item.vectors.iter();
+                vectors.for_each(|vectors| (self.with)(Needed::Value(vectors)));
             }
             from = Bound::Excluded(key);
             if (self.go_on)().is_break() {

@@ -7,10 +7,10 @@ use crate::index::changes::Changes;
 use crate::index::deletion::release;
 use crate::index::merging::tables_of;
 use crate::index::row::wrong;
-use crate::index::{Key, Row, Rows, TablesError};
+use crate::index::{Key, Row, Rows, TablesError, item_history};
 
 /// Removes up to about `limit` rows of the first branch that was dropped; if none was, looks at as many of one that fewer need
-/// than before.
+/// than before, and then at what is not kept of what items were.
 pub(super) fn reclaim<H>(
     tables: &impl Rows<Key, Row<H>>,
     limit: usize,
@@ -47,6 +47,8 @@ pub(super) fn reclaim<H>(
                 release(tables, ancestor, *branch, &mut changes)?;
             }
         }
+        return Ok(changes);
     }
+    item_history::reclaim(tables, limit, &mut changes)?;
     Ok(changes)
 }

@@ -2,16 +2,18 @@
 
 use std::sync::Arc;
 
+use crate::index::item_history::{HistoryRow, PastItem};
 use crate::index::key::Branch;
 use crate::index::{Entry, ItemEntry, Key, Posting, TablesError, WordCount};
 use crate::retention_policy::RetentionPolicy;
 
-/// What the index knows of one thing. Rows of branches may be `None`: what an older branch has is gone in this one.
+/// What the index knows of one thing. Rows of branches may be `None`: what an older branch has is gone in this one. What is rare and long is boxed:
+/// the rows in memory lie beside their keys.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Row<H> {
     Thread(Arc<ThreadRow>),
-    Frozen(FrozenRow),
-    Dropped(DroppedRow),
+    Frozen(Box<FrozenRow>),
+    Dropped(Box<DroppedRow>),
     /// The key to go on from.
     Folding(Option<Box<Key>>),
     /// Whether it may have rows in the place of ones that it has inherited.
@@ -21,6 +23,8 @@ pub(crate) enum Row<H> {
     /// The id of the checkpoint.
     Tag(Option<Arc<str>>),
     Item(Arc<ItemEntry<H>>),
+    Past(Arc<PastItem<H>>),
+    History(Box<HistoryRow>),
     /// The key says it all.
     Mark,
     Segment(SegmentUse),
@@ -123,6 +127,24 @@ pub(crate) struct DroppedRow {
     pub(crate) is_merged: bool,
 }
 
+impl<H> From<FrozenRow> for Row<H> {
+    fn from(row: FrozenRow) -> Self {
+        Self::Frozen(Box::new(row))
+    }
+}
+
+impl<H> From<DroppedRow> for Row<H> {
+    fn from(row: DroppedRow) -> Self {
+        Self::Dropped(Box::new(row))
+    }
+}
+
+impl<H> From<HistoryRow> for Row<H> {
+    fn from(row: HistoryRow) -> Self {
+        Self::History(Box::new(row))
+    }
+}
+
 impl FrozenRow {
     /// What becomes of it when nobody needs it any more.
     pub(super) fn dropped(self) -> DroppedRow {
@@ -189,6 +211,10 @@ impl<H> Row<H> {
             }
             Self::Item(item) => size_of::<ItemEntry<H>>() + item.fields.len(),
             Self::ItemWords(words) => words.len(),
+            Self::Past(_) => size_of::<PastItem<H>>() + size_of::<ItemEntry<H>>(),
+            Self::Frozen(_) => size_of::<FrozenRow>(),
+            Self::Dropped(_) => size_of::<DroppedRow>(),
+            Self::History(_) => size_of::<HistoryRow>(),
             Self::Folding(Some(key)) => size_of::<Key>() + key.text_len(),
             _ => 0,
         }
@@ -200,6 +226,7 @@ impl<H> Row<H> {
             Self::Checkpoint(Some(entry)) => vec![entry.origin],
             Self::Writes(Some(writes)) => writes.origins(),
             Self::Item(item) => item.origins().collect(),
+            Self::Past(past) => past.item.origins().collect(),
             _ => Vec::new(),
         }
     }
@@ -213,7 +240,7 @@ impl<H> Row<H> {
 
     pub(super) fn frozen(self) -> Result<FrozenRow, TablesError> {
         match self {
-            Self::Frozen(row) => Ok(row),
+            Self::Frozen(row) => Ok(*row),
             _ => Err(wrong()),
         }
     }
@@ -235,6 +262,20 @@ impl<H> Row<H> {
     pub(super) fn tag(self) -> Result<Option<Arc<str>>, TablesError> {
         match self {
             Self::Tag(row) => Ok(row),
+            _ => Err(wrong()),
+        }
+    }
+
+    pub(super) fn past(self) -> Result<Arc<PastItem<H>>, TablesError> {
+        match self {
+            Self::Past(row) => Ok(row),
+            _ => Err(wrong()),
+        }
+    }
+
+    pub(super) fn history(self) -> Result<HistoryRow, TablesError> {
+        match self {
+            Self::History(row) => Ok(*row),
             _ => Err(wrong()),
         }
     }

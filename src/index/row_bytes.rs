@@ -11,6 +11,7 @@ use crate::index::bytes::{
     byte, bytes, list, number, option, put_bytes, put_length, put_number, put_option, text,
 };
 use crate::index::entry::{Channel, Versions};
+use crate::index::item_history::{HistoryRow, PastItem};
 use crate::index::items::ItemLife;
 use crate::index::names::{Name, Names};
 use crate::index::row::{
@@ -60,22 +61,21 @@ pub(crate) fn encode<H>(row: &Row<H>, handles: &mut impl HandleBytes<H>) -> Vec<
             }
         }),
         Row::Tag(id) => put_option(&mut to, id.as_deref(), put_text),
-        Row::Item(item) => {
-            put_number(&mut to, item.created_at);
-            put_number(&mut to, item.updated_at);
-            put_number(&mut to, item.place);
-            put_origin(&mut to, item.origin);
-            put_option(&mut to, item.life, |to, life| {
-                put_number(to, life.lifetime);
-                put_number(to, life.expires_at);
-                put_option(to, life.touched, put_origin);
+        Row::Item(item) => put_item(&mut to, item, handles),
+        Row::Past(past) => {
+            put_number(&mut to, past.ended);
+            put_number(&mut to, past.ended_at);
+            to.push(u8::from(past.was_removed));
+            put_item(&mut to, &past.item, handles);
+        }
+        Row::History(row) => {
+            put_option(&mut to, row.since, |to, (lsn, at)| {
+                put_number(to, lsn);
+                put_number(to, at);
             });
-            put_bytes(&mut to, &item.fields);
-            handles.put(&mut to, &item.value);
-            put_option(&mut to, item.vectors.as_ref(), |to, vectors| {
-                handles.put(to, vectors);
+            put_option(&mut to, row.reclaim.as_deref(), |to, from| {
+                put_bytes(to, &from.encode());
             });
-            put_number(&mut to, u64::from(item.words));
         }
         Row::Mark => {}
         Row::Segment(used) => {
@@ -107,13 +107,13 @@ pub(crate) fn decode<H>(
     let names = &mut Names::default();
     let row = match key {
         Key::Thread(_) => Row::Thread(Arc::new(thread(from)?)),
-        Key::Frozen(_) => Row::Frozen(FrozenRow {
+        Key::Frozen(_) => Row::from(FrozenRow {
             ancestor: option(from, number)?,
             heirs: number(from)?,
             rank: byte(from)?,
             merged_from: option(from, number)?,
         }),
-        Key::Dropped(_) => Row::Dropped(DroppedRow {
+        Key::Dropped(_) => Row::from(DroppedRow {
             needs: option(from, number)?,
             is_merged: flag(from)?,
         }),
@@ -144,26 +144,22 @@ pub(crate) fn decode<H>(
             }))
         }
         Key::Tag(..) => Row::Tag(option(from, shared)?),
-        Key::Item(namespace, key) => Row::Item(Arc::new(ItemEntry {
-            namespace: Arc::clone(namespace),
-            key: Arc::clone(key),
-            created_at: number(from)?,
-            updated_at: number(from)?,
-            place: number(from)?,
-            origin: origin(from)?,
-            life: option(from, |from| {
-                Some(ItemLife {
-                    lifetime: number(from)?,
-                    expires_at: number(from)?,
-                    touched: option(from, origin)?,
-                })
-            })?,
-            fields: bytes(from)?.into(),
-            value: handles.take(from)?,
-            vectors: option(from, |from| handles.take(from))?,
-            words: u32::try_from(number(from)?).ok()?,
+        Key::Item(namespace, key) => Row::Item(Arc::new(item(from, (namespace, key), handles)?)),
+        Key::Past(namespace, key, _) => Row::Past(Arc::new(PastItem {
+            ended: number(from)?,
+            ended_at: number(from)?,
+            was_removed: flag(from)?,
+            item: Arc::new(item(from, (namespace, key), handles)?),
         })),
-        Key::Field(..) | Key::Partial(..) | Key::Expiry(..) => Row::Mark,
+        Key::History(_) => {
+            let since = option(from, |from| Some((number(from)?, number(from)?)))?;
+            let reclaim = option(from, |from| Key::decode(bytes(from)?))?;
+            Row::from(HistoryRow {
+                since,
+                reclaim: reclaim.map(Box::new),
+            })
+        }
+        Key::Field(..) | Key::Partial(..) | Key::Expiry(..) | Key::Recent(..) => Row::Mark,
         Key::Segment(_) => Row::Segment(SegmentUse {
             dead: number(from)?,
             bound: number(from)?,
@@ -181,6 +177,50 @@ pub(crate) fn decode<H>(
         }),
     };
     from.is_empty().then_some(row)
+}
+
+fn put_item<H>(to: &mut Vec<u8>, item: &ItemEntry<H>, handles: &mut impl HandleBytes<H>) {
+    put_number(to, item.created_at);
+    put_number(to, item.updated_at);
+    put_number(to, item.place);
+    put_origin(to, item.origin);
+    put_option(to, item.life, |to, life| {
+        put_number(to, life.lifetime);
+        put_number(to, life.expires_at);
+        put_option(to, life.touched, put_origin);
+    });
+    put_bytes(to, &item.fields);
+    handles.put(to, &item.value);
+    put_option(to, item.vectors.as_ref(), |to, vectors| {
+        handles.put(to, vectors);
+    });
+    put_number(to, u64::from(item.words));
+}
+
+fn item<H>(
+    from: &mut &[u8],
+    (namespace, key): (&Arc<[String]>, &Arc<str>),
+    handles: &mut impl HandleBytes<H>,
+) -> Option<ItemEntry<H>> {
+    Some(ItemEntry {
+        namespace: Arc::clone(namespace),
+        key: Arc::clone(key),
+        created_at: number(from)?,
+        updated_at: number(from)?,
+        place: number(from)?,
+        origin: origin(from)?,
+        life: option(from, |from| {
+            Some(ItemLife {
+                lifetime: number(from)?,
+                expires_at: number(from)?,
+                touched: option(from, origin)?,
+            })
+        })?,
+        fields: bytes(from)?.into(),
+        value: handles.take(from)?,
+        vectors: option(from, |from| handles.take(from))?,
+        words: u32::try_from(number(from)?).ok()?,
+    })
 }
 
 fn put_text(to: &mut Vec<u8>, text: &str) {
@@ -207,6 +247,15 @@ fn origin(from: &mut &[u8]) -> Option<Origin> {
         segment: number(from)?,
         bytes: number(from)?,
     })
+}
+
+/// A number that is a little greater than another one, or anything else.
+fn put_near(to: &mut Vec<u8>, than: u64, number: u64) {
+    put_number(to, number.wrapping_sub(than));
+}
+
+fn near(from: &mut &[u8], than: u64) -> Option<u64> {
+    Some(number(from)?.wrapping_add(than))
 }
 
 fn put_thread(to: &mut Vec<u8>, row: &ThreadRow) {
@@ -402,6 +451,7 @@ fn metadata(from: &mut &[u8]) -> Option<Box<[u8]>> {
 
 fn put_entry<H>(to: &mut Vec<u8>, entry: &Entry<H>, handles: &mut impl HandleBytes<H>) {
     put_origin(to, entry.origin);
+    put_near(to, entry.origin.lsn, entry.moment);
     to.push(u8::from(entry.scanned));
     to.push(u8::from(entry.standalone));
     put_option(to, entry.parent_id.as_deref(), put_id);
@@ -447,8 +497,10 @@ fn entry<H>(
     names: &mut Names,
     handles: &mut impl HandleBytes<H>,
 ) -> Option<Entry<H>> {
+    let origin = origin(from)?;
     Some(Entry {
-        origin: origin(from)?,
+        origin,
+        moment: near(from, origin.lsn)?,
         scanned: flag(from)?,
         standalone: flag(from)?,
         parent_id: option(from, id)?,
@@ -550,7 +602,12 @@ mod tests {
         let metadata = metadata.prop_map(String::into_bytes);
         let seen = vec((shared(), versions()), 0..3).prop_map(|v| Arc::new(Versions::from(v)));
         (
-            (origins(), any::<bool>(), option::of(ids()), times()),
+            (
+                (origins(), any::<u64>()),
+                any::<bool>(),
+                option::of(ids()),
+                times(),
+            ),
             prop_oneof![vec(any::<u8>(), 0..9), metadata],
             vec((boxed(), ids()), 0..3),
             vec(channel, 0..4),
@@ -558,9 +615,10 @@ mod tests {
             option::of(vec(shared(), 0..3)),
         )
             .prop_map(|(head, metadata, ancestors, channels, seen, updated)| {
-                let (origin, scanned, parent_id, ts) = head;
+                let ((origin, moment), scanned, parent_id, ts) = head;
                 Entry {
                     origin,
+                    moment,
                     scanned,
                     standalone: !scanned,
                     parent_id,
@@ -651,14 +709,11 @@ mod tests {
                         rank,
                         merged_from,
                     };
-                    (Key::Frozen(1), Row::Frozen(row))
+                    (Key::Frozen(1), Row::from(row))
                 }
             ),
             any::<(Option<u64>, bool)>().prop_map(|(needs, is_merged)| {
-                (
-                    Key::Dropped(1),
-                    Row::Dropped(DroppedRow { needs, is_merged }),
-                )
+                (Key::Dropped(1), Row::from(DroppedRow { needs, is_merged }))
             }),
             option::of(any::<u64>()).prop_map(|from| {
                 let from = from.map(|from| Box::new(Key::Frozen(from)));
@@ -683,12 +738,27 @@ mod tests {
                         origin,
                         life,
                         fields: fields.into(),
-                        vectors: (place % 2 == 0).then_some(place),
+                        vectors: (place % 3 == 0).then_some(place),
                         words: u32::try_from(place % 300).unwrap(),
                     };
+                    if place % 2 == 0 {
+                        let past = PastItem {
+                            item: Arc::new(item),
+                            ended: created_at,
+                            ended_at: updated_at,
+                            was_removed: place % 4 == 0,
+                        };
+                        let key = Key::Past(namespace, "k".into(), 1);
+                        return (key, Row::Past(Arc::new(past)));
+                    }
                     (Key::Item(namespace, "k".into()), Row::Item(Arc::new(item)))
                 }
             ),
+            (any::<Option<(u64, u64)>>(), option::of(any::<u64>())).prop_map(|(since, from)| {
+                let reclaim = from.map(|from| Box::new(Key::Frozen(from)));
+                let row = HistoryRow { since, reclaim };
+                (Key::History(Arc::default()), Row::from(row))
+            }),
             (any::<u64>(), any::<u64>()).prop_map(|(dead, bound)| (
                 Key::Segment(1),
                 Row::Segment(SegmentUse { dead, bound })

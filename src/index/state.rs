@@ -5,13 +5,14 @@ use std::sync::Arc;
 
 use crate::codec::Record;
 use crate::index::changes::Changes;
+use crate::index::item_history::HistoryRules;
 use crate::index::names::Names;
 use crate::index::reclaim::reclaim;
 use crate::index::row::{Life, ThreadRow};
 use crate::index::vector_table::{VectorTable, Vectors};
 use crate::index::{
-    Key, Origin, Row, Rows, Tables, TablesError, Unapplied, checkpoints, copying, deletion, items,
-    policies, pruning, remnants, tags, threads, writes,
+    Key, Origin, Row, Rows, Tables, TablesError, Unapplied, checkpoints, copying, deletion,
+    item_history, items, policies, pruning, remnants, tags, threads, writes,
 };
 use crate::item_vectors::ItemVectors;
 
@@ -26,6 +27,8 @@ pub(crate) struct Index<H, T> {
     reclaims: bool,
     /// Records below this LSN were all taken when they were written, or are gone.
     sure_below: u64,
+    /// Of which items it is kept what they were, if that was looked up.
+    history: Option<HistoryRules>,
     /// How many bytes of records have died.
     died: u64,
     vectors: Vectors,
@@ -75,6 +78,7 @@ impl<H, T> Index<H, T> {
             names: Names::default(),
             reclaims: true,
             sure_below: 0,
+            history: None,
             died: 0,
             vectors: Vectors::default(),
             handles: PhantomData,
@@ -106,8 +110,12 @@ impl<H: Clone, T: Tables<Key, Row<H>>> Index<H, T> {
         if !matches!(record, Record::CheckpointPut(_) | Record::WritesPut(_)) {
             self.settle();
         }
-        let tables = &self.tables;
-        let changes: Changes<H> = match record {
+        let of_item = matches!(
+            record,
+            Record::ItemPut(_) | Record::ItemDeleted(_) | Record::ItemExpired(_)
+        );
+        let (tables, history) = (&self.tables, &mut self.history);
+        let mut changes: Changes<H> = match record {
             Record::CheckpointPut(put) => {
                 let thread = self.thread(&put.thread)?;
                 let (tables, names) = (&self.tables, &mut self.names);
@@ -121,10 +129,23 @@ impl<H: Clone, T: Tables<Key, Row<H>>> Index<H, T> {
                 let done = writes::put(tables, names, &thread.row, (put, origin), sure, handle);
                 return self.put_to(thread, done);
             }
-            Record::ItemPut(put) => items::put(tables, put.map(handle), origin)?,
-            Record::ItemDeleted(deleted) => items::delete(tables, deleted)?,
+            Record::ItemPut(put) => {
+                let history = HistoryRules::known(history, tables)?;
+                items::put(tables, history, put.map(handle), origin)?
+            }
+            Record::ItemDeleted(deleted) => {
+                let history = HistoryRules::known(history, tables)?;
+                items::delete(tables, history, deleted, origin)?
+            }
             Record::ItemTouched(touched) => items::touch(tables, touched, origin)?,
-            Record::ItemExpired(expired) => items::expire(tables, expired, sure)?,
+            Record::ItemExpired(expired) => {
+                let history = HistoryRules::known(history, tables)?;
+                items::expire(tables, history, expired, origin, sure)?
+            }
+            Record::ItemHistorySet(set) => {
+                *history = None;
+                item_history::set(tables, set, origin)?
+            }
             Record::ThreadDeleted(deleted) => deletion::delete(tables, &deleted)?,
             Record::ThreadCopied(copied) => copying::copy(tables, &copied, origin, sure)?,
             Record::CheckpointsPruned(pruned) => pruning::prune(tables, pruned, origin, sure)?,
@@ -133,6 +154,10 @@ impl<H: Clone, T: Tables<Key, Row<H>>> Index<H, T> {
             Record::Remnant(remnant) => remnants::apply(tables, remnant, origin)?,
             Record::ThreadPolicySet(set) => policies::set(tables, &set, origin)?,
         };
+        if of_item && history.as_ref().is_some_and(HistoryRules::is_empty) {
+            item_history::begin(&mut changes);
+            *history = None;
+        }
         self.make(changes, at_hand.as_ref())?;
         Ok(())
     }

@@ -145,6 +145,7 @@ fn checkpoint(thread: &str, n: u64, parent: Option<u64>) -> Record<u64> {
         }],
         unchanged: BTreeMap::new(),
         standalone: false,
+        moment: None,
     })
 }
 

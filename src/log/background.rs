@@ -4,9 +4,8 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use parking_lot::{Mutex, MutexGuard};
-
 use super::LogError;
+use super::primitives::{Mutex, MutexGuard};
 use super::shared::Shared;
 use super::state::State;
 use crate::canary::Canary;

@@ -4,11 +4,11 @@ use std::fmt;
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
 
 use super::background::Background;
+use super::primitives::Ordering;
 use super::segment::Segment;
 use super::shared::Shared;
 use super::verify::Verify;

@@ -4,9 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64};
 
-use parking_lot::{Condvar, Mutex};
 use uuid::Uuid;
 
 use super::background::Background;
@@ -14,6 +12,7 @@ use super::batch::Batch;
 use super::chain::read_chain;
 use super::directory::Directory;
 use super::latency::Histogram;
+use super::primitives::{AtomicBool, AtomicU64, Condvar, Mutex};
 use super::recovery::{open_superblock, recover};
 use super::resume::resume;
 use super::segment_table::SegmentTable;
@@ -113,7 +112,10 @@ impl LockedLog {
             active,
             pending: Batch::default(),
             spare: Batch::default(),
+            taken: next_lsn,
             leading: false,
+            applying: false,
+            next_turn: None,
             preparing: false,
             exclusive: false,
             crowded: false,

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use parking_lot::{Condvar, Mutex};
+use super::primitives::{Condvar, Mutex, thread_local};
 
 /// Wakes one thread, without touching the park token that the thread's executor may rely on.
 #[derive(Debug, Default)]

@@ -1,11 +1,9 @@
 //! [`Shared`]: what the log's handle, its tickets and its threads share.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64};
-
-use parking_lot::{Condvar, Mutex};
 
 use super::directory::Directory;
+use super::primitives::{AtomicBool, AtomicU64, Condvar, Mutex};
 use super::segment_table::SegmentTable;
 use super::state::State;
 use super::superblock_file::SuperblockFile;

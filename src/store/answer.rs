@@ -1,6 +1,6 @@
 //! [`Answer`]: what a store says to an [`Op`](crate::store::Op).
 
-use crate::store::{Cursor, Explain, Item, StoreError};
+use crate::store::{Cursor, Explain, Item, StoreError, Versions};
 
 /// What a store says to an [`Op`](crate::store::Op).
 #[derive(Clone, Debug, PartialEq)]
@@ -18,6 +18,8 @@ pub enum Answer {
     Explained(Explain),
     /// To a list of namespaces.
     Namespaces(Vec<Vec<String>>),
+    /// To what an item was.
+    History(Versions),
 }
 
 /// Items that were found, and how to go on.

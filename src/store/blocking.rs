@@ -4,7 +4,8 @@ use futures::executor::block_on;
 use serde_json::Value;
 
 use crate::store::{
-    Answer, Explain, Get, Item, ListNamespaces, Op, Page, Put, Search, Store, StoreError,
+    Answer, Explain, Get, Item, ItemHistory, ListNamespaces, Moment, Op, Page, Put, Search, Store,
+    StoreError, Versions,
 };
 
 /// A [`Store`] whose methods block the calling thread until they are done. Not for async functions.
@@ -68,6 +69,35 @@ impl<S: Store> BlockingStore<S> {
     /// As there.
     pub fn get_with(&self, get: Get) -> Result<Option<Item>, StoreError> {
         block_on(self.store.get_with(get))
+    }
+
+    /// See [`Store::get_as_of`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn get_as_of(
+        &self,
+        namespace: &[&str],
+        key: &str,
+        moment: Moment,
+    ) -> Result<Option<Item>, StoreError> {
+        block_on(self.store.get_as_of(namespace, key, moment))
+    }
+
+    /// See [`Store::history`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn history(&self, namespace: &[&str], key: &str) -> Result<Versions, StoreError> {
+        block_on(self.store.history(namespace, key))
+    }
+
+    /// See [`Store::history_with`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn history_with(&self, of: ItemHistory) -> Result<Versions, StoreError> {
+        block_on(self.store.history_with(of))
     }
 
     /// See [`Store::delete`].

@@ -58,6 +58,11 @@ pub(super) fn written(op: &Op) -> Result<Option<(&[String], &str)>, StoreError> 
             Some((&put.namespace, &put.key))
         }
         Op::Delete { namespace, key } => Some((namespace, key)),
-        Op::Get(_) | Op::Search(_) | Op::Count(_) | Op::Explain(_) | Op::ListNamespaces(_) => None,
+        Op::Get(_)
+        | Op::Search(_)
+        | Op::Count(_)
+        | Op::Explain(_)
+        | Op::ListNamespaces(_)
+        | Op::History(_) => None,
     })
 }

@@ -9,8 +9,8 @@ use serde_json::Value;
 use crate::db::Db;
 use crate::store::answer::only;
 use crate::store::{
-    Answer, BlockingStore, Explain, Get, Item, ListNamespaces, Op, Page, Put, Scoped, Search,
-    StoreError,
+    Answer, BlockingStore, Explain, Get, Item, ItemHistory, ListNamespaces, Moment, Op, Page, Put,
+    Scoped, Search, StoreError, Versions,
 };
 
 /// Remembers items across threads.
@@ -29,7 +29,7 @@ pub trait Store: Send + Sync + 'static {
     ///
     /// # Errors
     /// [`StoreError::InvalidNamespace`] if one is put to that is empty, has an empty label, a label with a
-    /// `.`, or starts with `langgraph`; [`StoreError::InvalidCursor`]; what the backend says.
+    /// `.` or a NUL, or starts with `langgraph`; [`StoreError::InvalidCursor`]; [`StoreError::NotKept`]; what the backend says.
     fn batch(&self, ops: Vec<Op>) -> BoxFuture<'_, Result<Vec<Answer>, StoreError>>;
 
     /// The database that keeps the items, if it is one. A graph can then commit what its nodes put
@@ -73,6 +73,38 @@ pub trait Store: Send + Sync + 'static {
     fn get_with(&self, get: Get) -> BoxFuture<'_, Result<Option<Item>, StoreError>> {
         one(self.batch(vec![get.into()]), |answer| match answer {
             Answer::Item(item) => Some(item),
+            _ => None,
+        })
+    }
+
+    /// The item under `key` as it was at a moment: that of a [checkpoint](crate::db::Db::moment), or a time.
+    ///
+    /// # Errors
+    /// [`StoreError::NotKept`] if it may have been there and is not [kept](crate::store::StoreOptions::history); as
+    /// [`batch`](Self::batch).
+    fn get_as_of<'a>(
+        &'a self,
+        namespace: &'a [&'a str],
+        key: &'a str,
+        moment: Moment,
+    ) -> BoxFuture<'a, Result<Option<Item>, StoreError>> {
+        self.get_with(Get::new(namespace, key).as_of(moment))
+    }
+
+    /// What the item under `key` is and was, newest first, as far as it is [kept](crate::store::StoreOptions::history); at most
+    /// 100 versions.
+    fn history<'a>(
+        &'a self,
+        namespace: &'a [&'a str],
+        key: &'a str,
+    ) -> BoxFuture<'a, Result<Versions, StoreError>> {
+        self.history_with(ItemHistory::new(namespace, key))
+    }
+
+    /// What an item is and was.
+    fn history_with(&self, of: ItemHistory) -> BoxFuture<'_, Result<Versions, StoreError>> {
+        one(self.batch(vec![of.into()]), |answer| match answer {
+            Answer::History(history) => Some(history),
             _ => None,
         })
     }

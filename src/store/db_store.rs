@@ -60,6 +60,7 @@ impl DbStore {
         };
         let mut reading = Reading {
             rows: &rows,
+            moments_by_time: false,
             value: |entry: &_| value(&mut reader, entry),
             vectors: &vectors,
             queries: &embedded.queries,

@@ -107,6 +107,15 @@ impl Draft {
 
     async fn answer(&self, op: Op) -> Result<Answer, StoreError> {
         Ok(match op {
+            // What was is not changed by what will be.
+            Op::Get(get) if get.as_of.is_some() => Answer::Item(self.base.get_with(get).await?),
+            Op::Search(search) if search.as_of.is_some() => {
+                Answer::Page(self.base.page(search).await?)
+            }
+            Op::Count(search) if search.as_of.is_some() => {
+                Answer::Count(self.base.count(search).await?)
+            }
+            Op::History(of) => Answer::History(self.base.history_with(of).await?),
             Op::Get(get) => Answer::Item(self.get_noted(get).await?),
             Op::Search(search) => Answer::Page(self.page_noted(search).await?),
             Op::Count(search) => {
@@ -142,6 +151,7 @@ impl Draft {
             namespace: namespace.clone(),
             key: key.clone(),
             refresh_ttl: Some(false),
+            as_of: None,
         };
         let before = self.base.get_with(get).await?;
         let options = self.base.database().map(crate::db::Db::store_options);

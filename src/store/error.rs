@@ -1,8 +1,10 @@
 //! Why a store refused or failed.
 
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use crate::store::FilterProblem;
+use crate::time;
 
 /// Why a [`Store`](crate::store::Store) refused or failed.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -48,6 +50,14 @@ pub enum StoreError {
         /// What went wrong.
         problem: EmbedderProblem,
     },
+    /// What was there at that moment may not be kept.
+    #[error("what namespace {namespace:?} was then is not kept{}; see `StoreOptions::history`", kept(*.since))]
+    NotKept {
+        /// Of the item, or the prefix of the search.
+        namespace: Vec<String>,
+        /// From when on it is kept; `None`: it is not.
+        since: Option<SystemTime>,
+    },
     /// The store has not answered what it was asked.
     #[error("the store has answered something else than it was asked; see `Store::batch`")]
     WrongAnswer,
@@ -90,4 +100,9 @@ pub enum EmbedderProblem {
     /// A vector has an element that is no number, or infinite.
     #[error("it has made a vector with an element that is not finite")]
     NotFinite,
+}
+
+fn kept(since: Option<SystemTime>) -> String {
+    let at = since.and_then(|since| time::text(time::to_micros(since)));
+    at.map_or_else(String::new, |at| format!(", but from {at} on"))
 }

@@ -3,7 +3,8 @@
 /// How a search finds its items, and what it reads for it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Explain {
-    /// The paths of the fields by which it finds them in the index; `None`: it goes through all items below the prefix.
+    /// The paths of the fields by which it finds them in the index; `None`: it goes through the items below the prefix, in its order if
+    /// that is by key or update.
     pub index: Option<Vec<String>>,
     /// The conditions that the index can serve.
     pub considered: Vec<Considered>,

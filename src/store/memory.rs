@@ -1,13 +1,14 @@
 //! [`MemoryStore`]: items that last as long as the process.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use parking_lot::RwLock;
 use serde_json::Value;
 
-use crate::codec::{ItemExpired, Record, fields_of, words_of};
+use crate::codec::{ItemExpired, ItemHistorySet, Record, fields_of, words_of};
 use crate::db::{DbError, ItemClock, at_hand};
 use crate::index::{
     Index, ItemEntry, Key, MemTables, Origin, Row, Snapshot, Unapplied, VectorTable,
@@ -24,7 +25,7 @@ use crate::{Encoded, ItemChange, time};
 ///
 /// For tests and for runs that need not survive their process; it answers exactly as the database
 /// does.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct MemoryStore {
     kept: Arc<RwLock<Kept>>,
     options: Arc<StoreOptions>,
@@ -52,7 +53,16 @@ struct Kept {
     clock: ItemClock,
     /// How many records there were.
     lsn: u64,
+    /// How many there were when it was last looked for what is not kept any more of what items were.
+    trimmed: Option<u64>,
 }
+
+/// For how long it is kept what items were, if nothing is said.
+const USUAL_HISTORY: Duration = Duration::from_secs(3600);
+/// With so many records it is looked for what is not kept any more of what items were.
+const TRIMMED_EACH: u64 = 4096;
+/// So many rows of that are removed with each record.
+const RECLAIMED: usize = 64;
 
 impl Default for Kept {
     fn default() -> Self {
@@ -64,6 +74,7 @@ impl Default for Kept {
             index,
             clock: ItemClock::default(),
             lsn: 0,
+            trimmed: None,
         }
     }
 }
@@ -117,6 +128,34 @@ impl Kept {
         }
     }
 
+    /// Forgets what is not kept any more of what items were. The first time it says for how long that is.
+    fn trim(&mut self, options: &StoreOptions) -> Result<(), StoreError> {
+        let now = now();
+        let rules = self.index.snapshot().history_rules();
+        let rules = rules.map_err(DbError::from)?;
+        if self.trimmed.is_none() {
+            for rule in options.new_rules(&rules, now) {
+                self.apply(Record::ItemHistorySet(rule))?;
+            }
+        }
+        for (prefix, _) in rules.all() {
+            let Some(kept) = options.kept_past(prefix) else {
+                continue;
+            };
+            let at = now.saturating_sub(kept);
+            let until = self.index.snapshot().past_until(prefix, at);
+            if let Some(lsn) = until.map_err(DbError::from)? {
+                self.apply(Record::ItemHistorySet(ItemHistorySet {
+                    namespace: prefix.to_vec(),
+                    at,
+                    since: Some(lsn),
+                }))?;
+            }
+        }
+        self.trimmed = Some(self.lsn);
+        Ok(())
+    }
+
     fn sweep(&mut self) -> Result<(), StoreError> {
         let expired = self.index.snapshot().expired_items(now(), SWEPT_AT_ONCE);
         for item in expired.map_err(DbError::from)? {
@@ -137,10 +176,12 @@ impl MemoryStore {
     }
 
     /// A store that keeps nothing yet, with what holds for items that say nothing themselves.
-    pub fn with_options(options: StoreOptions) -> Self {
+    pub fn with_options(mut options: StoreOptions) -> Self {
+        // Of what is replaced all the time there would be much in a week.
+        options.usual_history = USUAL_HISTORY;
         Self {
+            kept: Arc::default(),
             options: Arc::new(options),
-            ..Self::default()
         }
     }
 
@@ -164,6 +205,7 @@ impl MemoryStore {
     ) -> Result<Answered, StoreError> {
         let mut reading = Reading {
             rows,
+            moments_by_time: true,
             value: |entry: &ItemEntry<Held>| {
                 Ok(match &entry.value {
                     Held::Json(value) => (**value).clone(),
@@ -195,6 +237,10 @@ impl MemoryStore {
             return Ok(answers);
         }
         let mut kept = self.kept.write();
+        let lsn = kept.lsn;
+        if (kept.trimmed).is_none_or(|trimmed| lsn.saturating_sub(trimmed) >= TRIMMED_EACH) {
+            kept.trim(&self.options)?;
+        }
         let (rows, vectors) = kept.now();
         let (answers, touched) = self.answers(&rows, &vectors, embedded, ops)?;
         (touched.into_iter()).try_for_each(|record| kept.apply(record))?;
@@ -202,7 +248,14 @@ impl MemoryStore {
             kept.change(change, &self.options)?;
         }
         kept.sweep()?;
+        kept.index.reclaim(RECLAIMED).map_err(DbError::from)?;
         Ok(answers)
+    }
+}
+
+impl Default for MemoryStore {
+    fn default() -> Self {
+        Self::with_options(StoreOptions::default())
     }
 }
 

@@ -13,6 +13,8 @@ pub(crate) fn check(namespace: &[String]) -> Result<(), StoreError> {
         "has an empty label: leave it out or name it"
     } else if namespace.iter().any(|label| label.contains('.')) {
         "has a label with a `.`: use several labels or another character"
+    } else if namespace.iter().any(|label| label.contains('\0')) {
+        "has a label with a NUL: leave it out"
     } else if namespace.first().is_some_and(|first| first == "langgraph") {
         "begins with `langgraph`, which is reserved: begin it with another label"
     } else {
@@ -86,12 +88,13 @@ mod tests {
         assert!(reason(&[]).contains("at least one label"));
         assert!(reason(&["a", ""]).contains("empty label"));
         assert!(reason(&["a.b"]).contains("several labels"));
+        assert!(reason(&["a\0"]).contains("NUL"));
         assert!(reason(&["langgraph", "x"]).contains("reserved"));
     }
 
     #[test]
     fn any_other_unicode_is_a_label() {
-        for label in ["langgraph ", "ü", "日本", "a b", "*", "\0", "/"] {
+        for label in ["langgraph ", "ü", "日本", "a b", "*", "\u{1}", "/"] {
             assert!(check(&owned(&[label])).is_ok(), "{label:?}");
         }
         assert!(check(&owned(&["a", "langgraph"])).is_ok());

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::store::{IndexedFields, ListNamespaces, Search, TextFields, Ttl, namespace};
+use crate::store::{IndexedFields, ListNamespaces, Moment, Search, TextFields, Ttl, namespace};
 
 /// One thing that is asked of a store, by itself or in a [batch](crate::store::Store::batch).
 #[derive(Clone, Debug)]
@@ -29,6 +29,8 @@ pub enum Op {
     Explain(Search),
     /// List namespaces.
     ListNamespaces(ListNamespaces),
+    /// Tell what an item was.
+    History(ItemHistory),
 }
 
 /// A value to be remembered under a key, in place of what was there.
@@ -111,6 +113,47 @@ pub struct Get {
     /// Whether it lives as long again from now on, if it expires; `None`: as the store's
     /// [options](crate::store::StoreOptions::refresh_on_read) say.
     pub refresh_ttl: Option<bool>,
+    /// As it was then, instead of now. That refreshes nothing.
+    pub as_of: Option<Moment>,
+}
+
+/// An item of which it is asked what it was.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ItemHistory {
+    /// Where it is kept, label by label.
+    pub namespace: Vec<String>,
+    /// Its name within the namespace.
+    pub key: String,
+    /// Only what it was before the version with this [number](crate::store::ItemVersion::number).
+    pub before: Option<u64>,
+    /// At most so many versions; 100 by default.
+    pub limit: usize,
+}
+
+impl ItemHistory {
+    /// The newest 100 versions of the item under `key`.
+    pub fn new(namespace: &[&str], key: impl Into<String>) -> Self {
+        Self {
+            namespace: namespace::owned(namespace),
+            key: key.into(),
+            before: None,
+            limit: 100,
+        }
+    }
+
+    /// Only what it was before the version with this [number](crate::store::ItemVersion::number).
+    #[must_use]
+    pub fn before(mut self, number: u64) -> Self {
+        self.before = Some(number);
+        self
+    }
+
+    /// At most `limit` versions.
+    #[must_use]
+    pub fn limit(mut self, limit: usize) -> Self {
+        self.limit = limit;
+        self
+    }
 }
 
 impl Get {
@@ -120,7 +163,15 @@ impl Get {
             namespace: namespace::owned(namespace),
             key: key.into(),
             refresh_ttl: None,
+            as_of: None,
         }
+    }
+
+    /// The item as it was at a moment.
+    #[must_use]
+    pub fn as_of(mut self, moment: Moment) -> Self {
+        self.as_of = Some(moment);
+        self
     }
 
     /// Whether it lives as long again from now on.
@@ -166,6 +217,12 @@ impl From<Get> for Op {
 impl From<Search> for Op {
     fn from(search: Search) -> Self {
         Self::Search(search)
+    }
+}
+
+impl From<ItemHistory> for Op {
+    fn from(history: ItemHistory) -> Self {
+        Self::History(history)
     }
 }
 

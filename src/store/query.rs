@@ -1,6 +1,6 @@
 //! [`Search`] and [`ListNamespaces`]: which items or namespaces are wanted.
 
-use crate::store::{Cursor, Filter};
+use crate::store::{Cursor, Filter, Moment};
 
 /// The order in which items are found. Where it leaves two items equal, the lesser namespace and then the lesser key comes first.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -54,6 +54,8 @@ pub struct Search {
     /// Whether items that are found, and expire, live as long again from now on; `None`: as the store's
     /// [options](crate::store::StoreOptions::refresh_on_read) say.
     pub refresh_ttl: Option<bool>,
+    /// Items as they were then, instead of now. All of them below the prefix are looked through, and nothing is refreshed. Not with a query.
+    pub as_of: Option<Moment>,
 }
 
 impl Search {
@@ -69,7 +71,15 @@ impl Search {
             limit: 10,
             offset: 0,
             refresh_ttl: None,
+            as_of: None,
         }
+    }
+
+    /// Items as they were at a moment.
+    #[must_use]
+    pub fn as_of(mut self, moment: Moment) -> Self {
+        self.as_of = Some(moment);
+        self
     }
 
     /// Only items whose value satisfies `filter`.

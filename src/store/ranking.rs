@@ -43,6 +43,9 @@ impl Mode {
             let query = query.to_owned();
             Err(StoreError::CannotRank { query, reason })
         };
+        if search.as_of.is_some() {
+            return no("items are ranked as they are now: leave out `Search::as_of`, or the query");
+        }
         let mode = match search.ranking {
             Ranking::Auto if embeds => Self::Meaning,
             Ranking::Auto if !options.has_texts() => {

@@ -10,10 +10,12 @@ use serde_json::Value;
 use crate::codec::ItemTouched;
 use crate::db::DbError;
 use crate::index::{ItemEntry, Key, Row, Rows, Snapshot, TablesError, VectorTable};
+use crate::store::cursor::Place;
+use crate::store::in_order::InOrder;
 use crate::store::planner::{Planner, wide};
 use crate::store::ranking::Mode;
 use crate::store::{
-    Answer, Cursor, Explain, Get, Item, Op, Order, Page, Search, StoreError, StoreOptions,
+    Answer, Cursor, Explain, Get, Item, Moment, Op, Order, Page, Search, StoreError, StoreOptions,
     namespace,
 };
 use crate::time;
@@ -30,6 +32,8 @@ pub(super) struct Reading<'r, H, T, V> {
     pub(super) vectors: &'r VectorTable,
     /// Those of the queries, by query.
     pub(super) queries: &'r HashMap<String, Vec<f32>>,
+    /// Whether places in a log say nothing here.
+    pub(super) moments_by_time: bool,
     pub(super) options: &'r StoreOptions,
     /// Microseconds since the Unix epoch.
     pub(super) now: u64,
@@ -62,6 +66,7 @@ where
                 self.explain.found = wide(found);
                 Answer::Explained(std::mem::take(&mut self.explain))
             }
+            Op::History(of) => Answer::History(self.history(of)?),
             Op::ListNamespaces(query) => {
                 let all = self.rows.item_namespaces(&query.below(), self.now);
                 let all = all.map_err(DbError::from)?;
@@ -72,6 +77,9 @@ where
     }
 
     fn get(&mut self, get: &Get) -> Result<Option<Item>, StoreError> {
+        if let Some(moment) = get.as_of {
+            return self.get_at(get, self.moment(moment));
+        }
         let found = self.rows.item(&get.namespace, &get.key);
         let Some(entry) = found.map_err(DbError::from)? else {
             return Ok(None);
@@ -83,6 +91,13 @@ where
         Ok(Some(self.read(&entry, value, get.refresh_ttl)))
     }
 
+    fn moment(&self, moment: Moment) -> Moment {
+        match self.moments_by_time {
+            true => moment.by_time(),
+            false => moment,
+        }
+    }
+
     fn search(&mut self, search: &Search) -> Result<Page, StoreError> {
         if let Some((query, mode)) = Mode::of(search, self.options)? {
             return self.ranked(search, query, mode);
@@ -92,21 +107,18 @@ where
             Some(cursor) => Some(cursor.place_in(order)?),
             None => None,
         };
-        let place = |entry: &ItemEntry<H>| order.time(entry.created_at, entry.updated_at);
-        let mut found = self.found(search)?;
-        if let Some(after) = after {
-            found.retain(|entry| {
-                let place = (place(entry), &*entry.namespace, &*entry.key);
-                order.compare(place, after.parts()).is_gt()
-            });
-        }
-        self.sort(order, &mut found);
+        let mut found = self.in_order(search, after)?;
         let mut to_skip = search.offset;
         let mut page = Page::default();
-        for entry in &found {
-            if page.items.len() >= search.limit {
+        while page.items.len() < search.limit {
+            let next = found.next(self.rows, &mut self.explain);
+            let Some(entry) = next.map_err(DbError::from)? else {
                 break;
+            };
+            if search.as_of.is_none() && entry.is_expired(self.now) {
+                continue;
             }
+            let entry = &*entry;
             if to_skip > 0 && search.filter.is_empty() {
                 to_skip -= 1;
                 continue;
@@ -119,7 +131,10 @@ where
             if to_skip > 0 {
                 to_skip -= 1;
             } else {
-                let item = self.read(entry, value, search.refresh_ttl);
+                let item = match search.as_of {
+                    None => self.read(entry, value, search.refresh_ttl),
+                    Some(_) => item_of(entry, value),
+                };
                 page.items.push(item);
             }
         }
@@ -128,6 +143,38 @@ where
             page.next = last.map(|item| Cursor::behind(item, order));
         }
         Ok(page)
+    }
+
+    /// The items that may satisfy the filter from a place on, in order.
+    fn in_order(
+        &mut self,
+        search: &Search,
+        after: Option<&Place>,
+    ) -> Result<InOrder<H>, StoreError> {
+        let mut found = match search.as_of {
+            Some(moment) => self.found_at(search, self.moment(moment))?,
+            None => match self.by_field(search).map_err(DbError::from)? {
+                Some(found) => found,
+                None => {
+                    let (rows, explain) = (self.rows, &mut self.explain);
+                    let rest = InOrder::begin(rows, search, after, self.now, explain);
+                    match rest.map_err(DbError::from)? {
+                        Some(rest) => return Ok(rest),
+                        None => self.all(search).map_err(DbError::from)?,
+                    }
+                }
+            },
+        };
+        let order = search.order;
+        let place = |entry: &ItemEntry<H>| order.time(entry.created_at, entry.updated_at);
+        if let Some(after) = after {
+            found.retain(|entry| {
+                let place = (place(entry), &*entry.namespace, &*entry.key);
+                order.compare(place, after.parts()).is_gt()
+            });
+        }
+        self.sort(order, &mut found);
+        Ok(InOrder::All(found.into_iter()))
     }
 
     pub(super) fn sort(&self, order: Order, found: &mut [Arc<ItemEntry<H>>]) {
@@ -158,20 +205,29 @@ where
 
     /// The items that may satisfy the filter, in no order.
     pub(super) fn found(&mut self, search: &Search) -> Result<Vec<Arc<ItemEntry<H>>>, StoreError> {
-        let mut found = self.may_satisfy(search).map_err(DbError::from)?;
+        if let Some(moment) = search.as_of {
+            return self.found_at(search, self.moment(moment));
+        }
+        let found = self.by_field(search).map_err(DbError::from)?;
+        let mut found = match found {
+            Some(found) => found,
+            None => self.all(search).map_err(DbError::from)?,
+        };
         found.retain(|entry| !entry.is_expired(self.now));
         Ok(found)
     }
 
-    /// The same, with those that have expired.
-    fn may_satisfy(&mut self, search: &Search) -> Result<Vec<Arc<ItemEntry<H>>>, TablesError> {
+    /// The same, with those that have expired, if it is less work to find them by a field.
+    fn by_field(&mut self, search: &Search) -> Result<Option<Vec<Arc<ItemEntry<H>>>>, TablesError> {
         let needs = search.filter.needs();
-        if !needs.is_empty() {
-            let mut planner = Planner::new(self.rows, &search.prefix, self.now, &mut self.explain)?;
-            if let Some(found) = planner.find(search, &needs)? {
-                return Ok(found);
-            }
+        if needs.is_empty() {
+            return Ok(None);
         }
+        let mut planner = Planner::new(self.rows, &search.prefix, self.now, &mut self.explain)?;
+        planner.find(search, &needs)
+    }
+
+    fn all(&mut self, search: &Search) -> Result<Vec<Arc<ItemEntry<H>>>, TablesError> {
         let all = self.rows.items_below(&search.prefix)?;
         self.explain.rows_read += wide(all.len());
         Ok(all)
@@ -204,13 +260,21 @@ where
             }
         }
         Item {
-            namespace: entry.namespace.to_vec(),
-            key: entry.key.to_string(),
-            value,
-            created_at: time::from_micros(entry.created_at),
-            updated_at: time::from_micros(entry.updated_at),
             expires_at: expires_at.map(time::from_micros),
-            score: None,
+            ..item_of(entry, value)
         }
+    }
+}
+
+/// An item with its value.
+pub(super) fn item_of<H>(entry: &ItemEntry<H>, value: Value) -> Item {
+    Item {
+        namespace: entry.namespace.to_vec(),
+        key: entry.key.to_string(),
+        value,
+        created_at: time::from_micros(entry.created_at),
+        updated_at: time::from_micros(entry.updated_at),
+        expires_at: entry.expires_at().map(time::from_micros),
+        score: None,
     }
 }

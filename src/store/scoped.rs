@@ -68,8 +68,16 @@ impl Scoped {
                 self.whole_search(search)
             }
             Op::ListNamespaces(query) => self.whole(&mut query.within),
+            Op::History(history) => self.whole(&mut history.namespace),
         }
         Ok(())
+    }
+
+    fn error_below(&self, mut error: StoreError) -> StoreError {
+        if let StoreError::NotKept { namespace, .. } = &mut error {
+            self.below(namespace);
+        }
+        error
     }
 
     fn answer_below(&self, answer: &mut Answer) {
@@ -89,6 +97,11 @@ impl Scoped {
             Answer::Namespaces(namespaces) => {
                 namespaces.iter_mut().for_each(|of| self.below(of));
             }
+            Answer::History(history) => {
+                for version in &mut history.versions {
+                    self.below(&mut version.item.namespace);
+                }
+            }
             Answer::Done | Answer::Count(_) | Answer::Explained(_) => {}
         }
     }
@@ -98,7 +111,8 @@ impl Store for Scoped {
     fn batch(&self, mut ops: Vec<Op>) -> BoxFuture<'_, Result<Vec<Answer>, StoreError>> {
         async move {
             ops.iter_mut().try_for_each(|op| self.whole_op(op))?;
-            let mut answers = self.base.batch(ops).await?;
+            let answers = self.base.batch(ops).await;
+            let mut answers = answers.map_err(|error| self.error_below(error))?;
             (answers.iter_mut()).for_each(|answer| self.answer_below(answer));
             Ok(answers)
         }

@@ -1,4 +1,4 @@
-//! Testing what must survive a crash: a file system that crashes, and faults of all kinds; and testing what takes the place of parts of
+//! Testing what must survive a crash: graphs of one's own ([`CrashTest`]); a file system that crashes ([`SimFs`]), and faults of all kinds; and testing what takes the place of parts of
 //! this crate: [`store_conformance`].
 //!
 //! [`SimFs`] takes the place of the operating system's file system (with

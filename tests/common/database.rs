@@ -20,7 +20,8 @@ pub(crate) struct Database {
     // Fields are dropped in order: the database goes before its directory.
     db: Option<Db>,
     dir: TempDir,
-    options: DbOptions,
+    /// How it is opened the next time.
+    pub(crate) options: DbOptions,
 }
 
 /// Small segments, so that there are several, and no syncs, since nobody cuts the power. Compacted only when that is asked for: files are

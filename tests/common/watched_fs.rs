@@ -23,6 +23,11 @@ pub(crate) enum Operation {
 
 /// Who is asked.
 pub(crate) trait Watch: Debug + Send + Sync + 'static {
+    /// Whether it wants to be asked about what is at `path` now, and will be under whatever name.
+    fn watches(&self, _: &Path) -> bool {
+        true
+    }
+
     /// An operation is about to be done; an error keeps it from that.
     fn before(&self, operation: Operation, path: &Path) -> io::Result<()>;
 }
@@ -33,9 +38,18 @@ pub(crate) struct WatchedFs<W>(pub(crate) Arc<W>);
 
 #[derive(Debug)]
 struct WatchedFile<W> {
-    watch: Arc<W>,
+    watch: Option<Arc<W>>,
     path: PathBuf,
     file: Arc<dyn VfsFile>,
+}
+
+impl<W: Watch> WatchedFs<W> {
+    fn before(&self, operation: Operation, path: &Path) -> io::Result<()> {
+        match self.0.watches(path) {
+            true => self.0.before(operation, path),
+            false => Ok(()),
+        }
+    }
 }
 
 impl<W: Watch> Vfs for WatchedFs<W> {
@@ -48,16 +62,17 @@ impl<W: Watch> Vfs for WatchedFs<W> {
     }
 
     fn open(&self, path: &Path, mode: OpenMode) -> io::Result<Arc<dyn VfsFile>> {
-        self.0.before(Operation::Open, path)?;
+        let is_watched = self.0.watches(path);
+        self.before(Operation::Open, path)?;
         Ok(Arc::new(WatchedFile {
-            watch: Arc::clone(&self.0),
+            watch: is_watched.then(|| Arc::clone(&self.0)),
             path: path.to_path_buf(),
             file: OsFs.open(path, mode)?,
         }))
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
-        self.0.before(Operation::Rename, from)?;
+        self.before(Operation::Rename, from)?;
         OsFs.rename(from, to)
     }
 
@@ -66,7 +81,7 @@ impl<W: Watch> Vfs for WatchedFs<W> {
     }
 
     fn sync_dir(&self, path: &Path) -> io::Result<()> {
-        self.0.before(Operation::SyncDir, path)?;
+        self.before(Operation::SyncDir, path)?;
         OsFs.sync_dir(path)
     }
 
@@ -77,7 +92,8 @@ impl<W: Watch> Vfs for WatchedFs<W> {
 
 impl<W: Watch> WatchedFile<W> {
     fn before(&self, operation: Operation) -> io::Result<()> {
-        self.watch.before(operation, &self.path)
+        let watch = self.watch.as_ref();
+        watch.map_or(Ok(()), |watch| watch.before(operation, &self.path))
     }
 }
 

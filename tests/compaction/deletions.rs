@@ -31,7 +31,8 @@ fn put(db: &Db, n: u32, value: serde_json::Value) {
 
 #[test]
 fn deletions_go_with_what_they_deleted() {
-    let mut database = Database::with(options());
+    // One run.
+    let mut database = Database::with(options().segment_bytes(64 << 10));
     let db = database.db();
     for n in 0..ITEMS {
         put(db, n, json!({"n": n}));

@@ -60,7 +60,7 @@ fn a_value_of_a_refused_record_stays_as_long_as_another_one_is_it() {
     database.db().compact().unwrap();
     let stats = database.db().stats().unwrap();
     assert!(
-        stats.log.bytes < 800 && stats.bound_bytes() == 0,
+        stats.log.bytes < 900 && stats.bound_bytes() == 0,
         "{stats:?}"
     );
     assert_whole(database.db());

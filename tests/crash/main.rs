@@ -20,6 +20,7 @@ mod contents;
 mod exhaustive;
 mod failing;
 mod faults;
+mod graph;
 mod logs;
 #[path = "../db_model/model.rs"]
 mod model;

@@ -18,6 +18,7 @@ use stepwell::{Commit, Encoded, ItemChange};
 use crate::contents::{Contents, State, THREADS};
 use crate::model::Refused;
 use crate::operation::{Operation, Put};
+use crate::recovery::Expected;
 
 pub(crate) const PATH: &str = "/a/db";
 pub(crate) const BACKUP: &str = "/a/backup";
@@ -107,6 +108,19 @@ impl Run {
             waiting: Vec::new(),
             written: Vec::new(),
         }
+    }
+
+    /// Whether it is known what is refused in this state, which was found among those expected: another one that looks the same may
+    /// remember other deletions.
+    pub(crate) fn is_certain(&self, state: usize, expected: &Expected) -> bool {
+        let found = self.states.get(state).unwrap();
+        let mut alike = (expected.states.clone())
+            .filter_map(|state| self.states.get(state))
+            .filter(|other| other.contents == found.contents);
+        alike.all(|other| {
+            (&other.model.deleted, &other.model.pruned)
+                == (&found.model.deleted, &found.model.pruned)
+        })
     }
 
     /// Goes on with what a crash has left, which was found to be like this state.

@@ -71,13 +71,13 @@ impl Output {
 }
 
 impl Watch for Output {
-    fn before(&self, operation: Operation, path: &Path) -> io::Result<()> {
+    /// Segments that are to take the place of others.
+    fn watches(&self, path: &Path) -> bool {
         let name = path.to_str().unwrap().strip_suffix(".seg.tmp");
-        let takes_the_place_of_another =
-            name.is_some_and(|name| Path::new(&format!("{name}.seg")).exists());
-        match takes_the_place_of_another && operation != Operation::SyncDir {
-            true => self.pass(),
-            false => Ok(()),
-        }
+        name.is_some_and(|name| Path::new(&format!("{name}.seg")).exists())
+    }
+
+    fn before(&self, _: Operation, _: &Path) -> io::Result<()> {
+        self.pass()
     }
 }

@@ -49,10 +49,14 @@ impl Weather {
 }
 
 impl Watch for Weather {
-    fn before(&self, operation: Operation, path: &Path) -> io::Result<()> {
-        let name = path.file_name().unwrap().to_string_lossy();
+    fn watches(&self, path: &Path) -> bool {
+        let name = path.file_name();
+        name.is_some_and(|name| name.to_string_lossy().starts_with("index"))
+    }
+
+    fn before(&self, operation: Operation, _: &Path) -> io::Result<()> {
         match operation {
-            Operation::Write | Operation::SetLen if name.starts_with("index") => self.write(),
+            Operation::Write | Operation::SetLen => self.write(),
             _ => Ok(()),
         }
     }

@@ -18,9 +18,9 @@ pub(crate) struct Model {
     /// Thread, namespace, checkpoint, write.
     writes: Vec<(String, String, String, PendingWrite)>,
     /// Deleted threads, and the version 6 ids that were made before.
-    deleted: BTreeMap<String, BTreeSet<String>>,
+    pub(crate) deleted: BTreeMap<String, BTreeSet<String>>,
     /// The greatest id that was pruned from each thread.
-    pruned: BTreeMap<String, String>,
+    pub(crate) pruned: BTreeMap<String, String>,
     /// Thread, namespace and name: the id.
     tags: BTreeMap<(String, String, String), String>,
 }

@@ -5,12 +5,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use serde_json::{Value, json};
-use stepwell::checkpoint::{Checkpointer, DbSaver};
+use stepwell::Encoded;
+use stepwell::checkpoint::{
+    ChannelVersion, Checkpoint, Checkpointer, DbSaver, Metadata, PutCheckpoint, Source,
+};
 use stepwell::db::{CompactionOptions, Db, Durability};
 use tempfile::TempDir;
 
 use crate::database::stepwell;
-use crate::samples::{With, checkpoint};
 
 /// The documents that a command prints, one a line.
 fn lines(directory: &Path, arguments: &[&str]) -> Vec<Value> {
@@ -22,15 +24,27 @@ fn lines(directory: &Path, arguments: &[&str]) -> Vec<Value> {
     lines.collect::<Result<_, _>>().unwrap()
 }
 
+/// Puts checkpoints of one channel.
 fn put_some(saver: &DbSaver, thread: &str, count: u64) {
     for n in 1..=count {
-        let parent = (n > 1).then(|| format!("{:03}", n - 1));
-        let put = checkpoint(&format!("{n:03}"), parent.as_deref()).in_thread(thread);
-        let text = format!("{thread} {n} ").repeat(40);
-        saver
-            .put(put.changed("text", n, json!(text)))
-            .wait()
-            .unwrap();
+        let text = Encoded::json(&json!(format!("{thread} {n} ").repeat(40)));
+        let version = [("text".to_owned(), ChannelVersion::Int(n))];
+        let put = PutCheckpoint {
+            thread: thread.to_owned(),
+            namespace: String::new(),
+            parent_id: (n > 1).then(|| format!("{:03}", n - 1)),
+            checkpoint: Checkpoint {
+                id: format!("{n:03}"),
+                ts: "2026-11-21T00:00:00.000000+00:00".to_owned(),
+                channel_values: [("text".to_owned(), text)].into(),
+                channel_versions: version.clone().into(),
+                ..Checkpoint::default()
+            },
+            metadata: Metadata::new(Source::Loop, n.cast_signed()),
+            appended: [].into(),
+            new_versions: version.into(),
+        };
+        saver.put(put).wait().unwrap();
     }
 }
 

@@ -11,7 +11,10 @@ mod kept;
 #[cfg(test)]
 mod printed;
 #[cfg(test)]
+#[expect(dead_code, reason = "others use more of it")]
 #[path = "../common/samples.rs"]
 mod samples;
+#[cfg(test)]
+mod store;
 #[cfg(test)]
 mod torture;

@@ -6,6 +6,7 @@
 mod backend;
 #[path = "../common/database.rs"]
 mod database;
+mod in_order;
 mod indexing;
 mod ranking;
 mod scopes;

@@ -15,6 +15,7 @@ fn a_scope_does_what_stores_do_but_for_rules_by_whole_namespace() {
         let rules = [
             "the_put_and_the_longest_prefix",
             "reading_refreshes",
+            "what_is_not_kept",
             "a_query",
             "a_put_says",
             "an_embedder",

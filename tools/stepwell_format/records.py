@@ -179,7 +179,9 @@ class Body:
         out["changed"] = self.list(lambda: {"channel": self.text(), "version": self.version(), "value": self.value()})
         out["versions"] = self.versions()
         out["updated"] = self.updated(out["changed"])
-        out |= {"unchanged": self.map(self.present), "standalone": self.flag()}
+        out["unchanged"] = self.map(self.present)
+        form = self.choice(3)
+        out |= {"standalone": form > 0, "moment": self.u64() if form == 2 else None}
         whole = "check" not in out["versions"]
         need(whole or (out["parent"] is not None and not out["standalone"]), "versions that need a parent")
         return out
@@ -227,7 +229,7 @@ KINDS = {
     2: ("checkpoint put", Body.checkpoint),
     3: ("writes put", Body.writes),
     4: ("item put", Body.item),
-    5: ("item deleted", Body.key),
+    5: ("item deleted", lambda b: b.key() | {"at": None}),
     6: ("thread deleted", lambda b: {"thread": b.id(), "cutoff": b.id()}),
     7: ("checkpoints pruned", Body.pruned),
     8: ("remnant", Body.remnant),
@@ -236,6 +238,8 @@ KINDS = {
     11: ("tag removed", Body.tag),
     12: ("policy set", Body.policy),
     13: ("item expired", lambda b: b.key() | {"put": b.u64()}),
+    14: ("item deleted", lambda b: b.key() | {"at": b.u64()}),
+    15: ("history of items set", lambda b: {"namespace": b.list(b.text), "at": b.u64(), "since": b.option(b.u64)}),
 }
 
 

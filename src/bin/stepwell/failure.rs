@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use stepwell::checkpoint::CheckpointError;
 use stepwell::db::DbError;
 use stepwell::log::LogError;
+use stepwell::store::StoreError;
 
 /// What the exit codes say, for the help.
 pub(crate) const EXIT_CODES: &str = "\
@@ -15,7 +16,7 @@ Exit codes:
   0  Done
   1  The answer is no (`diff --exit-code`: something differs; `salvage`:
      something is lost; `compact`: not all was done; `torture`: something is
-     missing or not whole), or another failure
+     missing or not whole; `store`: there is no such item), or another failure
   2  Wrong usage: a thread or checkpoint that the database does not have, or a
      name or directory that is taken
   3  There is no database, or it is damaged or cannot be read
@@ -112,7 +113,10 @@ impl Failure {
     fn database_error(&self) -> Option<&DbError> {
         match self.error.downcast_ref() {
             Some(CheckpointError::Db(error)) => Some(error),
-            _ => self.error.downcast_ref(),
+            _ => match self.error.downcast_ref() {
+                Some(StoreError::Db(error)) => Some(error),
+                _ => self.error.downcast_ref(),
+            },
         }
     }
 

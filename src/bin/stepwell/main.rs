@@ -15,14 +15,14 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use commands::{
-    backup, compact, copy, delete, diff, dump, history, prune, salvage, show, stats, tag, threads,
-    torture, verify,
+    backup, compact, copy, delete, diff, dump, history, prune, salvage, show, stats, store, tag,
+    threads, torture, verify,
 };
 use failure::{Answer, EXIT_CODES};
 
 /// An embedded checkpoint database for agent graphs: see it work, look into one, look after one.
 ///
-/// `threads`, `history`, `show`, `diff`, `dump`, `stats` and `verify` also work while another process has the database
+/// `threads`, `history`, `show`, `diff`, `dump`, `stats`, `verify` and what reads of `store` also work while another process has the database
 /// open: they read its log as it is at that moment, and change nothing.
 #[derive(Parser)]
 #[command(version, max_term_width = 80, after_help = EXIT_CODES)]
@@ -77,6 +77,8 @@ enum Command {
     /// Give a checkpoint a name, which keeps it from being pruned; or list names
     #[command(after_help = EXIT_CODES)]
     Tag(tag::Args),
+    /// Look into the long-term memory, and change it
+    Store(store::Args),
     /// Kill a process that commits, again and again, and look for what it was promised
     #[command(after_help = EXIT_CODES)]
     Torture(torture::Args),
@@ -105,6 +107,7 @@ fn main() -> ExitCode {
         Command::Prune(args) => prune::run(&args),
         Command::Delete(args) => delete::run(&args),
         Command::Tag(args) => tag::run(&args),
+        Command::Store(args) => store::run(&args),
         Command::Torture(args) => torture::run(&args),
         Command::TortureWorker(args) => torture::work(&args).map(Answer::from),
         Command::DemoWorker(args) => demo::work(args).map(Answer::from),

@@ -131,8 +131,10 @@ impl Rewriter<'_> {
     /// When the key first came, and where it is in the order of insertion, is told by its first record.
     fn dead_item(&self, lsn: u64, put: ItemPut<Stored>) -> Result<Fate, DbError> {
         let item = self.snapshot.item(&put.namespace, &put.key)?;
-        Ok(match item {
-            Some(item) if item.place == lsn => Fate::Changes(Record::ItemPut(ItemPut {
+        let is_first = item.is_some_and(|item| item.place == lsn)
+            || (self.snapshot).is_first_of_past(&put.namespace, &put.key, lsn)?;
+        Ok(match is_first {
+            true => Fate::Changes(Record::ItemPut(ItemPut {
                 value: Stored::Whole(Encoded::new("json", &b"null"[..])),
                 // The puts that made it live longer may have gone.
                 lifetime: None,
@@ -140,7 +142,7 @@ impl Rewriter<'_> {
                 ranked: Ranked::default(),
                 ..put
             })),
-            _ => Fate::Goes,
+            false => Fate::Goes,
         })
     }
 }

@@ -53,6 +53,7 @@ fn put(db: &Db, thread: &str, value: Stored) -> Place {
         }],
         unchanged: BTreeMap::new(),
         standalone: false,
+        moment: None,
     });
     submit(db, record);
     place(db, thread)

@@ -44,6 +44,7 @@ pub(super) fn fields(record: Record<Value>) -> Value {
             "record": "item deleted",
             "namespace": deleted.namespace,
             "key": deleted.key,
+            "at": deleted.at,
         }),
         Record::ItemTouched(touched) => json!({
             "record": "item touched",
@@ -57,6 +58,12 @@ pub(super) fn fields(record: Record<Value>) -> Value {
             "namespace": expired.namespace,
             "key": expired.key,
             "put": expired.put,
+        }),
+        Record::ItemHistorySet(set) => json!({
+            "record": "history of items set",
+            "namespace": set.namespace,
+            "at": set.at,
+            "since": set.since,
         }),
         Record::ThreadDeleted(deleted) => json!({
             "record": "thread deleted",
@@ -139,6 +146,7 @@ fn checkpoint(put: CheckpointPut<Value>) -> Value {
         "updated": put.updated,
         "unchanged": unchanged,
         "standalone": put.standalone,
+        "moment": put.moment,
     })
 }
 

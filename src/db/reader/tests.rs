@@ -234,6 +234,7 @@ proptest! {
                 }],
                 unchanged: [].into(),
                 standalone: false,
+                moment: None,
             };
             let submitted = db.put_checkpoint(put, Vec::new(), None);
             prop_assert!(submitted.unwrap().wait().unwrap().is_none());

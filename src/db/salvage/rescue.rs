@@ -140,6 +140,7 @@ impl Rescue {
                 *record = Record::ItemDeleted(ItemDeleted {
                     namespace: std::mem::take(&mut put.namespace),
                     key: std::mem::take(&mut put.key),
+                    at: None,
                 });
             }
             Record::Remnant(remnant) => {

@@ -143,6 +143,7 @@ impl Made {
             changed: all,
             unchanged: BTreeMap::new(),
             standalone: false,
+            moment: None,
         };
         if let (true, Some(parent)) = (self.shrinks, parent) {
             let snapshot = self.db.snapshot();
@@ -464,6 +465,7 @@ fn of_versions_that_cannot_be_found_again_those_are_kept_that_are_known() {
             changed,
             unchanged: BTreeMap::new(),
             standalone: false,
+            moment: None,
         };
         if n > 1 {
             let entry = db.snapshot().entry("t", "", &id(number - 1));

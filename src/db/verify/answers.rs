@@ -6,13 +6,16 @@
 use std::cmp::Ordering;
 use std::collections::HashSet;
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
 use super::finding::{Finding, FindingKind, Findings};
 use super::same::{is_same, is_same_item};
 use super::{Tell, VerifyProgress, VerifyReport, VerifyStage};
 use crate::db::view::DbSnapshot;
 use crate::db::{Db, DbError, Place, Reader};
-use crate::index::{Found, Held, Key, MemTables, Row, Selection, Snapshot, TablesError, Thread};
+use crate::index::{
+    Found, Held, Key, MemTables, PastItem, Row, Selection, Snapshot, TablesError, Thread,
+};
 use crate::log::LogError;
 
 /// So many values that were put together are remembered.
@@ -250,8 +253,23 @@ impl Answers<'_, '_> {
                 self.index.add(Finding::new(FindingKind::Index, what));
             }
         }
-        for item in items {
-            self.report.items += 1;
+        let past = self.live.past_items()?;
+        if let Some(replayed) = self.replayed {
+            let others = replayed.past_items()?;
+            let is_same = |(a, b): &(&Arc<PastItem<Place>>, &Arc<PastItem<Place>>)| {
+                (a.ended, a.ended_at, a.was_removed) == (b.ended, b.ended_at, b.was_removed)
+                    && is_same_item(&a.item, &b.item)
+            };
+            let same = past.iter().zip(&others).filter(is_same).count();
+            if same != past.len().max(others.len()) {
+                let what = "the index has another history of items than the log";
+                self.index.add(Finding::new(FindingKind::Index, what));
+            }
+        }
+        let past = past.into_iter().map(|past| (Arc::clone(&past.item), true));
+        let items = items.into_iter().map(|item| (item, false));
+        for (item, is_past) in items.chain(past) {
+            self.report.items += u64::from(!is_past);
             let value = checked.value(&item.value, self.report);
             let vectors = item.vectors.as_ref();
             let all = value.and_then(|()| match vectors {
@@ -259,7 +277,10 @@ impl Answers<'_, '_> {
                 None => Ok(()),
             });
             if let Err(error) = all {
-                let now = self.db.snapshot().item(&item.namespace, &item.key)?;
+                let now = match is_past {
+                    true => None,
+                    false => self.db.snapshot().item(&item.namespace, &item.key)?,
+                };
                 if !is_gone(&error, now.map(|item| item.origin.lsn), item.origin.lsn)? {
                     let mut finding = Finding::of(FindingKind::Value, &error);
                     finding.what = format!(

@@ -9,6 +9,8 @@ use crate::graph::compiled::CompiledGraph;
 use crate::graph::config::Config;
 use crate::graph::error::GraphError;
 use crate::graph::thread::snapshot::address;
+use crate::moment::Moment;
+use crate::time;
 
 impl CompiledGraph {
     /// Gives the thread `to` the whole history of the thread of `config`, subgraphs, tags and pending tasks included, and
@@ -105,6 +107,26 @@ impl CompiledGraph {
         let a = self.find(&*checkpointer, a, &everything).await?;
         let b = self.find(&*checkpointer, b, &everything).await?;
         Ok(diff(&a, &b))
+    }
+
+    /// When the checkpoint that `config` addresses was made, or the latest one: to read in the [store](crate::store) what was there then
+    /// ([`Store::get_as_of`](crate::store::Store::get_as_of)). If checkpoints and items are in one database it is exact; else it is a time.
+    ///
+    /// # Errors
+    /// [`GraphError::UnknownCheckpoint`], and those of [`get_state`](Self::get_state).
+    pub async fn moment(&self, config: &Config) -> Result<Moment, GraphError> {
+        let checkpointer = self.state_checkpointer("moment")?;
+        let found = self.metadata(&*checkpointer, config).await?;
+        if let Some(db) = checkpointer.database() {
+            let id = Some(found.checkpoint.id.as_str());
+            let moment = db.moment(&found.thread, &found.namespace, id);
+            let moment = moment.map_err(|e| GraphError::checkpoint(&found.thread, e.into()))?;
+            if let Some(moment) = moment {
+                return Ok(moment);
+            }
+        }
+        let at = time::parse_micros(&found.checkpoint.ts).unwrap_or_default();
+        Ok(Moment::at(time::from_micros(at)))
     }
 
     async fn metadata(

@@ -36,6 +36,7 @@ struct State {
 }
 
 /// What is to be done about a call.
+#[expect(clippy::large_enum_variant, reason = "there is one at a time")]
 enum Due {
     /// It was made, and this was the answer.
     Told(Answer),

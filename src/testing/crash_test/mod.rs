@@ -192,13 +192,14 @@ impl<W: Default + Send + Sync + 'static> CrashTest<W> {
     /// # Errors
     /// What was found, with the smallest case of it. Its `Debug` output reads as its `Display` output, so that
     /// `unwrap` tells it well.
-    pub fn run(&self) -> Result<CrashReport, CrashFailure> {
+    pub fn run(&self) -> Result<CrashReport, Box<CrashFailure>> {
         let mut tally = Tally::default();
         let expected = self.undisturbed(0, None, &mut tally)?;
         let again = self.undisturbed(0, Some(&expected), &mut tally)?;
         if let Some(differs) = expected.course_differs(&again) {
             let found = CrashFinding::Unsteady(differs);
-            return Err(CrashFailure::of(CrashCase::of(0), found, &expected));
+            let failure = CrashFailure::of(CrashCase::of(0), found, &expected);
+            return Err(Box::new(failure));
         }
         tally.undisturbed(&expected);
         if let Some(case) = &self.only {
@@ -254,7 +255,7 @@ impl<W: Default + Send + Sync + 'static> CrashTest<W> {
         seed: u64,
         expected: Option<&Lived>,
         tally: &mut Tally,
-    ) -> Result<Lived, CrashFailure> {
+    ) -> Result<Lived, Box<CrashFailure>> {
         let case = CrashCase::of(seed);
         let lived = live(self, &mut Trial::new(seed), None);
         tally.cases += 1;
@@ -265,7 +266,7 @@ impl<W: Default + Send + Sync + 'static> CrashTest<W> {
                     (CrashFinding::EndDiffers(differs), _) => CrashFinding::Unsteady(differs),
                     (found, _) => found,
                 };
-                Err(CrashFailure::of(case, found, &lived))
+                Err(Box::new(CrashFailure::of(case, found, &lived)))
             }
         }
     }

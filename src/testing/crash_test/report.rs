@@ -214,7 +214,7 @@ impl Tally {
     }
 
     /// The outcome of all cases.
-    pub(super) fn settle(self) -> Result<CrashReport, CrashFailure> {
+    pub(super) fn settle(self) -> Result<CrashReport, Box<CrashFailure>> {
         let report = CrashReport {
             cases: self.cases,
             deaths: self.deaths,
@@ -225,7 +225,7 @@ impl Tally {
             Some(mut failure) => {
                 failure.failed = (self.failed, report.cases);
                 failure.report = report;
-                Err(failure)
+                Err(Box::new(failure))
             }
         }
     }

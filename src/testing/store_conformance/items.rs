@@ -102,12 +102,14 @@ pub(super) fn any_json_and_any_text_is_kept(store: &mut Used<'_>) -> Outcome {
         json!(1e300),
         json!(u64::MAX),
     ];
-    for (value, name) in values.iter().zip(["\0", "ü", "日本", " ", "*", "/"]) {
+    for (value, name) in values.iter().zip(["\u{1}", "ü", "日本", " ", "*", "/"]) {
         store.put(&[name, name], name, value.clone())?;
     }
     store.put(&["a"], "", json!(0))?;
+    store.put(&["a"], "\0", json!(1))?;
     store.reopen();
-    for (value, name) in values.iter().zip(["\0", "ü", "日本", " ", "*", "/"]) {
+    same!(store.there(&["a"], "\0")?.value, json!(1));
+    for (value, name) in values.iter().zip(["\u{1}", "ü", "日本", " ", "*", "/"]) {
         same!(&store.there(&[name, name], name)?.value, value);
         same!(store.keys(Search::new(&[name]))?, [name]);
     }
@@ -118,7 +120,7 @@ pub(super) fn any_json_and_any_text_is_kept(store: &mut Used<'_>) -> Outcome {
 pub(super) fn an_invalid_namespace_is_refused_on_put_and_empty_otherwise(
     store: &mut Used<'_>,
 ) -> Outcome {
-    for namespace in [&[][..], &["a", ""], &["a.b"], &["langgraph", "x"]] {
+    for namespace in [&[][..], &["a", ""], &["a.b"], &["a\0"], &["langgraph", "x"]] {
         let refused = store.put(namespace, "k", json!(1));
         holds!(matches!(refused, Err(StoreError::InvalidNamespace { .. })));
         holds!(store.get(namespace, "k")?.is_none());

@@ -41,6 +41,7 @@ mod expiry;
 mod failure;
 mod items;
 mod namespaces;
+mod past;
 mod ranking;
 mod searching;
 mod used;
@@ -144,6 +145,11 @@ cases! {
         a_query_that_cannot_be_answered_is_refused
         a_query_ranks_items_by_their_words
         both_rankings_are_fused_by_rank
+    }
+    past {
+        what_an_item_was_is_listed_newest_first
+        items_are_read_as_they_were
+        what_is_not_kept_is_an_error_and_no_wrong_answer
     }
     expiry {
         an_item_that_has_expired_is_never_read

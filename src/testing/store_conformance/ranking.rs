@@ -1,6 +1,6 @@
 //! Searching with a query: by meaning, by words, and by both.
 
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::failure::{Failure, Outcome};
 use super::used::{Used, wait};
 use crate::store::{
-    Cursor, Embedder, EmbedderProblem, Embedding, Filter, Op, Order, Put, Ranking, Search,
+    Cursor, Embedder, EmbedderProblem, Embedding, Filter, Moment, Op, Order, Put, Ranking, Search,
     StoreError, StoreOptions, TextFields,
 };
 
@@ -265,6 +265,9 @@ pub(super) fn a_query_that_cannot_be_answered_is_refused(store: &mut Used<'_>) -
         refused,
         Some(Err(StoreError::InvalidCursor { .. }))
     ));
+    let then = Moment::at(UNIX_EPOCH);
+    let refused = store.page(query("dog").as_of(then));
+    holds!(matches!(refused, Err(StoreError::CannotRank { .. })));
     Ok(())
 }
 

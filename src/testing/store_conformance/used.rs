@@ -8,8 +8,8 @@ use serde_json::Value;
 use super::Subject;
 use super::failure::Failure;
 use crate::store::{
-    Answer, BlockingStore, Filter, Get, Item, ListNamespaces, Op, Page, Put, Search, Store,
-    StoreError,
+    Answer, BlockingStore, Filter, Get, Item, ItemHistory, ListNamespaces, Op, Page, Put, Search,
+    Store, StoreError, Versions,
 };
 use crate::vfs::{Host, OsHost};
 
@@ -86,6 +86,10 @@ impl<'s> Used<'s> {
 
     pub(super) fn count(&self, search: Search) -> Result<u64, StoreError> {
         self.with(|store| store.count(search))
+    }
+
+    pub(super) fn history(&self, of: ItemHistory) -> Result<Versions, StoreError> {
+        self.with(|store| store.history_with(of))
     }
 
     /// The keys of the items that a search finds.

@@ -15,6 +15,7 @@ pub(crate) mod prune;
 pub(crate) mod salvage;
 pub(crate) mod show;
 pub(crate) mod stats;
+pub(crate) mod store;
 pub(crate) mod tag;
 pub(crate) mod threads;
 pub(crate) mod torture;

@@ -39,7 +39,7 @@ struct Rule {
     #[arg(long, value_name = "N")]
     keep_last: Option<usize>,
     /// What is older, but for the latest of each namespace: 30d, 12h, 15m, 10s
-    #[arg(long, value_name = "AGE", value_parser = age)]
+    #[arg(long, value_name = "AGE", value_parser = time)]
     older_than: Option<Duration>,
     /// What subgraphs without memory left behind that have finished
     #[arg(long)]
@@ -123,7 +123,7 @@ impl Rule {
 }
 
 /// A number and a unit.
-fn age(text: &str) -> Result<Duration, String> {
+pub(crate) fn time(text: &str) -> Result<Duration, String> {
     const UNITS: [(char, u64); 4] = [('s', 1), ('m', 60), ('h', 3600), ('d', 86_400)];
     let parsed = UNITS.iter().find_map(|(unit, seconds)| {
         let number: u64 = text.strip_suffix(*unit)?.parse().ok()?;

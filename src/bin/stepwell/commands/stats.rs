@@ -58,6 +58,17 @@ fn of_database(db: &Db, args: &Args, screen: &Screen) -> Result<(), Failure> {
         bytes(stats.index.file_bytes),
         bytes(stats.index.bytes_in_memory),
     ))?;
+    if stats.items + stats.store.past_values > 0 {
+        screen.line(format_args!(
+            "Store  {} of {} in {}, {} that they had before; {} in the index, {} that expire",
+            bytes(stats.store.live_bytes),
+            count(usize::try_from(stats.items)?, "item"),
+            count(usize::try_from(stats.store.namespaces)?, "namespace"),
+            bytes(stats.store.past_bytes),
+            count(usize::try_from(stats.store.indexed_fields)?, "field"),
+            stats.store.expiring,
+        ))?;
+    }
     activity(&stats, screen)?;
     screen.line(screen.bold("SEGMENT                   KIND             BYTES        DEAD"))?;
     for segment in &stats.segments {
@@ -113,6 +124,15 @@ fn document(stats: &DbStats) -> Value {
         "threads": stats.threads,
         "checkpoints": stats.checkpoints,
         "items": stats.items,
+        "store": {
+            "namespaces": stats.store.namespaces,
+            "items": stats.store.items,
+            "live_bytes": stats.store.live_bytes,
+            "indexed_fields": stats.store.indexed_fields,
+            "expiring": stats.store.expiring,
+            "past_values": stats.store.past_values,
+            "past_bytes": stats.store.past_bytes,
+        },
         "log": {
             "bytes": stats.log.bytes,
             "live_bytes": stats.live_bytes(),

@@ -93,7 +93,8 @@ fn kill_again_and_again(args: &Args) -> Result<Report, Failure> {
         let (done, of) = (at.as_millis(), end.as_millis());
         let small = |n: u128| u64::try_from(n).unwrap_or(u64::MAX);
         progress.tell("Killing", small(done), small(of).max(1));
-        let life = LIFE_MAX.mul_f64(f64::from(random.hash_one(cycle) as u16) / f64::from(u16::MAX));
+        let part = u32::try_from(random.hash_one(cycle) % 1000).unwrap_or_default();
+        let life = LIFE_MAX / 1000 * part;
         let acknowledged = live_and_die(args, cycle, life)?;
         report.add(&acknowledged, check(&args.db, &acknowledged)?);
     }

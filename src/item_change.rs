@@ -3,8 +3,9 @@
 //! This module must never know what it is committed with.
 
 use crate::Encoded;
-use crate::codec::{ItemDeleted, ItemPut, Record};
+use crate::codec::{ItemDeleted, ItemPut, Ranked, Record};
 use crate::store_options::{IndexedFields, StoreOptions, Ttl};
+use crate::text_fields::TextFields;
 
 /// A change of one item of a store, to be committed together with a checkpoint.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,6 +20,10 @@ pub struct ItemChange {
     pub ttl: Ttl,
     /// Which of its fields are in the index; `None`: those that the store's options say.
     pub index: Option<IndexedFields>,
+    /// Which of its texts searches with a query look at; `None`: those that the store's options say.
+    pub texts: Option<TextFields>,
+    /// The vectors of those texts, as the store that they were put to has made them; `None`: there are none.
+    pub vectors: Option<Encoded>,
 }
 
 impl ItemChange {
@@ -32,6 +37,12 @@ impl ItemChange {
     ) -> Record<Encoded> {
         match self.value {
             Some(value) => Record::ItemPut(ItemPut {
+                ranked: Ranked {
+                    texts: (self.texts).unwrap_or_else(|| options.texts_of(&self.namespace)),
+                    vectors: self.vectors,
+                    words: None,
+                    at_hand: None,
+                },
                 lifetime: options.lifetime(&self.namespace, self.ttl),
                 index: (self.index).unwrap_or_else(|| options.fields(&self.namespace)),
                 namespace: self.namespace,

@@ -23,6 +23,7 @@ mod compact;
 pub mod db;
 #[doc(hidden)]
 pub mod delta;
+mod embedder;
 mod encoded;
 mod encoded_list;
 mod field_path;
@@ -37,6 +38,8 @@ pub mod graph;
 mod index;
 mod item_change;
 mod item_fields;
+mod item_vectors;
+mod item_words;
 mod lease;
 pub mod log;
 mod moment;
@@ -46,6 +49,7 @@ pub mod store;
 mod store_options;
 #[cfg(feature = "testing")]
 pub mod testing;
+mod text_fields;
 mod time;
 mod version;
 pub mod vfs;

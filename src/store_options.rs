@@ -2,7 +2,12 @@
 //!
 //! This module must never know where items are kept.
 
+use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
+
+use crate::embedder::{Embedder, Metric};
+use crate::text_fields::TextFields;
 
 /// How long an item is remembered, counted from its last put, or its last read if reads refresh it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -47,11 +52,14 @@ impl IndexedFields {
 /// let store = MemoryStore::with_options(options);
 /// # drop(store);
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct StoreOptions {
     ttl: Rules<Option<Duration>>,
     refresh: Rules<bool>,
     index: Rules<IndexedFields>,
+    texts: Rules<TextFields>,
+    embedder: Option<Arc<dyn Embedder>>,
+    pub(crate) metric: Metric,
     history: Rules<Option<Duration>>,
     /// What holds for it where nothing is said.
     pub(crate) usual_history: Duration,
@@ -67,10 +75,29 @@ impl Default for StoreOptions {
             ttl: Vec::new(),
             refresh: Vec::new(),
             index: Vec::new(),
+            texts: Vec::new(),
+            embedder: None,
+            metric: Metric::default(),
             history: Vec::new(),
             usual_history: Duration::from_secs(7 * 24 * 3600),
             sweep_interval: Duration::from_secs(60),
         }
+    }
+}
+
+impl fmt::Debug for StoreOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StoreOptions")
+            .field("ttl", &self.ttl)
+            .field("refresh_on_read", &self.refresh)
+            .field("index", &self.index)
+            .field("texts", &self.texts)
+            .field("embedder", &self.embedder.as_ref().map(|of| of.name()))
+            .field("metric", &self.metric)
+            .field("history", &self.history)
+            .field("usual_history", &self.usual_history)
+            .field("sweep_interval", &self.sweep_interval)
+            .finish()
     }
 }
 
@@ -93,6 +120,28 @@ impl StoreOptions {
     #[must_use]
     pub fn index(mut self, prefix: &[&str], fields: IndexedFields) -> Self {
         self.index.push((labels(prefix), fields));
+        self
+    }
+
+    /// Which texts of items in `prefix` or below [a query](method@crate::store::Search::query) looks at. Without a rule none, but with an
+    /// [embedder](Self::embedder) the whole value.
+    #[must_use]
+    pub fn texts(mut self, prefix: &[&str], texts: TextFields) -> Self {
+        self.texts.push((labels(prefix), texts));
+        self
+    }
+
+    /// What makes vectors of the texts of items that are put from now on, and of queries.
+    #[must_use]
+    pub fn embedder(mut self, embedder: impl Embedder) -> Self {
+        self.embedder = Some(Arc::new(embedder));
+        self
+    }
+
+    /// How vectors are compared; by their cosine unless told otherwise.
+    #[must_use]
+    pub fn metric(mut self, metric: Metric) -> Self {
+        self.metric = metric;
         self
     }
 
@@ -147,6 +196,25 @@ impl StoreOptions {
     /// Whether a read that says nothing itself refreshes items.
     pub(crate) fn refreshes(&self, namespace: &[String]) -> bool {
         of(&self.refresh, namespace).copied().unwrap_or(true)
+    }
+
+    /// What makes vectors of texts.
+    pub(crate) fn embeds_with(&self) -> Option<&dyn Embedder> {
+        self.embedder.as_deref()
+    }
+
+    /// The texts of an item that says nothing itself.
+    pub(crate) fn texts_of(&self, namespace: &[String]) -> TextFields {
+        match of(&self.texts, namespace) {
+            Some(texts) => texts.clone(),
+            None if self.embedder.is_some() => TextFields::whole(),
+            None => TextFields::NONE,
+        }
+    }
+
+    /// Whether any item may have texts that says nothing itself.
+    pub(crate) fn has_texts(&self) -> bool {
+        self.embedder.is_some() || self.texts.iter().any(|(_, texts)| !texts.is_empty())
     }
 
     /// The fields of an item that says nothing itself which are in the index.

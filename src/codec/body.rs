@@ -8,16 +8,17 @@ use bincode::error::{DecodeError, EncodeError};
 
 use crate::codec::checkpoint::{checkpoint, put_checkpoint};
 use crate::codec::record::{
-    CheckpointsPruned, ItemDeleted, ItemExpired, ItemHistorySet, ItemPut, ItemTouched, Record,
-    Remnant, TagRemoved, TagSet, TaskWrite, ThreadCopied, ThreadDeleted, ThreadPolicySet, Touched,
-    WritesPut,
+    CheckpointsPruned, ItemDeleted, ItemExpired, ItemHistorySet, ItemPut, ItemTouched, Ranked,
+    Record, Remnant, TagRemoved, TagSet, TaskWrite, ThreadCopied, ThreadDeleted, ThreadPolicySet,
+    Touched, WritesPut,
 };
-use crate::codec::value::{Found, Stored, put_value, some_value};
+use crate::codec::value::{Found, Stored, put_value, some_value, value};
 use crate::codec::wire::{
     form, id, list, map, option, put_id, put_length, put_list, put_map, put_option, string, unknown,
 };
 use crate::retention_policy::RetentionPolicy;
 use crate::store_options::IndexedFields;
+use crate::text_fields::TextFields;
 
 /// The kinds of records. Missing numbers are reserved; docs/format.md says for what.
 mod kind {
@@ -36,6 +37,7 @@ mod kind {
     pub(super) const ITEM_EXPIRED: u8 = 13;
     pub(super) const ITEM_DELETED_AT: u8 = 14;
     pub(super) const ITEM_HISTORY_SET: u8 = 15;
+    pub(super) const ITEM_PUT_RANKED: u8 = 16;
 }
 
 /// The number that says what a record is.
@@ -43,7 +45,8 @@ pub(super) fn kind_of<V>(record: &Record<V>) -> u8 {
     match record {
         Record::CheckpointPut(_) => kind::CHECKPOINT_PUT,
         Record::WritesPut(_) => kind::WRITES_PUT,
-        Record::ItemPut(_) => kind::ITEM_PUT,
+        Record::ItemPut(put) if put.ranked.is_empty() => kind::ITEM_PUT,
+        Record::ItemPut(_) => kind::ITEM_PUT_RANKED,
         Record::ItemDeleted(ItemDeleted { at: None, .. }) => kind::ITEM_DELETED,
         Record::ItemDeleted(_) => kind::ITEM_DELETED_AT,
         Record::ItemTouched(_) => kind::ITEM_TOUCHED,
@@ -74,7 +77,12 @@ impl Encode for Body<'_> {
                 put.lifetime.encode(to)?;
                 put_indexed(to, &put.index)?;
                 put.is_new.encode(to)?;
-                put_value(to, Some(&put.value))
+                if put.ranked.is_empty() {
+                    return put_value(to, Some(&put.value));
+                }
+                put.ranked.texts.paths().encode(to)?;
+                put_value(to, Some(&put.value))?;
+                put_value(to, put.ranked.vectors.as_ref())
             }
             Record::ItemDeleted(deleted) => {
                 deleted.namespace.encode(to)?;
@@ -145,6 +153,7 @@ pub(super) fn thread<'p, D: BorrowDecoder<'p>>(
 ) -> Result<Option<String>, DecodeError> {
     match kind {
         kind::ITEM_PUT
+        | kind::ITEM_PUT_RANKED
         | kind::ITEM_DELETED
         | kind::ITEM_DELETED_AT
         | kind::ITEM_TOUCHED
@@ -164,23 +173,31 @@ pub(super) fn body<'p, D: BorrowDecoder<'p>>(
     Ok(Some(match kind {
         kind::CHECKPOINT_PUT => Record::CheckpointPut(checkpoint(from)?),
         kind::WRITES_PUT => Record::WritesPut(writes(from)?),
-        kind::ITEM_PUT => {
+        kind::ITEM_PUT | kind::ITEM_PUT_RANKED => {
             let namespace = list(from, string)?;
             let key = string(from)?;
             let at = u64::decode(from)?;
             let lifetime = Option::decode(from)?;
             let index = indexed(from)?;
             let is_new = bool::decode(from)?;
-            let value = some_value(from)?;
+            let mut ranked = Ranked::default();
+            if kind == kind::ITEM_PUT_RANKED {
+                ranked.texts = TextFields::new(list(from, string)?);
+            }
+            let put = some_value(from)?;
+            if kind == kind::ITEM_PUT_RANKED {
+                ranked.vectors = value(from)?;
+            }
             Record::ItemPut(ItemPut {
                 namespace,
                 key,
-                value,
+                value: put,
                 at,
                 lifetime,
                 index,
                 is_new,
                 fields: None,
+                ranked,
             })
         }
         kind::ITEM_DELETED | kind::ITEM_DELETED_AT => Record::ItemDeleted(ItemDeleted {

@@ -1,11 +1,15 @@
 //! [`Record`]: one thing that happened, as the log keeps it and the index learns it.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use crate::codec::value::{AsBlob, Numbered, Value};
 use crate::item_fields::ItemFields;
+use crate::item_vectors::ItemVectors;
+use crate::item_words::ItemWords;
 use crate::retention_policy::RetentionPolicy;
 use crate::store_options::IndexedFields;
+use crate::text_fields::TextFields;
 use crate::version::ChannelVersion;
 
 /// One thing that happened. `V` stands for the user's values: the values themselves, or handles by
@@ -124,6 +128,38 @@ pub(crate) struct ItemPut<V> {
     pub(crate) is_new: bool,
     /// What an index has of the value, if that was found out already. It is not written.
     pub(crate) fields: Option<ItemFields>,
+    pub(crate) ranked: Ranked<V>,
+}
+
+/// By what searches with a query rank an item.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Ranked<V> {
+    /// Which of its texts count.
+    pub(crate) texts: TextFields,
+    /// Their vectors.
+    pub(crate) vectors: Option<V>,
+    /// Their words, if those were found out already. They are not written.
+    pub(crate) words: Option<ItemWords>,
+    /// The vectors themselves, if they are at hand. They are not written.
+    pub(crate) at_hand: Option<Arc<ItemVectors>>,
+}
+
+impl<V> Default for Ranked<V> {
+    fn default() -> Self {
+        Self {
+            texts: TextFields::NONE,
+            vectors: None,
+            words: None,
+            at_hand: None,
+        }
+    }
+}
+
+impl<V> Ranked<V> {
+    /// Whether no query ranks it.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.texts.is_empty() && self.vectors.is_none()
+    }
 }
 
 /// An item was read, and lives as long again from then on.
@@ -327,7 +363,7 @@ impl<V> Record<V> {
                 changed.chain(put.unchanged.values()).map(size).sum()
             }
             Self::WritesPut(put) => put.writes.iter().map(|write| size(&write.value)).sum(),
-            Self::ItemPut(put) => size(&put.value),
+            Self::ItemPut(put) => size(&put.value) + put.ranked.vectors.as_ref().map_or(0, size),
             Self::Remnant(remnant) => remnant.values.iter().map(size).sum(),
             _ => 0,
         }
@@ -350,6 +386,11 @@ impl<W: AsBlob, L> Record<Value<W, L>> {
                 // It would have to be read.
                 Value::Delta(_) | Value::Alias(_) => None,
             });
+            if put.ranked.words.is_none()
+                && let Value::Whole(whole) = &put.value
+            {
+                put.ranked.words = Some(words_of(whole, &put.ranked.texts));
+            }
         }
         let mut next = 0_u32;
         self.map(|value| {
@@ -360,9 +401,18 @@ impl<W: AsBlob, L> Record<Value<W, L>> {
     }
 }
 
+/// The words by which an item's value is ranked.
+pub(crate) fn words_of(value: &impl AsBlob, texts: &TextFields) -> ItemWords {
+    let value = value.as_blob();
+    match value.tag {
+        "json" => ItemWords::of_json(texts, value.bytes),
+        _ => ItemWords::default(),
+    }
+}
+
 impl<V> ItemPut<V> {
-    /// The same with its value replaced.
-    pub(crate) fn map<W>(self, with: impl FnOnce(V) -> W) -> ItemPut<W> {
+    /// The same with its values replaced.
+    pub(crate) fn map<W>(self, mut with: impl FnMut(V) -> W) -> ItemPut<W> {
         ItemPut {
             namespace: self.namespace,
             key: self.key,
@@ -372,6 +422,12 @@ impl<V> ItemPut<V> {
             index: self.index,
             is_new: self.is_new,
             fields: self.fields,
+            ranked: Ranked {
+                texts: self.ranked.texts,
+                vectors: self.ranked.vectors.map(with),
+                words: self.ranked.words,
+                at_hand: self.ranked.at_hand,
+            },
         }
     }
 }

@@ -12,6 +12,7 @@ use crate::Encoded;
 use crate::delta::{MAX_LENGTH, MAX_LINKS, Op, Weight, encoded_len, total_len};
 use crate::retention_policy::RetentionPolicy;
 use crate::store_options::IndexedFields;
+use crate::text_fields::TextFields;
 use crate::version::ChannelVersion;
 
 fn text() -> impl Strategy<Value = String> {
@@ -272,6 +273,7 @@ fn record() -> impl Strategy<Value = Record<Stored>> {
                 index,
                 is_new,
                 fields: None,
+                ranked: crate::codec::Ranked::default(),
             })
         }),
         touched.prop_map(
@@ -463,6 +465,7 @@ fn one_of_each() -> Vec<Record<Stored>> {
             index: IndexedFields::Only(vec!["a.b".into()]),
             is_new: true,
             fields: None,
+            ranked: crate::codec::Ranked::default(),
         }),
         Record::ItemTouched(ItemTouched {
             namespace: vec!["a".into()],
@@ -564,7 +567,7 @@ proptest! {
             let base = Place { frame: None, record: 0, value: 0 };
             let weight = Weight { length: total_len(&ops).min(9), links: 1, cost: 0 };
             let value = Stored::Delta(Delta { base, weight, sources: Vec::new(), ops });
-            let put = ItemPut { namespace: Vec::new(), key: String::new(), value, at: 0, lifetime: None, index: IndexedFields::All, is_new: false, fields: None, };
+            let put = ItemPut { namespace: Vec::new(), key: String::new(), value, at: 0, lifetime: None, index: IndexedFields::All, is_new: false, fields: None, ranked: crate::codec::Ranked::default(), };
             u64::try_from(encoded(&[Record::ItemPut(put)]).len()).unwrap()
         };
         let expected = encoded_len(&ops) - encoded_len::<Bytes>(&[]);
@@ -664,6 +667,7 @@ fn the_bytes_of_a_delta_are_those_of_the_specification() {
         index: IndexedFields::All,
         is_new: false,
         fields: None,
+        ranked: crate::codec::Ranked::default(),
     };
     let payload = encoded(&[Record::ItemPut(put)]);
     let place = b"\xfb\xe8\x03\xfb\x2c\x01\xfb\x00\x10\xfb\x2c\x01\x02\x01\x00";
@@ -698,6 +702,7 @@ fn a_delta_that_contradicts_itself_is_refused() {
             index: IndexedFields::All,
             is_new: false,
             fields: None,
+            ranked: crate::codec::Ranked::default(),
         };
         decoded(&encoded(&[Record::ItemPut(put)]))
     };
@@ -725,6 +730,7 @@ fn a_body_is_compressed_only_if_that_makes_it_shorter_by_enough() {
             index: IndexedFields::All,
             is_new: false,
             fields: None,
+            ranked: crate::codec::Ranked::default(),
         };
         let records = [Record::ItemPut(put)];
         let payload = encode(&records, Compression::All).unwrap();
@@ -778,6 +784,7 @@ fn every_changed_byte_of_a_compressed_body_is_decoded_or_refused() {
             index: IndexedFields::All,
             is_new: false,
             fields: None,
+            ranked: crate::codec::Ranked::default(),
         };
         let payload = encode(&[Record::ItemPut(put)], Compression::All).unwrap();
         assert_eq!(payload[5], flags);
@@ -789,6 +796,49 @@ fn every_changed_byte_of_a_compressed_body_is_decoded_or_refused() {
             }
         }
     }
+}
+
+#[test]
+fn an_item_that_is_ranked_comes_back_with_what_it_is_ranked_by() {
+    let put = |texts: &[&str], vectors| ItemPut {
+        namespace: vec!["n".into()],
+        key: "k".into(),
+        value: Value::Whole(Encoded::new("bytes", &b"\x01"[..])),
+        at: 5,
+        lifetime: Some(7),
+        index: IndexedFields::NONE,
+        is_new: true,
+        fields: None,
+        ranked: Ranked {
+            texts: TextFields::new(texts.iter().copied()),
+            vectors,
+            words: None,
+            at_hand: None,
+        },
+    };
+    let vectors = || Some(Value::Whole(Encoded::new("vectors", &b"\x07\x08"[..])));
+    for (put, kind) in [
+        (put(&[], None), 4),
+        (put(&["t"], None), 16),
+        (put(&["t", "u"], vectors()), 16),
+        (put(&[], vectors()), 16),
+    ] {
+        let records = [Record::ItemPut(put)];
+        let payload = encoded(&records);
+        assert_eq!(payload[4], kind);
+        assert_eq!(decoded(&payload).unwrap(), records);
+    }
+    let payload = encoded(&[Record::ItemPut(put(&["t"], vectors()))]);
+    let head = b"\x01\x01n\x01k\x05\x01\x07\x01\x00\x01";
+    let value = b"\x01\x05bytes\x01\x01";
+    let body = [
+        &head[..],
+        b"\x01\x01t",
+        value,
+        b"\x01\x07vectors\x02\x07\x08",
+    ]
+    .concat();
+    assert_eq!(payload, framed(16, 0, &body));
 }
 
 #[test]

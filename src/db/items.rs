@@ -1,15 +1,16 @@
 //! What a database does for its items beside keeping them: telling the time, and removing what has expired.
 
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use parking_lot::Mutex;
 
 use crate::Encoded;
-use crate::codec::{ItemExpired, Record, Stored, fields_of};
+use crate::codec::{ItemExpired, Record, Stored, fields_of, words_of};
 use crate::db::{Db, DbError, Periodic};
 use crate::item_change::ItemChange;
+use crate::item_vectors::ItemVectors;
 use crate::store_options::StoreOptions;
 
 /// So many items are removed with one commit.
@@ -24,6 +25,8 @@ pub(super) struct Items {
     clock: ItemClock,
     /// Whether there may be items that expire.
     expire: AtomicBool,
+    /// Held by whoever makes the vectors of items known.
+    pub(super) reading_vectors: Mutex<()>,
     /// Whether the log says of which items it is kept what they were, as the options do.
     pub(super) history: AtomicBool,
     /// Ends before the log does.
@@ -43,6 +46,11 @@ impl ItemClock {
         });
         last.map_or(now, next)
     }
+}
+
+/// Vectors that are put.
+pub(crate) fn at_hand(vectors: Option<&Encoded>) -> Option<Arc<ItemVectors>> {
+    ItemVectors::decode(vectors?.bytes()).map(Arc::new)
 }
 
 impl Items {
@@ -95,6 +103,8 @@ impl Db {
             let mut record = change.into_record(self.store_options(), at, is_new);
             if let Record::ItemPut(put) = &mut record {
                 put.fields = Some(fields_of(&put.value, &put.index));
+                put.ranked.words = Some(words_of(&put.value, &put.ranked.texts));
+                put.ranked.at_hand = at_hand(put.ranked.vectors.as_ref());
                 if put.lifetime.is_some() {
                     items.expire.store(true, Ordering::Release);
                     self.expect_sweeps();

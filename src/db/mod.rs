@@ -31,6 +31,7 @@ mod stats;
 mod storing;
 mod submitted;
 mod thread_stats;
+mod vectors;
 mod verify;
 mod view;
 
@@ -43,7 +44,7 @@ pub use compaction::{CompactionOptions, CompactionProgress, CompactionReport, Co
 pub use error::DbError;
 pub(crate) use freed::{Freed, Returned, frame_bytes};
 pub use handle::Db;
-pub(crate) use items::ItemClock;
+pub(crate) use items::{ItemClock, at_hand};
 pub use options::DbOptions;
 pub(crate) use periodic::{Pace, Periodic};
 pub(crate) use place::Place;

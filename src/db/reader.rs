@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use parking_lot::Mutex;
 
 use crate::Encoded;
 use crate::codec::{self, Alias, Delta, Stored, Value};
@@ -11,10 +12,13 @@ use crate::db::compaction::Entered;
 use crate::db::place::{At, Place};
 use crate::db::{Db, DbError};
 use crate::delta::{MAX_LINKS, Rope, Weight};
-use crate::log::{Lsn, Window};
+use crate::log::{FrameAddress, Lsn, Window};
 
 /// More places than lie between any value and the bytes that it is made of: its deltas, and an alias before each.
 const MAX_HOPS: u32 = 2 * MAX_LINKS;
+
+/// The payload of a frame of several records is kept for the next one of them, unless it is longer.
+const KEPT_PAYLOAD: usize = 8 << 20;
 
 /// What was read on the way from one value to what it is made of.
 #[derive(Default)]
@@ -34,6 +38,8 @@ pub(crate) struct Reader {
     _entered: Entered,
     /// The records that the last call used.
     last: Records,
+    /// The last frame of several records.
+    frame: Mutex<Option<(Lsn, Bytes)>>,
     /// Whether what is read is kept for other readers.
     keeps: bool,
 }
@@ -44,6 +50,7 @@ impl Reader {
             _entered: db.enter(),
             db,
             last: HashMap::new(),
+            frame: Mutex::default(),
             keeps: false,
         }
     }
@@ -211,9 +218,27 @@ impl Reader {
 
     /// Reads a record, with what lies in front of it if others that do are wanted next.
     fn read(&self, at: At, near: Option<&mut Window>) -> Result<Arc<[Stored]>, DbError> {
-        let payload = self.db.frame(at.frame, near)?;
+        let payload = self.payload(at.frame, near)?;
         let record = codec::decode_one(&payload, at.record).map_err(|e| unreadable(at, e))?;
         Ok(record.into_values().into())
+    }
+}
+
+impl Reader {
+    fn payload(&self, frame: FrameAddress, near: Option<&mut Window>) -> Result<Bytes, DbError> {
+        if frame.records == 1 {
+            return self.db.frame(frame, near);
+        }
+        let mut last = self.frame.lock();
+        if let Some((lsn, payload)) = &*last
+            && *lsn == frame.lsn
+        {
+            return Ok(payload.clone());
+        }
+        let payload = self.db.frame(frame, near)?;
+        let is_short = payload.len() <= KEPT_PAYLOAD;
+        *last = is_short.then(|| (frame.lsn, payload.clone()));
+        Ok(payload)
     }
 }
 

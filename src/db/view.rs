@@ -9,7 +9,7 @@ use crate::db::hot::{Content, LASTING_BYTES, NewContent};
 use crate::db::place::{At, Place, RecordPlace};
 use crate::index::{
     FoundFile, Gate, Index, Key, Layered, LayeredSnapshot, Origin, Row, Snapshot, Tables,
-    TablesError, Unapplied, Waits, Watermark,
+    TablesError, Unapplied, VectorTable, Waits, Watermark,
 };
 use crate::log::{CommitSink, FrameAddress, LogPosition, SegmentStats};
 
@@ -54,6 +54,25 @@ impl View {
     /// The index as it is now.
     pub(crate) fn snapshot(&self) -> DbSnapshot {
         Snapshot::new(self.index.read().tables().snapshot())
+    }
+
+    /// The same with the vectors of items, if they are known.
+    pub(crate) fn snapshot_with_vectors(&self) -> (DbSnapshot, Option<VectorTable>) {
+        let index = self.index.read();
+        let rows = Snapshot::new(index.tables().snapshot());
+        (rows, index.vectors().cloned())
+    }
+
+    /// The index as it is now, from when on the vectors of items are being made known.
+    pub(crate) fn begin_vectors(&self) -> DbSnapshot {
+        let mut index = self.index.write();
+        index.begin_vectors();
+        Snapshot::new(index.tables().snapshot())
+    }
+
+    /// The vectors of items are `then` as it was begun. Whether they are all known now.
+    pub(crate) fn finish_vectors(&self, then: VectorTable) -> bool {
+        self.index.write().finish_vectors(then)
     }
 
     /// The index as it is now, and the LSN up to which the log is applied to it.

@@ -59,6 +59,11 @@ impl<H> Changes<H> {
         self.bound = Some(record);
     }
 
+    /// The rows that change; `None`: it goes.
+    pub(super) fn rows(&self) -> impl Iterator<Item = (&Key, Option<&Row<H>>)> {
+        self.rows.iter().map(|(key, row)| (key, row.as_ref()))
+    }
+
     /// How many rows change.
     pub(super) fn len(&self) -> usize {
         self.rows.len()

@@ -14,7 +14,7 @@ use crate::index::{ItemEntry, Key, Row, Rows, TablesError};
 /// What an item was from one record to another.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct PastItem<H> {
-    /// Without fields: they have no rows.
+    /// Without fields and words: they have no rows.
     pub(crate) item: Arc<ItemEntry<H>>,
     /// The LSN of the record that replaced or removed it.
     pub(crate) ended: u64,
@@ -143,6 +143,7 @@ impl HistoryRules {
         let past = PastItem {
             item: Arc::new(ItemEntry {
                 fields: Arc::default(),
+                words: 0,
                 ..item.clone()
             }),
             ended: ending.lsn,

@@ -6,7 +6,7 @@ use crate::codec::{ItemDeleted, ItemExpired, ItemPut, ItemTouched};
 use crate::index::changes::Changes;
 use crate::index::item_history::{Ending, HistoryRules};
 use crate::index::row::Origin;
-use crate::index::{Key, Reason, Row, Rows, TablesError, Unapplied, item_marks};
+use crate::index::{Key, Reason, Row, Rows, TablesError, Unapplied, item_marks, item_words};
 use crate::item_fields::ItemFields;
 
 /// What the index knows of one item.
@@ -15,6 +15,10 @@ pub(crate) struct ItemEntry<H> {
     pub(crate) namespace: Arc<[String]>,
     pub(crate) key: Arc<str>,
     pub(crate) value: H,
+    /// The vectors of its texts.
+    pub(crate) vectors: Option<H>,
+    /// How many words its texts have.
+    pub(crate) words: u32,
     /// Microseconds since the Unix epoch.
     pub(crate) created_at: u64,
     /// Microseconds since the Unix epoch.
@@ -83,10 +87,13 @@ pub(super) fn put<H>(
 where
     H: Clone,
 {
+    let words = new.ranked.words.unwrap_or_default();
     let mut entry = ItemEntry {
         namespace: new.namespace.into(),
         key: new.key.into(),
         value: new.value,
+        vectors: new.ranked.vectors,
+        words: words.length,
         created_at: new.at,
         updated_at: new.at,
         place: origin.lsn,
@@ -111,8 +118,10 @@ where
         };
         history.end(&mut changes, &before, ending);
         item_marks::change(&mut changes, Some(&before), Some(&entry))?;
+        item_words::change(&mut changes, tables, Some(&before), Some((&entry, &words)))?;
     } else {
         item_marks::change(&mut changes, None, Some(&entry))?;
+        item_words::change(&mut changes, tables, None, Some((&entry, &words)))?;
     }
     changes.put(entry.item_key(), Row::Item(Arc::new(entry)));
     Ok(changes)
@@ -129,13 +138,14 @@ pub(super) fn delete<H: Clone>(
     if let Some(before) = tables.get(&key)? {
         let before = before.item()?;
         let at = old.at.unwrap_or(before.updated_at);
-        remove(&mut changes, history, &before, (origin, at))?;
+        remove(&mut changes, tables, history, &before, (origin, at))?;
     }
     Ok(changes)
 }
 
 fn remove<H: Clone>(
     changes: &mut Changes<H>,
+    tables: &impl Rows<Key, Row<H>>,
     history: &HistoryRules,
     entry: &ItemEntry<H>,
     (origin, at): (Origin, u64),
@@ -147,6 +157,7 @@ fn remove<H: Clone>(
     };
     history.end(changes, entry, ending);
     changes.set(entry.item_key(), None);
+    item_words::change(changes, tables, Some(entry), None)?;
     item_marks::change(changes, Some(entry), None)
 }
 
@@ -195,7 +206,7 @@ pub(super) fn expire<H: Clone>(
     match tables.get(&key)?.map(Row::item).transpose()? {
         Some(item) if sure || item.origin.lsn == expired.put => {
             let at = item.expires_at().unwrap_or(item.updated_at);
-            remove(&mut changes, history, &item, (origin, at))?;
+            remove(&mut changes, tables, history, &item, (origin, at))?;
         }
         None if sure => {}
         _ => return Err(Unapplied::refused("", Reason::Changed)),

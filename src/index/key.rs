@@ -52,6 +52,12 @@ pub(crate) enum Key {
     History(Arc<[String]>),
     /// An item by its namespace, how long before the end of time it was put, in microseconds, and its key.
     Recent(Arc<[String]>, u64, Arc<str>),
+    /// A word, and the namespace and key of an item that has it.
+    Posting(Arc<str>, Arc<[String]>, Arc<str>),
+    /// The words of an item, by namespace and key.
+    ItemWords(Arc<[String]>, Arc<str>),
+    /// How many words a namespace has.
+    WordCount(Arc<[String]>),
 }
 
 mod kind {
@@ -73,6 +79,9 @@ mod kind {
     pub(super) const PAST: u8 = 16;
     pub(super) const HISTORY: u8 = 17;
     pub(super) const RECENT: u8 = 18;
+    pub(super) const POSTING: u8 = 19;
+    pub(super) const ITEM_WORDS: u8 = 20;
+    pub(super) const WORD_COUNT: u8 = 21;
 }
 
 /// Stand before a label, and behind the last one.
@@ -109,7 +118,10 @@ impl Key {
             | Self::Content(_)
             | Self::Past(..)
             | Self::History(_)
-            | Self::Recent(..) => {}
+            | Self::Recent(..)
+            | Self::Posting(..)
+            | Self::ItemWords(..)
+            | Self::WordCount(_) => {}
         }
         key
     }
@@ -132,7 +144,8 @@ impl Key {
             | Self::Heir(..)
             | Self::Segment(_)
             | Self::Refused(_)
-            | Self::Content(_) => 0,
+            | Self::Content(_)
+            | Self::WordCount(_) => 0,
             Self::Checkpoint(_, namespace, name) | Self::Tag(_, namespace, name) => {
                 namespace.len() + name.len()
             }
@@ -146,6 +159,8 @@ impl Key {
                 labels.sum::<usize>() + key.len()
             }
             // Namespace and path are shared with others.
+            Self::Posting(word, _, key) => word.len() + key.len(),
+            Self::ItemWords(_, key) => key.len(),
             Self::Field(_, _, scalar, key) => scalar.0.len() + key.len(),
             Self::Partial(_, coverage, key) => coverage.len() + key.len(),
             Self::Recent(_, _, key) => key.len(),
@@ -229,6 +244,21 @@ impl Key {
                 to.extend(before.to_be_bytes());
                 put_text(&mut to, key);
             }
+            Self::Posting(word, namespace, key) => {
+                to.push(kind::POSTING);
+                put_text(&mut to, word);
+                put_labels(&mut to, namespace);
+                put_text(&mut to, key);
+            }
+            Self::ItemWords(namespace, key) => {
+                to.push(kind::ITEM_WORDS);
+                put_labels(&mut to, namespace);
+                put_text(&mut to, key);
+            }
+            Self::WordCount(namespace) => {
+                to.push(kind::WORD_COUNT);
+                put_labels(&mut to, namespace);
+            }
         }
         to
     }
@@ -278,6 +308,12 @@ impl Key {
             Self::Past(..) => front.put(&[kind::PAST]),
             Self::History(_) => front.put(&[kind::HISTORY]),
             Self::Recent(..) => front.put(&[kind::RECENT]),
+            Self::Posting(word, ..) => {
+                front.put(&[kind::POSTING]);
+                front.put_text(word);
+            }
+            Self::ItemWords(..) => front.put(&[kind::ITEM_WORDS]),
+            Self::WordCount(_) => front.put(&[kind::WORD_COUNT]),
         }
         front.rank()
     }
@@ -350,6 +386,16 @@ impl Key {
                 let before = number(&mut from)?;
                 Self::Recent(namespace, before, text(&mut from)?.into())
             }
+            kind::POSTING => {
+                let word = text(&mut from)?.into();
+                let namespace = labels(&mut from)?;
+                Self::Posting(word, namespace, text(&mut from)?.into())
+            }
+            kind::ITEM_WORDS => {
+                let namespace = labels(&mut from)?;
+                Self::ItemWords(namespace, text(&mut from)?.into())
+            }
+            kind::WORD_COUNT => Self::WordCount(labels(&mut from)?),
             _ => return None,
         };
         from.is_empty().then_some(key)
@@ -525,6 +571,9 @@ mod tests {
                 before,
                 k
             )),
+            (text(), vec(label, 0..4), text()).prop_map(|(w, n, k)| Key::Posting(w, n.into(), k)),
+            (vec(label, 0..4), text()).prop_map(|(n, k)| Key::ItemWords(n.into(), k)),
+            vec(label, 0..4).prop_map(|n| Key::WordCount(n.into())),
         ]
     }
 
@@ -550,7 +599,7 @@ mod tests {
         }
 
         #[test]
-        fn any_bytes_are_a_key_or_none(kind in 0_u8..20, bytes in vec(prop_oneof![Just(0), Just(255), any::<u8>()], 0..40)) {
+        fn any_bytes_are_a_key_or_none(kind in 0_u8..23, bytes in vec(prop_oneof![Just(0), Just(255), any::<u8>()], 0..40)) {
             let mut all = vec![kind];
             all.extend(bytes);
             if let Some(key) = Key::decode(&all) {

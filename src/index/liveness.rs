@@ -227,6 +227,8 @@ impl<H: Clone, T: Rows<Key, Row<H>>> Walk<'_, H, T> {
             if history.shows(&past) {
                 (past.item.origins()).for_each(|origin| (self.with)(Needed::Record(origin.lsn)));
                 (self.with)(Needed::Value(&past.item.value));
+                let vectors = past.item.vectors.iter();
+                vectors.for_each(|vectors| (self.with)(Needed::Value(vectors)));
             }
             from = Bound::Excluded(key);
             if (self.go_on)().is_break() {
@@ -244,6 +246,7 @@ impl<H: Clone, T: Rows<Key, Row<H>>> Walk<'_, H, T> {
             let item = row.item()?;
             (item.origins()).for_each(|origin| (self.with)(Needed::Record(origin.lsn)));
             (self.with)(Needed::Value(&item.value));
+            (item.vectors.iter()).for_each(|vectors| (self.with)(Needed::Value(vectors)));
             from = Bound::Excluded(key);
             if (self.go_on)().is_break() {
                 return Ok(ControlFlow::Break(()));

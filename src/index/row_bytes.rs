@@ -17,7 +17,7 @@ use crate::index::names::{Name, Names};
 use crate::index::row::{
     DroppedRow, FrozenRow, Life, Origin, SegmentUse, TaskWrites, ThreadRow, Write,
 };
-use crate::index::{Entry, Held, ItemEntry, Key, Row};
+use crate::index::{Entry, Held, ItemEntry, Key, Posting, Row, WordCount};
 use crate::retention_policy::RetentionPolicy;
 use crate::version::ChannelVersion;
 
@@ -84,6 +84,15 @@ pub(crate) fn encode<H>(row: &Row<H>, handles: &mut impl HandleBytes<H>) -> Vec<
         }
         Row::Refused(end) => put_number(&mut to, *end),
         Row::Content(handle) => handles.put(&mut to, handle),
+        Row::Posting(posting) => {
+            put_number(&mut to, u64::from(posting.count));
+            put_number(&mut to, u64::from(posting.length));
+        }
+        Row::ItemWords(words) => put_bytes(&mut to, words),
+        Row::WordCount(count) => {
+            put_number(&mut to, count.items);
+            put_number(&mut to, count.words);
+        }
     }
     to
 }
@@ -157,6 +166,15 @@ pub(crate) fn decode<H>(
         }),
         Key::Refused(_) => Row::Refused(number(from)?),
         Key::Content(_) => Row::Content(handles.take(from)?),
+        Key::Posting(..) => Row::Posting(Posting {
+            count: u32::try_from(number(from)?).ok()?,
+            length: u32::try_from(number(from)?).ok()?,
+        }),
+        Key::ItemWords(..) => Row::ItemWords(bytes(from)?.into()),
+        Key::WordCount(_) => Row::WordCount(WordCount {
+            items: number(from)?,
+            words: number(from)?,
+        }),
     };
     from.is_empty().then_some(row)
 }
@@ -173,6 +191,10 @@ fn put_item<H>(to: &mut Vec<u8>, item: &ItemEntry<H>, handles: &mut impl HandleB
     });
     put_bytes(to, &item.fields);
     handles.put(to, &item.value);
+    put_option(to, item.vectors.as_ref(), |to, vectors| {
+        handles.put(to, vectors);
+    });
+    put_number(to, u64::from(item.words));
 }
 
 fn item<H>(
@@ -196,6 +218,8 @@ fn item<H>(
         })?,
         fields: bytes(from)?.into(),
         value: handles.take(from)?,
+        vectors: option(from, |from| handles.take(from))?,
+        words: u32::try_from(number(from)?).ok()?,
     })
 }
 
@@ -714,6 +738,8 @@ mod tests {
                         origin,
                         life,
                         fields: fields.into(),
+                        vectors: (place % 3 == 0).then_some(place),
+                        words: u32::try_from(place % 300).unwrap(),
                     };
                     if place % 2 == 0 {
                         let past = PastItem {
@@ -739,6 +765,14 @@ mod tests {
             )),
             any::<u64>().prop_map(|end| (Key::Refused(1), Row::Refused(end))),
             any::<u64>().prop_map(|handle| (Key::Content([1; 16]), Row::Content(handle))),
+            (any::<u32>(), any::<u32>()).prop_map(|(count, length)| (
+                Key::Posting("w".into(), Arc::default(), "k".into()),
+                Row::Posting(Posting { count, length })
+            )),
+            (any::<u64>(), any::<u64>()).prop_map(|(items, words)| (
+                Key::WordCount(Arc::default()),
+                Row::WordCount(WordCount { items, words })
+            )),
         ]
     }
 

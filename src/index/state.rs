@@ -9,10 +9,12 @@ use crate::index::item_history::HistoryRules;
 use crate::index::names::Names;
 use crate::index::reclaim::reclaim;
 use crate::index::row::{Life, ThreadRow};
+use crate::index::vector_table::{VectorTable, Vectors};
 use crate::index::{
     Key, Origin, Row, Rows, Tables, TablesError, Unapplied, checkpoints, copying, deletion,
     item_history, items, policies, pruning, remnants, tags, threads, writes,
 };
+use crate::item_vectors::ItemVectors;
 
 /// Both memories, as the log tells them. `T` is where its rows are.
 #[derive(Debug)]
@@ -29,6 +31,7 @@ pub(crate) struct Index<H, T> {
     history: Option<HistoryRules>,
     /// How many bytes of records have died.
     died: u64,
+    vectors: Vectors,
     handles: PhantomData<fn() -> H>,
 }
 
@@ -77,6 +80,7 @@ impl<H, T> Index<H, T> {
             sure_below: 0,
             history: None,
             died: 0,
+            vectors: Vectors::default(),
             handles: PhantomData,
         }
     }
@@ -94,10 +98,14 @@ impl<H: Clone, T: Tables<Key, Row<H>>> Index<H, T> {
     /// [settled](Self::settle): a step puts to its thread several times, and the thread's row is changed once for that.
     pub(crate) fn apply_next<V>(
         &mut self,
-        record: Record<V>,
+        mut record: Record<V>,
         origin: Origin,
         handle: impl FnMut(V) -> H,
     ) -> Result<(), Unapplied> {
+        let at_hand = match &mut record {
+            Record::ItemPut(put) => put.ranked.at_hand.take(),
+            _ => None,
+        };
         let sure = origin.lsn < self.sure_below;
         if !matches!(record, Record::CheckpointPut(_) | Record::WritesPut(_)) {
             self.settle();
@@ -150,7 +158,7 @@ impl<H: Clone, T: Tables<Key, Row<H>>> Index<H, T> {
             item_history::begin(&mut changes);
             *history = None;
         }
-        self.make(changes)?;
+        self.make(changes, at_hand.as_ref())?;
         Ok(())
     }
 
@@ -181,7 +189,7 @@ impl<H: Clone, T: Tables<Key, Row<H>>> Index<H, T> {
     /// Makes the changes of a put, and has the thread live on as they say.
     fn put_to(&mut self, mut thread: HeldThread, put: Put<H>) -> Result<(), Unapplied> {
         let made = put.and_then(|(changes, life)| {
-            self.make(changes)?;
+            self.make(changes, None)?;
             if let Some(life) = life {
                 thread.live(life);
             }
@@ -199,13 +207,18 @@ impl<H: Clone, T: Tables<Key, Row<H>>> Index<H, T> {
         let changes = reclaim(&self.tables, limit)?;
         let rows = changes.len();
         self.reclaims = rows > 0 || limit == 0;
-        self.make(changes)?;
+        self.make(changes, None)?;
         Ok(rows)
     }
 
-    fn make(&mut self, changes: Changes<H>) -> Result<(), TablesError> {
+    fn make(
+        &mut self,
+        changes: Changes<H>,
+        at_hand: Option<&Arc<ItemVectors>>,
+    ) -> Result<(), TablesError> {
         let died = changes.dead_bytes();
         let changes = changes.account(&self.tables)?;
+        self.vectors.follow(&changes, at_hand);
         self.reclaims |= changes.drops();
         changes.make(&mut self.tables);
         self.died = self.died.saturating_add(died);
@@ -218,6 +231,21 @@ impl<H, T> Index<H, T> {
     /// show that may be gone.
     pub(crate) fn be_sure_below(&mut self, lsn: u64) {
         self.sure_below = lsn;
+    }
+
+    /// The vectors of all items, if they are known.
+    pub(crate) fn vectors(&self) -> Option<&VectorTable> {
+        self.vectors.table()
+    }
+
+    /// From now on the vectors of items are being made known: those that there are now are handed over later.
+    pub(crate) fn begin_vectors(&mut self) {
+        self.vectors.begin();
+    }
+
+    /// The vectors of items are `then` as it was begun. Whether they are all known now.
+    pub(crate) fn finish_vectors(&mut self, then: VectorTable) -> bool {
+        self.vectors.finish(then)
     }
 
     /// How many bytes of records have died since it was made, those that were replayed included.

@@ -1,25 +1,36 @@
 //! What a batch writes.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
+use crate::item_vectors::ItemVectors;
+use crate::store::embedding::Embedded;
 use crate::store::{Op, StoreError, namespace};
 use crate::{Encoded, ItemChange};
 
-/// What `ops` write: of each key the last, in their order.
+/// The numbers of those of `ops` that write: of each key the last.
 ///
 /// # Errors
 /// [`StoreError::InvalidNamespace`].
-pub(super) fn changes(ops: &[Op]) -> Result<Vec<ItemChange>, StoreError> {
+pub(super) fn last_written(ops: &[Op]) -> Result<HashSet<usize>, StoreError> {
     let mut last: HashMap<(&[String], &str), usize> = HashMap::new();
     for (at, op) in ops.iter().enumerate() {
         if let Some(key) = written(op)? {
             last.insert(key, at);
         }
     }
+    Ok(last.into_values().collect())
+}
+
+/// What `ops` write: of each key the last, in their order.
+///
+/// # Errors
+/// [`StoreError::InvalidNamespace`].
+pub(super) fn changes(ops: &[Op], embedded: &Embedded) -> Result<Vec<ItemChange>, StoreError> {
+    let last = last_written(ops)?;
     let mut changes = Vec::with_capacity(last.len());
     for (at, op) in ops.iter().enumerate() {
         if let Some((namespace, key)) = written(op)?
-            && last.get(&(namespace, key)) == Some(&at)
+            && last.contains(&at)
         {
             let put = match op {
                 Op::Put(put) => Some(put),
@@ -31,6 +42,8 @@ pub(super) fn changes(ops: &[Op]) -> Result<Vec<ItemChange>, StoreError> {
                 value: put.map(|put| Encoded::json(&put.value)),
                 ttl: put.map(|put| put.ttl).unwrap_or_default(),
                 index: put.and_then(|put| put.index.clone()),
+                texts: put.and_then(|put| put.texts.clone()),
+                vectors: embedded.item(at).map(ItemVectors::encode),
             });
         }
     }

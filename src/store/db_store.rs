@@ -9,9 +9,10 @@ use serde_json::Value;
 
 use crate::codec::Record;
 use crate::db::{Db, DbError, Durability, Place, Reader};
-use crate::index::ItemEntry;
+use crate::index::{ItemEntry, VectorTable};
 use crate::probe;
 use crate::store::changes::changes;
+use crate::store::embedding::Embedded;
 use crate::store::reading::Reading;
 use crate::store::{Answer, Explain, Op, Store, StoreError};
 use crate::{Encoded, ItemChange};
@@ -49,14 +50,20 @@ impl DbStore {
     fn answers(
         &self,
         ops: &[Op],
+        embedded: &Embedded,
     ) -> Result<(Vec<Answer>, Vec<Record<Encoded>>, Option<Durability>), StoreError> {
-        let changes = changes(ops)?;
+        let changes = changes(ops, embedded)?;
         let mut reader = self.db.reader();
-        let rows = self.db.snapshot();
+        let (rows, vectors) = match embedded.queries.is_empty() {
+            true => (self.db.snapshot(), VectorTable::default()),
+            false => self.db.snapshot_with_vectors()?,
+        };
         let mut reading = Reading {
             rows: &rows,
             moments_by_time: false,
             value: |entry: &_| value(&mut reader, entry),
+            vectors: &vectors,
+            queries: &embedded.queries,
             options: self.db.store_options(),
             now: self.db.now(),
             touched: Vec::new(),
@@ -84,7 +91,8 @@ impl DbStore {
 impl Store for DbStore {
     fn batch(&self, ops: Vec<Op>) -> BoxFuture<'_, Result<Vec<Answer>, StoreError>> {
         let answered = async move {
-            let (answers, records, durability) = self.answers(&ops)?;
+            let embedded = Embedded::of(&ops, self.db.store_options()).await?;
+            let (answers, records, durability) = self.answers(&ops, &embedded)?;
             let only_refreshes = (records.iter()).all(|of| matches!(of, Record::ItemTouched(_)));
             if records.is_empty() || only_refreshes && self.db.is_read_only() {
                 return Ok(answers);

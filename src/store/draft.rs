@@ -9,10 +9,12 @@ use futures::future::BoxFuture;
 use parking_lot::Mutex;
 use serde_json::Value;
 
+use crate::item_vectors::ItemVectors;
 use crate::store::changes::changes;
+use crate::store::embedding::Embedded;
 use crate::store::{
     Answer, Cursor, Get, IndexedFields, Item, ListNamespaces, Op, Order, Page, Search, Store,
-    StoreError, Ttl, namespace,
+    StoreError, StoreOptions, TextFields, Ttl, namespace,
 };
 use crate::vfs::{Host, OsHost};
 use crate::{Encoded, ItemChange, time};
@@ -37,6 +39,8 @@ struct Note {
     at: SystemTime,
     ttl: Ttl,
     index: Option<IndexedFields>,
+    texts: Option<TextFields>,
+    vectors: Option<Encoded>,
 }
 
 impl Draft {
@@ -66,6 +70,8 @@ impl Draft {
             value: note.as_ref().map(|note| Encoded::json(&note.value)),
             ttl: note.as_ref().map(|note| note.ttl).unwrap_or_default(),
             index: note.as_ref().and_then(|note| note.index.clone()),
+            texts: note.as_ref().and_then(|note| note.texts.clone()),
+            vectors: note.as_ref().and_then(|note| note.vectors.clone()),
         };
         changes.iter().map(change).collect()
     }
@@ -73,12 +79,15 @@ impl Draft {
     /// Notes a change that was noted elsewhere.
     pub(crate) fn absorb(&self, change: ItemChange) {
         let (ttl, index) = (change.ttl, change.index);
+        let (texts, vectors) = (change.texts, change.vectors);
         let note = change.value.and_then(|value| {
             Some(Note {
                 value: value.to_json().ok()?,
                 at: OsHost.system_time(),
                 ttl,
                 index,
+                texts,
+                vectors,
             })
         });
         self.changes
@@ -155,6 +164,7 @@ impl Draft {
             created_at: before.map_or(note.at, |before| before.created_at),
             updated_at: note.at,
             expires_at: lifetime.map(|lifetime| time::from_micros(until(lifetime))),
+            score: None,
         })
     }
 
@@ -188,11 +198,16 @@ impl Draft {
                 }
             }
         }
-        items.sort_by(|a, b| order.compare(order.place(a).parts(), order.place(b).parts()));
+        // What is only noted has no score.
+        let scored = items.partition_point(|item| item.score.is_some());
+        let (_, unscored) = items.split_at_mut(scored);
+        unscored.sort_by(|a, b| order.compare(order.place(a).parts(), order.place(b).parts()));
         let items: Vec<_> = (items.into_iter().skip(search.offset))
             .take(search.limit)
             .collect();
-        let last = items.last().filter(|_| items.len() >= search.limit);
+        let has_cursors = search.query.as_ref().is_none_or(String::is_empty);
+        let last = items.last();
+        let last = last.filter(|_| has_cursors && items.len() >= search.limit);
         let next = last.map(|item| Cursor::behind(item, order));
         Ok(Page { items, next })
     }
@@ -232,12 +247,12 @@ impl Draft {
         Ok(namespace::select(all.iter().map(Vec::as_slice), &query))
     }
 
-    fn note(&self, ops: &[Op]) -> Result<(), StoreError> {
+    fn note(&self, ops: &[Op], embedded: &Embedded) -> Result<(), StoreError> {
         // None is noted if one is wrong.
-        changes(ops)?;
+        changes(ops, embedded)?;
         let at = OsHost.system_time();
         let mut noted = self.changes.lock();
-        for op in ops {
+        for (number, op) in ops.iter().enumerate() {
             let (key, note) = match op {
                 Op::Put(put) => {
                     let note = Note {
@@ -245,6 +260,8 @@ impl Draft {
                         at,
                         ttl: put.ttl,
                         index: put.index.clone(),
+                        texts: put.texts.clone(),
+                        vectors: embedded.item(number).map(ItemVectors::encode),
                     };
                     ((&put.namespace, &put.key), Some(note))
                 }
@@ -257,6 +274,10 @@ impl Draft {
     }
 }
 
+fn is_write(op: &Op) -> bool {
+    matches!(op, Op::Put(_) | Op::Delete { .. })
+}
+
 impl Store for Draft {
     fn batch(&self, ops: Vec<Op>) -> BoxFuture<'_, Result<Vec<Answer>, StoreError>> {
         async move {
@@ -267,7 +288,11 @@ impl Store for Draft {
                     reads => self.answer(reads.clone()).await?,
                 });
             }
-            self.note(&ops)?;
+            let default = StoreOptions::default();
+            let options = self.base.database().map(crate::db::Db::store_options);
+            let writes: Vec<_> = ops.into_iter().filter(is_write).collect();
+            let embedded = Embedded::of(&writes, options.unwrap_or(&default)).await?;
+            self.note(&writes, &embedded)?;
             Ok(answers)
         }
         .boxed()

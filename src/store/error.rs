@@ -1,5 +1,6 @@
 //! Why a store refused or failed.
 
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use crate::store::FilterProblem;
@@ -33,6 +34,22 @@ pub enum StoreError {
         /// What is wrong with it, and what to do.
         reason: &'static str,
     },
+    /// The query cannot rank items.
+    #[error("query `{query}`: {reason}")]
+    CannotRank {
+        /// As it was given.
+        query: String,
+        /// What is missing.
+        reason: &'static str,
+    },
+    /// The embedder has made no vectors of the texts. Nothing was read or written.
+    #[error("embedder `{name}`: {problem}")]
+    Embedder {
+        /// Its name.
+        name: String,
+        /// What went wrong.
+        problem: EmbedderProblem,
+    },
     /// What was there at that moment may not be kept.
     #[error("what namespace {namespace:?} was then is not kept{}; see `StoreOptions::history`", kept(*.since))]
     NotKept {
@@ -55,6 +72,34 @@ pub enum StoreError {
         /// Why it failed.
         source: std::sync::Arc<dyn std::error::Error + Send + Sync>,
     },
+}
+
+/// What was wrong with an embedder's answer.
+#[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
+pub enum EmbedderProblem {
+    /// It has failed.
+    #[error("{0}")]
+    Failed(Arc<dyn std::error::Error + Send + Sync>),
+    /// There are not as many vectors as texts.
+    #[error("it has made {made} vectors of {wanted} texts")]
+    Count {
+        /// How many texts it was given.
+        wanted: usize,
+        /// How many vectors it has made.
+        made: usize,
+    },
+    /// A vector has not as many elements as the embedder says.
+    #[error("it has made a vector of {made} elements, and says that its vectors have {wanted}")]
+    Dimension {
+        /// [`Embedder::dimension`](crate::store::Embedder::dimension).
+        wanted: usize,
+        /// How many elements the vector has.
+        made: usize,
+    },
+    /// A vector has an element that is no number, or infinite.
+    #[error("it has made a vector with an element that is not finite")]
+    NotFinite,
 }
 
 fn kept(since: Option<SystemTime>) -> String {

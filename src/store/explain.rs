@@ -12,6 +12,10 @@ pub struct Explain {
     pub rows_read: u64,
     /// How many items' values it reads.
     pub values_read: u64,
+    /// How many items' vectors it compares with the query's.
+    pub vectors_compared: u64,
+    /// How many items have vectors that it does not compare, as another model made them: they follow without a score. Put them again.
+    pub vectors_of_others: u64,
     /// How many items it finds.
     pub found: u64,
 }

@@ -19,6 +19,17 @@ pub struct Item {
     pub updated_at: SystemTime,
     /// From when on it is gone, unless it is put or refreshed before; `None`: it stays.
     pub expires_at: Option<SystemTime>,
+    /// How it was ranked, if it was found with a query that has ranked it.
+    pub score: Option<Score>,
+}
+
+/// How well an item suits a query.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Score {
+    /// The greater, the better.
+    pub value: f64,
+    /// If it was ranked by meaning: the score of each of its texts, by path.
+    pub fields: Vec<(String, f64)>,
 }
 
 /// What an item is, or was from one change to the next.

@@ -8,10 +8,14 @@ use futures::future::BoxFuture;
 use parking_lot::RwLock;
 use serde_json::Value;
 
-use crate::codec::{ItemExpired, ItemHistorySet, Record, fields_of};
-use crate::db::{DbError, ItemClock};
-use crate::index::{Index, ItemEntry, Key, MemTables, Origin, Row, Snapshot, Unapplied};
+use crate::codec::{ItemExpired, ItemHistorySet, Record, fields_of, words_of};
+use crate::db::{DbError, ItemClock, at_hand};
+use crate::index::{
+    Index, ItemEntry, Key, MemTables, Origin, Row, Snapshot, Unapplied, VectorTable,
+};
+use crate::item_vectors;
 use crate::store::changes::changes;
+use crate::store::embedding::Embedded;
 use crate::store::reading::Reading;
 use crate::store::{Answer, Explain, Op, Store, StoreError, StoreOptions};
 use crate::vfs::{Host, OsHost};
@@ -27,17 +31,25 @@ pub struct MemoryStore {
     options: Arc<StoreOptions>,
 }
 
-/// What there is to say, and what is to be noted of what was read.
-type Answered = (Vec<Answer>, Vec<Record<Arc<Value>>>);
+/// A value that is kept.
+#[derive(Clone, Debug)]
+pub(super) enum Held {
+    Json(Arc<Value>),
+    /// The vectors of texts. They are where they are compared.
+    Vectors,
+}
 
-type Tables = MemTables<Key, Row<Arc<Value>>>;
+/// What there is to say, and what is to be noted of what was read.
+type Answered = (Vec<Answer>, Vec<Record<Held>>);
+
+type Tables = MemTables<Key, Row<Held>>;
 
 /// With each write, what has expired is removed, at most so many items.
 const SWEPT_AT_ONCE: usize = 16;
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Kept {
-    index: Index<Arc<Value>, Tables>,
+    index: Index<Held, Tables>,
     clock: ItemClock,
     /// How many records there were.
     lsn: u64,
@@ -52,8 +64,28 @@ const TRIMMED_EACH: u64 = 4096;
 /// So many rows of that are removed with each record.
 const RECLAIMED: usize = 64;
 
+impl Default for Kept {
+    fn default() -> Self {
+        let mut index = Index::default();
+        // There are none yet.
+        index.begin_vectors();
+        index.finish_vectors(VectorTable::default());
+        Self {
+            index,
+            clock: ItemClock::default(),
+            lsn: 0,
+            trimmed: None,
+        }
+    }
+}
+
 impl Kept {
-    fn apply(&mut self, record: Record<Arc<Value>>) -> Result<(), StoreError> {
+    fn now(&self) -> (Snapshot<Held, Tables>, VectorTable) {
+        let vectors = self.index.vectors().cloned().unwrap_or_default();
+        (self.index.snapshot(), vectors)
+    }
+
+    fn apply(&mut self, record: Record<Held>) -> Result<(), StoreError> {
         self.lsn += 1;
         let origin = Origin {
             lsn: self.lsn,
@@ -74,13 +106,18 @@ impl Kept {
         let mut record = change.into_record(options, at, is_new);
         if let Record::ItemPut(put) = &mut record {
             put.fields = Some(fields_of(&put.value, &put.index));
+            put.ranked.words = Some(words_of(&put.value, &put.ranked.texts));
+            put.ranked.at_hand = at_hand(put.ranked.vectors.as_ref());
         }
         let mut unreadable = None;
         let record = record.map(|value: Encoded| {
-            Arc::new(value.to_json().unwrap_or_else(|error| {
+            if value.tag() == item_vectors::TAG {
+                return Held::Vectors;
+            }
+            Held::Json(Arc::new(value.to_json().unwrap_or_else(|error| {
                 unreadable = Some(error.to_string());
                 Value::Null
-            }))
+            })))
         });
         match unreadable {
             None => self.apply(record),
@@ -149,7 +186,7 @@ impl MemoryStore {
     }
 
     #[cfg(test)]
-    pub(super) fn snapshot(&self) -> Snapshot<Arc<Value>, Tables> {
+    pub(super) fn snapshot(&self) -> Snapshot<Held, Tables> {
         self.kept.read().index.snapshot()
     }
 
@@ -161,13 +198,22 @@ impl MemoryStore {
 
     fn answers(
         &self,
-        rows: &Snapshot<Arc<Value>, Tables>,
+        rows: &Snapshot<Held, Tables>,
+        vectors: &VectorTable,
+        embedded: &Embedded,
         ops: &[Op],
     ) -> Result<Answered, StoreError> {
         let mut reading = Reading {
             rows,
             moments_by_time: true,
-            value: |entry: &ItemEntry<Arc<Value>>| Ok((*entry.value).clone()),
+            value: |entry: &ItemEntry<Held>| {
+                Ok(match &entry.value {
+                    Held::Json(value) => (**value).clone(),
+                    Held::Vectors => Value::Null,
+                })
+            },
+            vectors,
+            queries: &embedded.queries,
             options: &self.options,
             now: now(),
             touched: Vec::new(),
@@ -179,11 +225,11 @@ impl MemoryStore {
         Ok((answers, touched.collect()))
     }
 
-    fn do_all(&self, ops: &[Op]) -> Result<Vec<Answer>, StoreError> {
-        let changes = changes(ops)?;
+    fn do_all(&self, ops: &[Op], embedded: &Embedded) -> Result<Vec<Answer>, StoreError> {
+        let changes = changes(ops, embedded)?;
         if changes.is_empty() {
-            let rows = self.kept.read().index.snapshot();
-            let (answers, touched) = self.answers(&rows, ops)?;
+            let (rows, vectors) = self.kept.read().now();
+            let (answers, touched) = self.answers(&rows, &vectors, embedded, ops)?;
             if !touched.is_empty() {
                 let mut kept = self.kept.write();
                 (touched.into_iter()).try_for_each(|record| kept.apply(record))?;
@@ -195,8 +241,8 @@ impl MemoryStore {
         if (kept.trimmed).is_none_or(|trimmed| lsn.saturating_sub(trimmed) >= TRIMMED_EACH) {
             kept.trim(&self.options)?;
         }
-        let rows = kept.index.snapshot();
-        let (answers, touched) = self.answers(&rows, ops)?;
+        let (rows, vectors) = kept.now();
+        let (answers, touched) = self.answers(&rows, &vectors, embedded, ops)?;
         (touched.into_iter()).try_for_each(|record| kept.apply(record))?;
         for change in changes {
             kept.change(change, &self.options)?;
@@ -215,7 +261,11 @@ impl Default for MemoryStore {
 
 impl Store for MemoryStore {
     fn batch(&self, ops: Vec<Op>) -> BoxFuture<'_, Result<Vec<Answer>, StoreError>> {
-        async move { self.do_all(&ops) }.boxed()
+        async move {
+            let embedded = Embedded::of(&ops, &self.options).await?;
+            self.do_all(&ops, &embedded)
+        }
+        .boxed()
     }
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::store::{IndexedFields, ListNamespaces, Moment, Search, Ttl, namespace};
+use crate::store::{IndexedFields, ListNamespaces, Moment, Search, TextFields, Ttl, namespace};
 
 /// One thing that is asked of a store, by itself or in a [batch](crate::store::Store::batch).
 #[derive(Clone, Debug)]
@@ -57,6 +57,8 @@ pub struct Put {
     pub ttl: Ttl,
     /// Which of its fields are in the index; `None`: those that the store's options say.
     pub index: Option<IndexedFields>,
+    /// Which of its texts a query looks at; `None`: those that the store's options say.
+    pub texts: Option<TextFields>,
 }
 
 impl Put {
@@ -68,6 +70,7 @@ impl Put {
             value,
             ttl: Ttl::Default,
             index: None,
+            texts: None,
         }
     }
 
@@ -89,6 +92,13 @@ impl Put {
     #[must_use]
     pub fn index(mut self, fields: IndexedFields) -> Self {
         self.index = Some(fields);
+        self
+    }
+
+    /// A query looks at these of its texts.
+    #[must_use]
+    pub fn texts(mut self, texts: TextFields) -> Self {
+        self.texts = Some(texts);
         self
     }
 }

@@ -14,6 +14,24 @@ pub enum Order {
     Key,
 }
 
+/// By what a query ranks items.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Ranking {
+    /// By meaning if the store has an [embedder](crate::store::StoreOptions::embedder), by words otherwise.
+    #[default]
+    Auto,
+    /// By how near the vectors of an item's texts are to the query's, the nearest text counting. All of them are compared. Items without
+    /// vectors of the embedder's model follow without a score.
+    Meaning,
+    /// By the words of the query that an item's texts have (BM25, k1 = 1.2, b = 0.75). A word counts for the more the fewer items below the search's
+    /// prefix have it, and for the less the longer the item's texts are compared with theirs; an item's texts count as one.
+    /// Items without any of the words are not found.
+    Words,
+    /// By both: an item's score is the sum of 1 / (60 + its rank) in each of the two orders (reciprocal rank fusion), of which the first
+    /// 1,000 items that satisfy the filter count. All others follow without a score.
+    Both,
+}
+
 /// Which items [`Store::search`](crate::store::Store::search) and its like want.
 #[derive(Clone, Debug)]
 pub struct Search {
@@ -21,9 +39,13 @@ pub struct Search {
     pub prefix: Vec<String>,
     /// Only items whose value satisfies this.
     pub filter: Filter,
-    /// Which come first.
+    /// What they are ranked by; `None` or empty: they are in their order.
+    pub query: Option<String>,
+    /// How the query ranks them.
+    pub ranking: Ranking,
+    /// Which come first. With a query, which of those without a score.
     pub order: Order,
-    /// Only what comes after this place in the order.
+    /// Only what comes after this place in the order. A search with a query has no such places.
     pub after: Option<Cursor>,
     /// At most so many; 10 by default.
     pub limit: usize,
@@ -32,7 +54,7 @@ pub struct Search {
     /// Whether items that are found, and expire, live as long again from now on; `None`: as the store's
     /// [options](crate::store::StoreOptions::refresh_on_read) say.
     pub refresh_ttl: Option<bool>,
-    /// Items as they were then, instead of now. All of them below the prefix are looked through, and nothing is refreshed.
+    /// Items as they were then, instead of now. All of them below the prefix are looked through, and nothing is refreshed. Not with a query.
     pub as_of: Option<Moment>,
 }
 
@@ -42,6 +64,8 @@ impl Search {
         Self {
             prefix: prefix.iter().map(ToString::to_string).collect(),
             filter: Filter::default(),
+            query: None,
+            ranking: Ranking::default(),
             order: Order::default(),
             after: None,
             limit: 10,
@@ -62,6 +86,21 @@ impl Search {
     #[must_use]
     pub fn filter(mut self, filter: Filter) -> Self {
         self.filter = filter;
+        self
+    }
+
+    /// The items that `query` ranks best, with their [scores](crate::store::Item::score). Of equal ones the lesser namespace and then the
+    /// lesser key comes first.
+    #[must_use]
+    pub fn query(mut self, query: impl Into<String>) -> Self {
+        self.query = Some(query.into());
+        self
+    }
+
+    /// How the query ranks the items.
+    #[must_use]
+    pub fn ranking(mut self, ranking: Ranking) -> Self {
+        self.ranking = ranking;
         self
     }
 

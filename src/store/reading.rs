@@ -2,18 +2,20 @@
 //!
 //! This module must never know where values are kept.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use serde_json::Value;
 
 use crate::codec::ItemTouched;
 use crate::db::DbError;
-use crate::index::{ItemEntry, Key, Row, Rows, Snapshot, TablesError};
+use crate::index::{ItemEntry, Key, Row, Rows, Snapshot, TablesError, VectorTable};
 use crate::store::cursor::Place;
 use crate::store::in_order::InOrder;
 use crate::store::planner::{Planner, wide};
+use crate::store::ranking::Mode;
 use crate::store::{
-    Answer, Cursor, Explain, Get, Item, Moment, Op, Page, Search, StoreError, StoreOptions,
+    Answer, Cursor, Explain, Get, Item, Moment, Op, Order, Page, Search, StoreError, StoreOptions,
     namespace,
 };
 use crate::time;
@@ -26,6 +28,10 @@ pub(super) struct Reading<'r, H, T, V> {
     pub(super) rows: &'r Snapshot<H, T>,
     /// Reads the value of an item.
     pub(super) value: V,
+    /// Those of all items, if a query needs them.
+    pub(super) vectors: &'r VectorTable,
+    /// Those of the queries, by query.
+    pub(super) queries: &'r HashMap<String, Vec<f32>>,
     /// Whether places in a log say nothing here.
     pub(super) moments_by_time: bool,
     pub(super) options: &'r StoreOptions,
@@ -93,6 +99,9 @@ where
     }
 
     fn search(&mut self, search: &Search) -> Result<Page, StoreError> {
+        if let Some((query, mode)) = Mode::of(search, self.options)? {
+            return self.ranked(search, query, mode);
+        }
         let order = search.order;
         let after = match &search.after {
             Some(cursor) => Some(cursor.place_in(order)?),
@@ -164,14 +173,22 @@ where
                 order.compare(place, after.parts()).is_gt()
             });
         }
-        found.sort_unstable_by(|a, b| {
-            let place = |entry| (place(entry), &*entry.namespace, &*entry.key);
-            order.compare(place(a), place(b))
-        });
+        self.sort(order, &mut found);
         Ok(InOrder::All(found.into_iter()))
     }
 
+    pub(super) fn sort(&self, order: Order, found: &mut [Arc<ItemEntry<H>>]) {
+        found.sort_unstable_by(|a, b| {
+            let time = |entry: &ItemEntry<H>| order.time(entry.created_at, entry.updated_at);
+            let a = (time(a), &*a.namespace, &*a.key);
+            order.compare(a, (time(b), &*b.namespace, &*b.key))
+        });
+    }
+
     fn count(&mut self, search: &Search) -> Result<u64, StoreError> {
+        if let Some((query, Mode::Words)) = Mode::of(search, self.options)? {
+            return self.count_ranked(search, query);
+        }
         let mut count = 0;
         // All of them are wanted.
         let all = Search {
@@ -187,7 +204,7 @@ where
     }
 
     /// The items that may satisfy the filter, in no order.
-    fn found(&mut self, search: &Search) -> Result<Vec<Arc<ItemEntry<H>>>, StoreError> {
+    pub(super) fn found(&mut self, search: &Search) -> Result<Vec<Arc<ItemEntry<H>>>, StoreError> {
         if let Some(moment) = search.as_of {
             return self.found_at(search, self.moment(moment));
         }
@@ -217,7 +234,12 @@ where
     }
 
     /// An item that was asked for.
-    fn read(&mut self, entry: &ItemEntry<H>, value: Value, refresh: Option<bool>) -> Item {
+    pub(super) fn read(
+        &mut self,
+        entry: &ItemEntry<H>,
+        value: Value,
+        refresh: Option<bool>,
+    ) -> Item {
         let mut expires_at = entry.expires_at();
         if let Some(life) = entry.life
             && refresh.unwrap_or_else(|| self.options.refreshes(&entry.namespace))
@@ -253,5 +275,6 @@ pub(super) fn item_of<H>(entry: &ItemEntry<H>, value: Value) -> Item {
         created_at: time::from_micros(entry.created_at),
         updated_at: time::from_micros(entry.updated_at),
         expires_at: entry.expires_at().map(time::from_micros),
+        score: None,
     }
 }

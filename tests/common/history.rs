@@ -92,6 +92,8 @@ impl Steps {
             value: (!n.is_multiple_of(4)).then(|| Encoded::json(&json!({"n": n}))),
             ttl: Ttl::default(),
             index: None,
+            texts: None,
+            vectors: None,
         };
         self.saver.put_with_items(put, vec![item]).wait().unwrap();
         self.made.push(id);

@@ -366,6 +366,8 @@ fn handed(put: &Put) -> (PutCheckpoint, Vec<ItemChange>) {
         value: value.as_ref().map(Encoded::json),
         ttl: Ttl::default(),
         index: None,
+        texts: None,
+        vectors: None,
     });
     (whole, items.collect())
 }

@@ -91,7 +91,8 @@ fn databases_of_earlier_versions_answer_what_they_did() {
         let looked = Db::options().read_only().open(copied.path()).unwrap();
         assert_answers(&looked, &expected, &name);
         let db = open();
-        assert_eq!(db.index_rebuilt(), None);
+        // Without the words it has other rows.
+        assert!(db.index_rebuilt().is_none() || cfg!(not(feature = "words")));
         assert_answers(&db, &expected, &name);
         db.close().unwrap();
         let _ = fs::remove_file(copied.path().join("index.redb"));

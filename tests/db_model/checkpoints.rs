@@ -390,6 +390,8 @@ impl Trio {
             value: value.map(|value| Encoded::json(&json!(value))),
             ttl: Ttl::default(),
             index: None,
+            texts: None,
+            vectors: None,
         });
         let saved = saver.put_with_items(put, changes.collect()).wait();
         assert_eq!(outcome(saved), expected);

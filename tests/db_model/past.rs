@@ -211,6 +211,8 @@ impl Model {
                     value: Some(Encoded::json(&value)),
                     ttl: Default::default(),
                     index: None,
+                    texts: None,
+                    vectors: None,
                 };
                 saver.put_with_items(put, vec![change]).wait().unwrap();
                 block_on(self.memory.put(NAMESPACES[n], KEYS[k], value.clone())).unwrap();

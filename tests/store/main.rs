@@ -8,6 +8,8 @@ mod backend;
 mod database;
 mod in_order;
 mod indexing;
+mod past_vectors;
+mod ranking;
 mod scopes;
 mod sweeping;
 

@@ -12,9 +12,16 @@ use crate::database::Database;
 fn a_scope_does_what_stores_do_but_for_rules_by_whole_namespace() {
     // Options know whole namespaces, so the suite's do not fit here.
     let is_about_options = |name: &str| {
-        name.starts_with("the_put_and_the_longest_prefix")
-            || name.starts_with("reading_refreshes")
-            || name.starts_with("what_is_not_kept")
+        let rules = [
+            "the_put_and_the_longest_prefix",
+            "reading_refreshes",
+            "what_is_not_kept",
+            "a_query",
+            "a_put_says",
+            "an_embedder",
+            "both_rankings",
+        ];
+        rules.iter().any(|start| name.starts_with(start))
     };
     for backend in [Backend::Memory, Backend::Database] {
         check(backend, true, is_about_options);

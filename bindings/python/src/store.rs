@@ -74,6 +74,7 @@ impl Asked {
                     ttl.map_err(|e| Failure::invalid(format!("a TTL of {seconds} s: {e}")))
                 })?,
                 index: None,
+                texts: None,
             }),
             Self::Delete { namespace, key } => Op::Delete { namespace, key },
             Self::Search {

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use twox_hash::XxHash3_64;
 
 use crate::Encoded;
-use crate::codec::{self, Compression, ItemPut, Record, Remnant, Stored};
+use crate::codec::{self, Compression, ItemPut, Ranked, Record, Remnant, Stored};
 use crate::db::DbError;
 use crate::db::compaction::marks::Marks;
 use crate::db::compaction::remnants::Remnants;
@@ -139,6 +139,7 @@ impl Rewriter<'_> {
                 // The puts that made it live longer may have gone.
                 lifetime: None,
                 index: IndexedFields::NONE,
+                ranked: Ranked::default(),
                 ..put
             })),
             false => Fate::Goes,

@@ -40,6 +40,7 @@ impl Values {
                 index: IndexedFields::All,
                 is_new: false,
                 fields: None,
+                ranked: crate::codec::Ranked::default(),
             })
         });
         let submitted = self.db.submit(records.collect(), None, String::new);

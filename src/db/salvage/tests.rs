@@ -166,6 +166,7 @@ impl Made {
             index: IndexedFields::All,
             is_new: false,
             fields: None,
+            ranked: crate::codec::Ranked::default(),
         };
         let lsn = self.submit(Record::ItemPut(put));
         self.items.insert(key, [needs, &[lsn]].concat());
@@ -224,6 +225,7 @@ fn make(dir: &Path, shrinks: bool) -> Made {
         index: IndexedFields::All,
         is_new: false,
         fields: None,
+        ranked: crate::codec::Ranked::default(),
     }));
     made.item("twice", Stored::Whole(Encoded::new("json", "2")), 9, &[]);
     let big = made.place("t", 1, "big");

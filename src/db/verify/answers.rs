@@ -270,7 +270,13 @@ impl Answers<'_, '_> {
         let items = items.into_iter().map(|item| (item, false));
         for (item, is_past) in items.chain(past) {
             self.report.items += u64::from(!is_past);
-            if let Err(error) = checked.value(&item.value, self.report) {
+            let value = checked.value(&item.value, self.report);
+            let vectors = item.vectors.as_ref();
+            let all = value.and_then(|()| match vectors {
+                Some(vectors) => checked.value(vectors, self.report),
+                None => Ok(()),
+            });
+            if let Err(error) = all {
                 let now = match is_past {
                     true => None,
                     false => self.db.snapshot().item(&item.namespace, &item.key)?,

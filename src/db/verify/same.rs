@@ -46,7 +46,9 @@ fn is_same_entry(a: &Entry<Place>, b: &Entry<Place>) -> bool {
 }
 
 pub(super) fn is_same_item(a: &ItemEntry<Place>, b: &ItemEntry<Place>) -> bool {
+    let vectors = |of: &ItemEntry<Place>| of.vectors.as_ref().map(name);
     (&a.namespace, &a.key, name(&a.value)) == (&b.namespace, &b.key, name(&b.value))
+        && (vectors(a), a.words) == (vectors(b), b.words)
         && (a.created_at, a.updated_at, a.expires_at())
             == (b.created_at, b.updated_at, b.expires_at())
 }

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::graph::names::STORE_WRITES;
 use crate::graph::run::task::Write;
-use crate::store::{IndexedFields, Ttl};
+use crate::store::{IndexedFields, TextFields, Ttl};
 use crate::{Encoded, ItemChange};
 
 /// The write that keeps `changes`, if there are any.
@@ -33,6 +33,10 @@ pub(in crate::graph) fn to_write(changes: Vec<ItemChange>) -> Option<Write> {
                     .as_ref()
                     .map(|index| ("index".to_owned(), index_of(index))),
             );
+            let texts = change.texts.as_ref();
+            fields.extend(texts.map(|texts| ("texts".to_owned(), texts.paths().into())));
+            let vectors = change.vectors.as_ref();
+            fields.extend(vectors.map(|of| ("vectors".to_owned(), hex(of.bytes()).into())));
         }
         one
     };
@@ -73,7 +77,31 @@ fn read(kept: &Value) -> Option<ItemChange> {
             }),
             None => None,
         },
+        texts: match kept.get("texts") {
+            Some(paths) => {
+                let paths: Vec<String> = serde_json::from_value(paths.clone()).ok()?;
+                Some(TextFields::new(paths))
+            }
+            None => None,
+        },
+        vectors: match kept.get("vectors") {
+            Some(hex) => Some(Encoded::new("vectors", bytes_of(hex.as_str()?)?)),
+            None => None,
+        },
     })
+}
+
+fn hex(bytes: &[u8]) -> String {
+    let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+    let digits = digits.filter_map(|digit| char::from_digit(digit.into(), 16));
+    digits.collect()
+}
+
+fn bytes_of(hex: &str) -> Option<Vec<u8>> {
+    let (pairs, rest) = hex.as_bytes().as_chunks::<2>();
+    let pair = |pair: &[u8; 2]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
+    let bytes = pairs.iter().map(pair).collect::<Option<_>>()?;
+    rest.is_empty().then_some(bytes)
 }
 
 /// Microseconds, or null for ever.
@@ -105,6 +133,8 @@ mod tests {
             value,
             ttl,
             index,
+            texts: (key == "1").then(|| TextFields::new(["x", "y[*]"])),
+            vectors: (key == "2").then(|| Encoded::new("vectors", vec![0, 1, 0xfe, 0xff])),
         };
         let value = || Some(Encoded::json(&json!({"x": 1})));
         let changes = vec![

@@ -42,6 +42,7 @@ mod failure;
 mod items;
 mod namespaces;
 mod past;
+mod ranking;
 mod searching;
 mod used;
 
@@ -133,6 +134,17 @@ cases! {
         the_last_write_of_a_key_counts
         a_batch_that_is_wrong_changes_nothing
         answers_have_the_order_of_what_was_asked
+    }
+    ranking {
+        a_query_ranks_items_by_their_nearest_text
+        a_put_says_which_of_its_texts_are_ranked
+        a_query_ranks_what_prefix_and_filter_leave
+        a_query_finds_nothing_that_has_expired
+        an_embedder_that_fails_changes_nothing
+        a_query_in_a_batch_ranks_what_was_there_before
+        a_query_that_cannot_be_answered_is_refused
+        a_query_ranks_items_by_their_words
+        both_rankings_are_fused_by_rank
     }
     past {
         what_an_item_was_is_listed_newest_first

@@ -56,6 +56,7 @@ impl Put {
             value,
             ttl: self.ttl.map_or(Ttl::Never, Ttl::After),
             index: None,
+            texts: None,
         });
         db.close()?;
         put.map_err(usage)?;

@@ -89,6 +89,8 @@ pub(super) fn commit(thread: &str, number: u64) -> (PutCheckpoint, Vec<ItemChang
         value: Some(Encoded::json(&json!(number))),
         ttl: stepwell::store::Ttl::default(),
         index: None,
+        texts: None,
+        vectors: None,
     };
     (put, vec![item])
 }

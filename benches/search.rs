@@ -1,0 +1,184 @@
+//! Searching a database's store with a query: by meaning (384 dimensions), and by words (texts of 20 words). A plain loop over as many vectors
+//! stands beside the first, and items without texts beside the puts of the second.
+//!
+//! `cargo bench --bench search` takes about a minute; `-- --smoke` a second, for checking that it works.
+#![expect(clippy::print_stdout, reason = "a benchmark prints what it measured")]
+#![expect(
+    clippy::unwrap_used,
+    reason = "a benchmark stops at the first thing that is not as expected"
+)]
+
+use std::hint::black_box;
+use std::time::{Duration, Instant};
+
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use serde_json::{Value, json};
+use stepwell::db::{Db, Durability};
+use stepwell::store::{
+    BlockingStore, DbStore, Embedder, Embedding, Op, Ranking, Search, Store, StoreOptions,
+    TextFields,
+};
+
+const DIMENSION: usize = 384;
+const AT_ONCE: usize = 1000;
+
+/// Numbers that follow from a seed.
+struct Numbers(u64);
+
+impl Numbers {
+    fn new(seed: u64) -> Self {
+        Self(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1)
+    }
+
+    /// From 0 to 1.
+    fn next(&mut self) -> f64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 >> 11) as f64 / (1_u64 << 53) as f64
+    }
+}
+
+fn vector(seed: u64) -> Vec<f32> {
+    let mut numbers = Numbers::new(seed);
+    (0..DIMENSION)
+        .map(|_| numbers.next() as f32 - 0.5)
+        .collect()
+}
+
+/// Words of which the rank of each is as likely as any other of its order of magnitude.
+fn words(seed: u64) -> String {
+    let mut numbers = Numbers::new(seed);
+    let words = (0..20).map(|_| format!("word{}", 20_000_f64.powf(numbers.next()) as u64));
+    words.collect::<Vec<_>>().join(" ")
+}
+
+/// Texts are seeds.
+struct Random;
+
+impl Embedder for Random {
+    fn name(&self) -> &str {
+        "random"
+    }
+
+    fn dimension(&self) -> usize {
+        DIMENSION
+    }
+
+    fn embed(&self, texts: Vec<String>) -> BoxFuture<'_, Embedding<Vec<Vec<f32>>>> {
+        let vectors = texts.iter().map(|text| vector(text.parse().unwrap()));
+        let vectors: Vec<_> = vectors.collect();
+        async move { Ok(vectors) }.boxed()
+    }
+}
+
+fn main() {
+    let smoke = std::env::args().any(|arg| arg == "--smoke");
+    let (counts, rounds) = match smoke {
+        true => (vec![1000], 2),
+        false => (vec![10_000, 100_000], 21),
+    };
+    for count in &counts {
+        by_meaning(*count, rounds);
+    }
+    by_words(*counts.last().unwrap(), rounds);
+}
+
+fn open(dir: &tempfile::TempDir, name: &str, options: StoreOptions) -> BlockingStore<DbStore> {
+    let options = Db::options().durability(Durability::Os).store(options);
+    options
+        .open(dir.path().join(name))
+        .unwrap()
+        .store()
+        .blocking()
+}
+
+/// Puts `count` items; a hundredth of them into the namespace `a`. How long one took.
+fn fill(store: &BlockingStore<DbStore>, count: usize, value: impl Fn(u64) -> Value) -> Duration {
+    let mut took = Duration::ZERO;
+    for first in (0..count).step_by(AT_ONCE) {
+        let puts = (first..first + AT_ONCE).map(|n| {
+            let namespace = if n.is_multiple_of(100) { "a" } else { "b" };
+            Op::put(&[namespace], n.to_string(), value(n as u64 + 1))
+        });
+        let puts = puts.collect();
+        let start = Instant::now();
+        store.batch(puts).unwrap();
+        took += start.elapsed();
+    }
+    took / u32::try_from(count).unwrap()
+}
+
+fn median(rounds: usize, mut what: impl FnMut(usize)) -> Duration {
+    let times = (0..rounds).map(|round| {
+        let start = Instant::now();
+        what(round);
+        start.elapsed()
+    });
+    let mut times: Vec<_> = times.collect();
+    times.sort_unstable();
+    times.get(rounds / 2).copied().unwrap()
+}
+
+fn by_meaning(count: usize, rounds: usize) {
+    let dir = tempfile::tempdir().unwrap();
+    let texts = TextFields::new(["seed"]);
+    let options = || {
+        StoreOptions::default()
+            .embedder(Random)
+            .texts(&[], texts.clone())
+    };
+    let store = open(&dir, "db", options());
+    let put = fill(
+        &store,
+        count,
+        |seed| json!({"seed": seed.to_string(), "n": seed % 1000}),
+    );
+    let search = |prefix: &[&str], round: usize| {
+        let query = (1_000_000_000 + round).to_string();
+        let found = store.search(Search::new(prefix).query(query)).unwrap();
+        assert_eq!(found.len(), 10);
+    };
+    let first = median(1, |round| search(&[], round));
+    let all = median(rounds, |round| search(&[], round));
+    let below = median(rounds, |round| search(&["a"], round));
+    let vectors: Vec<_> = (0..count as u64).map(vector).collect();
+    let query = vector(7);
+    let plain = median(rounds, |_| {
+        let dot = |of: &Vec<f32>| of.iter().zip(&query).map(|(a, b)| a * b).sum::<f32>();
+        black_box(vectors.iter().map(dot).max_by(f32::total_cmp));
+    });
+    println!(
+        "{count} items by meaning: a put {put:?}, the first search {first:?}, a search {all:?}, in a hundredth {below:?}; a plain loop {plain:?}"
+    );
+}
+
+fn by_words(count: usize, rounds: usize) {
+    let dir = tempfile::tempdir().unwrap();
+    let value = |seed| json!({"text": words(seed)});
+    let texts = TextFields::new(["text"]);
+    let store = open(&dir, "texts", StoreOptions::default().texts(&[], texts));
+    let bare = open(&dir, "bare", StoreOptions::default());
+    let put = fill(&store, count, value);
+    let without = fill(&bare, count, value);
+    println!("{count} items by words: a put {put:?}, without texts {without:?}");
+    for query in [
+        "word3 word700 word9000",
+        "word1",
+        "word700 word9000",
+        "word15000",
+    ] {
+        let search = |prefix: &[&str]| {
+            let search = Search::new(prefix).query(query).ranking(Ranking::Words);
+            store.search(search).unwrap().len()
+        };
+        let all = median(rounds, |_| {
+            black_box(search(&[]));
+        });
+        let below = median(rounds, |_| {
+            black_box(search(&["a"]));
+        });
+        println!("  {query}: {all:?}, in a hundredth {below:?}");
+    }
+}

@@ -1,0 +1,75 @@
+//! Items by how near their vectors are to the query's.
+
+use serde_json::Value;
+
+use super::{List, Only, Scored};
+use crate::index::{ItemEntry, ItemName, Key, Known, Row, Rows};
+use crate::store::reading::Reading;
+use crate::store::similarity::Similarity;
+use crate::store::{Search, StoreError};
+
+impl<H, T, V> Reading<'_, H, T, V>
+where
+    H: Clone,
+    T: Rows<Key, Row<H>>,
+    V: FnMut(&ItemEntry<H>) -> Result<Value, StoreError>,
+{
+    /// The items with vectors of the same model, each with the score of its nearest text.
+    pub(super) fn by_meaning(&mut self, search: &Search, query: &str, only: &Only<H>) -> List {
+        let Some(query) = self.queries.get(query) else {
+            return List::new();
+        };
+        let similarity = Similarity::new(self.options.metric, query);
+        let (mut compared, mut passed_over) = (0, 0);
+        let mut score = |(item, known): (&ItemName, &Known)| {
+            if !self.is_of_model(known, query.len()) {
+                passed_over += 1;
+                return None;
+            }
+            let scores = known.vectors.fields.iter();
+            let scores = scores.map(|(_, vector)| similarity.of(vector));
+            compared += 1;
+            Some(Scored {
+                score: scores.max_by(f64::total_cmp)?,
+                item: item.clone(),
+            })
+        };
+        let list: Vec<_> = match only {
+            Some(only) => (only.keys())
+                .filter_map(|item| Some((item, self.vectors.get(item)?)))
+                .filter_map(&mut score)
+                .collect(),
+            None => (self.vectors.below(&search.prefix))
+                .filter_map(&mut score)
+                .collect(),
+        };
+        self.explain.vectors_compared += compared;
+        self.explain.vectors_of_others += passed_over;
+        list.into()
+    }
+
+    /// The score of each of an item's texts.
+    pub(super) fn field_scores(&self, query: &str, item: &ItemName) -> Vec<(String, f64)> {
+        let (Some(query), Some(known)) = (self.queries.get(query), self.vectors.get(item)) else {
+            return Vec::new();
+        };
+        let similarity = Similarity::new(self.options.metric, query);
+        let fields = known.vectors.fields.iter();
+        fields
+            .map(|(path, vector)| (path.to_string(), similarity.of(vector)))
+            .collect()
+    }
+
+    /// Whether an item has vectors that are compared with the query's.
+    pub(super) fn is_compared(&self, query: &str, item: &ItemName) -> bool {
+        let (Some(query), Some(known)) = (self.queries.get(query), self.vectors.get(item)) else {
+            return false;
+        };
+        self.is_of_model(known, query.len())
+    }
+
+    fn is_of_model(&self, known: &Known, dimension: usize) -> bool {
+        let model = self.options.embeds_with().map(|of| of.name());
+        model == Some(&*known.vectors.model) && known.vectors.dimension() == dimension
+    }
+}

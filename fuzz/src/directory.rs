@@ -212,7 +212,12 @@ pub fn directory(input: &[u8]) {
 /// What is salvaged of anything is a database that is whole.
 fn salvage(files: &Files) {
     let fs = Arc::new(MemoryFs::of(files));
-    let Ok(report) = salvage_in(Arc::clone(&fs) as _, Path::new(DB), Path::new("/new"), &mut |_| {}) else {
+    let Ok(report) = salvage_in(
+        Arc::clone(&fs) as _,
+        Path::new(DB),
+        Path::new("/new"),
+        &mut |_| {},
+    ) else {
         return;
     };
     for lost in &report.lost_records {

@@ -20,8 +20,10 @@ pub(crate) struct View {
     gate: Arc<Gate>,
 }
 
-/// How many rows that nobody needs are removed at a time: after a commit, and while others wait.
+/// How many rows that nobody needs are removed at a time while others wait.
 pub(super) const RECLAIMED_AT_ONCE: usize = 64;
+/// ... and after each commit, which waits for it. More than a commit makes of them in the long run.
+const RECLAIMED_AFTER_COMMIT: usize = 16;
 
 /// Where the rows of a database's index are.
 pub(crate) type DbTables = Layered<Row<Place>>;
@@ -225,7 +227,7 @@ impl CommitSink<Note> for View {
             index.tables_mut().advance(applied, bytes);
         }
         // What cannot be read now is removed another time.
-        let _ = index.reclaim(RECLAIMED_AT_ONCE);
+        let _ = index.reclaim(RECLAIMED_AFTER_COMMIT);
     }
 }
 

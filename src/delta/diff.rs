@@ -25,14 +25,13 @@ pub fn diff(base: &[u8], new: &Bytes, sources: &[&[u8]]) -> Option<Vec<Op>> {
         return None;
     }
     let ends = Ends::of(base, new);
-    let middles = std::iter::once(ends.middle(base)).chain(sources.iter().copied());
-    if is_surely_unrelated(
-        middles,
-        ends.middle(new),
-        ends.prefix + ends.suffix,
-        MIN_SOURCE,
-    ) {
-        return None;
+    // Without sources that is found out where copies are looked for.
+    if !sources.is_empty() {
+        let old = std::iter::once(ends.middle(base)).chain(sources.iter().copied());
+        let credit = ends.prefix + ends.suffix;
+        if is_surely_unrelated(old, ends.middle(new), credit, MIN_SOURCE) {
+            return None;
+        }
     }
     let mut copies = copies(base, new, ends).peekable();
     if copies.peek().is_none() && sources.is_empty() {

@@ -40,7 +40,7 @@ pub(super) fn copy<H: Clone>(
             let key = Key::Frozen(ancestor);
             let row = tables.get(&key)?.ok_or_else(wrong)?.frozen()?;
             let heirs = row.heirs.saturating_add(1);
-            changes.put(key, Row::Frozen(FrozenRow { heirs, ..row }));
+            changes.put(key, FrozenRow { heirs, ..row }.into());
             (ancestor, false)
         }
         ancestor => {
@@ -54,9 +54,9 @@ pub(super) fn copy<H: Clone>(
             if let Some(into) = into {
                 frozen.heirs = 1;
                 let into = FrozenRow { heirs: 2, ..into };
-                changes.put(Key::Frozen(merged), Row::Frozen(into));
+                changes.put(Key::Frozen(merged), into.into());
             }
-            changes.put(Key::Frozen(life.branch), Row::Frozen(frozen));
+            changes.put(Key::Frozen(life.branch), frozen.into());
             (into.map_or(life.branch, |_| merged), true)
         }
     };

@@ -41,7 +41,7 @@ pub(super) fn unlink<H>(
             needs: life.ancestor,
             is_merged: false,
         };
-        changes.put(Key::Dropped(life.branch), Row::Dropped(dropped));
+        changes.put(Key::Dropped(life.branch), dropped.into());
     } else if let Some(ancestor) = life.ancestor {
         release(tables, ancestor, life.branch, changes)?;
     }
@@ -60,11 +60,11 @@ pub(super) fn release<H>(
     changes.set(Key::Heir(branch, heir), None);
     if row.heirs > 1 {
         let heirs = row.heirs - 1;
-        changes.put(key, Row::Frozen(FrozenRow { heirs, ..row }));
+        changes.put(key, FrozenRow { heirs, ..row }.into());
         changes.put(Key::Folding(branch), Row::Folding(None));
     } else {
         changes.set(key, None);
-        changes.put(Key::Dropped(branch), Row::Dropped(row.dropped()));
+        changes.put(Key::Dropped(branch), row.dropped().into());
     }
     Ok(())
 }

@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 use std::mem;
 use std::sync::Arc;
 
+use crc32fast::Hasher;
+
 use crate::codec::{ChannelVersions, CheckpointPut, VersionChanges, Versions};
 use crate::index::Entry;
 use crate::index::entry;
@@ -178,12 +180,25 @@ fn remove_all<T>(list: &mut Vec<(Name, T)>, names: &[String]) {
 }
 
 /// What the versions of most checkpoints take at most.
-const FIRST_BYTES: usize = 512;
+const BUFFER: usize = 256;
 
 /// A checksum of versions, by which those that were made from another parent are told.
-#[derive(Default)]
 pub(super) struct Check {
-    bytes: Vec<u8>,
+    /// Of what was in the buffer before.
+    hasher: Hasher,
+    /// Pieces are short, and a checksum takes long ones faster.
+    buffer: [u8; BUFFER],
+    length: usize,
+}
+
+impl Default for Check {
+    fn default() -> Self {
+        Self {
+            hasher: Hasher::new(),
+            buffer: [0; BUFFER],
+            length: 0,
+        }
+    }
 }
 
 impl Check {
@@ -193,8 +208,8 @@ impl Check {
     const TEXT: u8 = 0xFD;
 
     pub(super) fn node(&mut self, name: &str) {
-        self.bytes.push(Self::NODE);
-        self.bytes.extend(name.as_bytes());
+        self.put(&[Self::NODE]);
+        self.put(name.as_bytes());
     }
 
     pub(super) fn channels<'v, N: AsRef<str> + 'v>(
@@ -202,28 +217,44 @@ impl Check {
         versions: impl IntoIterator<Item = (&'v N, &'v ChannelVersion)>,
     ) {
         for (name, version) in versions {
-            let name = name.as_ref().as_bytes();
-            if self.bytes.capacity() == 0 {
-                self.bytes.reserve(FIRST_BYTES);
-            }
             match version {
                 ChannelVersion::Int(number) => {
-                    self.bytes.push(Self::NUMBER);
-                    self.bytes.extend(number.to_le_bytes());
-                    self.bytes.extend(name);
+                    self.put(&[Self::NUMBER]);
+                    self.put(&number.to_le_bytes());
                 }
                 ChannelVersion::Text(text) => {
-                    self.bytes.push(Self::TEXT);
-                    self.bytes.extend(text.as_bytes());
-                    self.bytes.push(Self::TEXT);
-                    self.bytes.extend(name);
+                    self.put(&[Self::TEXT]);
+                    self.put(text.as_bytes());
+                    self.put(&[Self::TEXT]);
                 }
             }
+            self.put(name.as_ref().as_bytes());
         }
     }
 
     pub(super) fn value(&self) -> u32 {
-        crc32fast::hash(&self.bytes)
+        let mut hasher = self.hasher.clone();
+        hasher.update(self.buffered());
+        hasher.finalize()
+    }
+
+    fn buffered(&self) -> &[u8] {
+        self.buffer.get(..self.length).unwrap_or_default()
+    }
+
+    fn put(&mut self, bytes: &[u8]) {
+        if bytes.len() > BUFFER - self.length {
+            let before = self.value();
+            self.hasher = Hasher::new_with_initial(before);
+            self.length = 0;
+        }
+        match self.buffer.get_mut(self.length..self.length + bytes.len()) {
+            Some(room) => {
+                room.copy_from_slice(bytes);
+                self.length += bytes.len();
+            }
+            None => self.hasher.update(bytes),
+        }
     }
 }
 
@@ -358,12 +389,21 @@ mod tests {
         assert_eq!(refused, Err(Reason::Pruned { checkpoint }));
     }
 
+    proptest! {
+        #[test]
+        fn a_check_is_the_common_crc_32_of_the_pieces(pieces in vec(vec(any::<u8>(), 0..300), 0..8)) {
+            let mut check = Check::default();
+            pieces.iter().for_each(|piece| check.put(piece));
+            prop_assert_eq!(check.value(), crc32fast::hash(&pieces.concat()));
+        }
+    }
+
     #[test]
     fn versions_of_different_text_have_different_checks() {
         let check = |name: &str, version: ChannelVersion| {
             let mut check = Check::default();
             check.channels([(&name, &version)]);
-            check.bytes
+            check.value()
         };
         let text = |text: &str| ChannelVersion::Text(text.into());
         assert_ne!(check("ab", text("c")), check("b", text("ca")));

@@ -154,7 +154,7 @@ pub(super) fn begin<H>(changes: &mut Changes<H>) {
         since: None,
         reclaim: None,
     };
-    changes.put(Key::History(Arc::default()), Row::History(row));
+    changes.put(Key::History(Arc::default()), row.into());
 }
 
 pub(super) fn set<H>(
@@ -182,7 +182,7 @@ pub(super) fn set<H>(
     let is_same = before.is_some() && since == before_since;
     if !is_same {
         let reclaim = Some(Box::new(first_past(&new.namespace)));
-        changes.put(key, Row::History(HistoryRow { since, reclaim }));
+        changes.put(key, Row::from(HistoryRow { since, reclaim }));
     }
     Ok(changes)
 }
@@ -233,7 +233,7 @@ pub(super) fn reclaim<H>(
     }
     changes.put(
         Key::History(prefix),
-        Row::History(HistoryRow { since, reclaim }),
+        Row::from(HistoryRow { since, reclaim }),
     );
     Ok(())
 }

@@ -7,12 +7,13 @@ use crate::index::key::Branch;
 use crate::index::{Entry, ItemEntry, Key, TablesError};
 use crate::retention_policy::RetentionPolicy;
 
-/// What the index knows of one thing. Rows of branches may be `None`: what an older branch has is gone in this one.
+/// What the index knows of one thing. Rows of branches may be `None`: what an older branch has is gone in this one. What is rare and long is boxed:
+/// the rows in memory lie beside their keys.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Row<H> {
     Thread(Arc<ThreadRow>),
-    Frozen(FrozenRow),
-    Dropped(DroppedRow),
+    Frozen(Box<FrozenRow>),
+    Dropped(Box<DroppedRow>),
     /// The key to go on from.
     Folding(Option<Box<Key>>),
     /// Whether it may have rows in the place of ones that it has inherited.
@@ -23,7 +24,7 @@ pub(crate) enum Row<H> {
     Tag(Option<Arc<str>>),
     Item(Arc<ItemEntry<H>>),
     Past(Arc<PastItem<H>>),
-    History(HistoryRow),
+    History(Box<HistoryRow>),
     /// The key says it all.
     Mark,
     Segment(SegmentUse),
@@ -122,6 +123,24 @@ pub(crate) struct DroppedRow {
     pub(crate) is_merged: bool,
 }
 
+impl<H> From<FrozenRow> for Row<H> {
+    fn from(row: FrozenRow) -> Self {
+        Self::Frozen(Box::new(row))
+    }
+}
+
+impl<H> From<DroppedRow> for Row<H> {
+    fn from(row: DroppedRow) -> Self {
+        Self::Dropped(Box::new(row))
+    }
+}
+
+impl<H> From<HistoryRow> for Row<H> {
+    fn from(row: HistoryRow) -> Self {
+        Self::History(Box::new(row))
+    }
+}
+
 impl FrozenRow {
     /// What becomes of it when nobody needs it any more.
     pub(super) fn dropped(self) -> DroppedRow {
@@ -188,6 +207,9 @@ impl<H> Row<H> {
             }
             Self::Item(item) => size_of::<ItemEntry<H>>() + item.fields.len(),
             Self::Past(_) => size_of::<PastItem<H>>() + size_of::<ItemEntry<H>>(),
+            Self::Frozen(_) => size_of::<FrozenRow>(),
+            Self::Dropped(_) => size_of::<DroppedRow>(),
+            Self::History(_) => size_of::<HistoryRow>(),
             Self::Folding(Some(key)) => size_of::<Key>() + key.text_len(),
             _ => 0,
         }
@@ -213,7 +235,7 @@ impl<H> Row<H> {
 
     pub(super) fn frozen(self) -> Result<FrozenRow, TablesError> {
         match self {
-            Self::Frozen(row) => Ok(row),
+            Self::Frozen(row) => Ok(*row),
             _ => Err(wrong()),
         }
     }
@@ -248,7 +270,7 @@ impl<H> Row<H> {
 
     pub(super) fn history(self) -> Result<HistoryRow, TablesError> {
         match self {
-            Self::History(row) => Ok(row),
+            Self::History(row) => Ok(*row),
             _ => Err(wrong()),
         }
     }

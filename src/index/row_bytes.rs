@@ -98,13 +98,13 @@ pub(crate) fn decode<H>(
     let names = &mut Names::default();
     let row = match key {
         Key::Thread(_) => Row::Thread(Arc::new(thread(from)?)),
-        Key::Frozen(_) => Row::Frozen(FrozenRow {
+        Key::Frozen(_) => Row::from(FrozenRow {
             ancestor: option(from, number)?,
             heirs: number(from)?,
             rank: byte(from)?,
             merged_from: option(from, number)?,
         }),
-        Key::Dropped(_) => Row::Dropped(DroppedRow {
+        Key::Dropped(_) => Row::from(DroppedRow {
             needs: option(from, number)?,
             is_merged: flag(from)?,
         }),
@@ -145,7 +145,7 @@ pub(crate) fn decode<H>(
         Key::History(_) => {
             let since = option(from, |from| Some((number(from)?, number(from)?)))?;
             let reclaim = option(from, |from| Key::decode(bytes(from)?))?;
-            Row::History(HistoryRow {
+            Row::from(HistoryRow {
                 since,
                 reclaim: reclaim.map(Box::new),
             })
@@ -685,14 +685,11 @@ mod tests {
                         rank,
                         merged_from,
                     };
-                    (Key::Frozen(1), Row::Frozen(row))
+                    (Key::Frozen(1), Row::from(row))
                 }
             ),
             any::<(Option<u64>, bool)>().prop_map(|(needs, is_merged)| {
-                (
-                    Key::Dropped(1),
-                    Row::Dropped(DroppedRow { needs, is_merged }),
-                )
+                (Key::Dropped(1), Row::from(DroppedRow { needs, is_merged }))
             }),
             option::of(any::<u64>()).prop_map(|from| {
                 let from = from.map(|from| Box::new(Key::Frozen(from)));
@@ -734,7 +731,7 @@ mod tests {
             (any::<Option<(u64, u64)>>(), option::of(any::<u64>())).prop_map(|(since, from)| {
                 let reclaim = from.map(|from| Box::new(Key::Frozen(from)));
                 let row = HistoryRow { since, reclaim };
-                (Key::History(Arc::default()), Row::History(row))
+                (Key::History(Arc::default()), Row::from(row))
             }),
             (any::<u64>(), any::<u64>()).prop_map(|(dead, bound)| (
                 Key::Segment(1),

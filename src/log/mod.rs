@@ -26,6 +26,7 @@ pub(crate) mod fuzzing;
 mod group;
 mod handle;
 mod latency;
+mod lead;
 mod locked;
 mod lsn;
 mod options;

@@ -5,14 +5,14 @@ pub(super) use parking_lot::{Condvar, Mutex, MutexGuard};
 #[cfg(not(feature = "schedules"))]
 pub(super) use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 #[cfg(not(feature = "schedules"))]
-pub(super) use std::thread_local;
+pub(super) use std::{thread::yield_now, thread_local};
 
 #[cfg(feature = "schedules")]
 pub(super) use explored::{Condvar, Mutex, MutexGuard};
 #[cfg(feature = "schedules")]
 pub(super) use shuttle::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 #[cfg(feature = "schedules")]
-pub(super) use shuttle::thread_local;
+pub(super) use shuttle::{thread::yield_now, thread_local};
 
 #[cfg(feature = "schedules")]
 mod explored {

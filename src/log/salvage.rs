@@ -1,5 +1,6 @@
 //! Reading past damage: every frame that is still whole, and what was lost between them.
 
+use std::borrow::Cow;
 use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
@@ -162,7 +163,12 @@ impl Salvage<'_, '_> {
             };
             let reason = match found {
                 Ok(Found::Frame(frame, payload)) if end.is_none_or(|end| frame.end() <= end) => {
-                    let (at, reason) = damage.take().unwrap_or((offset, String::new()));
+                    // Without damage there is a gap only if somebody has made one.
+                    let gap = "the records in front of this frame are not there";
+                    let (at, reason) = (damage.take())
+                        .map_or((offset, gap.into()), |(at, reason)| {
+                            (at, Cow::Owned(reason))
+                        });
                     self.lose(frame.lsn, id, at, reason);
                     self.give(id, &frame, offset, scan.bytes(payload)?)?;
                     offset += frame.frame_bytes();

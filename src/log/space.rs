@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use super::commit::{PanicGuard, write};
+use super::lead::{PanicGuard, write};
 use super::primitives::MutexGuard;
 use super::segment::Segment;
 use super::segment_header::SEGMENT_HEADER_BYTES;
@@ -202,7 +202,7 @@ impl<T: Send + 'static> Shared<T> {
             self.changed.wait(state);
         }
         state.exclusive = true;
-        while (state.leading || state.preparing) && state.poison.is_none() {
+        while (state.leading || state.applying || state.preparing) && state.poison.is_none() {
             self.changed.wait(state);
         }
         match state.poisoned() {
@@ -256,6 +256,7 @@ impl<T: Send + 'static> Shared<T> {
     pub(super) fn seal(&self, mut state: MutexGuard<'_, State<T>>) -> Result<(), LogError> {
         let batch = state.take_pending();
         let end = state.next_lsn;
+        state.taken = end;
         let segment = Arc::clone(&state.active.segment);
         let trimmed = state.active.offset;
         let offset = trimmed - batch.bytes.len() as u64;
@@ -275,7 +276,8 @@ impl<T: Send + 'static> Shared<T> {
                 .map_err(|error| LogError::io("seal", &segment.path, error))
         });
         if sealed.is_ok() {
-            self.acknowledge(batch, end, Some(self.host().now().duration_since(begun)));
+            let took = self.host().now().duration_since(begun);
+            self.acknowledge(batch, end, Some((took, trimmed)));
         }
         std::mem::forget(guard);
         sealed

@@ -61,8 +61,14 @@ pub(super) struct State<T> {
     /// An empty batch, kept for its memory.
     pub(super) spare: Batch<T>,
 
-    /// Somebody writes a batch.
+    /// Every frame below was taken by a leader.
+    pub(super) taken: u64,
+    /// Somebody writes a batch, or waits for his turn to acknowledge it.
     pub(super) leading: bool,
+    /// Somebody acknowledges a batch.
+    pub(super) applying: bool,
+    /// Who leads and waits for the end of that.
+    pub(super) next_turn: Option<Arc<Parker>>,
     /// Somebody extends the active segment.
     pub(super) preparing: bool,
     /// Somebody has, or is about to have, the log for himself: to change segments or to close.
@@ -131,27 +137,29 @@ impl<T> State<T> {
         mem::replace(&mut self.pending, mem::take(&mut self.spare))
     }
 
+    /// A thread that waits for what is pending and can lead now. If only tasks do, the committer thread is asked to.
+    pub(super) fn next_leader(&mut self) -> Option<Arc<Parker>> {
+        if self.pending.frames.is_empty() || !self.can_lead() {
+            return None;
+        }
+        let mut next = (self.waiters.range((self.taken + 1, 0)..)).map(|(_, wake)| wake);
+        // If nobody waits yet, whoever is about to will lead.
+        let first = next.next()?;
+        let thread = [first].into_iter().chain(next).find_map(|wake| match wake {
+            Wake::Thread(parker) => Some(Arc::clone(parker)),
+            Wake::Task(_) => None,
+        });
+        if thread.is_none() {
+            self.lead_wanted = true;
+        }
+        thread
+    }
+
     /// Those whose wait is over: the next leader first, so that it gets going while the others
     /// are woken.
     pub(super) fn take_satisfied(&mut self) -> Vec<Wake> {
         let mut satisfied = Vec::new();
-        if !self.pending.frames.is_empty() && self.can_lead() {
-            let mut next = self
-                .waiters
-                .range((self.acked + 1, 0)..)
-                .map(|(_, wake)| wake);
-            let first = next.next();
-            let thread = first.into_iter().chain(next).find_map(|wake| match wake {
-                Wake::Thread(parker) => Some(Arc::clone(parker)),
-                Wake::Task(_) => None,
-            });
-            match (thread, first) {
-                (Some(parker), _) => satisfied.push(Wake::Thread(parker)),
-                (None, Some(_)) => self.lead_wanted = true,
-                // Whoever is about to wait will lead.
-                (None, None) => {}
-            }
-        }
+        satisfied.extend(self.next_leader().map(Wake::Thread));
         while let Some(entry) = self.waiters.first_entry()
             && entry.key().0 <= self.acked
         {

@@ -20,7 +20,8 @@ pub(crate) struct Database {
     // Fields are dropped in order: the database goes before its directory.
     db: Option<Db>,
     dir: TempDir,
-    options: DbOptions,
+    /// How it is opened the next time.
+    pub(crate) options: DbOptions,
 }
 
 /// Small segments, so that there are several, and no syncs, since nobody cuts the power. Compacted only when that is asked for: files are
@@ -52,13 +53,6 @@ impl Database {
 
     pub(crate) fn db(&self) -> &Db {
         self.db.as_ref().unwrap()
-    }
-
-    /// Opens the database again, and from now on like this.
-    #[allow(dead_code, reason = "not all tests do")]
-    pub(crate) fn reopen_with(&mut self, reopening: Reopening, options: DbOptions) {
-        self.options = options;
-        self.reopen(reopening);
     }
 
     /// Opens the database again. All that uses it must be gone.

@@ -239,6 +239,25 @@ fn compaction_in_the_background_beside_puts_loses_nothing_and_gives_space_back()
 }
 
 #[test]
+fn space_comes_back_in_the_background_though_nobody_commits_after_the_deletion() {
+    let dir = TempDir::new().unwrap();
+    let db = in_background(options(), u64::MAX).open(dir.path()).unwrap();
+    let saver = db.checkpointer();
+    put_some(&saver, "kept", 0, 20);
+    for dead in 0..10 {
+        put_some(&saver, &format!("dead-{dead}"), 0, 100);
+    }
+    let before = db.log_stats().unwrap().bytes;
+    for dead in 0..10 {
+        saver.delete_thread(&format!("dead-{dead}")).wait().unwrap();
+    }
+    wait_until("it comes back", || {
+        db.log_stats().unwrap().bytes < before / 5
+    });
+    assert_eq!(latest(&saver, "kept"), expected(20));
+}
+
+#[test]
 fn closing_ends_a_compaction() {
     let dir = TempDir::new().unwrap();
     // It would take days.

@@ -321,7 +321,8 @@ proptest! {
                     assert!(report.findings.is_empty(), "{:?}", report.findings);
                     drop(db);
                     model.check();
-                    model.database.reopen_with(how, options().store(of_store(some)));
+                    model.database.options = options().store(of_store(some));
+                    model.database.reopen(how);
                     // What was said last holds until something is written.
                     model.begins |= some && !model.keeps_some;
                     if !some || model.begins {

@@ -136,7 +136,7 @@ fn swap(image: &Image, step: usize, until: Option<Instant>) -> usize {
                 turn += 1;
                 let here = &bytes[at..bytes.len().min(at + BLOCK)];
                 let with = &other[..other.len().min(here.len())];
-                if turn % step != 0 || here.starts_with(with) {
+                if !turn.is_multiple_of(step) || here.starts_with(with) {
                     continue;
                 }
                 alone.damaged(at, with);

@@ -93,12 +93,7 @@ fn checked_prune(db: &Db, prune: &Prune) -> PruneReport {
         let report = block_on(saver.prune(prune.clone())).unwrap();
         let counted = |report: &PruneReport| (report.threads, report.checkpoints, report.bytes);
         assert_eq!(counted(&report), counted(&said));
-        // It was compacted in between.
-        assert_eq!(said.disk_bytes, said.bytes);
-        assert!(
-            (1..=report.bytes).contains(&report.disk_bytes),
-            "{report:?}"
-        );
+        assert!(report.disk_bytes <= report.bytes, "{report:?}");
     });
     assert_close(said.bytes, came_back, log_bytes(db));
     said

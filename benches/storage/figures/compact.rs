@@ -19,8 +19,10 @@ const SMALL_STEPS: u32 = 50;
 const KEPT: u64 = 4;
 /// So many threads write what is compacted.
 const WRITERS: u64 = 4;
-/// It is looked so often whether the background has begun or is done.
-const LOOK: Duration = Duration::from_millis(10);
+/// It is looked so often whether the background has begun.
+const LOOK: Duration = Duration::from_millis(1);
+/// It begins within so long: it looks once a second.
+const BEGINS: Duration = Duration::from_secs(20);
 
 /// Who compacts while puts are measured.
 #[derive(Clone, Copy, PartialEq)]
@@ -120,7 +122,11 @@ impl Puts {
 
 /// How long puts take while nothing is compacted and while something is, in turn: what else the machine does changes by the second.
 fn latency(bench: &Bench, durability: Durability, who: Who) {
-    let (steps, threads, rounds) = bench.size((200, 100, 6), (40, 8, 2));
+    let (steps, threads, rounds) = match who {
+        Who::Call => bench.size((200, 100, 6), (40, 8, 2)),
+        // By its rate, one takes some seconds.
+        Who::Background => bench.size((200, 100, 4), (40, 8, 2)),
+    };
     let segment_bytes = bench.size(4 << 20, 64 << 10);
     let by = match who {
         Who::Call => "`Db::compact`",
@@ -193,8 +199,10 @@ fn latency(bench: &Bench, durability: Durability, who: Who) {
             }
             Who::Background => {
                 garbage();
+                let garbage = Instant::now();
                 while !db.compaction_stats().running {
-                    thread::sleep(LOOK / 10);
+                    assert!(garbage.elapsed() < BEGINS, "nothing is compacted");
+                    thread::sleep(LOOK);
                 }
                 begun = Instant::now();
                 while db.compaction_stats().running {

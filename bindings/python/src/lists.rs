@@ -71,7 +71,7 @@ fn object(bytes: &[u8]) -> Option<(usize, u64)> {
     };
     let long = |length: usize, more: usize| {
         let size = usize::try_from(number(length)?).ok()?;
-        Some((1 + length + more).checked_add(size)?)
+        (1 + length + more).checked_add(size)
     };
     Some(match first {
         0x80..=0x8f => (1, 2 * u64::from(first & 0x0f)),

@@ -35,7 +35,8 @@ if __name__ == "__main__":
     with Stepwell.open(sys.argv[1]) as db:
         app = graph(db.checkpointer(), sys.argv[2])
         state = app.get_state(thread("job"))
-        if state.next:
+        # A task that has finished is not in `next` any more, but its step may not be over.
+        if state.tasks:
             app.invoke(None, thread("job"), durability="sync")
         while True:
             app.invoke({"city": "x", "log": []}, thread("job"), durability="sync")

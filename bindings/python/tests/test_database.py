@@ -68,7 +68,7 @@ def test_tags_keep_what_pruning_removes(db: Stepwell) -> None:
 def test_a_difference_is_told(db: Stepwell) -> None:
     saver = db.checkpointer()
     first = put(saver, {"x": 1, "same": 1})
-    second = put(saver, {"x": 2}, first, versions={"x": 2, "same": 1})
+    second = put(saver, {"x": 2, "same": 1}, first, versions={"x": 2, "same": 1})
     found = db.diff(first, second)
     assert set(found["channels"]) == {"x"}
     with pytest.raises(errors.CheckpointNotFoundError):

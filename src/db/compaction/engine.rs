@@ -10,6 +10,7 @@ use parking_lot::{Condvar, Mutex};
 use crate::db::DbError;
 use crate::db::compaction::candidates::{Candidate, Worth, choose, with_use};
 use crate::db::compaction::eras::{Entered, Eras};
+use crate::db::compaction::pace::Pace;
 use crate::db::compaction::{CompactionProgress, CompactionReport, CompactionStats};
 use crate::db::hot::Hot;
 use crate::db::indexed::{Indexed, LogState};
@@ -132,6 +133,13 @@ impl Engine {
     ) -> Result<CompactionReport, DbError> {
         let _one = self.running.lock();
         self.compact(worth, bytes_per_second)
+    }
+
+    /// Removes the rows of what was deleted: only then it counts as dead. Commits remove some as well, but there may be none any
+    /// more.
+    pub(super) fn reclaim_all(&self) -> Result<(), DbError> {
+        // If it is to end, whoever asks sees that himself.
+        (self.reclaim(&mut Pace::new(self, u64::MAX))).map(drop)
     }
 
     /// Whether there is anything that is worth it.

@@ -70,17 +70,25 @@ impl Engine {
         done.map(|()| report)
     }
 
+    /// Removes the rows that belong to no thread any more, few at a time. Whether to go on.
+    pub(super) fn reclaim(&self, pace: &mut Pace<'_>) -> Result<ControlFlow<()>, DbError> {
+        while self.indexed.view.reclaim(RECLAIMED)? > 0 {
+            if pace.rows(RECLAIMED_AS).is_break() {
+                return Ok(ControlFlow::Break(()));
+            }
+        }
+        Ok(ControlFlow::Continue(()))
+    }
+
     fn pass(
         &self,
         worth: Worth,
         pace: &mut Pace<'_>,
         report: &mut CompactionReport,
     ) -> Result<(), DbError> {
-        while self.indexed.view.reclaim(RECLAIMED)? > 0 {
-            if pace.rows(RECLAIMED_AS).is_break() {
-                report.incomplete = true;
-                return Ok(());
-            }
+        if self.reclaim(pace)?.is_break() {
+            report.incomplete = true;
+            return Ok(());
         }
         if worth == Worth::Any {
             let segments = self.segments(&self.indexed.view.snapshot())?;

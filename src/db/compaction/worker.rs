@@ -81,12 +81,17 @@ fn run(engine: &Engine, options: CompactionOptions) {
     let mut died = 0;
     while engine.rest(pause) {
         pauses += 1;
+        let reclaimed = engine.reclaim_all();
         let died_now = engine.died();
-        if pauses < PAUSES_MAX && died_now - died < engine.segment_bytes / DIED_PART {
+        if reclaimed.is_ok()
+            && pauses < PAUSES_MAX
+            && died_now - died < engine.segment_bytes / DIED_PART
+        {
             continue;
         }
         (died, pauses) = (died_now, 0);
-        let compacted = engine.is_worth_it(worth).and_then(|is| match is {
+        let is_worth_it = reclaimed.and_then(|()| engine.is_worth_it(worth));
+        let compacted = is_worth_it.and_then(|is| match is {
             true => engine.compact_some(worth, options.bytes_per_second),
             false => Ok(CompactionReport::default()),
         });

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import builtins
-import json
 import os
 from collections.abc import AsyncIterator, Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, cast
@@ -16,17 +15,17 @@ from langgraph.checkpoint.base import (
     CheckpointMetadata,
     CheckpointTuple,
     DeltaChannelHistory,
-    get_checkpoint_id,
     get_checkpoint_metadata,
 )
 from langgraph.checkpoint.serde.base import SerializerProtocol
 
 from stepwell import _metadata
+from stepwell._asking import Query, address, config_of, names, texts
 from stepwell._messages import Decoded, Known, Trusted
 from stepwell._native import Pending
 from stepwell._opening import Opening
 from stepwell._waiting import acknowledged, in_thread
-from stepwell.errors import InvalidRequestError, NothingToAppendToError
+from stepwell.errors import NothingToAppendToError
 
 if TYPE_CHECKING:
     from stepwell._native import Found
@@ -101,19 +100,19 @@ class StepwellSaver(BaseCheckpointSaver[Any]):
 
     def get_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
         """The checkpoint that `config` names, or the thread's latest."""
-        thread, namespace, checkpoint_id = _address(config)
+        thread, namespace, checkpoint_id = address(config)
         known = self._known(thread, namespace)
-        found = self._native.get(thread, namespace, checkpoint_id, False, _names(known))
+        found = self._native.get(thread, namespace, checkpoint_id, False, names(known))
         return self._read(found, config, known) if found else None
 
     async def aget_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
         """As `get_tuple`. The loop goes on while something has to be read from the disk."""
-        thread, namespace, checkpoint_id = _address(config)
+        thread, namespace, checkpoint_id = address(config)
         known = self._known(thread, namespace)
         ask = (thread, namespace, checkpoint_id)
-        found = self._native.get(*ask, True, _names(known))
+        found = self._native.get(*ask, True, names(known))
         if found is False:
-            found = await in_thread(self._native.get, *ask, False, _names(known))
+            found = await in_thread(self._native.get, *ask, False, names(known))
         return self._read(found, config, known) if found else None
 
     def list(
@@ -128,7 +127,7 @@ class StepwellSaver(BaseCheckpointSaver[Any]):
 
         Nobody waits for whoever pauses in the middle. What is not read is not decoded.
         """
-        query = _Query(config, filter, before, limit)
+        query = Query(config, filter, before, limit)
         listing = self._native.list(*query.native())
         decoded = self._decoded()
         try:
@@ -147,7 +146,7 @@ class StepwellSaver(BaseCheckpointSaver[Any]):
         limit: int | None = None,
     ) -> AsyncIterator[CheckpointTuple]:
         """As `list`."""
-        query = _Query(config, filter, before, limit)
+        query = Query(config, filter, before, limit)
         listing = await in_thread(self._native.list, *query.native())
         decoded = self._decoded()
         try:
@@ -161,7 +160,7 @@ class StepwellSaver(BaseCheckpointSaver[Any]):
         self, *, config: RunnableConfig, channels: Sequence[str]
     ) -> Mapping[str, DeltaChannelHistory]:
         """What a checkpoint's ancestors have written to `channels` since their last whole value, and that value."""
-        histories = self._native.delta_history(*_address(config), builtins.list(channels))
+        histories = self._native.delta_history(*address(config), builtins.list(channels))
         return self._histories(histories, channels)
 
     async def aget_delta_channel_history(
@@ -169,7 +168,7 @@ class StepwellSaver(BaseCheckpointSaver[Any]):
     ) -> Mapping[str, DeltaChannelHistory]:
         """As `get_delta_channel_history`."""
         histories = await in_thread(
-            self._native.delta_history, *_address(config), builtins.list(channels)
+            self._native.delta_history, *address(config), builtins.list(channels)
         )
         return self._histories(histories, channels)
 
@@ -239,7 +238,7 @@ class StepwellSaver(BaseCheckpointSaver[Any]):
 
     def delete_for_runs(self, run_ids: Sequence[str]) -> None:
         """Deletes the checkpoints of these runs, in all threads."""
-        self._native.delete_for_runs(_texts(run_ids, "run_ids"))
+        self._native.delete_for_runs(texts(run_ids, "run_ids"))
 
     async def adelete_for_runs(self, run_ids: Sequence[str]) -> None:
         """As `delete_for_runs`."""
@@ -259,7 +258,7 @@ class StepwellSaver(BaseCheckpointSaver[Any]):
 
         What stays stays whole: values of a `DeltaChannel` keep the checkpoints that they are made of.
         """
-        self._native.prune(_texts(thread_ids, "thread_ids"), strategy)
+        self._native.prune(texts(thread_ids, "thread_ids"), strategy)
 
     async def aprune(
         self, thread_ids: Sequence[str], *, strategy: str = "keep_latest"
@@ -321,7 +320,7 @@ class StepwellSaver(BaseCheckpointSaver[Any]):
         )
         if self._trusted and known:
             self._trusted.remember(thread, namespace, known)
-        return pending, _config(configurable["thread_id"], namespace, checkpoint["id"])
+        return pending, config_of(configurable["thread_id"], namespace, checkpoint["id"])
 
     def _encoded(
         self,
@@ -393,7 +392,7 @@ class StepwellSaver(BaseCheckpointSaver[Any]):
 
     def _forget(self, config: RunnableConfig) -> None:
         if self._trusted:
-            thread, namespace, _ = _address(config)
+            thread, namespace, _ = address(config)
             self._trusted.forget(thread, namespace)
 
     def _decoded(self) -> Decoded:
@@ -450,10 +449,10 @@ class StepwellSaver(BaseCheckpointSaver[Any]):
         # As it was given, which may be a number.
         thread_id = config["configurable"]["thread_id"] if config else thread
         return CheckpointTuple(
-            config=_config(thread_id, namespace, id),
+            config=config_of(thread_id, namespace, id),
             checkpoint=cast(Checkpoint, checkpoint),
             metadata=cast(CheckpointMetadata, metadata),
-            parent_config=_config(thread_id, namespace, parent) if parent else None,
+            parent_config=config_of(thread_id, namespace, parent) if parent else None,
             pending_writes=[
                 (task, channel, loads((tag, data))) for task, channel, tag, data in writes
             ],
@@ -479,82 +478,3 @@ class StepwellSaver(BaseCheckpointSaver[Any]):
                 history["seed"] = loads(seed)
             result[name] = history
         return result
-
-
-class _Query:
-    """What `list` was asked: what the engine can be asked of it, and the rest."""
-
-    def __init__(
-        self,
-        config: RunnableConfig | None,
-        filter: dict[str, Any] | None,
-        before: RunnableConfig | None,
-        limit: int | None,
-    ) -> None:
-        configurable = config["configurable"] if config else {}
-        self.thread = str(configurable["thread_id"]) if config else None
-        self.namespace: str | None = configurable.get("checkpoint_ns")
-        self.id = configurable.get("checkpoint_id")
-        self.before = get_checkpoint_id(before) if before else None
-        # JSON and Python agree on these; the others are compared here.
-        exact = (str, bool, int)
-        self.exact = {k: v for k, v in (filter or {}).items() if type(v) in exact}
-        self.rest = {k: v for k, v in (filter or {}).items() if type(v) not in exact}
-        self.limit = limit
-
-    def native(self) -> tuple[str | None, str | None, str | None, bytes, int | None]:
-        # The one that is wanted is the first at or before its id.
-        before = self.before
-        if self.id:
-            before = min(self.id + "\0", before) if before else self.id + "\0"
-        is_exact = not self.rest and not self.id
-        return (
-            self.thread,
-            self.namespace,
-            before,
-            json.dumps(self.exact).encode(),
-            self.limit if is_exact else None,
-        )
-
-    def takes(self, found: CheckpointTuple) -> bool:
-        if self.id and found.config["configurable"]["checkpoint_id"] != self.id:
-            return False
-        metadata = cast(Mapping[str, Any], found.metadata)
-        if any(metadata.get(key) != value for key, value in self.rest.items()):
-            return False
-        if self.limit is not None:
-            self.limit -= 1
-        return True
-
-    def is_full(self) -> bool:
-        return self.limit is not None and self.limit <= 0
-
-
-def _address(config: RunnableConfig) -> tuple[str, str, str | None]:
-    configurable = config["configurable"]
-    return (
-        str(configurable["thread_id"]),
-        configurable.get("checkpoint_ns", ""),
-        get_checkpoint_id(config) or None,
-    )
-
-
-def _names(known: Known | None) -> tuple[str, list[str]] | None:
-    """The id of a checkpoint and its channels of which the values are known."""
-    return (known.checkpoint_id, list(known.lists)) if known and known.lists else None
-
-
-def _config(thread_id: Any, namespace: str, checkpoint_id: str) -> RunnableConfig:
-    return {
-        "configurable": {
-            "thread_id": thread_id,
-            "checkpoint_ns": namespace,
-            "checkpoint_id": checkpoint_id,
-        }
-    }
-
-
-def _texts(ids: Sequence[str], what: str) -> list[str]:
-    if isinstance(ids, str):
-        raise InvalidRequestError(f"{what} is a sequence of ids, not a str")
-    return [str(of) for of in ids]

@@ -35,7 +35,7 @@ pub(crate) fn run(args: &Args) -> Result<Answer, Failure> {
     let report = watched(&db)?;
     let after = db.stats()?;
     db.close()?;
-    let seconds = begun.elapsed().as_secs_f64();
+    let took = begun.elapsed();
     if args.json {
         screen.json(&json!({
             "complete": !report.incomplete,
@@ -47,13 +47,13 @@ pub(crate) fn run(args: &Args) -> Result<Answer, Failure> {
             "bytes_after": report.bytes_after,
             "kept": report.kept,
             "dropped": report.dropped,
-            "seconds": seconds,
+            "seconds": took.as_secs_f64(),
         }))?;
     } else {
         let n = |n: u64| usize::try_from(n).unwrap_or(usize::MAX);
         let of = count(n(report.segments_before), "segment");
         screen.line(format_args!(
-            "{}: {} of log, {} before ({of} became {}, {}), in {seconds:.1} s",
+            "{}: {} of log, {} before ({of} became {}, {}), in {took:.1?}",
             plain(&args.db.path().display().to_string()),
             bytes(after.log.bytes),
             bytes(before),

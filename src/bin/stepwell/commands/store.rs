@@ -65,13 +65,13 @@ struct Place {
     #[arg(value_name = "LABEL... KEY")]
     labels: Vec<String>,
     /// The same as a JSON list, for labels that cannot be arguments
-    #[arg(long, value_name = "JSON", conflicts_with = "labels")]
-    path: Option<String>,
+    #[arg(long = "path", value_name = "JSON", conflicts_with = "labels")]
+    json_path: Option<String>,
 }
 
 impl Place {
     fn get(&self) -> Result<(Vec<String>, String), Failure> {
-        let mut labels = labels(&self.labels, self.path.as_deref())?;
+        let mut labels = labels(&self.labels, self.json_path.as_deref())?;
         match labels.pop() {
             Some(key) if !labels.is_empty() => Ok((labels, key)),
             _ => Err(Failure::usage(
@@ -88,13 +88,13 @@ struct Prefix {
     #[arg(value_name = "LABEL")]
     labels: Vec<String>,
     /// The same as a JSON list, for labels that cannot be arguments
-    #[arg(long, value_name = "JSON", conflicts_with = "labels")]
-    path: Option<String>,
+    #[arg(long = "path", value_name = "JSON", conflicts_with = "labels")]
+    json_path: Option<String>,
 }
 
 impl Prefix {
     fn get(&self) -> Result<Vec<String>, Failure> {
-        labels(&self.labels, self.path.as_deref())
+        labels(&self.labels, self.json_path.as_deref())
     }
 }
 

@@ -75,7 +75,7 @@ pub(super) struct Rm {
     #[command(flatten)]
     place: Place,
     /// All items in the namespace with these labels, and below it
-    #[arg(long, num_args = 1.., value_name = "LABEL", conflicts_with_all = ["labels", "path"])]
+    #[arg(long, num_args = 1.., value_name = "LABEL", conflicts_with_all = ["labels", "json_path"])]
     below: Vec<String>,
     /// Print one JSON document on a line
     #[arg(long)]

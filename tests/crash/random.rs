@@ -175,7 +175,6 @@ fn a_deletion_that_nobody_can_see_may_be_lost() {
 }
 
 #[test]
-#[ignore = "fails: a list that is appended to a checkpoint that was put again is built on the former one"]
 fn what_is_appended_to_a_checkpoint_that_was_put_again_follows_the_new_one() {
     everything(20_005_875);
 }

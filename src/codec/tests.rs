@@ -620,7 +620,7 @@ fn bytes_after_the_end_of_a_record_are_refused() {
 
 #[test]
 fn records_of_unknown_kinds_or_with_flags_are_refused() {
-    for (kind, flags) in [(0, 0), (14, 0), (99, 0), (2, 3), (2, 4)] {
+    for (kind, flags) in [(0, 0), (40, 0), (99, 0), (2, 3), (2, 4)] {
         let payload = [0, 0, 0, 0, kind, flags];
         assert_eq!(
             decoded(&payload),

@@ -34,12 +34,18 @@ pub(crate) struct HistoryRow {
     pub(crate) reclaim: Option<Box<Key>>,
 }
 
+/// An LSN and a time, as in [`HistoryRow::since`].
+type Since = (u64, u64);
+
+/// A namespace, and since when it is kept what its items were.
+type Rule = (Arc<[String]>, Option<Since>);
+
 /// By namespace, since when it is kept what its items were, and those below it that have no rule of their own.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct HistoryRules(Vec<(Arc<[String]>, Option<(u64, u64)>)>);
+pub(crate) struct HistoryRules(Vec<Rule>);
 
 /// Since when it is kept if there was no item before.
-const FROM_THE_BEGINNING: (u64, u64) = (0, 0);
+const FROM_THE_BEGINNING: Since = (0, 0);
 
 /// How an item ended.
 #[derive(Clone, Copy)]
@@ -82,7 +88,7 @@ impl HistoryRules {
     }
 
     /// The rule that holds for a namespace, and the namespace that it was given for.
-    fn rule(&self, namespace: &[String]) -> Option<&(Arc<[String]>, Option<(u64, u64)>)> {
+    fn rule(&self, namespace: &[String]) -> Option<&Rule> {
         let fitting = self.0.iter().filter(|(of, _)| namespace.starts_with(of));
         fitting.max_by_key(|(of, _)| of.len())
     }

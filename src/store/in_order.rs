@@ -12,6 +12,9 @@ use crate::store::{Explain, Order, Search};
 /// So many items are looked up at a time.
 const AT_ONCE: usize = 64;
 
+/// The next item of each namespace, by age and then by namespace and name, and its key.
+type Newest = BTreeMap<(u64, Arc<[String]>, Arc<str>), Key>;
+
 /// Items in the order of a search, expired ones as well.
 pub(super) enum InOrder<H> {
     /// All that there are.
@@ -22,8 +25,8 @@ pub(super) enum InOrder<H> {
         from: Bound<Key>,
         known: VecDeque<Arc<ItemEntry<H>>>,
     },
-    /// Newest update first: of each namespace the next one, by age and then by namespace and name.
-    Newest(BTreeMap<(u64, Arc<[String]>, Arc<str>), Key>),
+    /// Newest update first.
+    Newest(Newest),
 }
 
 impl<H: Clone> InOrder<H> {
@@ -126,7 +129,7 @@ fn first_after(namespace: &Arc<[String]>, after: Option<&Place>) -> Bound<Key> {
 
 fn add<H: Clone, T: Rows<Key, Row<H>>>(
     rows: &Snapshot<H, T>,
-    newest: &mut BTreeMap<(u64, Arc<[String]>, Arc<str>), Key>,
+    newest: &mut Newest,
     namespace: &Arc<[String]>,
     from: Bound<&Key>,
 ) -> Result<(), TablesError> {

@@ -147,7 +147,7 @@ fn all_of_it(durability: RunDurability, each: usize) {
     drop(db);
     let mut random = Random::new(2);
     let mut seen = BTreeSet::new();
-    assert!(moments.len() > 2);
+    assert!(!moments.is_empty());
     for (number, moment) in moments.iter().enumerate() {
         let mut survivals = vec![Survival::Nothing, Survival::Everything];
         if moment.pending() <= 3 {

@@ -15,7 +15,7 @@ fn fill(store: &dyn Store) {
         // Each place several times, and not in the order of namespaces and keys.
         for n in 0_usize..900 {
             let namespace = NAMESPACES.get(n * 7 % 4).unwrap();
-            let key = (n * 31 % 200).to_string();
+            let key = (n * 31 % 151).to_string();
             let value = json!({"n": n, "text": if n % 3 == 0 { "x y" } else { "z" }});
             match n % 10 {
                 0 => store.delete(namespace, &key).await.unwrap(),

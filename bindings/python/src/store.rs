@@ -58,6 +58,7 @@ impl Asked {
                 namespace,
                 key,
                 refresh_ttl,
+                ..Get::new(&[], "")
             }),
             Self::Put {
                 namespace,

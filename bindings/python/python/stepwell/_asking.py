@@ -13,6 +13,14 @@ from stepwell._messages import Known
 from stepwell.errors import InvalidRequestError
 
 
+def configurable_of(config: RunnableConfig) -> dict[str, Any]:
+    """What a config says beyond LangChain's own, which may be nothing for its types."""
+    configurable = config.get("configurable")
+    if configurable is None:
+        raise InvalidRequestError("the config has no `configurable`; give it one with a `thread_id`")
+    return configurable
+
+
 class Query:
     """What `list` was asked: what the engine can be asked of it, and the rest."""
 
@@ -23,7 +31,7 @@ class Query:
         before: RunnableConfig | None,
         limit: int | None,
     ) -> None:
-        configurable = config["configurable"] if config else {}
+        configurable = configurable_of(config) if config else {}
         self.thread = str(configurable["thread_id"]) if config else None
         self.namespace: str | None = configurable.get("checkpoint_ns")
         self.id = configurable.get("checkpoint_id")
@@ -51,7 +59,7 @@ class Query:
 
     def takes(self, found: CheckpointTuple) -> bool:
         """Whether a checkpoint is selected; it counts then."""
-        if self.id and found.config["configurable"]["checkpoint_id"] != self.id:
+        if self.id and configurable_of(found.config)["checkpoint_id"] != self.id:
             return False
         metadata = cast(Mapping[str, Any], found.metadata)
         if any(metadata.get(key) != value for key, value in self.rest.items()):
@@ -67,7 +75,7 @@ class Query:
 
 def address(config: RunnableConfig) -> tuple[str, str, str | None]:
     """Thread, namespace and checkpoint id."""
-    configurable = config["configurable"]
+    configurable = configurable_of(config)
     return (
         str(configurable["thread_id"]),
         configurable.get("checkpoint_ns", ""),

@@ -12,6 +12,7 @@ from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.serde.base import SerializerProtocol
 from langgraph.store.base import IndexConfig, TTLConfig
 
+from stepwell._asking import address, configurable_of
 from stepwell._native import Database
 from stepwell.reports import (
     BackupReport,
@@ -148,20 +149,20 @@ class Stepwell:
         That costs one small record, however long the history is. Running from the returned config continues from that
         checkpoint.
         """
-        configurable = config["configurable"]
+        configurable = configurable_of(config)
         self.native.copy_thread(str(configurable["thread_id"]), thread_id).wait()
         return {"configurable": {**configurable, "thread_id": thread_id}}
 
     def diff(self, before: RunnableConfig, after: RunnableConfig) -> dict[str, Any]:
         """What differs between two checkpoints: channels, metadata, pending writes, and which nodes ran."""
         found: dict[str, Any] = json.loads(
-            self.native.diff(_address(before), _address(after))
+            self.native.diff(address(before), address(after))
         )
         return found
 
     def tag(self, config: RunnableConfig, name: str) -> None:
         """Gives the checkpoint of `config` a name, which keeps it from being pruned."""
-        thread, namespace, checkpoint_id = _address(config)
+        thread, namespace, checkpoint_id = address(config)
         if checkpoint_id is None:
             raise ValueError("tag a checkpoint: its config has a checkpoint_id")
         self.native.tag(thread, namespace, name, checkpoint_id)
@@ -221,12 +222,3 @@ class Stepwell:
 
 def _policy(policy: Retention) -> bytes:
     return json.dumps(asdict(policy)).encode()
-
-
-def _address(config: RunnableConfig) -> tuple[str, str, str | None]:
-    configurable = config["configurable"]
-    return (
-        str(configurable["thread_id"]),
-        configurable.get("checkpoint_ns", ""),
-        configurable.get("checkpoint_id"),
-    )

@@ -20,7 +20,7 @@ from langgraph.checkpoint.base import (
 from langgraph.checkpoint.serde.base import SerializerProtocol
 
 from stepwell import _metadata
-from stepwell._asking import Query, address, config_of, names, texts
+from stepwell._asking import Query, address, config_of, configurable_of, names, texts
 from stepwell._messages import Decoded, Known, Trusted
 from stepwell._native import Pending
 from stepwell._opening import Opening
@@ -289,7 +289,7 @@ class StepwellSaver(BaseCheckpointSaver[Any]):
         metadata: CheckpointMetadata,
         new_versions: ChannelVersions,
     ) -> tuple[Pending, RunnableConfig]:
-        configurable = config["configurable"]
+        configurable = configurable_of(config)
         namespace = configurable.get("checkpoint_ns", "")
         parent = configurable.get("checkpoint_id")
         values = checkpoint["channel_values"]
@@ -367,7 +367,7 @@ class StepwellSaver(BaseCheckpointSaver[Any]):
         task_id: str,
         task_path: str,
     ) -> Pending:
-        configurable = config["configurable"]
+        configurable = configurable_of(config)
         return self._native.put_writes(
             str(configurable["thread_id"]),
             configurable.get("checkpoint_ns", ""),
@@ -447,7 +447,7 @@ class StepwellSaver(BaseCheckpointSaver[Any]):
             del checkpoint["updated_channels"]
         checkpoint.update(notes.get("more", {}))
         # As it was given, which may be a number.
-        thread_id = config["configurable"]["thread_id"] if config else thread
+        thread_id = configurable_of(config)["thread_id"] if config else thread
         return CheckpointTuple(
             config=config_of(thread_id, namespace, id),
             checkpoint=cast(Checkpoint, checkpoint),

@@ -393,8 +393,8 @@ impl Db {
         self.set_background(None);
         self.inner.items.stop();
         let indexed = &self.inner.indexed;
-        self.inner.hot.forget_all();
         let state = mem::replace(&mut *indexed.log.write(), LogState::Closing);
+        self.inner.hot.forget_all();
         let closed = match state {
             LogState::Open(log) => log.close(),
             LogState::ReadOnly(_) => Ok(()),

@@ -11,6 +11,7 @@ use crate::db::place::At;
 use crate::db::storing::{Handed, Storing, ToStore, Written};
 use crate::db::{Db, DbError, Durability, Submitted};
 use crate::index::{Refused, shrink};
+use crate::log::Lsn;
 use crate::version::ChannelVersion;
 
 /// Why a checkpoint was not submitted.
@@ -71,9 +72,11 @@ impl Db {
         let _entered = self.enter();
         let name = put.thread.clone();
         self.hot().with_thread(&name, |thread| {
-            let id = put.id.as_str().into();
-            let hot = thread.namespace(&put.namespace);
-            let mut parent = self.parent(&put, hot.checkpoint.take())?;
+            let id: Box<str> = put.id.as_str().into();
+            let (hot, puts) = thread.namespace_and_puts(&put.namespace);
+            let parent_id = put.parent_id.as_deref();
+            let parent_put = parent_id.map_or(Lsn::FIRST, |id| puts.end_of(id));
+            let mut parent = self.parent(&put, parent_put, hot.checkpoint.take())?;
             let sources = hot.sources.of(put.parent_id.as_deref());
             let storing = Storing::new(self, sources);
             let (mut record, kept) = self.stored(put, parent.as_mut(), storing)?;
@@ -85,6 +88,7 @@ impl Db {
             let values = kept.iter().filter_map(|kept| kept.value.as_ref());
             contents.extend(values.filter_map(KeptValue::new_content));
             let submitted = self.submit_with(records, contents, durability, named)?;
+            puts.note(&id, submitted.address().end());
 
             let mut channels = parent.map(|parent| parent.channels).unwrap_or_default();
             for kept in kept {
@@ -172,10 +176,12 @@ impl Db {
         })
     }
 
-    /// What is known of the parent of a checkpoint. It is the one that was put last, or is looked up.
+    /// What is known of the parent of a checkpoint. It is the one that was put last, or is looked up. If it was put, that was before
+    /// the LSN `parent_put`.
     fn parent(
         &self,
         put: &CheckpointPut<Handed>,
+        parent_put: Lsn,
         last: Option<HotCheckpoint>,
     ) -> Result<Option<HotCheckpoint>, DbError> {
         let Some(id) = put.parent_id.as_deref() else {
@@ -185,9 +191,20 @@ impl Db {
             let entry = (self.snapshot()).entry(&put.thread, &put.namespace, id)?;
             Ok::<_, DbError>(entry.map(|entry| HotCheckpoint::cold(id, &entry)))
         };
+        let wait = || self.with_log(|log| Ok(log.wait()?));
         let parent = match last.filter(|last| *last.id == *id && !last.is_refused()) {
             Some(last) => Some(last),
-            None => look_up()?,
+            None => {
+                // Asked before the look-up: it may be acknowledged meanwhile.
+                let is_applied = self.with_log(|log| Ok(log.is_acknowledged(parent_put)))?;
+                let found = look_up()?;
+                if found.is_some() && !is_applied {
+                    // It was put again, or may have been, and this may be what it was before.
+                    wait()?;
+                    return look_up();
+                }
+                found
+            }
         };
         let is_missing = |channel: &str| {
             (parent.as_ref()).is_none_or(|parent| !parent.channels.contains_key(channel))
@@ -198,7 +215,7 @@ impl Db {
             .filter(|c| matches!(c.value, Some(Handed::Appended(_))));
         if lists.any(|list| is_missing(&list.channel)) {
             // It is on its way into the index, if it is anywhere.
-            self.with_log(|log| Ok(log.wait()?))?;
+            wait()?;
             return look_up();
         }
         Ok(parent)
@@ -212,7 +229,9 @@ impl Db {
         mut storing: Storing<'_>,
     ) -> Result<(CheckpointPut<Stored>, Vec<Kept>), NotPut> {
         let is_applied = match parent.as_ref().and_then(|parent| parent.put.as_ref()) {
-            Some((end, _)) => self.with_log(|log| Ok(log.is_acknowledged(*end)))?,
+            Some((end, unapplied)) => {
+                self.with_log(|log| Ok(log.is_acknowledged(*end)))? && unapplied.get().is_none()
+            }
             None => true,
         };
         let Versions::Whole {

@@ -3,7 +3,7 @@
 use stepwell::testing::{Faults, Random, SimFs, Survival};
 
 use crate::contents::Contents;
-use crate::operation::Maker;
+use crate::operation::{Maker, Operation};
 use crate::random::{LONG, Size};
 use crate::recovery::{Before, Expected, check};
 use crate::run::{PATH, Run, Setup};
@@ -57,6 +57,10 @@ pub(crate) fn fail(seed: u64, size: Size) {
             let operation = maker.operation(run.contents());
             // One that fails is not there, though later ones may be: it has to be known at once.
             outcome = run.run(&operation, true);
+            if matches!(operation, Operation::Rest(_)) {
+                // A sync that failed then is told of by the next commit.
+                run.durable = before.durable();
+            }
             moments = run.fs.take_moments();
         }
         run.fs.set_faults(Faults::default());

@@ -14,6 +14,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod again;
 mod canaries;
 mod compacting;
 mod contents;

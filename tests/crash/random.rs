@@ -175,6 +175,16 @@ fn a_deletion_that_nobody_can_see_may_be_lost() {
 }
 
 #[test]
+fn a_sync_in_the_background_that_fails_makes_nothing_durable() {
+    everything(30_005_111);
+}
+
+#[test]
+fn what_is_appended_to_a_checkpoint_that_was_put_again_follows_the_new_one() {
+    everything(20_005_875);
+}
+
+#[test]
 #[ignore = "runs until it is told to stop: STEPWELL_SECONDS, for ever without; begins with seed STEPWELL_SEED"]
 fn soak() {
     let first = number("STEPWELL_SEED").unwrap_or(1 << 32);

@@ -49,6 +49,11 @@ pub(crate) struct Before {
 }
 
 impl Before {
+    /// After how many operations nothing could be lost if the power was cut.
+    pub(crate) fn durable(self) -> usize {
+        self.durable
+    }
+
     pub(crate) fn now(run: &Run) -> Self {
         Self {
             durable: run.durable,

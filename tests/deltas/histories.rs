@@ -26,6 +26,8 @@ enum Op {
         back: usize,
         writes: Vec<u16>,
         edits: Vec<(u8, Edit)>,
+        /// It takes the place of that one.
+        again: bool,
         /// Unchanged values are handed over as well.
         carried: bool,
         waits: bool,
@@ -44,12 +46,13 @@ fn op() -> impl Strategy<Value = Op> {
         back,
         vec(0_u16..400, 0..3),
         vec((0_u8..3, edit()), 1..3),
+        prop::bool::weighted(0.1),
         any::<bool>(),
         any::<bool>(),
     );
     prop_oneof![
-        30 => step.prop_map(|(thread, back, writes, edits, carried, waits)| Op::Step {
-            thread, back, writes, edits, carried, waits
+        30 => step.prop_map(|(thread, back, writes, edits, again, carried, waits)| Op::Step {
+            thread, back, writes, edits, again, carried, waits
         }),
         1 => (0_u8..3).prop_map(Op::Delete),
         1 => (0_u8..3, 0_u8..3).prop_map(|(source, target)| Op::Copy(source, target)),
@@ -113,10 +116,11 @@ impl Pair {
                 back,
                 writes,
                 edits,
+                again,
                 carried,
                 waits,
             } => {
-                self.step(*thread, *back, writes, edits, *carried);
+                self.step(*thread, *back, writes, edits, (*again, *carried));
                 if *waits {
                     self.settle();
                 }
@@ -162,7 +166,7 @@ impl Pair {
         back: usize,
         writes: &[u16],
         edits: &[(u8, Edit)],
-        carried: bool,
+        (again, carried): (bool, bool),
     ) {
         let thread = thread.to_string();
         let history = list(&self.memory, ListQuery::of(&thread, ""));
@@ -211,11 +215,13 @@ impl Pair {
                 Next::Cleared => {}
             }
         }
+        let id = (parent_id.clone().filter(|_| again))
+            .unwrap_or_else(|| self.ids.next(parent_id.as_deref(), 0));
         let put = PutCheckpoint {
             thread,
             namespace: String::new(),
             checkpoint: Checkpoint {
-                id: self.ids.next(parent_id.as_deref(), 0),
+                id,
                 channel_values: values,
                 channel_versions,
                 ..Checkpoint::default()

@@ -1,6 +1,7 @@
 //! [`Hot`]: what is kept in memory of what was put last, so that the next checkpoint need not read its parent.
 //!
-//! All of it can be forgotten at any time: what is not here is looked up in the index and read from the log.
+//! All of it can be forgotten at any time, but for the LSN after what was put last ([`Puts`]): what is not here is looked up in the
+//! index, once that has what was put, and read from the log.
 //!
 //! It names values that the index may no longer need, and a record that is put names what it found here. So whoever removes
 //! frames from the log asks what is named ([`Hot::named`]) and keeps that; no put waits for him. What holds meanwhile, and must:
@@ -14,6 +15,7 @@
 
 mod checkpoint;
 mod contents;
+mod puts;
 mod sources;
 mod thread;
 mod values;
@@ -25,8 +27,11 @@ use std::sync::Arc;
 use hashlink::LruCache;
 use parking_lot::Mutex;
 
+use crate::log::Lsn;
+
 pub(super) use checkpoint::{Draft, Held, HotCheckpoint, HotValue};
 pub(super) use contents::{Content, Contents, LASTING_BYTES, MIN_BYTES, NewContent};
+pub(super) use puts::Puts;
 pub(super) use sources::Sources;
 pub(super) use thread::HotThread;
 pub(crate) use values::Values;
@@ -45,11 +50,13 @@ pub(crate) struct Hot {
 struct Threads {
     by_name: LruCache<Box<str>, Slot>,
     bytes: usize,
+    /// The LSN after what was put last in threads that were forgotten.
+    forgotten: Lsn,
     /// How often it was asked what is named.
     asked: u64,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Slot {
     thread: Arc<Mutex<HotThread>>,
     /// As it was counted last.
@@ -71,6 +78,7 @@ impl Hot {
             threads: Mutex::new(Threads {
                 by_name: LruCache::new_unbounded(),
                 bytes: 0,
+                forgotten: Lsn::FIRST,
                 asked: 0,
             }),
             limit: limit / THREADS_SHARE,
@@ -99,6 +107,8 @@ impl Hot {
             let outcome = with(&mut thread);
             (outcome, thread.recounted())
         };
+        // Nobody has it now, unless others wait for it.
+        drop(shared);
         if let Some(bytes) = bytes {
             self.threads.lock().settle(name, bytes, self.limit);
         }
@@ -124,7 +134,7 @@ impl Hot {
         }
     }
 
-    /// Gives back the memory.
+    /// Gives back the memory, when nothing is put any more.
     pub(crate) fn forget_all(&self) {
         let mut threads = self.threads.lock();
         threads.bytes = 0;
@@ -142,8 +152,12 @@ impl Threads {
         if let Some(slot) = self.by_name.get(name) {
             return Arc::clone(&slot.thread);
         }
-        let slot = Slot::default();
-        let thread = Arc::clone(&slot.thread);
+        let thread = Arc::new(Mutex::new(HotThread::since(self.forgotten)));
+        let slot = Slot {
+            thread: Arc::clone(&thread),
+            bytes: 0,
+            asked: 0,
+        };
         self.by_name.insert(name.into(), slot);
         thread
     }
@@ -165,11 +179,24 @@ impl Threads {
             self.bytes = (self.bytes + bytes).saturating_sub(slot.bytes);
             slot.bytes = bytes;
         }
-        while self.bytes > limit {
-            let Some((_, oldest)) = self.by_name.remove_lru() else {
+        // Whoever has a thread is alone with it only as long as it is here.
+        for _ in 0..self.by_name.len() {
+            if self.bytes <= limit {
+                return;
+            }
+            let Some((name, mut oldest)) = self.by_name.remove_lru() else {
                 return;
             };
-            self.bytes = self.bytes.saturating_sub(oldest.bytes);
+            match Arc::try_unwrap(oldest.thread) {
+                Ok(thread) => {
+                    self.bytes = self.bytes.saturating_sub(oldest.bytes);
+                    self.forgotten = self.forgotten.max(thread.into_inner().end());
+                }
+                Err(in_use) => {
+                    oldest.thread = in_use;
+                    self.by_name.insert(name, oldest);
+                }
+            }
         }
     }
 }

@@ -3,8 +3,9 @@
 use hashlink::LruCache;
 use hashlink::linked_hash_map::RawEntryMut;
 
-use super::{HotCheckpoint, Sources};
+use super::{HotCheckpoint, Puts, Sources};
 use crate::db::place::At;
+use crate::log::Lsn;
 
 /// Subgraphs have a namespace for each of their calls: only those used last are kept.
 const NAMESPACES_MAX: usize = 16;
@@ -17,15 +18,7 @@ pub(in crate::db) struct HotThread {
     /// How many bytes it took when it was counted last.
     counted: usize,
     namespaces: LruCache<Box<str>, HotNamespace>,
-}
-
-impl Default for HotThread {
-    fn default() -> Self {
-        Self {
-            counted: 0,
-            namespaces: LruCache::new(NAMESPACES_MAX),
-        }
-    }
+    puts: Puts,
 }
 
 /// What was put last in a namespace.
@@ -36,23 +29,43 @@ pub(in crate::db) struct HotNamespace {
 }
 
 impl HotThread {
+    /// A thread of which no more is known than that nothing was put since `end`.
+    pub(super) fn since(end: Lsn) -> Self {
+        Self {
+            counted: 0,
+            namespaces: LruCache::new(NAMESPACES_MAX),
+            puts: Puts::before(end),
+        }
+    }
+
     /// What was put last in a namespace.
     pub(in crate::db) fn namespace(&mut self, name: &str) -> &mut HotNamespace {
-        match self.namespaces.raw_entry_mut().from_key(name) {
+        self.namespace_and_puts(name).0
+    }
+
+    /// What was put last in a namespace, and in all of them.
+    pub(in crate::db) fn namespace_and_puts(
+        &mut self,
+        name: &str,
+    ) -> (&mut HotNamespace, &mut Puts) {
+        let namespace = match self.namespaces.raw_entry_mut().from_key(name) {
             RawEntryMut::Occupied(mut known) => {
                 known.to_back();
                 known.into_mut()
             }
             RawEntryMut::Vacant(room) => room.insert(name.into(), HotNamespace::default()).1,
-        }
+        };
+        (namespace, &mut self.puts)
     }
 
-    /// Forgets everything.
+    /// The LSN after all that was put.
+    pub(super) fn end(&self) -> Lsn {
+        self.puts.end()
+    }
+
+    /// Forgets everything but what must not be forgotten.
     pub(in crate::db) fn forget(&mut self) {
-        *self = Self {
-            counted: self.counted,
-            ..Self::default()
-        };
+        self.namespaces = LruCache::new(NAMESPACES_MAX);
     }
 
     /// How much memory it takes now, if that is worth telling.
@@ -83,6 +96,6 @@ impl HotThread {
                 + checkpoint.map_or(0, HotCheckpoint::bytes)
                 + namespace.sources.bytes()
         });
-        size_of::<Self>() + namespaces.sum::<usize>()
+        size_of::<Self>() + self.puts.bytes() + namespaces.sum::<usize>()
     }
 }

@@ -40,9 +40,12 @@ mod item_change;
 mod item_fields;
 mod item_vectors;
 mod item_words;
+#[cfg(feature = "langgraph")]
+mod langgraph;
 mod lease;
 pub mod log;
 mod moment;
+mod msgpack;
 mod probe;
 mod retention_policy;
 pub mod store;

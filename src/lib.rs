@@ -48,6 +48,8 @@ mod moment;
 mod msgpack;
 mod probe;
 mod retention_policy;
+#[cfg(feature = "sqlite")]
+pub mod sqlite;
 pub mod store;
 mod store_options;
 #[cfg(feature = "testing")]

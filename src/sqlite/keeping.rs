@@ -19,7 +19,7 @@ pub(super) fn delete(
         .prepare_cached("SELECT MAX(checkpoint_id) FROM checkpoints WHERE thread_id = ?1")?
         .query_row([thread], |row| row.get(0))?;
     // A clock that was ahead may have made ids beyond the one of now.
-    let cutoff = ids.next(greatest.as_deref(), 0);
+    let cutoff = Some(ids.next(greatest.as_deref(), 0)).max(greatest);
     for table in ["checkpoints", "writes", "stepwell_tags"] {
         let query = format!("DELETE FROM {table} WHERE thread_id = ?1");
         connection.prepare_cached(&query)?.execute([thread])?;

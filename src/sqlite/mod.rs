@@ -5,12 +5,15 @@
 //! our own beside LangGraph's.
 
 mod file;
+mod items;
 mod keeping;
 mod putting;
 mod reading;
 mod saver;
 mod setup;
+mod store;
 mod upkeep;
 mod writer;
 
 pub use saver::SqliteSaver;
+pub use store::SqliteStore;

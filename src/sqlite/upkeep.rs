@@ -3,8 +3,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use futures::StreamExt;
-use futures::executor::block_on;
+use futures::future::BoxFuture;
+use futures::{FutureExt, StreamExt};
 use rusqlite::{Connection, params};
 
 use crate::checkpoint::{
@@ -40,9 +40,9 @@ pub(super) fn going(
     let report = match rule {
         Rule::Prune(rule) => {
             let (thread, rule) = (Some(thread.to_owned()), rule.clone());
-            block_on(copy.prune(Prune { thread, rule }))?
+            at_once(copy.prune(Prune { thread, rule }))?
         }
-        Rule::Retain(policy) => block_on(copy.apply_retention(*policy))?,
+        Rule::Retain(policy) => at_once(copy.apply_retention(*policy))?,
     };
     let Some(mut report) = report.by_thread.into_iter().next() else {
         return Ok(None);
@@ -51,7 +51,9 @@ pub(super) fn going(
         projection: Projection::metadata_only(),
         ..ListQuery::default()
     };
-    let left: Result<BTreeSet<_>, _> = block_on(copy.list(query).collect::<Vec<_>>())
+    let left = copy.list(query).collect::<Vec<_>>().now_or_never();
+    let left: Result<BTreeSet<_>, _> = left
+        .unwrap_or_default()
         .into_iter()
         .map(|found| found.map(|found| (found.namespace, found.checkpoint.id)))
         .collect();
@@ -65,6 +67,13 @@ pub(super) fn going(
         checkpoints: gone.map(|(key, _)| key.clone()).collect(),
         newest,
     }))
+}
+
+/// What is in memory is never waited for.
+fn at_once<T: Default>(
+    pruned: BoxFuture<'_, Result<T, CheckpointError>>,
+) -> Result<T, CheckpointError> {
+    pruned.now_or_never().unwrap_or_else(|| Ok(T::default()))
 }
 
 /// Grows whenever a checkpoint of the thread is put.

@@ -56,6 +56,7 @@ mod store_options;
 pub mod testing;
 mod text_fields;
 mod time;
+pub mod transfer;
 mod version;
 pub mod vfs;
 

@@ -35,6 +35,7 @@ pub struct SqliteSaver {
     file: Arc<File<CheckpointError>>,
     ids: Arc<CheckpointIds>,
     leases: Leases,
+    reading: Reading,
 }
 
 impl SqliteSaver {
@@ -47,7 +48,16 @@ impl SqliteSaver {
             file: File::open(path.as_ref(), set_up)?,
             ids: Arc::default(),
             leases: Leases::new(),
+            reading: Reading::AsJson,
         })
+    }
+
+    /// The same checkpoints, whose values come back under the tags that they have in the file, and as the same bytes: for
+    /// what moves them elsewhere.
+    #[must_use]
+    pub fn as_kept(mut self) -> Self {
+        self.reading = Reading::AsKept;
+        self
     }
 
     fn snapshot(&self) -> Result<Snapshot<CheckpointError>, CheckpointError> {
@@ -74,7 +84,7 @@ impl SqliteSaver {
         let connection = snapshot.connection().map_err(sql("reading a checkpoint"))?;
         let kept =
             Kept::find(connection, thread, namespace, id).map_err(sql("reading a checkpoint"))?;
-        kept.map(|kept| kept.tuple(connection, thread, projection, Reading::AsJson))
+        kept.map(|kept| kept.tuple(connection, thread, projection, self.reading))
             .transpose()
     }
 
@@ -224,7 +234,7 @@ impl Checkpointer for SqliteSaver {
 
     fn list(&self, query: ListQuery) -> CheckpointStream {
         let wanted = query.clone();
-        self.stream(query, Reading::AsJson, move |connection| {
+        self.stream(query, self.reading, move |connection| {
             keys_of(connection, &wanted)
         })
     }
@@ -234,7 +244,7 @@ impl Checkpointer for SqliteSaver {
             projection,
             ..ListQuery::default()
         };
-        self.stream(query, Reading::AsJson, |connection| {
+        self.stream(query, self.reading, |connection| {
             latest_keys(connection, namespace)
         })
     }

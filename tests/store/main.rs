@@ -113,6 +113,7 @@ fn the_store_in_sqlite_does_what_stores_do_but_for_what_items_were() {
     let past = [
         "what_an_item_was_is_listed_newest_first",
         "items_are_read_as_they_were",
+        "what_is_not_kept_is_an_error_and_no_wrong_answer",
     ];
     check(Backend::Sqlite, false, |case| past.contains(&case));
 }

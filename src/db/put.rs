@@ -8,7 +8,7 @@ use crate::db::hot::{
     Content, Draft, Held, HotCheckpoint, HotThread, HotValue, HotVersions, NewContent, Sources,
 };
 use crate::db::place::At;
-use crate::db::storing::{Handed, Storing, ToStore, Written};
+use crate::db::storing::{Handed, Own, Storing, ToStore, Written};
 use crate::db::{Db, DbError, Durability, Submitted};
 use crate::index::{Refused, shrink};
 use crate::log::Lsn;
@@ -130,18 +130,18 @@ impl Db {
             sources.begin(&put.checkpoint_id);
             let mut contents = Vec::new();
             let mut written = Vec::with_capacity(put.writes.len());
-            let mut numbers = 0_u32..;
+            let mut own = Own::default();
             let mut writes = Vec::with_capacity(put.writes.len());
-            for write in put.writes {
-                let number = numbers.next().unwrap_or(u32::MAX);
+            for (number, write) in (0_u32..).zip(put.writes) {
                 let value = write.value;
                 // Special ones are replaced, and what is gone should not be needed.
                 let copied = (write.index >= 0 && Sources::takes(&value)).then(|| value.clone());
                 let Written {
                     stored,
                     at,
+                    number,
                     content,
-                } = self.written(value);
+                } = self.written(value, number, &mut own);
                 contents.extend(content.map(|content| NewContent {
                     content,
                     record: 0,
@@ -298,7 +298,7 @@ impl Db {
             let to_store = match value {
                 None => None,
                 Some(value) => {
-                    let stored = storing.store(value, parents)?;
+                    let stored = storing.store(value, parents, number)?;
                     Some(stored.ok_or_else(|| nothing_to_append_to(channel))?)
                 }
             };
@@ -416,7 +416,7 @@ impl ToStore {
     /// What goes into the record, as its value with this number, and what is to be kept of it.
     fn numbered(self, number: u32) -> (Stored, KeptValue) {
         let kept = KeptValue {
-            number,
+            number: self.again.unwrap_or(number),
             draft: self.draft,
             bytes: self.bytes,
             content: self.content,

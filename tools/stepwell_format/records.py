@@ -115,7 +115,8 @@ class Body:
             need(segment < lsn and record < records, "a place that cannot be")
         else:
             lsn, record, value = self.lsn, self.u32(), self.u32()
-        need(lsn + record < self.lsn + self.number, "a place that is not older")
+        older = (lsn + record, value) < (self.lsn + self.number, len(self.values))
+        need(older, "a place that is neither older nor in front")
         return Place(lsn, record, value)
 
     def weight(self):

@@ -75,7 +75,7 @@ pub(crate) use layers::{
 pub(crate) use list::{List, Selection};
 pub(crate) use liveness::Needed;
 pub(crate) use look_up::Found;
-pub(crate) use lost::{Deletions, Lost};
+pub(crate) use lost::Lost;
 pub(crate) use mem_tables::MemTables;
 pub(crate) use plan::{Candidate, Plan, Survivor};
 pub(crate) use refused::{Reason, Refused, Unapplied};

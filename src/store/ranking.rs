@@ -1,14 +1,15 @@
 //! Ranking: the items that a query finds, best first.
 
+mod list;
 mod meaning;
 mod words;
 
-use std::cmp::{Ordering, Reverse};
-use std::collections::{BinaryHeap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use serde_json::Value;
 
+use self::list::{List, Scored};
 use crate::db::DbError;
 use crate::index::{ItemEntry, ItemName, Key, Row, Rows, TablesError};
 use crate::store::planner::{Planner, wide};
@@ -67,36 +68,6 @@ impl Mode {
     }
 }
 
-/// An item with a score. The greatest is the best.
-#[derive(Debug)]
-struct Scored {
-    score: f64,
-    item: ItemName,
-}
-
-impl Ord for Scored {
-    fn cmp(&self, other: &Self) -> Ordering {
-        let by_score = self.score.total_cmp(&other.score);
-        by_score.then_with(|| Reverse(&self.item).cmp(&Reverse(&other.item)))
-    }
-}
-
-impl PartialOrd for Scored {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Eq for Scored {}
-
-impl PartialEq for Scored {
-    fn eq(&self, other: &Self) -> bool {
-        self.cmp(other).is_eq()
-    }
-}
-
-/// Items with scores, the best first.
-type List = BinaryHeap<Scored>;
 /// The items that may satisfy the filter, if the index has told.
 type Only<H> = Option<HashMap<ItemName, Arc<ItemEntry<H>>>>;
 
@@ -120,14 +91,17 @@ where
             });
         }
         let mut list = self.list(search, query, mode)?;
-        let fused: Option<HashSet<ItemName>> =
-            (mode == Mode::Both).then(|| list.iter().map(|scored| scored.item.clone()).collect());
+        let mut fused: HashSet<ItemName> = HashSet::new();
         let mut page = Page::default();
         let mut to_skip = search.offset;
         while page.items.len() < search.limit {
-            let Some(Scored { score, item }) = list.pop() else {
+            let next = list.next(self.rows).map_err(DbError::from)?;
+            let Some(Scored { score, item }) = next else {
                 break;
             };
+            if mode == Mode::Both {
+                fused.insert(item.clone());
+            }
             let Some(entry) = self.rows.item(&item.0, &item.1).map_err(DbError::from)? else {
                 continue;
             };
@@ -148,9 +122,9 @@ where
         let mut rest = self.found(search)?;
         rest.retain(|entry| {
             let item = (Arc::clone(&entry.namespace), Arc::clone(&entry.key));
-            match &fused {
-                Some(fused) => !fused.contains(&item),
-                None => !self.is_compared(query, &item),
+            match mode {
+                Mode::Both => !fused.contains(&item),
+                Mode::Meaning | Mode::Words => !self.is_compared(query, &item),
             }
         });
         self.sort(search.order, &mut rest);
@@ -189,7 +163,7 @@ where
                     }
                 }
                 let fused = fused.into_iter();
-                fused.map(|(item, score)| Scored { score, item }).collect()
+                List::of(fused.map(|(item, score)| Scored { score, item }).collect())
             }
         })
     }
@@ -225,7 +199,8 @@ where
     ) -> Result<Vec<ItemName>, StoreError> {
         let mut best = Vec::new();
         while best.len() < limit {
-            let Some(Scored { item, .. }) = list.pop() else {
+            let next = list.next(self.rows).map_err(DbError::from)?;
+            let Some(Scored { item, .. }) = next else {
                 break;
             };
             let entry = self.rows.item(&item.0, &item.1).map_err(DbError::from)?;

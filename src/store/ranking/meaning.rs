@@ -2,7 +2,8 @@
 
 use serde_json::Value;
 
-use super::{List, Only, Scored};
+use super::Only;
+use super::list::{List, Scored};
 use crate::index::{ItemEntry, ItemName, Key, Known, Row, Rows};
 use crate::store::reading::Reading;
 use crate::store::similarity::Similarity;
@@ -17,7 +18,7 @@ where
     /// The items with vectors of the same model, each with the score of its nearest text.
     pub(super) fn by_meaning(&mut self, search: &Search, query: &str, only: &Only<H>) -> List {
         let Some(query) = self.queries.get(query) else {
-            return List::new();
+            return List::of(Vec::new());
         };
         let similarity = Similarity::new(self.options.metric, query);
         let (mut compared, mut passed_over) = (0, 0);
@@ -45,7 +46,7 @@ where
         };
         self.explain.vectors_compared += compared;
         self.explain.vectors_of_others += passed_over;
-        list.into()
+        List::of(list)
     }
 
     /// The score of each of an item's texts.

@@ -45,6 +45,7 @@ pub mod log;
 mod moment;
 mod probe;
 mod retention_policy;
+mod similarity;
 pub mod store;
 mod store_options;
 #[cfg(feature = "testing")]

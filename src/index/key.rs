@@ -58,6 +58,8 @@ pub(crate) enum Key {
     ItemWords(u64),
     /// How many words a namespace has.
     WordCount(Arc<[String]>),
+    /// How many items a namespace has.
+    ItemsHere(Arc<[String]>),
 }
 
 mod kind {
@@ -82,6 +84,7 @@ mod kind {
     pub(super) const POSTING: u8 = 19;
     pub(super) const ITEM_WORDS: u8 = 20;
     pub(super) const WORD_COUNT: u8 = 21;
+    pub(super) const ITEMS_HERE: u8 = 22;
 }
 
 /// Stand before a label, and behind the last one.
@@ -121,7 +124,8 @@ impl Key {
             | Self::Recent(..)
             | Self::Posting(..)
             | Self::ItemWords(_)
-            | Self::WordCount(_) => {}
+            | Self::WordCount(_)
+            | Self::ItemsHere(_) => {}
         }
         key
     }
@@ -146,7 +150,8 @@ impl Key {
             | Self::Refused(_)
             | Self::Content(_)
             | Self::ItemWords(_)
-            | Self::WordCount(_) => 0,
+            | Self::WordCount(_)
+            | Self::ItemsHere(_) => 0,
             Self::Checkpoint(_, namespace, name) | Self::Tag(_, namespace, name) => {
                 namespace.len() + name.len()
             }
@@ -255,6 +260,10 @@ impl Key {
                 to.push(kind::WORD_COUNT);
                 put_labels(&mut to, namespace);
             }
+            Self::ItemsHere(namespace) => {
+                to.push(kind::ITEMS_HERE);
+                put_labels(&mut to, namespace);
+            }
         }
         to
     }
@@ -310,6 +319,7 @@ impl Key {
             }
             Self::ItemWords(item) => front.put_number(kind::ITEM_WORDS, *item),
             Self::WordCount(_) => front.put(&[kind::WORD_COUNT]),
+            Self::ItemsHere(_) => front.put(&[kind::ITEMS_HERE]),
         }
         front.rank()
     }
@@ -389,6 +399,7 @@ impl Key {
             }
             kind::ITEM_WORDS => Self::ItemWords(number(&mut from)?),
             kind::WORD_COUNT => Self::WordCount(labels(&mut from)?),
+            kind::ITEMS_HERE => Self::ItemsHere(labels(&mut from)?),
             _ => return None,
         };
         from.is_empty().then_some(key)
@@ -567,6 +578,7 @@ mod tests {
             (text(), vec(label, 0..4), number()).prop_map(|(w, n, f)| Key::Posting(w, n.into(), f)),
             number().prop_map(Key::ItemWords),
             vec(label, 0..4).prop_map(|n| Key::WordCount(n.into())),
+            vec(label, 0..4).prop_map(|n| Key::ItemsHere(n.into())),
         ]
     }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::index::item_history::{HistoryRow, PastItem};
 use crate::index::key::Branch;
-use crate::index::{Entry, ItemEntry, Key, TablesError, WordCount};
+use crate::index::{Entry, ItemEntry, ItemsHere, Key, TablesError, WordCount};
 use crate::retention_policy::RetentionPolicy;
 
 /// What the index knows of one thing. Rows of branches may be `None`: what an older branch has is gone in this one. What is rare and long is boxed:
@@ -36,6 +36,7 @@ pub(crate) enum Row<H> {
     /// As [bytes](crate::index::item_words).
     ItemWords(Arc<[u8]>),
     WordCount(WordCount),
+    ItemsHere(ItemsHere),
 }
 
 /// What a segment's records are good for, in bytes.

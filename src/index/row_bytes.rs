@@ -17,7 +17,7 @@ use crate::index::names::{Name, Names};
 use crate::index::row::{
     DroppedRow, FrozenRow, Life, Origin, SegmentUse, TaskWrites, ThreadRow, Write,
 };
-use crate::index::{Entry, Held, ItemEntry, Key, Row, WordCount};
+use crate::index::{Entry, Held, ItemEntry, ItemsHere, Key, Row, WordCount};
 use crate::retention_policy::RetentionPolicy;
 use crate::version::ChannelVersion;
 
@@ -88,6 +88,11 @@ pub(crate) fn encode<H>(row: &Row<H>, handles: &mut impl HandleBytes<H>) -> Vec<
         Row::WordCount(count) => {
             put_number(&mut to, count.items);
             put_number(&mut to, count.words);
+        }
+        Row::ItemsHere(here) => {
+            put_number(&mut to, here.items);
+            put_number(&mut to, here.expiring);
+            put_number(&mut to, here.newest);
         }
     }
     to
@@ -167,6 +172,11 @@ pub(crate) fn decode<H>(
         Key::WordCount(_) => Row::WordCount(WordCount {
             items: number(from)?,
             words: number(from)?,
+        }),
+        Key::ItemsHere(_) => Row::ItemsHere(ItemsHere {
+            items: number(from)?,
+            expiring: number(from)?,
+            newest: number(from)?,
         }),
     };
     from.is_empty().then_some(row)
@@ -765,6 +775,14 @@ mod tests {
             (any::<u64>(), any::<u64>()).prop_map(|(items, words)| (
                 Key::WordCount(Arc::default()),
                 Row::WordCount(WordCount { items, words })
+            )),
+            (any::<u64>(), any::<u64>(), any::<u64>()).prop_map(|(items, expiring, newest)| (
+                Key::ItemsHere(Arc::default()),
+                Row::ItemsHere(ItemsHere {
+                    items,
+                    expiring,
+                    newest
+                })
             )),
         ]
     }

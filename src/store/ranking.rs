@@ -90,31 +90,17 @@ where
                 reason: "a search with a query has no cursors: use `Search::offset`",
             });
         }
-        let mut list = self.list(search, query, mode)?;
-        let mut fused: HashSet<ItemName> = HashSet::new();
-        let mut page = Page::default();
-        let mut to_skip = search.offset;
-        while page.items.len() < search.limit {
-            let next = list.next(self.rows).map_err(DbError::from)?;
-            let Some(Scored { score, item }) = next else {
-                break;
-            };
-            if mode == Mode::Both {
-                fused.insert(item.clone());
-            }
-            let Some(entry) = self.rows.item(&item.0, &item.1).map_err(DbError::from)? else {
-                continue;
-            };
-            let fields = match mode {
-                Mode::Meaning => self.field_scores(query, &item),
-                Mode::Words | Mode::Both => Vec::new(),
-            };
-            let score = Some(Score {
-                value: score,
-                fields,
-            });
-            self.take(search, &entry, score, &mut to_skip, &mut page)?;
+        let only = self.only(search).map_err(DbError::from)?;
+        #[cfg(feature = "ann")]
+        if mode == Mode::Meaning
+            && let Some(page) = self.nearly_ranked(search, query, &only)?
+        {
+            return Ok(page);
         }
+        let list = self.list(search, query, mode, &only)?;
+        let mut listed: HashSet<ItemName> = HashSet::new();
+        let mut to_skip = search.offset;
+        let mut page = self.page_of(search, query, mode, list, (&mut listed, &mut to_skip))?;
         if mode == Mode::Words || page.items.len() >= search.limit {
             return Ok(page);
         }
@@ -123,7 +109,7 @@ where
         rest.retain(|entry| {
             let item = (Arc::clone(&entry.namespace), Arc::clone(&entry.key));
             match mode {
-                Mode::Both => !fused.contains(&item),
+                Mode::Both => !listed.contains(&item),
                 Mode::Meaning | Mode::Words => !self.is_compared(query, &item),
             }
         });
@@ -137,23 +123,84 @@ where
         Ok(page)
     }
 
+    /// The same by meaning with a graph, if it finds as many as are wanted.
+    #[cfg(feature = "ann")]
+    fn nearly_ranked(
+        &mut self,
+        search: &Search,
+        query: &str,
+        only: &Only<H>,
+    ) -> Result<Option<Page>, StoreError> {
+        let Some(list) = self.near(search, query, only) else {
+            return Ok(None);
+        };
+        let touched = self.touched.len();
+        let (mut listed, mut to_skip) = (HashSet::new(), search.offset);
+        let so_far = (&mut listed, &mut to_skip);
+        let page = self.page_of(search, query, Mode::Meaning, list, so_far)?;
+        if page.items.len() < search.limit {
+            self.touched.truncate(touched);
+            return Ok(None);
+        }
+        self.explain.approximate = true;
+        Ok(Some(page))
+    }
+
+    /// The first of `list` that are there and satisfy the filter, as many as are wanted. Notes all it has looked at.
+    fn page_of(
+        &mut self,
+        search: &Search,
+        query: &str,
+        mode: Mode,
+        mut list: List,
+        (listed, to_skip): (&mut HashSet<ItemName>, &mut usize),
+    ) -> Result<Page, StoreError> {
+        let mut page = Page::default();
+        while page.items.len() < search.limit {
+            let next = list.next(self.rows).map_err(DbError::from)?;
+            let Some(Scored { score, item }) = next else {
+                break;
+            };
+            let Some(entry) = self.rows.item(&item.0, &item.1).map_err(DbError::from)? else {
+                continue;
+            };
+            let fields = match mode {
+                Mode::Meaning => self.field_scores(query, &item),
+                Mode::Words | Mode::Both => Vec::new(),
+            };
+            let score = Some(Score {
+                value: score,
+                fields,
+            });
+            self.take(search, &entry, score, to_skip, &mut page)?;
+            listed.insert(item);
+        }
+        Ok(page)
+    }
+
     /// How many items a search by words finds.
     pub(super) fn count_ranked(&mut self, search: &Search, query: &str) -> Result<u64, StoreError> {
-        let list = self.list(search, query, Mode::Words)?;
+        let only = self.only(search).map_err(DbError::from)?;
+        let list = self.list(search, query, Mode::Words, &only)?;
         let found = self.best(search, list, usize::MAX)?;
         Ok(wide(found.len()))
     }
 
     /// All that `query` scores, with `Both` only what satisfies the filter.
-    fn list(&mut self, search: &Search, query: &str, mode: Mode) -> Result<List, StoreError> {
-        let only = self.only(search).map_err(DbError::from)?;
+    fn list(
+        &mut self,
+        search: &Search,
+        query: &str,
+        mode: Mode,
+        only: &Only<H>,
+    ) -> Result<List, StoreError> {
         Ok(match mode {
-            Mode::Meaning => self.by_meaning(search, query, &only),
-            Mode::Words => self.by_words(search, query, &only)?,
+            Mode::Meaning => self.by_meaning(search, query, only),
+            Mode::Words => self.by_words(search, query, only)?,
             Mode::Both => {
                 let lists = [
-                    self.by_meaning(search, query, &only),
-                    self.by_words(search, query, &only)?,
+                    self.by_meaning(search, query, only),
+                    self.by_words(search, query, only)?,
                 ];
                 let mut fused: HashMap<ItemName, f64> = HashMap::new();
                 for list in lists {

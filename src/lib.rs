@@ -48,6 +48,7 @@ mod moment;
 mod msgpack;
 mod probe;
 mod retention_policy;
+mod similarity;
 pub mod store;
 mod store_options;
 #[cfg(feature = "testing")]

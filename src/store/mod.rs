@@ -27,7 +27,6 @@ mod query;
 mod ranking;
 mod reading;
 mod scoped;
-mod similarity;
 
 pub use crate::embedder::{Embedder, Embedding, Metric};
 pub use crate::moment::Moment;

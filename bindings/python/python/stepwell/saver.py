@@ -20,9 +20,10 @@ from langgraph.checkpoint.serde.base import SerializerProtocol
 
 from stepwell._asking import Query, address, names, texts
 from stepwell._decoding import Decoding, Recent
+from stepwell._history import History
 from stepwell._opening import Opening
 from stepwell._trusting import Known, Trusted
-from stepwell._tuples import Loads, to_histories, to_tuple
+from stepwell._tuples import to_histories, to_tuple
 from stepwell._waiting import acknowledged, in_thread
 from stepwell._writing import Put, submitted_writes
 
@@ -125,17 +126,14 @@ class StepwellSaver(BaseCheckpointSaver[Any]):
     ) -> Iterator[CheckpointTuple]:
         """The checkpoints that are selected, newest first, as they are at the first `next`.
 
-        Nobody waits for whoever pauses in the middle. What is not read is not decoded.
+        Nobody waits for whoever pauses in the middle. Of what is not asked for, at most as much is decoded as of what was.
         """
-        query = Query(config, filter, before, limit)
-        listing = self._native.list(*query.native())
-        loads = self._decoding()
+        history = self._history(config, Query(config, filter, before, limit))
         try:
-            while not query.is_full() and (found := listing.next()):
-                if query.takes(listed := to_tuple(found, config, self.serde, loads)):
-                    yield listed
+            while batch := history.batch():
+                yield from batch
         finally:
-            listing.close()
+            history.close()
 
     async def alist(
         self,
@@ -147,14 +145,13 @@ class StepwellSaver(BaseCheckpointSaver[Any]):
     ) -> AsyncIterator[CheckpointTuple]:
         """As `list`."""
         query = Query(config, filter, before, limit)
-        listing = await in_thread(self._native.list, *query.native())
-        loads = self._decoding()
+        history = await in_thread(self._history, config, query)
         try:
-            while not query.is_full() and (found := await in_thread(listing.next)):
-                if query.takes(listed := to_tuple(found, config, self.serde, loads)):
+            while batch := await in_thread(history.batch):
+                for listed in batch:
                     yield listed
         finally:
-            listing.close()
+            history.close()
 
     def get_delta_channel_history(
         self, *, config: RunnableConfig, channels: Sequence[str]
@@ -308,9 +305,9 @@ class StepwellSaver(BaseCheckpointSaver[Any]):
     def _known(self, thread: str, namespace: str) -> Known | None:
         return self._trusted.known(thread, namespace) if self._trusted else None
 
-    def _decoding(self) -> Loads:
-        """Decodes what one list finds."""
-        return Decoding(self.serde, shares=self._trusted is not None).loads
+    def _history(self, config: RunnableConfig | None, query: Query) -> History:
+        decoding = Decoding(self.serde, shares=self._trusted is not None)
+        return History(self._native, query, config, self.serde, decoding.loads)
 
     def _read(
         self, found: Found, config: RunnableConfig, known: Known | None

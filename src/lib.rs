@@ -48,6 +48,7 @@ mod moment;
 mod msgpack;
 mod probe;
 mod retention_policy;
+mod similarity;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
 pub mod store;

@@ -10,6 +10,7 @@ mod appended;
 mod checkpointer;
 mod convert;
 mod diff;
+mod dry_run;
 mod error;
 mod id;
 mod memory;

@@ -29,7 +29,6 @@ mod reading;
 mod scoped;
 #[cfg(feature = "langgraph")]
 pub(crate) mod scratch;
-mod similarity;
 
 pub use crate::embedder::{Embedder, Embedding, Metric};
 pub use crate::moment::Moment;

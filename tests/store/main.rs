@@ -8,6 +8,8 @@ mod backend;
 mod database;
 mod in_order;
 mod indexing;
+#[cfg(feature = "ann")]
+mod near;
 mod past_vectors;
 mod ranking;
 mod scopes;

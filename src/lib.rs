@@ -5,6 +5,8 @@
 //! - [`checkpoint`]: where super-steps are saved (short-term memory, by thread).
 //! - [`store`]: facts and preferences across threads (long-term memory).
 //! - [`db`]: the database that keeps both, in one directory and one log.
+//! - [`transfer`]: moving threads and items from one place to another; with the feature `sqlite`, from and to the
+//!   files of LangGraph's `SqliteSaver` and `SqliteStore`.
 //! - [`log`] and [`vfs`]: the log-structured storage underneath, for those who test it.
 //!
 //! Dependencies point one way: `graph` → `checkpoint`, `store` → `db` → `index`, `log` → `vfs`.
@@ -50,6 +52,10 @@ mod probe;
 mod retention_policy;
 mod similarity;
 #[cfg(feature = "sqlite")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "what SQLite does to its file is not what a file system here is asked for"
+)]
 pub mod sqlite;
 pub mod store;
 mod store_options;
@@ -92,5 +98,6 @@ guide! {
     CrashTesting "../docs/guide/crash-testing.md"
     Streaming "../docs/guide/streaming.md"
     Errors "../docs/guide/errors.md"
+    Moving "../docs/guide/moving.md"
     ComingFromLangGraph "../docs/guide/coming-from-langgraph.md"
 }

@@ -58,6 +58,7 @@ fn entry(out: &mut Vec<u8>, key: &str, value: &Value) -> Result<(), ColumnError>
 }
 
 /// A checkpoint without its values, as JSON; `inline` are those that stand in it all the same.
+#[cfg(any(feature = "postgres", test))]
 pub(crate) fn checkpoint_json(checkpoint: &Checkpoint, inline: Map<String, Value>) -> Value {
     let mut all = without_values(checkpoint);
     all.insert("channel_values".into(), Value::Object(inline));
@@ -69,7 +70,7 @@ pub(crate) fn checkpoint_json(checkpoint: &Checkpoint, inline: Map<String, Value
 const PLAIN: &str = ".0000000000000000";
 
 /// A version as LangGraph's savers write theirs.
-pub(crate) fn version_text(version: &ChannelVersion) -> String {
+fn version_text(version: &ChannelVersion) -> String {
     match version {
         ChannelVersion::Int(number) => format!("{number:032}{PLAIN}"),
         ChannelVersion::Text(text) => text.clone(),
@@ -77,7 +78,7 @@ pub(crate) fn version_text(version: &ChannelVersion) -> String {
 }
 
 /// The version that a text is.
-pub(crate) fn version_of(text: String) -> ChannelVersion {
+fn version_of(text: String) -> ChannelVersion {
     let number = text.strip_suffix(PLAIN).filter(|number| number.len() == 32);
     match number.and_then(|number| number.parse().ok()) {
         Some(number) => ChannelVersion::Int(number),

@@ -43,6 +43,12 @@ mod item_words;
 mod lease;
 pub mod log;
 mod moment;
+#[cfg(feature = "postgres")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "it talks to a server, so nothing follows from a seed"
+)]
+pub mod postgres;
 mod probe;
 mod retention_policy;
 pub mod store;

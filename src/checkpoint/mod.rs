@@ -24,6 +24,8 @@ mod types;
 
 pub use crate::retention_policy::RetentionPolicy;
 pub use crate::version::ChannelVersion;
+#[cfg(feature = "postgres")]
+pub(crate) use appended::make_whole;
 pub use checkpointer::{CheckpointStream, Checkpointer, ListQuery, PutCheckpoint, PutWrites, Tag};
 #[cfg(feature = "testing")]
 pub(crate) use diff::compare;
@@ -37,12 +39,18 @@ pub(crate) use id::now;
 pub use memory::MemorySaver;
 pub use metadata::{Metadata, Source};
 pub use projection::{Channels, Projection};
+#[cfg(feature = "postgres")]
+pub(crate) use pruning::{Due, due};
 pub use pruning::{
     Prune, PruneProgress, PruneReport, PruneRule, PruneStage, PruneStrategy, PrunedThread,
     UnknownStrategy,
 };
 pub use retention::Retention;
+#[cfg(feature = "postgres")]
+pub(crate) use retention::{due as due_by_policy, due_now as due_by_policy_now};
 pub use saver::DbSaver;
+#[cfg(feature = "postgres")]
+pub(crate) use status::is_told_by;
 pub use status::{Awaited, RunFailure, StatusKind, ThreadStatus};
 pub use threads::{InvalidCursor, ThreadCursor, ThreadInfo, ThreadOrder, ThreadQuery};
 pub use types::{Checkpoint, CheckpointTuple, PendingWrite, special_write_index};

@@ -78,6 +78,23 @@ pub struct ThreadCursor {
     thread: Arc<str>,
 }
 
+#[cfg(feature = "postgres")]
+impl ThreadCursor {
+    /// The place of a thread that was updated then, in microseconds since the Unix epoch.
+    pub(crate) fn at(updated: u64, thread: Arc<str>) -> Self {
+        Self { updated, thread }
+    }
+
+    /// Which of two threads comes first.
+    pub(crate) fn compare(&self, other: &Self, by_name: bool) -> std::cmp::Ordering {
+        let by_name_only = || self.thread.cmp(&other.thread);
+        match by_name {
+            true => by_name_only(),
+            false => (other.updated.cmp(&self.updated)).then_with(by_name_only),
+        }
+    }
+}
+
 impl fmt::Display for ThreadCursor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}", self.updated, self.thread)

@@ -62,6 +62,8 @@ pub(crate) use contents::ContentHash;
 pub(crate) use entry::{Entry, Held};
 pub(crate) use find_past::Then;
 pub(crate) use id::made_at;
+#[cfg(feature = "postgres")]
+pub(crate) use id::precedes;
 pub(crate) use inherited::{Parent, shrink};
 pub(crate) use item_history::{HistoryRules, PastItem};
 pub(crate) use item_words::{Posting, WordCount};

@@ -8,7 +8,7 @@ use futures::StreamExt;
 use futures::executor::block_on;
 use serde_json::json;
 use stepwell::checkpoint::{Checkpointer, ListQuery};
-use stepwell::graph::{CompiledGraph, Config, Input, START, State, StateGraph};
+use stepwell::graph::{Channel, CompiledGraph, Config, Input, START, State, StateGraph};
 use stepwell::postgres::{Postgres, PostgresError, PostgresOptions, PostgresSaver};
 
 use crate::samples::{With, checkpoint, values, writes};
@@ -26,13 +26,14 @@ fn set_up(options: PostgresOptions) -> Option<(Server, PostgresSaver)> {
 
 /// A chain of nodes that count how often they ran.
 fn chain(saver: &PostgresSaver, ran: &Arc<AtomicUsize>) -> CompiledGraph {
-    let mut graph = StateGraph::new();
+    let mut graph = StateGraph::new().add_channel("begin", Channel::last());
     let mut last = START.to_owned();
     for step in 0..STEPS {
         let name = format!("n{step}");
         let ran = Arc::clone(ran);
         let channel = name.clone();
         graph = graph
+            .add_channel(&name, Channel::last())
             .add_node(&name, move |_: State| {
                 ran.fetch_add(1, Ordering::Relaxed);
                 let channel = channel.clone();

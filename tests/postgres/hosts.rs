@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use stepwell::checkpoint::{Checkpointer, ListQuery};
 use stepwell::graph::{
-    CompiledGraph, Config, Durability, GraphError, Input, START, State, StateGraph, WhenBusy,
+    Channel, CompiledGraph, Config, Durability, GraphError, Input, START, State, StateGraph,
+    WhenBusy,
 };
 use stepwell::postgres::{Postgres, PostgresError};
 
@@ -44,7 +45,11 @@ fn graph(postgres: &Postgres, directory: &Path, waits: bool) -> CompiledGraph {
             }
         }
     };
-    StateGraph::new()
+    ["thread", "a", "b", "c", "d"]
+        .into_iter()
+        .fold(StateGraph::new(), |graph, channel| {
+            graph.add_channel(channel, Channel::last())
+        })
         .add_node("a", node("a"))
         .add_node("b", node("b"))
         .add_node("c", node("c"))

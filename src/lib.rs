@@ -40,9 +40,16 @@ mod item_change;
 mod item_fields;
 mod item_vectors;
 mod item_words;
+#[cfg(feature = "langgraph")]
+#[cfg_attr(
+    not(feature = "sqlite"),
+    expect(dead_code, unused_imports, reason = "only SQLite has columns with all")
+)]
+mod langgraph;
 mod lease;
 pub mod log;
 mod moment;
+mod msgpack;
 #[cfg(feature = "postgres")]
 #[expect(
     clippy::disallowed_methods,

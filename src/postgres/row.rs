@@ -3,13 +3,15 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use tokio_postgres::Row;
 
 use crate::Encoded;
-use crate::checkpoint::{Checkpoint, CheckpointTuple, Metadata, PendingWrite, Source};
+use crate::checkpoint::{Checkpoint, CheckpointTuple, Metadata, PendingWrite};
+use crate::langgraph::{self, Reading, read_value};
+use crate::msgpack::from_envelopes;
 use crate::postgres::PostgresError;
-use crate::postgres::text::{escape_json, owned, unescape_json};
+use crate::postgres::text::{escape, escape_json, owned, unescape_json};
 use crate::postgres::version::read;
 use crate::version::ChannelVersion;
 
@@ -40,71 +42,45 @@ LEFT JOIN LATERAL (
 /// The JSON of a checkpoint's row. `inline` are values of unchanged channels that their parent has in its row.
 pub(super) fn checkpoint_json(
     checkpoint: &Checkpoint,
-    versions: &Texts,
-    seen: &BTreeMap<String, Texts>,
+    versions: Texts,
+    seen: BTreeMap<String, Texts>,
     inline: Map<String, Value>,
 ) -> Value {
-    let escaped = json!({
-        "v": 4,
-        "id": checkpoint.id,
-        "ts": checkpoint.ts,
-        "updated_channels": checkpoint.updated_channels,
-    });
-    let mut row = escape_json(escaped);
-    if let Value::Object(row) = &mut row {
-        row.insert("channel_values".into(), Value::Object(inline));
-        row.insert("channel_versions".into(), json!(versions));
-        row.insert("versions_seen".into(), json!(seen));
-    }
-    row
+    let of = |texts: Texts| -> BTreeMap<_, _> {
+        let texts = texts.into_iter();
+        texts
+            .map(|(name, text)| (name, ChannelVersion::Text(text)))
+            .collect()
+    };
+    let escaped = Checkpoint {
+        id: escape(&checkpoint.id).into_owned(),
+        ts: escape(&checkpoint.ts).into_owned(),
+        channel_values: BTreeMap::new(),
+        channel_versions: of(versions),
+        versions_seen: seen
+            .into_iter()
+            .map(|(node, seen)| (node, of(seen)))
+            .collect(),
+        updated_channels: checkpoint.updated_channels.as_ref().map(|names| {
+            let names = names.iter();
+            names.map(|name| escape(name).into_owned()).collect()
+        }),
+    };
+    langgraph::checkpoint_json(&escaped, inline)
 }
 
 /// The JSON of metadata.
 pub(super) fn metadata_json(metadata: &Metadata) -> Value {
-    let mut map = metadata.extra.clone();
-    // The typed fields win over extra ones of the same name. LangGraph's have parents, if only none.
-    map.insert("parents".into(), json!(metadata.parents));
-    if let Some(source) = metadata.source {
-        map.insert("source".into(), source.as_str().into());
-    }
-    if let Some(step) = metadata.step {
-        map.insert("step".into(), step.into());
-    }
-    escape_json(Value::Object(map))
+    escape_json(langgraph::metadata_json(metadata))
 }
 
 /// Metadata from their JSON.
-pub(super) fn metadata(json: Value) -> Metadata {
-    let Value::Object(mut extra) = unescape_json(json) else {
-        return Metadata::default();
-    };
-    let source = extra.get("source").and_then(Value::as_str);
-    let source = source.and_then(|source| {
-        let all = [Source::Input, Source::Loop, Source::Update, Source::Fork];
-        all.into_iter().find(|known| known.as_str() == source)
-    });
-    if source.is_some() {
-        extra.remove("source");
-    }
-    let step = extra.get("step").and_then(Value::as_i64);
-    if step.is_some() {
-        extra.remove("step");
-    }
-    let parents = extra.get("parents").and_then(Value::as_object);
-    let parents: Option<BTreeMap<_, _>> = parents.and_then(|parents| {
-        let pairs = parents.iter();
-        let pairs = pairs.map(|(ns, id)| Some((ns.clone(), id.as_str()?.to_owned())));
-        pairs.collect()
-    });
-    if parents.is_some() {
-        extra.remove("parents");
-    }
-    Metadata {
-        source,
-        step,
-        parents: parents.unwrap_or_default(),
-        extra,
-    }
+pub(super) fn metadata(json: Value) -> Result<Metadata, PostgresError> {
+    let json = unescape_json(json).to_string();
+    langgraph::read_metadata(json.as_bytes()).map_err(|error| PostgresError::Unreadable {
+        what: "the metadata of a checkpoint".to_owned(),
+        reason: error.to_string(),
+    })
 }
 
 /// Versions in a row's JSON. LangGraph may have put numbers.
@@ -132,7 +108,8 @@ fn versions(texts: Option<&Value>) -> BTreeMap<String, ChannelVersion> {
 
 /// A value from its type and bytes; none if the channel was cleared.
 pub(super) fn value(tag: &str, bytes: Option<Vec<u8>>) -> Option<Encoded> {
-    (tag != EMPTY).then(|| Encoded::new(&owned(tag), Bytes::from(bytes.unwrap_or_default())))
+    let bytes = Bytes::from(bytes.unwrap_or_default());
+    (tag != EMPTY).then(|| read_value(&owned(tag), bytes, Reading::AsJson))
 }
 
 /// A checkpoint from the columns of [`SELECT`].
@@ -150,7 +127,10 @@ pub(super) fn tuple(
         for (channel, value) in inline {
             let channel = owned(&channel);
             if wants(&channel) {
-                channel_values.insert(channel, Encoded::json(&unescape_json(value)));
+                channel_values.insert(
+                    channel,
+                    Encoded::json(&from_envelopes(unescape_json(value))),
+                );
             }
         }
     }
@@ -189,7 +169,7 @@ pub(super) fn tuple(
         thread,
         namespace,
         checkpoint,
-        metadata: metadata(row.try_get(5)?),
+        metadata: metadata(row.try_get(5)?)?,
         parent_id: row.try_get::<_, Option<&str>>(3)?.map(owned),
         pending_writes: writes(row)?,
     })
@@ -214,7 +194,11 @@ fn writes(row: &Row) -> Result<Vec<PendingWrite>, PostgresError> {
                 task_path: owned(&path),
                 index,
                 channel: owned(&channel),
-                value: Encoded::new(&owned(tag.as_deref().unwrap_or("null")), Bytes::from(blob)),
+                value: read_value(
+                    &owned(tag.as_deref().unwrap_or("null")),
+                    Bytes::from(blob),
+                    Reading::AsJson,
+                ),
             },
         )
         .collect();

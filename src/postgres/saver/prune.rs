@@ -126,7 +126,7 @@ async fn load(transaction: &Transaction<'_>, thread: &str) -> Result<Loaded, Pos
                 value: has.then_some(()),
             }
         });
-        let metadata = metadata(row.try_get(4)?);
+        let metadata = metadata(row.try_get(4)?)?;
         let ancestors = metadata.parents.clone();
         let id: String = row.try_get(1)?;
         let ts = json

@@ -5,11 +5,13 @@
 
 use std::collections::BTreeMap;
 
+use bytes::Bytes;
 use serde_json::{Map, Value};
 
 use crate::Encoded;
 use crate::checkpoint::{CheckpointError, PutCheckpoint, make_whole};
 use crate::index::precedes;
+use crate::langgraph::value_column;
 use crate::postgres::PostgresError;
 use crate::postgres::row::{self, EMPTY, Texts, checkpoint_json, metadata_json, texts};
 use crate::postgres::saver::write::{Fault, Turn};
@@ -56,21 +58,42 @@ fn is_of(text: &str, version: &ChannelVersion) -> bool {
 
 /// Values on their way to `checkpoint_blobs`, column by column.
 #[derive(Default)]
-struct Blobs<'p> {
+struct Blobs {
     channels: Vec<String>,
     versions: Vec<String>,
     types: Vec<String>,
-    bytes: Vec<Option<&'p [u8]>>,
+    bytes: Vec<Option<Bytes>>,
 }
 
-impl<'p> Blobs<'p> {
-    fn push(&mut self, channel: &str, version: &str, value: Option<&'p Encoded>) {
-        self.channels.push(channel.to_owned());
+impl Blobs {
+    fn push(
+        &mut self,
+        channel: (&str, &str),
+        version: &str,
+        value: Option<&Encoded>,
+    ) -> Result<(), PostgresError> {
+        let (name, key) = channel;
+        let (tag, bytes) = match value {
+            Some(value) => column(name, value).map(|(tag, bytes)| (tag, Some(bytes)))?,
+            None => (EMPTY, None),
+        };
+        self.channels.push(key.to_owned());
         self.versions.push(version.to_owned());
-        let tag = value.map_or(EMPTY, Encoded::tag);
         self.types.push(escape(tag).into_owned());
-        self.bytes.push(value.map(|value| &value.bytes()[..]));
+        self.bytes.push(bytes);
+        Ok(())
     }
+}
+
+/// The type and bytes of a value of `channel`.
+pub(super) fn column<'v>(
+    channel: &str,
+    value: &'v Encoded,
+) -> Result<(&'v str, Bytes), PostgresError> {
+    value_column(channel, value).map_err(|error| PostgresError::Unreadable {
+        what: format!("the value of channel `{channel}`"),
+        reason: error.to_string(),
+    })
 }
 
 impl Turn<'_> {
@@ -96,7 +119,7 @@ impl Turn<'_> {
             let inherited = parent.at(&key, version);
             let text = if put.new_versions.get(name) == Some(version) {
                 let text = self.new_text(&put, &key, version, &label).await?;
-                blobs.push(&key, &text, given);
+                blobs.push((name, &key), &text, given)?;
                 text
             } else if let (Some(text), None) = (inherited, given) {
                 inherit(&parent, &key, &mut inline);
@@ -108,7 +131,7 @@ impl Turn<'_> {
                 text.clone()
             } else if given.is_some() {
                 let text = self.new_text(&put, &key, version, &label).await?;
-                blobs.push(&key, &text, given);
+                blobs.push((name, &key), &text, given)?;
                 text
             } else {
                 self.check_pruned(&put, is_there)?;
@@ -126,7 +149,7 @@ impl Turn<'_> {
         }
         self.insert_blobs(&put, &blobs).await?;
         let seen = seen_texts(&put, &versions, &parent);
-        let json = checkpoint_json(&put.checkpoint, &versions, &seen, inline);
+        let json = checkpoint_json(&put.checkpoint, versions, seen, inline);
         Ok(self.insert_checkpoint(&put, &json).await?)
     }
 
@@ -224,11 +247,7 @@ impl Turn<'_> {
         Ok(make_whole(put, |channel| Ok(lists.get(channel).cloned()))?)
     }
 
-    async fn insert_blobs(
-        &self,
-        put: &PutCheckpoint,
-        blobs: &Blobs<'_>,
-    ) -> Result<(), PostgresError> {
+    async fn insert_blobs(&self, put: &PutCheckpoint, blobs: &Blobs) -> Result<(), PostgresError> {
         if blobs.channels.is_empty() {
             return Ok(());
         }
@@ -243,7 +262,7 @@ impl Turn<'_> {
                 &blobs.channels,
                 &blobs.versions,
                 &blobs.types,
-                &blobs.bytes,
+                &blobs.bytes.iter().map(Option::as_deref).collect::<Vec<_>>(),
             ],
         )
         .await?;

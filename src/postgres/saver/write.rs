@@ -3,11 +3,13 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use deadpool_postgres::Transaction;
 use parking_lot::Mutex;
 use serde_json::Value;
 use tokio_postgres::types::ToSql;
 
+use crate::Encoded;
 use crate::checkpoint::{
     CheckpointError, CheckpointIds, PrunedThread, PutCheckpoint, PutWrites, RetentionPolicy, Tag,
     special_write_index,
@@ -15,6 +17,7 @@ use crate::checkpoint::{
 use crate::index::precedes;
 use crate::postgres::PostgresError;
 use crate::postgres::saver::prune::Rule;
+use crate::postgres::saver::put::column;
 use crate::postgres::text::escape;
 
 /// What is submitted.
@@ -218,10 +221,10 @@ impl Turn<'_> {
         for (position, (channel, value)) in put.writes.iter().enumerate() {
             match special_write_index(channel) {
                 // Of several for one place the last counts, and one statement can replace a row once.
-                Some(index) => special.replace(index, channel, value),
+                Some(index) => special.replace(index, channel, value)?,
                 None => {
                     let index = i32::try_from(position).unwrap_or(i32::MAX);
-                    ordinary.push(index, channel, value);
+                    ordinary.push(index, channel, value)?;
                 }
             }
         }
@@ -234,7 +237,7 @@ impl Turn<'_> {
     async fn insert_writes(
         &self,
         put: &PutWrites,
-        columns: &Columns<'_>,
+        columns: &Columns,
         conflict: &str,
     ) -> Result<(), PostgresError> {
         if columns.indexes.is_empty() {
@@ -266,7 +269,7 @@ impl Turn<'_> {
                 &columns.indexes,
                 &columns.channels,
                 &columns.types,
-                &columns.blobs,
+                &columns.blobs.iter().map(|blob| &**blob).collect::<Vec<_>>(),
             ],
         )
         .await?;
@@ -276,28 +279,30 @@ impl Turn<'_> {
 
 /// Writes, column by column.
 #[derive(Default)]
-struct Columns<'w> {
+struct Columns {
     indexes: Vec<i32>,
     channels: Vec<String>,
     types: Vec<String>,
-    blobs: Vec<&'w [u8]>,
+    blobs: Vec<Bytes>,
 }
 
-impl<'w> Columns<'w> {
-    fn push(&mut self, index: i32, channel: &str, value: &'w crate::Encoded) {
+impl Columns {
+    fn push(&mut self, index: i32, channel: &str, value: &Encoded) -> Result<(), PostgresError> {
+        let (tag, bytes) = column(channel, value)?;
         self.indexes.push(index);
         self.channels.push(escape(channel).into_owned());
-        self.types.push(escape(value.tag()).into_owned());
-        self.blobs.push(value.bytes());
+        self.types.push(escape(tag).into_owned());
+        self.blobs.push(bytes);
+        Ok(())
     }
 
-    fn replace(&mut self, index: i32, channel: &str, value: &'w crate::Encoded) {
+    fn replace(&mut self, index: i32, channel: &str, value: &Encoded) -> Result<(), PostgresError> {
         if let Some(at) = self.indexes.iter().position(|of| *of == index) {
             self.indexes.remove(at);
             self.channels.remove(at);
             self.types.remove(at);
             self.blobs.remove(at);
         }
-        self.push(index, channel, value);
+        self.push(index, channel, value)
     }
 }

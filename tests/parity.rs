@@ -64,6 +64,7 @@ async fn scenarios_answer_as_langgraph_does_on_every_backend() {
         let address = server.address("postgres");
         backend::POSTGRES.set(address).unwrap();
     });
+    assert!(!backend::Backend::all().is_empty(), "no such backend here");
     let named = std::env::var_os("STEPWELL_PARITY_DIR").map(PathBuf::from);
     let data = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/data");
     let directories = named.map_or_else(

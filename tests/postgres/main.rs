@@ -19,6 +19,7 @@ mod copying;
 mod deletion;
 mod faults;
 mod hosts;
+mod interop;
 #[path = "../checkpointer/listing.rs"]
 mod listing;
 #[path = "../checkpointer/projecting.rs"]

@@ -4,6 +4,7 @@
 //! - [`graph`]: build a state graph, run it, interrupt it, travel in its history.
 //! - [`checkpoint`]: where super-steps are saved (short-term memory, by thread).
 //! - [`store`]: facts and preferences across threads (long-term memory).
+//! - `postgres` (feature `postgres`): threads on a PostgreSQL server, for several hosts.
 //! - [`db`]: the database that keeps both, in one directory and one log.
 //! - [`log`] and [`vfs`]: the log-structured storage underneath, for those who test it.
 //!
@@ -100,3 +101,7 @@ guide! {
     Errors "../docs/guide/errors.md"
     ComingFromLangGraph "../docs/guide/coming-from-langgraph.md"
 }
+
+#[cfg(all(doctest, feature = "postgres"))]
+#[doc = include_str!("../docs/guide/scaling-out.md")]
+struct ScalingOut;

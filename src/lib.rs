@@ -59,12 +59,16 @@ mod msgpack;
 pub mod postgres;
 mod probe;
 mod retention_policy;
+mod similarity;
+#[cfg(feature = "sqlite")]
+pub mod sqlite;
 pub mod store;
 mod store_options;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod text_fields;
 mod time;
+pub mod transfer;
 mod version;
 pub mod vfs;
 

@@ -10,6 +10,7 @@ mod appended;
 mod checkpointer;
 mod convert;
 mod diff;
+mod dry_run;
 mod error;
 mod id;
 mod memory;
@@ -24,7 +25,7 @@ mod types;
 
 pub use crate::retention_policy::RetentionPolicy;
 pub use crate::version::ChannelVersion;
-#[cfg(feature = "postgres")]
+#[cfg(feature = "langgraph")]
 pub(crate) use appended::make_whole;
 pub use checkpointer::{CheckpointStream, Checkpointer, ListQuery, PutCheckpoint, PutWrites, Tag};
 #[cfg(feature = "testing")]
@@ -53,4 +54,6 @@ pub use saver::DbSaver;
 pub(crate) use status::is_told_by;
 pub use status::{Awaited, RunFailure, StatusKind, ThreadStatus};
 pub use threads::{InvalidCursor, ThreadCursor, ThreadInfo, ThreadOrder, ThreadQuery};
+#[cfg(feature = "sqlite")]
+pub(crate) use threads::{ThreadSummary, select_threads};
 pub use types::{Checkpoint, CheckpointTuple, PendingWrite, special_write_index};

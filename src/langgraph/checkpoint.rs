@@ -16,13 +16,22 @@ const FORM: u64 = 4;
 
 type Versions = BTreeMap<String, ChannelVersion>;
 
+/// A key that LangGraph does not have: the channels whose values are not known, as opposed to those without one.
+const UNKNOWN: &str = "__unknown__";
+
 /// A checkpoint with its values as one value of MessagePack.
 ///
 /// # Errors
 /// A value is not what its tag says, or too long.
-pub(crate) fn inline_checkpoint(checkpoint: &Checkpoint) -> Result<Vec<u8>, ColumnError> {
+pub(crate) fn inline_checkpoint(
+    checkpoint: &Checkpoint,
+    unknown: &[String],
+) -> Result<Vec<u8>, ColumnError> {
     let mut out = Vec::with_capacity(256);
     let mut rest = without_values(checkpoint);
+    if !unknown.is_empty() {
+        rest.insert(UNKNOWN.into(), unknown.into());
+    }
     let values = &checkpoint.channel_values;
     let whole = ColumnError::at;
     msgpack::write_map_head(&mut out, rest.len() + 1).map_err(whole("checkpoint"))?;
@@ -165,6 +174,19 @@ fn read_msgpack(bytes: &Bytes, reading: Reading) -> Result<Checkpoint, ColumnErr
     let mut checkpoint = read_checkpoint_json(Value::Object(rest))?;
     checkpoint.channel_values = values;
     Ok(checkpoint)
+}
+
+/// The channels of a checkpoint with its values whose values are not known.
+pub(crate) fn unknown_channels(tag: &str, bytes: &[u8]) -> Vec<String> {
+    if tag != "msgpack" {
+        return Vec::new();
+    }
+    let fields = msgpack::fields_of(bytes).unwrap_or_default();
+    let unknown = fields.into_iter().find(|(key, _)| *key == UNKNOWN);
+    let unknown = unknown.and_then(|(_, value)| msgpack::show(value).ok());
+    unknown
+        .and_then(|names| serde_json::from_value(names).ok())
+        .unwrap_or_default()
 }
 
 fn channel_values(

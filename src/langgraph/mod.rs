@@ -12,6 +12,7 @@ mod tests;
 
 pub(crate) use checkpoint::{
     checkpoint_json, inline_checkpoint, read_checkpoint_json, read_inline_checkpoint,
+    unknown_channels,
 };
 pub(crate) use error::ColumnError;
 pub(crate) use metadata::{metadata_json, read_metadata};

@@ -33,7 +33,7 @@ fn checkpoint() -> Checkpoint {
 
 #[test]
 fn a_checkpoint_with_its_values_comes_back() {
-    let bytes = Bytes::from(inline_checkpoint(&checkpoint()).unwrap());
+    let bytes = Bytes::from(inline_checkpoint(&checkpoint(), &[]).unwrap());
     let read = |reading| read_inline_checkpoint("msgpack", &bytes, reading).unwrap();
     assert_eq!(read(Reading::AsJson), checkpoint());
     let kept = read(Reading::AsKept);
@@ -45,6 +45,21 @@ fn a_checkpoint_with_its_values_comes_back() {
 }
 
 #[test]
+fn what_is_not_known_is_told_from_nothing() {
+    let unknown = ["x".to_owned(), "y".to_owned()];
+    let bytes = inline_checkpoint(&checkpoint(), &unknown).unwrap();
+    assert_eq!(unknown_channels("msgpack", &bytes), unknown);
+    let bytes = Bytes::from(bytes);
+    assert_eq!(
+        read_inline_checkpoint("msgpack", &bytes, Reading::AsJson).unwrap(),
+        checkpoint()
+    );
+    assert!(
+        unknown_channels("msgpack", &inline_checkpoint(&checkpoint(), &[]).unwrap()).is_empty()
+    );
+}
+
+#[test]
 fn bytes_and_nothing_at_all_come_back_in_a_checkpoint() {
     let mut put = checkpoint();
     put.channel_values = [
@@ -52,7 +67,7 @@ fn bytes_and_nothing_at_all_come_back_in_a_checkpoint() {
         ("null".to_owned(), Encoded::new("null", "")),
     ]
     .into();
-    let bytes = Bytes::from(inline_checkpoint(&put).unwrap());
+    let bytes = Bytes::from(inline_checkpoint(&put, &[]).unwrap());
     let read = read_inline_checkpoint("msgpack", &bytes, Reading::AsJson).unwrap();
     assert_eq!(read.channel_values["null"].to_json().unwrap(), json!(null));
     assert_eq!(&read.channel_values["bytes"].bytes()[..], [0xc4, 2, 0, 1]);
@@ -118,7 +133,7 @@ fn metadata_comes_back() {
 
 #[test]
 fn damaged_checkpoints_are_refused() {
-    let bytes = inline_checkpoint(&checkpoint()).unwrap();
+    let bytes = inline_checkpoint(&checkpoint(), &[]).unwrap();
     for end in 0..bytes.len() {
         let part = Bytes::copy_from_slice(&bytes[..end]);
         assert!(

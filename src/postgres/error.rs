@@ -6,9 +6,10 @@ use std::time::Duration;
 use tokio_postgres::error::SqlState;
 
 use crate::checkpoint::CheckpointError;
+use crate::store::StoreError;
 
 /// What went wrong between this process and a PostgreSQL server. It is the source of
-/// [`CheckpointError::Backend`].
+/// [`CheckpointError::Backend`] and [`StoreError::Backend`].
 #[derive(Debug, Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum PostgresError {
@@ -89,6 +90,14 @@ impl PostgresError {
     pub(super) fn checkpoint(self, what: impl Into<String>) -> CheckpointError {
         CheckpointError::Backend {
             what: what.into(),
+            source: Arc::new(self),
+        }
+    }
+
+    /// As the error of a store that was doing `what`.
+    pub(super) fn store(self, what: &str) -> StoreError {
+        StoreError::Backend {
+            what: what.to_owned(),
             source: Arc::new(self),
         }
     }

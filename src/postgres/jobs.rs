@@ -251,7 +251,11 @@ async fn try_commit(
 }
 
 /// Whether a transaction was committed whose commit was not acknowledged.
-async fn settled(pools: &Pools, transaction: &str, end: Instant) -> Result<bool, PostgresError> {
+pub(super) async fn settled(
+    pools: &Pools,
+    transaction: &str,
+    end: Instant,
+) -> Result<bool, PostgresError> {
     loop {
         let asked = async {
             let client = pools.client().await?;

@@ -1,6 +1,6 @@
 //! Threads and items on a PostgreSQL server, in the tables of LangGraph: for those who outgrow one host.
 //!
-//! [`PostgresSaver`] keeps checkpoints in the tables of langgraph-checkpoint-postgres 3.2, so programs in Python see the same threads. What those have no place for (leases, tags, policies,
+//! [`PostgresSaver`] and [`PostgresStore`] keep checkpoints and items in the tables of langgraph-checkpoint-postgres 3.2, so programs in Python see the same. What those have no place for (leases, tags, policies,
 //! which threads were deleted) is in tables whose names begin with `stepwell_`.
 //!
 //! This module must never know what a graph is.
@@ -13,6 +13,7 @@ mod row;
 mod saver;
 mod schema;
 mod server;
+mod store;
 mod text;
 mod version;
 
@@ -20,3 +21,4 @@ pub use error::PostgresError;
 pub use options::PostgresOptions;
 pub use saver::PostgresSaver;
 pub use server::Postgres;
+pub use store::PostgresStore;

@@ -49,10 +49,26 @@ const CHECKPOINTS: [&str; 10] = [
     "ALTER TABLE checkpoint_writes ADD COLUMN IF NOT EXISTS task_path TEXT NOT NULL DEFAULT ''",
 ];
 
+/// The tables of LangGraph's store, less those for vectors, which need an extension. The place of a step is its number in `store_migrations`.
+const STORE: [&str; 4] = [
+    "CREATE TABLE IF NOT EXISTS store (
+        prefix text NOT NULL,
+        key text NOT NULL,
+        value jsonb NOT NULL,
+        created_at TIMESTAMP WITH TIME ZONE DEFAULT CURRENT_TIMESTAMP,
+        updated_at TIMESTAMP WITH TIME ZONE DEFAULT CURRENT_TIMESTAMP,
+        PRIMARY KEY (prefix, key))",
+    "CREATE INDEX IF NOT EXISTS store_prefix_idx ON store USING btree (prefix text_pattern_ops)",
+    "ALTER TABLE store ADD COLUMN IF NOT EXISTS expires_at TIMESTAMP WITH TIME ZONE,
+        ADD COLUMN IF NOT EXISTS ttl_minutes INT",
+    "CREATE INDEX IF NOT EXISTS idx_store_expires_at ON store (expires_at)
+        WHERE expires_at IS NOT NULL",
+];
+
 /// Ours. The place of a step is its number in `stepwell_migrations`.
 ///
 /// Ids are compared by their bytes, whatever the order of the database's locale, so that the greatest is the latest everywhere.
-const OURS: [&str; 4] = [
+const OURS: [&str; 5] = [
     "CREATE TABLE stepwell_threads (
         thread_id TEXT PRIMARY KEY,
         turn BIGINT NOT NULL DEFAULT 0,
@@ -71,6 +87,16 @@ const OURS: [&str; 4] = [
     "CREATE INDEX stepwell_threads_held ON stepwell_threads (holder) WHERE holder IS NOT NULL",
     "CREATE INDEX stepwell_latest ON checkpoints
         (thread_id, checkpoint_ns, checkpoint_id COLLATE \"C\" DESC)",
+    // What LangGraph's table does not say of an item, as long as it is that one.
+    "CREATE TABLE stepwell_items (
+        prefix TEXT NOT NULL,
+        key TEXT NOT NULL,
+        updated_at TIMESTAMPTZ NOT NULL,
+        lifetime_us BIGINT,
+        exact TEXT,
+        texts JSONB,
+        vectors BYTEA,
+        PRIMARY KEY (prefix, key))",
 ];
 
 /// Makes what is missing, one process at a time.
@@ -80,6 +106,10 @@ pub(super) async fn migrate(client: &mut Client) -> Result<(), PostgresError> {
         .execute("SELECT pg_advisory_xact_lock($1)", &[&LOCK])
         .await?;
     steps(&transaction, "checkpoint_migrations", &CHECKPOINTS).await?;
+    transaction
+        .batch_execute("CREATE TABLE IF NOT EXISTS store_migrations (v INTEGER PRIMARY KEY)")
+        .await?;
+    steps(&transaction, "store_migrations", &STORE).await?;
     transaction
         .batch_execute("CREATE TABLE IF NOT EXISTS stepwell_migrations (v INTEGER PRIMARY KEY)")
         .await?;

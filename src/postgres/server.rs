@@ -12,7 +12,8 @@ use tokio::time::Instant;
 use crate::Leases;
 use crate::postgres::jobs::{self, Job};
 use crate::postgres::lease::Holder;
-use crate::postgres::{PostgresError, PostgresOptions, PostgresSaver, schema};
+use crate::postgres::{PostgresError, PostgresOptions, PostgresSaver, PostgresStore, schema};
+use crate::store::StoreOptions;
 
 /// A handle on a PostgreSQL server. Clones share its connections.
 ///
@@ -110,6 +111,16 @@ impl Postgres {
     /// The checkpoints on this server.
     pub fn checkpointer(&self) -> PostgresSaver {
         PostgresSaver::new(Arc::clone(&self.shared))
+    }
+
+    /// The items on this server, with usual options.
+    pub fn store(&self) -> PostgresStore {
+        self.store_with(StoreOptions::default())
+    }
+
+    /// The items on this server, with what holds for items that say nothing themselves.
+    pub fn store_with(&self, options: StoreOptions) -> PostgresStore {
+        PostgresStore::new(Arc::clone(&self.shared), options)
     }
 }
 

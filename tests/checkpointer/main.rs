@@ -34,10 +34,25 @@ use stepwell::checkpoint::{Checkpointer, MemorySaver};
 
 /// A checkpointer of that kind.
 fn opened(backend: Backend) -> Saver {
+    #[cfg(feature = "sqlite")]
+    if let Backend::Sqlite = backend {
+        return Saver::kept(Box::new(InSqlite(tempfile::TempDir::new().unwrap())));
+    }
     match backend.open_with(database::options()) {
         None => Saver::of(Arc::new(MemorySaver::new())),
         Some((database, None)) => Saver::kept(Box::new(Open(database))),
         Some((database, Some(reopening))) => Saver::kept(Box::new(Reopened(database, reopening))),
+    }
+}
+
+#[cfg(feature = "sqlite")]
+struct InSqlite(tempfile::TempDir);
+
+#[cfg(feature = "sqlite")]
+impl Kept for InSqlite {
+    fn reopen(&mut self) -> Arc<dyn Checkpointer> {
+        let path = self.0.path().join("checkpoints.sqlite");
+        Arc::new(stepwell::sqlite::SqliteSaver::open(path).unwrap())
     }
 }
 
@@ -66,6 +81,8 @@ macro_rules! on_every_backend {
         on_every_backend!(@backend in_database Database $($module { $($behaviour)* })*);
         on_every_backend!(@backend in_reopened_database Reopened $($module { $($behaviour)* })*);
         on_every_backend!(@backend in_recovered_database Recovered $($module { $($behaviour)* })*);
+        #[cfg(feature = "sqlite")]
+        on_every_backend!(@backend in_sqlite Sqlite $($module { $($behaviour)* })*);
     };
     (@backend $backend:ident $kind:ident $($module:ident { $($behaviour:ident)* })*) => {
         mod $backend {

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use stepwell::checkpoint::{Checkpointer, DbSaver, MemorySaver};
 use stepwell::db::{Db, Durability};
 use stepwell::graph::StateGraph;
+#[cfg(feature = "sqlite")]
+use stepwell::sqlite::SqliteSaver;
 use stepwell::store::{DbStore, MemoryStore, Store};
 use tempfile::TempDir;
 
@@ -24,6 +26,9 @@ pub(crate) enum Backend {
     /// A PostgreSQL server, reconnected to between all operations.
     #[cfg(feature = "postgres")]
     Postgres,
+    /// A SQLite file, reopened where the scenario says so; items in memory.
+    #[cfg(feature = "sqlite")]
+    Sqlite,
 }
 
 /// The address of the server, less the name of the database. Without one, that backend is left out.
@@ -39,6 +44,8 @@ impl Backend {
             Self::Database,
             Self::Reopened,
         ];
+        #[cfg(feature = "sqlite")]
+        all.push(Self::Sqlite);
         #[cfg(feature = "postgres")]
         if POSTGRES.get().is_some() {
             all.push(Self::Postgres);
@@ -57,6 +64,8 @@ impl Backend {
             Self::Reopened => "database reopened between operations",
             #[cfg(feature = "postgres")]
             Self::Postgres => "postgres",
+            #[cfg(feature = "sqlite")]
+            Self::Sqlite => "SQLite",
         }
     }
 }
@@ -77,6 +86,12 @@ pub(crate) enum Kept {
         address: String,
         saver: Arc<dyn Checkpointer>,
         store: MemoryStore,
+    },
+    #[cfg(feature = "sqlite")]
+    Sqlite {
+        saver: Option<SqliteSaver>,
+        store: MemoryStore,
+        directory: TempDir,
     },
 }
 
@@ -116,6 +131,8 @@ impl Kept {
             Backend::Database | Backend::Reopened => None,
             #[cfg(feature = "postgres")]
             Backend::Postgres => None,
+            #[cfg(feature = "sqlite")]
+            Backend::Sqlite => return Self::in_sqlite(),
         };
         if let Some(saver) = in_memory {
             let store = MemoryStore::new();
@@ -131,6 +148,18 @@ impl Kept {
         Ok(kept)
     }
 
+    #[cfg(feature = "sqlite")]
+    fn in_sqlite() -> Result<Self, String> {
+        let directory = TempDir::new().map_err(|e| e.to_string())?;
+        let mut kept = Self::Sqlite {
+            saver: None,
+            store: MemoryStore::new(),
+            directory,
+        };
+        kept.reopen()?;
+        Ok(kept)
+    }
+
     /// Drops everything that is not durable.
     pub(crate) fn reopen(&mut self) -> Result<(), String> {
         #[cfg(feature = "postgres")]
@@ -138,6 +167,16 @@ impl Kept {
             let options = stepwell::postgres::Postgres::options().connections(2);
             let postgres = options.lists(1).connect(address);
             *saver = Arc::new(postgres.map_err(|e| e.to_string())?.checkpointer());
+            return Ok(());
+        }
+        #[cfg(feature = "sqlite")]
+        if let Self::Sqlite {
+            saver, directory, ..
+        } = self
+        {
+            *saver = None;
+            let path = directory.path().join("parity.sqlite");
+            *saver = Some(SqliteSaver::open(path).map_err(|e| e.to_string())?);
             return Ok(());
         }
         let Self::Database {
@@ -171,6 +210,11 @@ impl Kept {
             Self::Memory { saver, .. } => Ok(Arc::clone(saver)),
             #[cfg(feature = "postgres")]
             Self::Postgres { saver, .. } => Ok(Arc::clone(saver)),
+            #[cfg(feature = "sqlite")]
+            Self::Sqlite { saver, .. } => match saver {
+                Some(saver) => Ok(Arc::new(saver.clone())),
+                None => Err("the file is closed".into()),
+            },
             Self::Database { db, .. } => match db {
                 Some((_, saver, _)) => Ok(Arc::new(saver.clone())),
                 None => Err("the database is closed".into()),
@@ -183,6 +227,8 @@ impl Kept {
             Self::Memory { store, .. } => Ok(Arc::new(store.clone())),
             #[cfg(feature = "postgres")]
             Self::Postgres { store, .. } => Ok(Arc::new(store.clone())),
+            #[cfg(feature = "sqlite")]
+            Self::Sqlite { store, .. } => Ok(Arc::new(store.clone())),
             Self::Database { db, .. } => match db {
                 Some((_, _, store)) => Ok(Arc::new(store.clone())),
                 None => Err("the database is closed".into()),
@@ -208,6 +254,14 @@ impl Kept {
                     graph.with_checkpointer(saver.clone())
                 } else {
                     graph.with_checkpointer(false)
+                }
+            }
+            #[cfg(feature = "sqlite")]
+            Self::Sqlite { saver, store, .. } => {
+                let graph = graph.with_store(store.clone());
+                match saver.as_ref().filter(|_| save) {
+                    Some(saver) => graph.with_checkpointer(saver.clone()),
+                    None => graph.with_checkpointer(false),
                 }
             }
             Self::Database { db, .. } => {

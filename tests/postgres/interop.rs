@@ -13,6 +13,7 @@ use stepwell::graph::{
     Channel, Command, CompiledGraph, Config, Input, NodeResult, Runtime, START, State, StateGraph,
 };
 use stepwell::postgres::{Postgres, PostgresSaver};
+use stepwell::store::{Search, Store};
 
 use crate::saver::Saver;
 use crate::server::Server;
@@ -266,4 +267,43 @@ async fn forks_of_either_have_their_own_values_for_both() {
     for answer in ["re: one", "re: two", "re: three"] {
         assert!(answers.contains(&answer), "{answers:?}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn items_are_the_same_for_both() {
+    let Some((python, _server, address)) = set_up() else {
+        return;
+    };
+    peer(&python, "items", &address, "write");
+    let postgres = Postgres::connect(&address).unwrap();
+    postgres.setup().await.unwrap();
+    let store = postgres.store();
+    let found = store.search(Search::new(&["users"])).await.unwrap();
+    let names: Vec<_> = found.iter().map(|of| of.namespace.join("/")).collect();
+    assert_eq!(names, ["users/ada"]);
+    assert_eq!(found[0].value, json!({"tea": true, "n": [1, 2.5, null]}));
+    let created = found[0].created_at;
+    let new = json!({"tea": false});
+    store.put(&["users", "ada"], "likes", new).await.unwrap();
+    store
+        .put(&["users", "bob"], "likes", json!({"n": 1e300}))
+        .await
+        .unwrap();
+    let ada = store
+        .get(&["users", "ada"], "likes")
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(ada.created_at, created);
+    let seen = peer(&python, "items", &address, "read");
+    assert_eq!(seen[0], json!(["users.ada", "likes", {"tea": false}]));
+    assert_eq!(seen[1][2]["n"].as_f64(), Some(1e300));
+    // Python has put it anew: what was noted of the value before does not count.
+    peer(&python, "items", &address, "write");
+    let ada = store
+        .get(&["users", "ada"], "likes")
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(ada.value["tea"], true);
 }

@@ -37,6 +37,7 @@ mod saver;
 mod schema;
 #[path = "../common/postgres_server.rs"]
 mod server;
+mod store;
 #[path = "../checkpointer/writes.rs"]
 mod writes;
 

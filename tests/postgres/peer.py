@@ -10,6 +10,7 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
 from langgraph.checkpoint.postgres import PostgresSaver
 from langgraph.graph import END, START, StateGraph
 from langgraph.graph.message import add_messages
+from langgraph.store.postgres import PostgresStore
 from langgraph.types import Command, interrupt
 
 
@@ -77,7 +78,20 @@ def history(app, config):
     ]
 
 
+def items(address, what):
+    with PostgresStore.from_conn_string(address) as store:
+        store.setup()
+        if what == "write":
+            store.put(("users", "ada"), "likes", {"tea": True, "n": [1, 2.5, None]})
+            store.put(("usersx",), "other", {"a": 1})
+            store.put(("gone",), "soon", {"a": 1}, ttl=0.0001)
+        found = store.search(("users",), limit=10)
+        print(json.dumps(sorted([".".join(of.namespace), of.key, of.value] for of in found)))
+
+
 def main(what, address, thread):
+    if what == "items":
+        return items(address, thread)
     config = {"configurable": {"thread_id": thread}}
     with PostgresSaver.from_conn_string(address) as saver:
         app = graph(saver)

@@ -6,6 +6,8 @@
 //! - [`store`]: facts and preferences across threads (long-term memory).
 //! - `postgres` (feature `postgres`): threads on a PostgreSQL server, for several hosts.
 //! - [`db`]: the database that keeps both, in one directory and one log.
+//! - [`transfer`]: moving threads and items from one place to another; with the feature `sqlite`, from and to the
+//!   files of LangGraph's `SqliteSaver` and `SqliteStore`.
 //! - [`log`] and [`vfs`]: the log-structured storage underneath, for those who test it.
 //!
 //! Dependencies point one way: `graph` → `checkpoint`, `store` → `db` → `index`, `log` → `vfs`.
@@ -61,6 +63,10 @@ mod probe;
 mod retention_policy;
 mod similarity;
 #[cfg(feature = "sqlite")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "what SQLite does to its file is not what a file system here is asked for"
+)]
 pub mod sqlite;
 pub mod store;
 mod store_options;
@@ -103,6 +109,7 @@ guide! {
     CrashTesting "../docs/guide/crash-testing.md"
     Streaming "../docs/guide/streaming.md"
     Errors "../docs/guide/errors.md"
+    Moving "../docs/guide/moving.md"
     ComingFromLangGraph "../docs/guide/coming-from-langgraph.md"
 }
 

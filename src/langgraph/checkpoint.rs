@@ -58,19 +58,52 @@ fn entry(out: &mut Vec<u8>, key: &str, value: &Value) -> Result<(), ColumnError>
 }
 
 /// A checkpoint without its values, as JSON; `inline` are those that stand in it all the same.
+#[cfg(any(feature = "postgres", test))]
 pub(crate) fn checkpoint_json(checkpoint: &Checkpoint, inline: Map<String, Value>) -> Value {
     let mut all = without_values(checkpoint);
     all.insert("channel_values".into(), Value::Object(inline));
     Value::Object(all)
 }
 
+/// What follows the counter of a version that is a plain number here. LangGraph's savers compare versions as texts, and
+/// cannot compare a text with a number.
+const PLAIN: &str = ".0000000000000000";
+
+/// A version as LangGraph's savers write theirs.
+fn version_text(version: &ChannelVersion) -> String {
+    match version {
+        ChannelVersion::Int(number) => format!("{number:032}{PLAIN}"),
+        ChannelVersion::Text(text) => text.clone(),
+    }
+}
+
+/// The version that a text is.
+fn version_of(text: String) -> ChannelVersion {
+    let number = text.strip_suffix(PLAIN).filter(|number| number.len() == 32);
+    match number.and_then(|number| number.parse().ok()) {
+        Some(number) => ChannelVersion::Int(number),
+        None => ChannelVersion::Text(text),
+    }
+}
+
+fn versions_column(versions: &Versions) -> Value {
+    let versions = versions.iter();
+    versions
+        .map(|(channel, version)| (channel.clone(), Value::from(version_text(version))))
+        .collect()
+}
+
 fn without_values(checkpoint: &Checkpoint) -> Map<String, Value> {
+    let seen = checkpoint.versions_seen.iter();
+    let seen: Value = seen
+        .map(|(node, of)| (node.clone(), versions_column(of)))
+        .collect();
     let all = json!({
         "v": FORM,
         "ts": checkpoint.ts,
         "id": checkpoint.id,
-        "channel_versions": checkpoint.channel_versions,
-        "versions_seen": checkpoint.versions_seen,
+        "channel_versions": versions_column(&checkpoint.channel_versions),
+        "versions_seen": seen,
         "updated_channels": checkpoint.updated_channels,
     });
     match all {
@@ -144,7 +177,7 @@ fn versions(of: Option<Value>) -> Result<Versions, ColumnError> {
         return Ok(BTreeMap::new());
     };
     let version = |(channel, version): (String, Value)| match version {
-        Value::String(text) => Ok((channel, ChannelVersion::Text(text))),
+        Value::String(text) => Ok((channel, version_of(text))),
         number => match number.as_u64() {
             Some(number) => Ok((channel, ChannelVersion::Int(number))),
             None => Err(ColumnError::Kind(format!("the version of {channel}"))),

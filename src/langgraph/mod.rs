@@ -10,10 +10,11 @@ mod value;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use checkpoint::{
-    checkpoint_json, inline_checkpoint, read_checkpoint_json, read_inline_checkpoint,
-    unknown_channels,
-};
+#[cfg(any(feature = "postgres", test))]
+pub(crate) use checkpoint::checkpoint_json;
+#[cfg(test)]
+pub(crate) use checkpoint::read_checkpoint_json;
+pub(crate) use checkpoint::{inline_checkpoint, read_inline_checkpoint, unknown_channels};
 pub(crate) use error::ColumnError;
 pub(crate) use metadata::{metadata_json, read_metadata};
 pub(crate) use value::{Reading, read_value, value_column};

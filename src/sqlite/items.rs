@@ -150,7 +150,7 @@ fn loaded(row: &Row<'_>) -> rusqlite::Result<Loaded> {
         created_at: moment(3)?.unwrap_or(updated_at).min(updated_at),
         updated_at,
         expires_at: moment(5)?,
-        lifetime: lifetime.map(|minutes| micros_of_minutes(minutes)),
+        lifetime: lifetime.map(micros_of_minutes),
         texts: texts.map(TextFields::new),
         vectors: (!vectors.is_empty()).then(|| Encoded::new(item_vectors::TAG, vectors)),
     })

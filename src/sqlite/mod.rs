@@ -7,6 +7,7 @@
 mod file;
 mod items;
 mod keeping;
+mod pruning;
 mod putting;
 mod reading;
 mod saver;

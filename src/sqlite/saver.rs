@@ -13,14 +13,12 @@ use crate::checkpoint::{
 };
 use crate::langgraph::Reading;
 use crate::sqlite::file::{File, Snapshot};
+use crate::sqlite::pruning::report_of;
 use crate::sqlite::reading::{Kept, keys_of, latest_keys, sql};
 use crate::sqlite::setup::set_up;
-use crate::sqlite::upkeep::{Going, Rule, going, newest};
+use crate::sqlite::upkeep::Rule;
 use crate::sqlite::{keeping, putting};
 use crate::{Commit, Leases};
-
-/// So many checkpoints are removed at a time.
-const PORTION: usize = 512;
 
 /// A [`Checkpointer`] that keeps its checkpoints in a SQLite file, in the tables and with the encoding of LangGraph's
 /// `SqliteSaver`, so that LangGraph in Python can go on with its threads, and the other way round. Clones share the file.
@@ -32,9 +30,9 @@ const PORTION: usize = 512;
 /// Leases are those of this process: two processes must not run one thread.
 #[derive(Clone, Debug)]
 pub struct SqliteSaver {
-    file: Arc<File<CheckpointError>>,
-    ids: Arc<CheckpointIds>,
-    leases: Leases,
+    pub(super) file: Arc<File<CheckpointError>>,
+    pub(super) ids: Arc<CheckpointIds>,
+    pub(super) leases: Leases,
     reading: Reading,
 }
 
@@ -60,11 +58,11 @@ impl SqliteSaver {
         self
     }
 
-    fn snapshot(&self) -> Result<Snapshot<CheckpointError>, CheckpointError> {
+    pub(super) fn snapshot(&self) -> Result<Snapshot<CheckpointError>, CheckpointError> {
         self.file.snapshot().map_err(sql("reading the file"))
     }
 
-    fn read<T>(
+    pub(super) fn read<T>(
         &self,
         what: &'static str,
         read: impl FnOnce(&rusqlite::Connection) -> rusqlite::Result<T>,
@@ -124,92 +122,6 @@ impl SqliteSaver {
         });
         stream::iter(found.take(limit)).boxed()
     }
-
-    /// What would go of one thread or of all.
-    fn would_go(
-        &self,
-        only: Option<&str>,
-        rule: impl Fn(&str) -> Result<Option<Rule>, CheckpointError>,
-    ) -> Result<Vec<Going>, CheckpointError> {
-        let threads = match only {
-            Some(thread) => vec![thread.to_owned()],
-            None => self.read("listing threads", keeping::threads)?,
-        };
-        let mut all = Vec::new();
-        for thread in threads {
-            let Some(rule) = rule(&thread)? else { continue };
-            let snapshot = self.snapshot()?;
-            let connection = snapshot.connection().map_err(sql("pruning a thread"))?;
-            all.extend(going(connection, &thread, &rule)?);
-        }
-        Ok(all)
-    }
-
-    /// The policy by which a thread is to be retained now, unless it is being run.
-    fn due(&self, thread: &str, policy: &RetentionPolicy) -> Result<Option<Rule>, CheckpointError> {
-        if self.leases.is_busy(thread) {
-            return Ok(None);
-        }
-        let own = self.read("reading a policy", |connection| {
-            keeping::policy(connection, thread)
-        })?;
-        Ok(Some(Rule::Retain(own.unwrap_or(*policy))))
-    }
-
-    async fn remove(&self, going: Vec<Going>) -> Result<PruneReport, CheckpointError> {
-        let mut report = PruneReport::default();
-        for mut of in going {
-            let thread = of.report.thread.clone();
-            if of.report.is_deleted {
-                let unchanged = of.newest;
-                let outcome = self.delete_if(&thread, move |connection, thread| {
-                    newest(connection, thread).map(|newest| newest == unchanged)
-                });
-                match outcome.await {
-                    Err(CheckpointError::Changed { .. }) => {
-                        (of.report.is_deleted, of.report.checkpoints) = (false, 0);
-                    }
-                    outcome => outcome?,
-                }
-            }
-            for portion in of
-                .checkpoints
-                .chunks(PORTION)
-                .filter(|_| !of.report.is_deleted && of.report.checkpoints > 0)
-            {
-                let (thread, portion) = (thread.clone(), portion.to_vec());
-                let removed = self.file.writer().submit(move |connection| {
-                    keeping::remove(connection, &thread, &portion).map_err(sql("pruning a thread"))
-                });
-                removed.await?;
-            }
-            report.add(of.report);
-        }
-        Ok(report)
-    }
-
-    fn delete_if(
-        &self,
-        thread: &str,
-        goes: impl FnOnce(&rusqlite::Connection, &str) -> rusqlite::Result<bool> + Send + 'static,
-    ) -> Commit<CheckpointError> {
-        self.leases.deleting(thread, || {
-            let (thread, ids) = (thread.to_owned(), Arc::clone(&self.ids));
-            self.file.writer().submit(move |connection| {
-                let failed = sql("deleting a thread");
-                if !goes(connection, &thread).map_err(&failed)? {
-                    return Err(CheckpointError::Changed { thread });
-                }
-                keeping::delete(connection, &thread, &ids).map_err(&failed)
-            })
-        })
-    }
-}
-
-fn report_of(going: Vec<Going>) -> PruneReport {
-    let mut report = PruneReport::default();
-    going.into_iter().for_each(|of| report.add(of.report));
-    report
 }
 
 impl Checkpointer for SqliteSaver {

@@ -23,8 +23,10 @@ pub(crate) trait Failure: Clone + Debug + Unpin + Send + 'static {
     fn of(what: &str, error: Arc<rusqlite::Error>) -> Self;
 }
 
+type Run<E> = Box<dyn FnOnce(&Connection) -> Result<(), E> + Send>;
+
 struct Job<E> {
-    run: Box<dyn FnOnce(&Connection) -> Result<(), E> + Send>,
+    run: Run<E>,
     done: oneshot::Sender<Result<(), E>>,
 }
 
@@ -92,8 +94,6 @@ fn write_all<E: Failure>(mut connection: Connection, queue: &mpsc::Receiver<Job<
         }
     }
 }
-
-type Run<E> = Box<dyn FnOnce(&Connection) -> Result<(), E> + Send>;
 
 fn write_some<E: Failure>(
     connection: &mut Connection,

@@ -2,15 +2,17 @@
 //!
 //! This module must never know what a run does, nor any async runtime.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, LazyLock, Weak};
 
 use futures::channel::oneshot;
+use futures::future::BoxFuture;
 use parking_lot::Mutex;
 
-/// Which threads of a checkpointer are being run in this process, so that no two runs write to one at the
-/// same time. Clones share what they know.
+/// Which threads of a checkpointer are being run, so that no two runs write to one at the
+/// same time. Clones share what they know. Those of a checkpointer that several processes share hold in all of them, but only tell at once what
+/// is run in this one.
 ///
 /// A checkpointer keeps one beside its checkpoints and hands out clones of it
 /// ([`Checkpointer::leases`](crate::checkpoint::Checkpointer::leases)).
@@ -19,6 +21,27 @@ pub struct Leases {
     registry: Arc<Mutex<Registry>>,
     /// Whose leases these are, where several checkpointers share a registry.
     owner: usize,
+    /// Who sees to it that the leases hold in other processes, too.
+    beyond: Option<Arc<dyn Beyond>>,
+}
+
+/// Why it is not known whether another process runs a thread.
+pub(crate) type Unknown = Arc<dyn std::error::Error + Send + Sync>;
+
+/// A thread that no other process runs until this is dropped.
+pub(crate) type Kept = Box<dyn Send + Sync>;
+
+/// Keeps other processes from running what is run here.
+pub(crate) trait Beyond: Send + Sync + std::fmt::Debug {
+    /// Takes a thread, or gives `None` if another process runs it. With `patience` it waits until that is over.
+    fn take(
+        &self,
+        thread: &str,
+        patience: bool,
+    ) -> BoxFuture<'static, Result<Option<Kept>, Unknown>>;
+
+    /// The threads that other processes run.
+    fn busy(&self) -> BoxFuture<'static, Result<HashSet<String>, Unknown>>;
 }
 
 type Registry = HashMap<Key, Busy>;
@@ -53,29 +76,71 @@ impl Leases {
         Self {
             registry: Arc::clone(&SHARED),
             owner: address,
+            beyond: None,
         }
     }
 
-    /// Whether a run of the thread is going on.
+    /// The same leases, kept in other processes, too.
+    #[cfg(feature = "postgres")]
+    pub(crate) fn kept_by(&self, beyond: Arc<dyn Beyond>) -> Self {
+        Self {
+            beyond: Some(beyond),
+            ..self.clone()
+        }
+    }
+
+    /// The threads that other processes run.
+    pub(crate) async fn busy_elsewhere(&self) -> Result<HashSet<String>, Unknown> {
+        match &self.beyond {
+            Some(beyond) => beyond.busy().await,
+            None => Ok(HashSet::new()),
+        }
+    }
+
+    /// Whether a run of the thread is going on in this process.
     pub fn is_busy(&self, thread: &str) -> bool {
         self.registry.lock().contains_key(&self.key(thread, ""))
     }
 
     /// Takes the lease of a thread and namespace unless somebody has it. Waits only for what is left
     /// of a holder that was dropped.
-    pub(crate) async fn try_take(&self, thread: &str, namespace: &str) -> Option<Lease> {
-        self.request(thread, namespace, false)?.granted().await
+    pub(crate) async fn try_take(
+        &self,
+        thread: &str,
+        namespace: &str,
+    ) -> Result<Option<Lease>, Unknown> {
+        let Some(request) = self.request(thread, namespace, false) else {
+            return Ok(None);
+        };
+        match request.granted().await {
+            Some(lease) => self.keep(lease, false).await,
+            None => Ok(None),
+        }
     }
 
-    /// Takes the lease of a thread and namespace when it is free; who asks first has it first.
-    pub(crate) async fn take(&self, thread: &str, namespace: &str) -> Lease {
+    /// Takes the lease of a thread and namespace when it is free; who asks first in this process has it first.
+    pub(crate) async fn take(&self, thread: &str, namespace: &str) -> Result<Lease, Unknown> {
         loop {
             if let Some(request) = self.request(thread, namespace, true)
                 && let Some(lease) = request.granted().await
+                && let Some(lease) = self.keep(lease, true).await?
             {
-                return lease;
+                return Ok(lease);
             }
         }
+    }
+
+    /// Has other processes know of a lease. `None` if one of them has the thread. Whoever runs a part of a thread has the whole of it.
+    async fn keep(&self, lease: Lease, patience: bool) -> Result<Option<Lease>, Unknown> {
+        if let Some(beyond) = &self.beyond
+            && lease.0.key.namespace.is_empty()
+        {
+            match beyond.take(&lease.0.key.thread, patience).await? {
+                Some(kept) => *lease.0.kept.lock() = Some(kept),
+                None => return Ok(None),
+            }
+        }
+        Ok(Some(lease))
     }
 
     /// Tells the run of the thread that is going on, if there is one, that the thread is deleted. The deletion is
@@ -109,6 +174,7 @@ impl Leases {
             leases: self.clone(),
             key,
             armed: AtomicBool::new(true),
+            kept: Mutex::new(None),
         }))
     }
 
@@ -164,12 +230,13 @@ pub(crate) struct Lease(LeasePart);
 /// A share in a [`Lease`], for work that may outlive its holder for a moment.
 pub(crate) type LeasePart = Arc<Held>;
 
-#[derive(Debug)]
 pub(crate) struct Held {
     leases: Leases,
     key: Key,
     /// Whether dropping it hands the lease on.
     armed: AtomicBool,
+    /// What keeps other processes away.
+    kept: Mutex<Option<Kept>>,
 }
 
 impl Lease {
@@ -204,8 +271,16 @@ impl Held {
     }
 }
 
+impl std::fmt::Debug for Held {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Held").field("key", &self.key).finish()
+    }
+}
+
 impl Drop for Held {
     fn drop(&mut self) {
+        // Before somebody else here has it, who takes it anew.
+        drop(self.kept.get_mut().take());
         if self.armed.load(Ordering::Relaxed) {
             self.leases.release(&self.key);
         }
@@ -218,8 +293,8 @@ mod tests {
 
     use super::*;
 
-    fn now<T>(future: impl Future<Output = T>) -> Option<T> {
-        future.now_or_never()
+    fn now<T>(future: impl Future<Output = Result<T, Unknown>>) -> Option<T> {
+        Some(future.now_or_never()?.unwrap())
     }
 
     #[test]
@@ -249,7 +324,7 @@ mod tests {
         assert!((&mut third).now_or_never().is_none());
         // The second has got it and goes without having looked.
         drop(second);
-        let lease = (&mut third).now_or_never().unwrap();
+        let lease = (&mut third).now_or_never().unwrap().unwrap();
         assert!(leases.is_busy("t"));
         drop(lease);
         assert!(!leases.is_busy("t"));
@@ -265,7 +340,7 @@ mod tests {
         let mut next = Box::pin(leases.try_take("t", ""));
         assert!((&mut next).now_or_never().is_none());
         drop(part);
-        assert!((&mut next).now_or_never().unwrap().is_some());
+        assert!((&mut next).now_or_never().unwrap().unwrap().is_some());
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! - [`graph`]: build a state graph, run it, interrupt it, travel in its history.
 //! - [`checkpoint`]: where super-steps are saved (short-term memory, by thread).
 //! - [`store`]: facts and preferences across threads (long-term memory).
+//! - `postgres` (feature `postgres`): threads on a PostgreSQL server, for several hosts.
 //! - [`db`]: the database that keeps both, in one directory and one log.
 //! - [`transfer`]: moving threads and items from one place to another; with the feature `sqlite`, from and to the
 //!   files of LangGraph's `SqliteSaver` and `SqliteStore`.
@@ -43,11 +44,21 @@ mod item_fields;
 mod item_vectors;
 mod item_words;
 #[cfg(feature = "langgraph")]
+#[cfg_attr(
+    not(feature = "sqlite"),
+    expect(dead_code, unused_imports, reason = "only SQLite has columns with all")
+)]
 mod langgraph;
 mod lease;
 pub mod log;
 mod moment;
 mod msgpack;
+#[cfg(feature = "postgres")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "it talks to a server, so nothing follows from a seed"
+)]
+pub mod postgres;
 mod probe;
 mod retention_policy;
 mod similarity;
@@ -101,3 +112,7 @@ guide! {
     Moving "../docs/guide/moving.md"
     ComingFromLangGraph "../docs/guide/coming-from-langgraph.md"
 }
+
+#[cfg(all(doctest, feature = "postgres"))]
+#[doc = include_str!("../docs/guide/scaling-out.md")]
+struct ScalingOut;

@@ -40,14 +40,20 @@ pub(crate) use id::now;
 pub use memory::MemorySaver;
 pub use metadata::{Metadata, Source};
 pub use projection::{Channels, Projection};
+#[cfg(feature = "postgres")]
+pub(crate) use pruning::{Due, due};
 pub use pruning::{
     Prune, PruneProgress, PruneReport, PruneRule, PruneStage, PruneStrategy, PrunedThread,
     UnknownStrategy,
 };
 pub use retention::Retention;
+#[cfg(feature = "postgres")]
+pub(crate) use retention::{due as due_by_policy, due_now as due_by_policy_now};
 pub use saver::DbSaver;
+#[cfg(feature = "postgres")]
+pub(crate) use status::is_told_by;
 pub use status::{Awaited, RunFailure, StatusKind, ThreadStatus};
 pub use threads::{InvalidCursor, ThreadCursor, ThreadInfo, ThreadOrder, ThreadQuery};
-#[cfg(feature = "langgraph")]
+#[cfg(feature = "sqlite")]
 pub(crate) use threads::{ThreadSummary, select_threads};
 pub use types::{Checkpoint, CheckpointTuple, PendingWrite, special_write_index};

@@ -78,6 +78,23 @@ pub struct ThreadCursor {
     thread: Arc<str>,
 }
 
+#[cfg(feature = "postgres")]
+impl ThreadCursor {
+    /// The place of a thread that was updated then, in microseconds since the Unix epoch.
+    pub(crate) fn at(updated: u64, thread: Arc<str>) -> Self {
+        Self { updated, thread }
+    }
+
+    /// Which of two threads comes first.
+    pub(crate) fn compare(&self, other: &Self, by_name: bool) -> std::cmp::Ordering {
+        let by_name_only = || self.thread.cmp(&other.thread);
+        match by_name {
+            true => by_name_only(),
+            false => (other.updated.cmp(&self.updated)).then_with(by_name_only),
+        }
+    }
+}
+
 impl fmt::Display for ThreadCursor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}", self.updated, self.thread)
@@ -256,7 +273,7 @@ fn info(thread: &Thread, namespaces: usize, status: Option<ThreadStatus>) -> Thr
 }
 
 /// A thread as a table of checkpoints tells of it.
-#[cfg(feature = "langgraph")]
+#[cfg(feature = "sqlite")]
 pub(crate) struct ThreadSummary {
     pub(crate) thread: String,
     /// The smallest and the greatest id.
@@ -267,7 +284,7 @@ pub(crate) struct ThreadSummary {
 }
 
 /// Those of `threads` that `query` selects, in its order. `latest` reads the latest checkpoint of a thread's root graph.
-#[cfg(feature = "langgraph")]
+#[cfg(feature = "sqlite")]
 pub(crate) fn select_threads(
     threads: Vec<ThreadSummary>,
     query: &ThreadQuery,

@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 use crate::graph::channels::locals::Locals;
 use crate::graph::run::limits::Bounds;
 use crate::graph::stop_signal::StopSignal;
+use crate::graph::thread::unfinished::UnfinishedThread;
 use crate::graph::when_busy::WhenBusy;
 
 /// How many super-steps a run may take unless its [`Config`] says otherwise. LangGraph 1.2 has the
@@ -43,8 +44,8 @@ pub struct Config {
     pub(super) bounds: Option<Box<Bounds>>,
     /// All that nodes see of the store.
     pub(super) store_scope: Option<Arc<[String]>>,
-    /// Whether the run continues one that was cut off, instead of being what somebody wants now.
-    pub(super) recovers: bool,
+    /// What the run continues, as it was found, if that was cut off, instead of being what somebody wants now.
+    pub(super) recovers: Option<Arc<UnfinishedThread>>,
 }
 
 impl Config {

@@ -11,7 +11,9 @@ mod value;
 mod tests;
 
 #[cfg(any(feature = "postgres", test))]
-pub(crate) use checkpoint::{checkpoint_json, read_checkpoint_json};
+pub(crate) use checkpoint::checkpoint_json;
+#[cfg(test)]
+pub(crate) use checkpoint::read_checkpoint_json;
 pub(crate) use checkpoint::{inline_checkpoint, read_inline_checkpoint, unknown_channels};
 pub(crate) use error::ColumnError;
 pub(crate) use metadata::{metadata_json, read_metadata};

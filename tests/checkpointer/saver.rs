@@ -12,66 +12,37 @@ use stepwell::checkpoint::{
     ThreadQuery,
 };
 
-use crate::backend::Backend;
-use crate::database::{Database, Reopening};
-
 /// A checkpointer that may be closed and opened again between writing and reading.
 pub(crate) struct Saver {
     open: Arc<dyn Checkpointer>,
-    database: Option<(Database, Option<Reopening>)>,
-    #[cfg(feature = "sqlite")]
-    sqlite: Option<tempfile::TempDir>,
+    kept: Option<Box<dyn Kept>>,
 }
 
-#[cfg(feature = "sqlite")]
-fn in_sqlite(directory: &tempfile::TempDir) -> Arc<dyn Checkpointer> {
-    let path = directory.path().join("checkpoints.sqlite");
-    Arc::new(stepwell::sqlite::SqliteSaver::open(path).unwrap())
+/// What outlives a checkpointer.
+pub(crate) trait Kept {
+    /// Closes it and opens it again. Nothing uses the old one meanwhile.
+    fn reopen(&mut self) -> Arc<dyn Checkpointer>;
 }
 
 impl Saver {
-    pub(crate) fn new(backend: Backend) -> Self {
-        #[cfg(feature = "sqlite")]
-        if let Backend::Sqlite = backend {
-            let directory = tempfile::TempDir::new().unwrap();
-            return Self {
-                open: in_sqlite(&directory),
-                database: None,
-                sqlite: Some(directory),
-            };
-        }
-        let database = backend.open_with(crate::database::options());
-        let open: Arc<dyn Checkpointer> = match &database {
-            Some((database, _)) => Arc::new(database.db().checkpointer()),
-            None => Arc::new(MemorySaver::new()),
-        };
-        Self {
-            database,
-            ..Self::of(open)
-        }
-    }
-
     /// A checkpointer of one's own.
     pub(crate) fn of(open: Arc<dyn Checkpointer>) -> Self {
+        Self { open, kept: None }
+    }
+
+    /// One that is closed and opened again.
+    pub(crate) fn kept(mut kept: Box<dyn Kept>) -> Self {
         Self {
-            open,
-            database: None,
-            #[cfg(feature = "sqlite")]
-            sqlite: None,
+            open: kept.reopen(),
+            kept: Some(kept),
         }
     }
 
     /// Closes and opens again what can be.
     pub(crate) fn reopen(&mut self) {
-        #[cfg(feature = "sqlite")]
-        if let Some(directory) = &self.sqlite {
-            self.open = in_sqlite(directory);
-        }
-        if let Some((database, Some(reopening))) = &mut self.database {
-            // Nothing may use the old one while the new one is opened.
+        if let Some(kept) = &mut self.kept {
             self.open = Arc::new(MemorySaver::new());
-            database.reopen(*reopening);
-            self.open = Arc::new(database.db().checkpointer());
+            self.open = kept.reopen();
         }
     }
 

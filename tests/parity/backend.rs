@@ -23,20 +23,38 @@ pub(crate) enum Backend {
     Database,
     /// A database with small segments, reopened between all operations.
     Reopened,
+    /// A PostgreSQL server, reconnected to between all operations.
+    #[cfg(feature = "postgres")]
+    Postgres,
     /// A SQLite file, reopened where the scenario says so; items in memory.
     #[cfg(feature = "sqlite")]
     Sqlite,
 }
 
+/// The address of the server, less the name of the database. Without one, that backend is left out.
+#[cfg(feature = "postgres")]
+pub(crate) static POSTGRES: std::sync::OnceLock<String> = std::sync::OnceLock::new();
+
 impl Backend {
-    pub(crate) const ALL: &[Self] = &[
-        Self::Memory,
-        Self::Appending,
-        Self::Database,
-        Self::Reopened,
+    /// Those there are, or the one that `STEPWELL_PARITY_BACKEND` names.
+    pub(crate) fn all() -> Vec<Self> {
+        let mut all = vec![
+            Self::Memory,
+            Self::Appending,
+            Self::Database,
+            Self::Reopened,
+        ];
         #[cfg(feature = "sqlite")]
-        Self::Sqlite,
-    ];
+        all.push(Self::Sqlite);
+        #[cfg(feature = "postgres")]
+        if POSTGRES.get().is_some() {
+            all.push(Self::Postgres);
+        }
+        if let Ok(only) = std::env::var("STEPWELL_PARITY_BACKEND") {
+            all.retain(|backend| backend.name() == only);
+        }
+        all
+    }
 
     pub(crate) fn name(self) -> &'static str {
         match self {
@@ -44,6 +62,8 @@ impl Backend {
             Self::Appending => "memory that takes appended elements",
             Self::Database => "database",
             Self::Reopened => "database reopened between operations",
+            #[cfg(feature = "postgres")]
+            Self::Postgres => "postgres",
             #[cfg(feature = "sqlite")]
             Self::Sqlite => "SQLite",
         }
@@ -61,6 +81,12 @@ pub(crate) enum Kept {
         directory: TempDir,
         small: bool,
     },
+    #[cfg(feature = "postgres")]
+    Postgres {
+        address: String,
+        saver: Arc<dyn Checkpointer>,
+        store: MemoryStore,
+    },
     #[cfg(feature = "sqlite")]
     Sqlite {
         saver: Option<SqliteSaver>,
@@ -69,12 +95,42 @@ pub(crate) enum Kept {
     },
 }
 
+/// A saver on a new database of the server.
+#[cfg(feature = "postgres")]
+async fn new_database() -> Result<(String, Arc<dyn Checkpointer>), String> {
+    use stepwell::postgres::Postgres;
+    static NEXT: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(0);
+    let server = POSTGRES.get().ok_or("there is no server")?;
+    let schema = NEXT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+    // A schema costs less than a database.
+    let address = format!("{server} options='-c search_path=s{schema}'");
+    let postgres = Postgres::options()
+        .connections(2)
+        .lists(1)
+        .connect(&address);
+    let postgres = postgres.map_err(|e| e.to_string())?;
+    postgres.setup().await.map_err(|e| e.to_string())?;
+    Ok((address, Arc::new(postgres.checkpointer())))
+}
+
 impl Kept {
-    pub(crate) fn open(backend: Backend) -> Result<Self, String> {
+    pub(crate) async fn open(backend: Backend) -> Result<Self, String> {
+        #[cfg(feature = "postgres")]
+        if backend == Backend::Postgres {
+            let (address, saver) = new_database().await?;
+            let store = MemoryStore::new();
+            return Ok(Self::Postgres {
+                address,
+                saver,
+                store,
+            });
+        }
         let in_memory: Option<Arc<dyn Checkpointer>> = match backend {
             Backend::Memory => Some(Arc::new(MemorySaver::new())),
             Backend::Appending => Some(Arc::new(Appending::new(|_| ()))),
             Backend::Database | Backend::Reopened => None,
+            #[cfg(feature = "postgres")]
+            Backend::Postgres => None,
             #[cfg(feature = "sqlite")]
             Backend::Sqlite => return Self::in_sqlite(),
         };
@@ -106,6 +162,13 @@ impl Kept {
 
     /// Drops everything that is not durable.
     pub(crate) fn reopen(&mut self) -> Result<(), String> {
+        #[cfg(feature = "postgres")]
+        if let Self::Postgres { address, saver, .. } = self {
+            let options = stepwell::postgres::Postgres::options().connections(2);
+            let postgres = options.lists(1).connect(address);
+            *saver = Arc::new(postgres.map_err(|e| e.to_string())?.checkpointer());
+            return Ok(());
+        }
         #[cfg(feature = "sqlite")]
         if let Self::Sqlite {
             saver, directory, ..
@@ -145,6 +208,8 @@ impl Kept {
     pub(crate) fn saver(&self) -> Result<Arc<dyn Checkpointer>, String> {
         match self {
             Self::Memory { saver, .. } => Ok(Arc::clone(saver)),
+            #[cfg(feature = "postgres")]
+            Self::Postgres { saver, .. } => Ok(Arc::clone(saver)),
             #[cfg(feature = "sqlite")]
             Self::Sqlite { saver, .. } => match saver {
                 Some(saver) => Ok(Arc::new(saver.clone())),
@@ -160,6 +225,8 @@ impl Kept {
     pub(crate) fn store(&self) -> Result<Arc<dyn Store>, String> {
         match self {
             Self::Memory { store, .. } => Ok(Arc::new(store.clone())),
+            #[cfg(feature = "postgres")]
+            Self::Postgres { store, .. } => Ok(Arc::new(store.clone())),
             #[cfg(feature = "sqlite")]
             Self::Sqlite { store, .. } => Ok(Arc::new(store.clone())),
             Self::Database { db, .. } => match db {
@@ -173,6 +240,15 @@ impl Kept {
     pub(crate) fn equip(&self, graph: StateGraph, save: bool) -> Result<StateGraph, String> {
         Ok(match self {
             Self::Memory { saver, store } => {
+                let graph = graph.with_store(store.clone());
+                if save {
+                    graph.with_checkpointer(saver.clone())
+                } else {
+                    graph.with_checkpointer(false)
+                }
+            }
+            #[cfg(feature = "postgres")]
+            Self::Postgres { saver, store, .. } => {
                 let graph = graph.with_store(store.clone());
                 if save {
                     graph.with_checkpointer(saver.clone())

@@ -110,7 +110,7 @@ pub(crate) struct Outcome {
 /// Runs a scenario on a backend.
 pub(crate) async fn run(scenario: &Scenario, backend: Backend) -> Outcome {
     let mut outcome = Outcome::default();
-    let kept = match Kept::open(backend) {
+    let kept = match Kept::open(backend).await {
         Ok(kept) => kept,
         Err(error) => {
             outcome.failure = Some(error);

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Weak};
 
-use crate::checkpoint::Checkpointer;
+use crate::checkpoint::{CheckpointError, Checkpointer};
 use crate::graph::compiled::Inner;
 use crate::graph::config::Config;
 use crate::graph::error::GraphError;
@@ -11,7 +11,7 @@ use crate::graph::run::task::Task;
 use crate::graph::runtime::TaskContext;
 use crate::graph::state_graph::CheckpointerMode;
 use crate::graph::when_busy::WhenBusy;
-use crate::lease::{Held, Lease};
+use crate::lease::{Held, Lease, Unknown};
 
 /// The right of a run to write where it writes, until it is dropped.
 #[derive(Debug, Default)]
@@ -35,9 +35,10 @@ impl Admission {
             .ok_or(GraphError::MissingThreadId)?;
         let leases = checkpointer.leases();
         let lease = match config.when_busy {
-            WhenBusy::Wait => Some(leases.take(&thread, "").await),
+            WhenBusy::Wait => leases.take(&thread, "").await.map(Some),
             WhenBusy::Fail | WhenBusy::Fork => leases.try_take(&thread, "").await,
         };
+        let lease = lease.map_err(|source| unknown(&thread, source))?;
         match (&lease, config.when_busy) {
             (Some(_), _) => {}
             (None, WhenBusy::Fork) => fork_latest(checkpointer, config, &thread).await?,
@@ -78,6 +79,7 @@ impl Admission {
             }
         }
         let lease = checkpointer.leases().try_take(thread, namespace).await;
+        let lease = lease.map_err(|source| unknown(thread, source))?;
         Ok(Self {
             lease: Some(lease.ok_or_else(busy)?),
             forked: false,
@@ -89,6 +91,11 @@ impl Admission {
     pub(in crate::graph) fn part(&self) -> Option<Weak<Held>> {
         self.lease.as_ref().map(Lease::part)
     }
+}
+
+fn unknown(thread: &str, source: Unknown) -> GraphError {
+    let what = format!("taking thread `{thread}`");
+    GraphError::checkpoint(thread, CheckpointError::Backend { what, source })
 }
 
 async fn fork_latest(

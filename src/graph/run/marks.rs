@@ -12,7 +12,7 @@ use crate::graph::run::run_mark::{RUN_TASK_ID, RunMark};
 impl Run {
     /// Whether the run continues one that was cut off and has got no further than a breakpoint here.
     pub(super) fn waits_here(&self) -> bool {
-        self.scope.config.recovers && self.mark == Some(RunMark::Stopped { here: true })
+        self.scope.config.recovers.is_some() && self.mark == Some(RunMark::Stopped { here: true })
     }
 
     /// Marks a checkpoint that the run continues from, if it would not be seen otherwise that it does.

@@ -89,6 +89,15 @@ impl Run {
             .filter(|_| !from.before_replay);
         let addressed = from.addressed || scope.replay.is_some();
         let saved = from.saved;
+        if let (Some(found), None) = (&scope.config.recovers, &parent) {
+            let inner = Arc::clone(&graph);
+            let now = (saved.as_ref()).and_then(|saved| CompiledGraph { inner }.inspect(saved));
+            if now.as_ref() != Some(&**found) {
+                // Between the look at it and the lease, another process has continued it.
+                let thread = found.thread.clone();
+                return Err(GraphError::ThreadBusy { thread });
+            }
+        }
         if let Some(saver) = &mut saver {
             let lease = if parent.is_none() {
                 admission.part()
@@ -98,7 +107,7 @@ impl Run {
             saver.begin(saved.as_ref(), lease.unwrap_or_default());
         }
         let mark = saved.as_ref().and_then(RunMark::of);
-        if scope.config.recovers
+        if scope.config.recovers.is_some()
             && parent.is_none()
             && let Some(RunMark::Running {
                 before,

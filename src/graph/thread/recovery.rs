@@ -1,8 +1,10 @@
 //! The sweep after a crash: finding the threads whose runs were cut off, and continuing them.
 
+use std::sync::Arc;
+
 use futures::{StreamExt, TryStreamExt, stream};
 
-use crate::checkpoint::Projection;
+use crate::checkpoint::{CheckpointError, Projection};
 use crate::graph::compiled::CompiledGraph;
 use crate::graph::config::Config;
 use crate::graph::error::GraphError;
@@ -28,7 +30,7 @@ impl CompiledGraph {
     /// dropped or asked to stop), or it failed, which [`UnfinishedThread::reason`] tells.
     ///
     /// Not among them are threads that
-    /// - are finished, or are being run in this process now;
+    /// - are finished, or are being run now, in this process or in another one on the same server;
     /// - wait for somebody: for the answer to an interrupt, at a breakpoint, or after an update of their
     ///   state that no run has taken up;
     /// - mention a channel or node that this graph does not have, and so belong to another graph on the
@@ -48,9 +50,17 @@ impl CompiledGraph {
         let triggers = self.inner.triggers().map(str::to_owned);
         let mut latest = checkpointer.list_latest("", Projection::named(triggers));
         let failed = |e| GraphError::checkpoint("(all)", e);
+        let elsewhere = leases.busy_elsewhere().await;
+        let elsewhere = elsewhere.map_err(|source| {
+            failed(CheckpointError::Backend {
+                what: "asking which threads other processes run".to_owned(),
+                source,
+            })
+        })?;
         let mut unfinished = Vec::new();
         while let Some(saved) = latest.try_next().await.map_err(failed)? {
-            if leases.is_busy(&saved.thread) || self.inspect(&saved).is_none() {
+            let is_busy = leases.is_busy(&saved.thread) || elsewhere.contains(&saved.thread);
+            if is_busy || self.inspect(&saved).is_none() {
                 continue;
             }
             // Whether it can be continued is told by the whole state.
@@ -69,6 +79,9 @@ impl CompiledGraph {
     /// Continues all threads whose last run was cut off, several at a time, each exactly where it stood: what
     /// tasks had finished is not run again, answers that were given still hold, and so do the breakpoints of the
     /// run that was cut off. Call it when the process has started.
+    ///
+    /// Several processes may do so at once: each thread is continued by one of them. A thread that somebody else has taken up meanwhile is
+    /// passed over.
     ///
     /// A thread that fails does not keep the others from being continued. Threads whose last run failed are left
     /// alone: continue them with [`resume_all_with`](Self::resume_all_with), or [`Input::Continue`].
@@ -109,12 +122,13 @@ impl CompiledGraph {
             .into_iter()
             .filter_map(|thread| {
                 let config = choose(&thread)?;
-                Some((thread.thread, config))
+                Some((thread, config))
             })
             .collect();
-        let runs = chosen.into_iter().map(|(thread, mut config)| {
+        let runs = chosen.into_iter().map(|(found, mut config)| {
+            let thread = found.thread.clone();
             config.thread_id = Some(thread.clone());
-            config.recovers = true;
+            config.recovers = Some(Arc::new(found));
             async move {
                 let outcome = self.invoke(Input::Continue, &config).await;
                 ResumedThread { thread, outcome }
@@ -122,6 +136,12 @@ impl CompiledGraph {
         });
         // Boxed one by one, so that only those that run take memory.
         let runs = stream::iter(runs).map(futures::FutureExt::boxed);
-        Ok(runs.buffer_unordered(concurrency.max(1)).collect().await)
+        let runs = runs.buffer_unordered(concurrency.max(1));
+        // Somebody else was quicker.
+        let resumed = runs.filter(|resumed| {
+            let is_busy = matches!(resumed.outcome, Err(GraphError::ThreadBusy { .. }));
+            std::future::ready(!is_busy)
+        });
+        Ok(resumed.collect().await)
     }
 }

@@ -66,6 +66,8 @@ pub(crate) use contents::ContentHash;
 pub(crate) use entry::{Entry, Held};
 pub(crate) use find_past::Then;
 pub(crate) use id::made_at;
+#[cfg(feature = "langgraph")]
+pub(crate) use id::precedes;
 pub(crate) use inherited::{Parent, shrink};
 pub(crate) use item_history::{HistoryRules, PastItem};
 pub(crate) use item_namespaces::ItemsHere;
@@ -80,7 +82,7 @@ pub(crate) use layers::{
 pub(crate) use list::{List, Selection};
 pub(crate) use liveness::Needed;
 pub(crate) use look_up::Found;
-pub(crate) use lost::{Deletions, Lost};
+pub(crate) use lost::Lost;
 pub(crate) use mem_tables::MemTables;
 #[cfg(feature = "ann")]
 pub(crate) use near::{FOUND, Kind};

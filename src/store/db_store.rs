@@ -3,6 +3,8 @@
 //! It maps the [`Store`] trait to records and must never know how they are encoded or where they
 //! are.
 
+use std::sync::Arc;
+
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use serde_json::Value;
@@ -14,7 +16,7 @@ use crate::probe;
 use crate::store::changes::changes;
 use crate::store::embedding::Embedded;
 use crate::store::reading::Reading;
-use crate::store::{Answer, Explain, Op, Store, StoreError};
+use crate::store::{Answer, Embedder, Explain, Op, Store, StoreError, StoreOptions};
 use crate::{Encoded, ItemChange};
 
 /// A [`Store`] that keeps everything in a database. Clones share the database.
@@ -25,6 +27,8 @@ use crate::{Encoded, ItemChange};
 pub struct DbStore {
     db: Db,
     durability: Option<Durability>,
+    /// The database's, with another embedder.
+    options: Option<Arc<StoreOptions>>,
 }
 
 impl Db {
@@ -33,6 +37,7 @@ impl Db {
         DbStore {
             db: self.clone(),
             durability: None,
+            options: None,
         }
     }
 }
@@ -43,6 +48,20 @@ impl DbStore {
     pub fn with_durability(mut self, durability: Durability) -> Self {
         self.durability = Some(durability);
         self
+    }
+
+    /// The same items; what is put and searched for through this store is embedded by `embedder` instead of the database's. Of the
+    /// vectors that there are, those of its name and dimension are compared.
+    #[must_use]
+    pub fn with_embedder(mut self, embedder: impl Embedder) -> Self {
+        let options = self.options().clone().embedder(embedder);
+        self.options = Some(Arc::new(options));
+        self
+    }
+
+    fn options(&self) -> &StoreOptions {
+        let database = || self.db.store_options();
+        self.options.as_deref().unwrap_or_else(database)
     }
 
     /// Answers `ops`, and says what is to be written for it, and how durably.
@@ -64,7 +83,7 @@ impl DbStore {
             value: |entry: &_| value(&mut reader, entry),
             vectors: &vectors,
             queries: &embedded.queries,
-            options: self.db.store_options(),
+            options: self.options(),
             now: self.db.now(),
             touched: Vec::new(),
             explain: Explain::default(),
@@ -91,7 +110,7 @@ impl DbStore {
 impl Store for DbStore {
     fn batch(&self, ops: Vec<Op>) -> BoxFuture<'_, Result<Vec<Answer>, StoreError>> {
         let answered = async move {
-            let embedded = Embedded::of(&ops, self.db.store_options()).await?;
+            let embedded = Embedded::of(&ops, self.options()).await?;
             let (answers, records, durability) = self.answers(&ops, &embedded)?;
             let only_refreshes = (records.iter()).all(|of| matches!(of, Record::ItemTouched(_)));
             if records.is_empty() || only_refreshes && self.db.is_read_only() {

@@ -27,6 +27,8 @@ mod query;
 mod ranking;
 mod reading;
 mod scoped;
+#[cfg(feature = "langgraph")]
+pub(crate) mod scratch;
 
 pub use crate::embedder::{Embedder, Embedding, Metric};
 pub use crate::moment::Moment;

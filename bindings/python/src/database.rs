@@ -50,11 +50,13 @@ impl Database {
         durability: Option<&str>,
         with: impl FnOnce(DbSaver) -> Outcome<T>,
     ) -> Outcome<T> {
-        let durability = durability
-            .map(to_durability)
-            .transpose()?
-            .unwrap_or(self.durability);
+        let durability = self.durability_of(durability)?;
         self.with(|db| with(db.checkpointer().with_durability(durability)))
+    }
+
+    /// The one that is named, or that of this handle.
+    pub(crate) fn durability_of(&self, named: Option<&str>) -> Outcome<Durability> {
+        named.map_or(Ok(self.durability), to_durability)
     }
 
     pub(crate) fn durability(&self) -> Durability {

@@ -19,7 +19,7 @@ pub(crate) struct Engine {
     /// The process that opened it.
     pid: u32,
     read_only: bool,
-    pub(crate) warm: Warm,
+    pub(crate) warm: Arc<Warm>,
 }
 
 /// What this process has open, by directory.
@@ -77,7 +77,7 @@ impl Engine {
             db: Some(db),
             pid: std::process::id(),
             read_only,
-            warm: Warm::default(),
+            warm: Arc::default(),
         });
         open.retain(|_, engine| engine.strong_count() > 0);
         open.insert(key, Arc::downgrade(&engine));

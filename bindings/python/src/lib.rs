@@ -27,7 +27,7 @@ mod _native {
     #[pymodule_export]
     use super::listing::Listing;
     #[pymodule_export]
-    use super::lists::split_list;
+    use super::lists::Cutter;
     #[pymodule_export]
     use super::pending::Pending;
 }

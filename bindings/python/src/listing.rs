@@ -31,7 +31,9 @@ impl Listing {
             }
             Ok(next.flatten().transpose()?)
         })?;
-        guarded(py, || found.map(|found| to_python(py, &found)).transpose())
+        guarded(py, || {
+            found.map(|found| to_python(py, &found, 0)).transpose()
+        })
     }
 
     /// Lets go of the moment.

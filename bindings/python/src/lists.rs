@@ -2,34 +2,116 @@
 //!
 //! Input is hostile: nothing is allocated for what a header claims, and nothing recurses.
 
+use parking_lot::Mutex;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList};
 
 use crate::failure::guarded;
 
-/// The elements of a MessagePack list, each as the bytes that it is encoded in, or `None` if that is no list.
-#[pyfunction]
-pub(crate) fn split_list<'py>(
-    py: Python<'py>,
-    list: &[u8],
-) -> PyResult<Option<Bound<'py, PyList>>> {
-    guarded(py, || {
-        let Some((count, mut rest)) = head(list) else {
-            return Ok(None);
-        };
-        let elements = PyList::empty(py);
-        for _ in 0..count {
-            let Some(length) = length_of(rest) else {
+/// A list of objects that was cut up last, to which the next one is compared: a conversation is mostly the last one
+/// and a little more, or less.
+#[pyclass(frozen, module = "stepwell._native")]
+pub(crate) struct Cutter(Mutex<Last>);
+
+#[derive(Default)]
+struct Last {
+    /// Its elements, one behind the other.
+    body: Vec<u8>,
+    /// Where in `body` each one ends.
+    ends: Vec<usize>,
+}
+
+#[pymethods]
+impl Cutter {
+    #[new]
+    fn new() -> Self {
+        Self(Mutex::default())
+    }
+
+    /// How many elements `list` begins with that the last one began with too, and the bytes of each of the others. `None`
+    /// if that is no MessagePack list of which every element is an extension, as all that is no plain data is.
+    /// A list that the last one begins with leaves that in its place.
+    fn cut<'py>(
+        &self,
+        py: Python<'py>,
+        list: &[u8],
+    ) -> PyResult<Option<(usize, Bound<'py, PyList>)>> {
+        guarded(py, || {
+            let mut last = self.0.lock();
+            let Some((kept, ends)) = last.cut(list) else {
                 return Ok(None);
             };
-            let Some((element, behind)) = rest.split_at_checked(length) else {
+            let new = PyList::empty(py);
+            let Some((_, body)) = head(list) else {
                 return Ok(None);
             };
-            elements.append(PyBytes::new(py, element))?;
-            rest = behind;
+            let mut start = kept
+                .checked_sub(1)
+                .and_then(|at| last.ends.get(at))
+                .copied()
+                .unwrap_or(0);
+            for &end in &ends {
+                new.append(PyBytes::new(py, body.get(start..end).unwrap_or_default()))?;
+                start = end;
+            }
+            last.replace(kept, body, ends);
+            Ok(Some((kept, new)))
+        })
+    }
+}
+
+impl Last {
+    /// How many elements a list shares with this one from the start on, and where the others end.
+    fn cut(&self, list: &[u8]) -> Option<(usize, Vec<usize>)> {
+        let (count, body) = head(list)?;
+        let same = common(&self.body, body);
+        let most = usize::try_from(count).unwrap_or(usize::MAX);
+        let kept = self.ends.partition_point(|end| *end <= same).min(most);
+        let mut at = kept
+            .checked_sub(1)
+            .and_then(|last| self.ends.get(last))
+            .copied()
+            .unwrap_or(0);
+        let mut ends = Vec::new();
+        for _ in kept..most {
+            let element = body.get(at..)?;
+            if !matches!(element.first(), Some(0xc7..=0xc9 | 0xd4..=0xd8)) {
+                return None;
+            }
+            at += length_of(element)?;
+            // Before there is room for it.
+            if at > body.len() {
+                return None;
+            }
+            ends.push(at);
         }
-        Ok(rest.is_empty().then_some(elements))
-    })
+        (at == body.len()).then_some((kept, ends))
+    }
+
+    /// Takes the place of what is behind the first `kept` elements, if there is something.
+    fn replace(&mut self, kept: usize, body: &[u8], ends: Vec<usize>) {
+        if ends.is_empty() {
+            return;
+        }
+        self.ends.truncate(kept);
+        let start = self.ends.last().copied().unwrap_or(0);
+        self.body.truncate(start);
+        self.body
+            .extend_from_slice(body.get(start..).unwrap_or_default());
+        self.ends.extend(ends);
+    }
+}
+
+/// How many bytes two slices begin with that are the same.
+fn common(one: &[u8], other: &[u8]) -> usize {
+    const BLOCK: usize = 4096;
+    let blocks = one.chunks(BLOCK).zip(other.chunks(BLOCK));
+    let same = BLOCK
+        * blocks
+            .take_while(|(a, b)| a.len() == BLOCK && a == b)
+            .count();
+    let rest = one.iter().skip(same).zip(other.iter().skip(same));
+    same + rest.take_while(|(a, b)| a == b).count()
 }
 
 /// How many elements a list has, and what lies behind its head.

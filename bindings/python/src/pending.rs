@@ -12,31 +12,69 @@ use stepwell::Commit;
 use stepwell::checkpoint::CheckpointError;
 
 use crate::failure::{Failure, blocking, guarded};
+use crate::warm::Warm;
 
 /// A write on its way. It goes on whether or not anybody waits.
 #[pyclass(frozen, module = "stepwell._native")]
-pub(crate) struct Pending(Mutex<Option<Commit<CheckpointError>>>);
+pub(crate) struct Pending {
+    commit: Mutex<Option<Commit<CheckpointError>>>,
+    put: Option<PutTo>,
+}
+
+/// Where a checkpoint was put, which is told when that is acknowledged.
+pub(crate) struct PutTo {
+    pub(crate) warm: Arc<Warm>,
+    pub(crate) thread: String,
+    pub(crate) namespace: String,
+    pub(crate) turn: u64,
+}
 
 impl Pending {
     pub(crate) fn new(commit: Commit<CheckpointError>) -> Self {
-        Self(Mutex::new(Some(commit)))
+        Self {
+            commit: Mutex::new(Some(commit)),
+            put: None,
+        }
+    }
+
+    pub(crate) fn put(commit: Commit<CheckpointError>, put: PutTo) -> Self {
+        Self {
+            put: Some(put),
+            ..Self::new(commit)
+        }
+    }
+
+    fn settled(&self) {
+        if let Some(put) = &self.put {
+            put.warm.settled(&put.thread, &put.namespace);
+        }
     }
 }
 
 #[pymethods]
 impl Pending {
+    /// Of the namespace that a checkpoint was put to; 0 for what is no checkpoint.
+    #[getter]
+    fn turn(&self, py: Python<'_>) -> PyResult<u64> {
+        guarded(py, || Ok(self.put.as_ref().map_or(0, |put| put.turn)))
+    }
+
     /// Blocks until it is acknowledged.
     fn wait(&self, py: Python<'_>) -> PyResult<()> {
         blocking(py, || {
-            let commit = self.0.lock().take();
-            commit.map_or(Ok(()), |commit| Ok(commit.wait()?))
+            let Some(commit) = self.commit.lock().take() else {
+                return Ok(());
+            };
+            let outcome = commit.wait();
+            self.settled();
+            Ok(outcome?)
         })
     }
 
     /// Whether it is acknowledged. If not, `wake` is called once, from another thread, when it is time to ask again.
     fn poll(&self, py: Python<'_>, wake: Py<PyAny>) -> PyResult<bool> {
         guarded(py, || {
-            let mut commit = self.0.lock();
+            let mut commit = self.commit.lock();
             let Some(pending) = commit.as_mut() else {
                 return Ok(true);
             };
@@ -45,6 +83,7 @@ impl Pending {
                 Poll::Pending => Ok(false),
                 Poll::Ready(outcome) => {
                     *commit = None;
+                    self.settled();
                     outcome.map(|()| true).map_err(Failure::from)
                 }
             }

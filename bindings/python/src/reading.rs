@@ -33,14 +33,15 @@ impl Database {
             if only_warm && !engine.warm.has(thread, namespace) {
                 return Ok(None);
             }
-            engine.warm.note(thread, namespace);
+            let turn = engine.warm.read(thread, namespace);
             let saver = engine.db()?.checkpointer();
             if let Some((known, channels)) = known
                 && let Some(found) = unknown_of(&saver, thread, namespace, id, &known, &channels)?
             {
-                return Ok(Some(Some(found)));
+                return Ok(Some(Some((found, turn))));
             }
-            Ok(Some(block_on(saver.get(thread, namespace, id))?))
+            let found = block_on(saver.get(thread, namespace, id))?;
+            Ok(Some(found.map(|found| (found, turn))))
         })?;
         guarded(py, || match found {
             None => Ok(false
@@ -49,7 +50,7 @@ impl Database {
                 .to_owned()
                 .into_any()),
             Some(None) => Ok(py.None().into_bound(py)),
-            Some(Some(found)) => Ok(to_python(py, &found)?),
+            Some(Some((found, turn))) => Ok(to_python(py, &found, turn)?),
         })
     }
 
@@ -193,10 +194,11 @@ fn task_write<'py>(py: Python<'py>, write: &PendingWrite) -> PyResult<Bound<'py,
     (&write.task_id, &write.channel, tag, bytes).into_pyobject(py)
 }
 
-/// `(thread, namespace, id, parent id, ts, metadata, channel versions, versions seen, updated channels, values, writes)`.
+/// `(thread, namespace, id, parent id, ts, metadata, channel versions, versions seen, updated channels, values, writes, turn)`.
 pub(crate) fn to_python<'py>(
     py: Python<'py>,
     found: &CheckpointTuple,
+    turn: u64,
 ) -> Outcome<Bound<'py, PyAny>> {
     let checkpoint = &found.checkpoint;
     let seen = PyDict::new(py);
@@ -226,6 +228,7 @@ pub(crate) fn to_python<'py>(
         &checkpoint.updated_channels,
         values,
         writes,
+        turn,
     );
     Ok(parts.into_pyobject(py)?.into_any())
 }

@@ -1,14 +1,22 @@
 //! Putting checkpoints and writes.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use pyo3::prelude::*;
 use pyo3::pybacked::{PyBackedBytes, PyBackedStr};
 use pyo3::types::PyDict;
 use stepwell::checkpoint::{Checkpoint, Checkpointer, PutCheckpoint, PutWrites};
+use stepwell::db::Durability;
 
 use crate::database::Database;
 use crate::failure::guarded;
-use crate::pending::Pending;
+use crate::pending::{Pending, PutTo};
 use crate::values::{encoded, metadata, versions, versions_seen};
+
+/// What tasks have written is synced after this time if no checkpoint has followed. One that follows is there sooner, unless the
+/// nodes take their time, and then there is time.
+const SYNCED_AFTER: Duration = Duration::from_millis(5);
 
 /// A channel's or write's value: channel, type tag, bytes.
 pub(crate) type Named = (String, PyBackedStr, PyBackedBytes);
@@ -64,13 +72,24 @@ impl Database {
                 new_versions: versions(new_versions)?,
             };
             py.detach(|| {
-                self.engine()?.warm.note(&put.thread, &put.namespace);
-                self.with_saver(durability, |saver| Ok(Pending::new(saver.put(put))))
+                let warm = Arc::clone(&self.engine()?.warm);
+                let (thread, namespace) = (put.thread.clone(), put.namespace.clone());
+                self.with_saver(durability, |saver| {
+                    let turn = warm.put(&thread, &namespace);
+                    let put_to = PutTo {
+                        warm,
+                        thread,
+                        namespace,
+                        turn,
+                    };
+                    Ok(Pending::put(saver.put(put), put_to))
+                })
             })
         })
     }
 
-    /// Submits what a task has written.
+    /// Submits what a task has written. Unless it is to be `synced`, it is acknowledged when it is written, and synced
+    /// with what follows it or a moment later.
     #[expect(
         clippy::too_many_arguments,
         reason = "one call into the engine for each of Python's"
@@ -85,6 +104,7 @@ impl Database {
         task_path: String,
         writes: Vec<Named>,
         durability: Option<&str>,
+        synced: bool,
     ) -> PyResult<Pending> {
         guarded(py, || {
             let writes = writes
@@ -99,7 +119,15 @@ impl Database {
                 writes: writes.collect(),
             };
             py.detach(|| {
-                self.with_saver(durability, |saver| Ok(Pending::new(saver.put_writes(put))))
+                let durability = self.durability_of(durability)?;
+                let durability = match durability {
+                    Durability::Sync if !synced => Durability::Interval(SYNCED_AFTER),
+                    durability => durability,
+                };
+                self.with(|db| {
+                    let saver = db.checkpointer().with_durability(durability);
+                    Ok(Pending::new(saver.put_writes(put)))
+                })
             })
         })
     }
@@ -108,6 +136,7 @@ impl Database {
     fn delete_thread(&self, py: Python<'_>, thread: String) -> PyResult<Pending> {
         guarded(py, || {
             py.detach(|| {
+                self.engine()?.warm.forget(&thread);
                 self.with_saver(None, |saver| Ok(Pending::new(saver.delete_thread(&thread))))
             })
         })
@@ -117,6 +146,7 @@ impl Database {
     fn copy_thread(&self, py: Python<'_>, source: String, target: String) -> PyResult<Pending> {
         guarded(py, || {
             py.detach(|| {
+                self.engine()?.warm.forget(&target);
                 self.with_saver(None, |saver| {
                     Ok(Pending::new(saver.copy_thread(&source, &target)))
                 })

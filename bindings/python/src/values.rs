@@ -52,8 +52,11 @@ pub(crate) fn versions_seen(
 }
 
 /// The engine has counters and texts. A text that begins with NUL stands for what else Python has: `f` and a float,
-/// `i` and an integer that is no counter, `s` and a text that begins with NUL.
+/// `i` and an integer that is no counter, `s` and a text that begins with NUL, `n` for `None`.
 fn to_version(version: &Bound<'_, PyAny>) -> Outcome<ChannelVersion> {
+    if version.is_none() {
+        return Ok(ChannelVersion::Text("\0n".to_owned()));
+    }
     if let Ok(text) = version.cast::<PyString>() {
         let text = text.to_cow()?;
         return Ok(ChannelVersion::Text(if text.starts_with('\0') {
@@ -75,7 +78,7 @@ fn to_version(version: &Bound<'_, PyAny>) -> Outcome<ChannelVersion> {
         )));
     }
     Err(Failure::Raised(PyTypeError::new_err(
-        "a channel's version is an int, a float or a str",
+        "a channel's version is an int, a float, a str or None",
     )))
 }
 
@@ -103,6 +106,7 @@ fn from_version<'py>(py: Python<'py>, version: &ChannelVersion) -> PyResult<Boun
         (Some("f"), Some(float)) => py.get_type::<PyFloat>().call1((float,)),
         (Some("i"), Some(int)) => py.get_type::<PyInt>().call1((int,)),
         (Some("s"), Some(text)) => Ok(string(text)),
+        (Some("n"), Some("")) => Ok(py.None().into_bound(py)),
         _ => Ok(string(text)),
     }
 }

@@ -4,6 +4,7 @@ import json
 import sys
 from pathlib import Path
 
+import snippets  # noqa: F401  (adds to the programs)
 from programs import PROGRAMS
 
 from stepwell import Stepwell

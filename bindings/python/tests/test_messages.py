@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import copy
+import gc
+from random import Random
 from typing import Any
 
 import pytest
 from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
+from langgraph.checkpoint.serde.encrypted import EncryptedSerializer
+from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from making import config, put
 
 from stepwell import Stepwell, errors
-from stepwell._messages import copied
-from stepwell._native import split_list
+from stepwell._decoding import Lists
+from stepwell._native import Cutter
+from stepwell._shelf import Shelf
 
 
 def conversation(saver: Any, steps: int, messages: list[Any] | None = None, at: Any = None) -> Any:
@@ -92,23 +97,105 @@ def test_a_list_hands_out_messages_that_nobody_shares(db: Stepwell) -> None:
     ],
 )
 def test_a_copy_is_equal_and_shares_nothing(message: Any) -> None:
-    made = copied(message)
+    shelf = Shelf()
+    shelf.put(0, [HumanMessage("before"), message])
+    made = shelf.copies(2)[1]
     assert made == message and made is not message and type(made) is type(message)
     assert made == copy.deepcopy(message) and made.model_dump() == message.model_dump()
     assert made.model_fields_set == message.model_fields_set
+    assert made.model_fields_set is not message.model_fields_set
     for name, value in message.__dict__.items():
         if isinstance(value, (dict, list)):
             assert made.__dict__[name] is not value
+    assert gc.isenabled()
 
 
-def test_lists_are_cut_into_their_elements() -> None:
+def test_a_shelf_takes_what_comes_in_the_place_of_its_end() -> None:
+    said = [AIMessage(str(n), tool_calls=[], response_metadata={"n": n}) for n in range(9)]
+    shelf = Shelf()
+    shelf.put(0, said)
+    shelf.put(4, [HumanMessage("other"), *said[5:7]])
+    assert shelf.copies(7) == [*said[:4], HumanMessage("other"), *said[5:7]]
+    assert shelf.copies(2) == said[:2] and shelf.copies(0) == []
+
+
+def test_lists_are_cut_where_they_begin_to_differ() -> None:
     ormsgpack = pytest.importorskip("ormsgpack")
-    values = [None, True, -1, 2**40, 1.5, "x" * 300, b"y" * 70_000, [1, [2]], {"a": {"b": []}}]
-    for elements in ([], values, values * 9, ["z"] * 70_000, [ormsgpack.Ext(5, b"abc")]):
-        packed = ormsgpack.packb(elements)
-        cut = split_list(packed)
-        assert cut == [ormsgpack.packb(element) for element in elements]
-        assert split_list(packed[:-1]) is None or not elements
-        assert split_list(packed + b"\0") is None
-    for other in (b"", b"\x80", b"\xdd\xff\xff\xff\xff", b"\x91\xc1", b"\xa1a"):
-        assert split_list(other) is None
+    elements = [ormsgpack.Ext(5, bytes([n]) * size) for n, size in enumerate([1, 2, 300, 70_000, 16])]
+    packed = [ormsgpack.packb(element) for element in elements]
+    cutter = Cutter()
+    cut = lambda *places: cutter.cut(ormsgpack.packb([elements[n] for n in places]))  # noqa: E731
+    assert cut() == (0, [])
+    assert cut(0, 1, 2) == (0, packed[:3])
+    assert cut(0, 1, 2, 3, 4) == (3, packed[3:])
+    assert cut(0, 1) == (2, [])
+    # It knows the longer one still.
+    assert cut(0, 1, 2, 3) == (4, [])
+    assert cut(0, 1, 4, 3, 2) == (2, [packed[4], packed[3], packed[2]])
+    assert cut(4, 1, 4) == (0, [packed[4], packed[1], packed[4]])
+    many = [ormsgpack.Ext(5, b"x%d" % n) for n in range(70_000)]
+    kept, new = cutter.cut(ormsgpack.packb(many)) or (0, [])
+    assert (kept, len(new)) == (0, 70_000)
+    kept, new = cutter.cut(ormsgpack.packb([*many, *elements])) or (0, [])
+    assert (kept, new) == (70_000, packed)
+
+
+def test_what_is_no_list_of_objects_is_not_cut() -> None:
+    ormsgpack = pytest.importorskip("ormsgpack")
+    cutter = Cutter()
+    for value in (None, "text", {"a": 1}, [1, 2], ["x"] * 9, [ormsgpack.Ext(5, b"abc"), 1]):
+        assert cutter.cut(ormsgpack.packb(value)) is None
+    whole = ormsgpack.packb([ormsgpack.Ext(5, b"abc"), ormsgpack.Ext(6, b"y" * 300)])
+    for end in range(len(whole)):
+        assert cutter.cut(whole[:end]) is None
+    for bad in (b"", whole + b"\0", b"\xdd\xff\xff\xff\xff", b"\x91\xc1", b"\x91\xc9\xff\xff\xff\xff\x05a"):
+        assert cutter.cut(bad) is None
+    assert cutter.cut(whole) is not None
+
+
+def test_lists_that_change_anywhere_are_what_the_serializer_says() -> None:
+    serde = JsonPlusSerializer()
+    random = Random(5)
+    said = [AIMessage("x" * 60, id=f"m{n}", tool_calls=[]) for n in range(30)]
+    for shares in (False, True):
+        lists = Lists(serde, shares=shares)
+        for _ in range(60):
+            match random.randrange(4):
+                case 0:
+                    said = said[: random.randrange(1, len(said) + 1)]
+                case 1:
+                    place = random.randrange(len(said))
+                    said = [*said[:place], HumanMessage("edited"), *said[place + 1 :]]
+                case _:
+                    said = [*said, *(AIMessage(f"new {random.random()}") for _ in range(5))]
+            data = serde.dumps_typed(said)[1]
+            assert lists.loads(data) == serde.loads_typed(("msgpack", data)) == said
+
+
+def test_what_is_read_again_and_again_is_shared_with_nobody(db: Stepwell) -> None:
+    saver = db.checkpointer()
+    said, at = conversation(saver, 20)
+    reads = [saver.get_tuple(config()).checkpoint["channel_values"]["messages"] for _ in range(4)]
+    for read in reads:
+        assert read == said
+        read[0].content = "mine"
+        read[1].response_metadata["mine"] = 1
+        read.pop()
+    # A serializer that refuses what another one has made has not made it.
+    refusing = copy.copy(saver)
+    refusing.serde = EncryptedSerializer.from_pycryptodome_aes(key=b"0123456789abcdef")
+    assert refusing.get_tuple(config()) is not None
+    assert contents(saver, at) == [m.content for m in said]
+
+
+def test_a_trusting_saver_sees_what_another_one_has_put_in_the_place(db: Stepwell) -> None:
+    trusting, other = db.checkpointer(trust_messages=True), db.checkpointer()
+    said, at = conversation(trusting, 3)
+    assert contents(trusting, config()) == [m.content for m in said]
+    found = trusting.get_tuple(config())
+    assert found
+    found.checkpoint["channel_values"]["messages"] = [HumanMessage("another")]
+    parent: Any = found.parent_config
+    other.put(parent, found.checkpoint, found.metadata, {"messages": 3})
+    assert contents(trusting, config()) == contents(other, config()) == ["another"]
+    assert contents(trusting, at) == ["another"]

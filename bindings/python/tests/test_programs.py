@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.store.memory import InMemoryStore
+import snippets  # noqa: F401  (adds to the programs)
 from programs import PROGRAMS
 
 from stepwell import Stepwell

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -148,3 +149,32 @@ def test_items_stay_when_the_database_is_closed(db: Stepwell, tmp_path: Any) -> 
     with StepwellStore.from_conn_string(tmp_path / "other") as store:
         item = store.get(("a",), "k")
         assert item and item.value == {"n": 1}
+
+
+def test_vectors_are_kept_with_their_items(tmp_path: Path) -> None:
+    index: Any = {"dims": 4, "embed": embed, "fields": ["{title,body.text}"]}
+    with StepwellStore.from_conn_string(tmp_path / "db", index=index) as store:
+        for n in range(30):
+            store.put(("notes", str(n % 3)), f"n{n}", {"title": "tax" * (n % 5), "n": n})
+        store.put(("notes",), "deep", {"body": {"text": "cat cat"}, "n": -1})
+        store.put(("notes",), "none", {"n": -2})
+
+    def fails(texts: list[str]) -> Any:
+        raise AssertionError("nothing is embedded again")
+
+    def only_queries(texts: list[str]) -> Any:
+        return embed(texts) if texts == ["cat"] else fails(texts)
+
+    index["embed"] = only_queries
+    with StepwellStore.from_conn_string(tmp_path / "db", index=index) as store:
+        found = store.search(("notes",), query="cat", limit=40)
+        assert found[0].key == "deep" and len(found) == 32
+        scores = [item.score for item in found if item.score is not None]
+        assert scores == sorted(scores, reverse=True) and scores[0] > 0.99
+        assert found[-1].score is None
+        assert store.search(("notes",), query="cat", limit=5, offset=3) == found[3:8]
+        few = store.search(("notes", "1"), query="cat", filter={"n": {"$lt": 10}})
+        assert [item.value["n"] for item in few] and all(item.value["n"] < 10 for item in few)
+        with pytest.raises(AssertionError, match="embedded again"):
+            store.put(("notes",), "more", {"title": "new"})
+        assert store.get(("notes",), "more") is None

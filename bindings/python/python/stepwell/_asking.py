@@ -9,7 +9,7 @@ from typing import Any, cast
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import CheckpointTuple, get_checkpoint_id
 
-from stepwell._messages import Known
+from stepwell._trusting import Known
 from stepwell.errors import InvalidRequestError
 
 

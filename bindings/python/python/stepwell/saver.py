@@ -15,20 +15,20 @@ from langgraph.checkpoint.base import (
     CheckpointMetadata,
     CheckpointTuple,
     DeltaChannelHistory,
-    get_checkpoint_metadata,
 )
 from langgraph.checkpoint.serde.base import SerializerProtocol
 
-from stepwell import _metadata
-from stepwell._asking import Query, address, config_of, configurable_of, names, texts
-from stepwell._messages import Decoded, Known, Trusted
-from stepwell._native import Pending
+from stepwell._asking import Query, address, names, texts
+from stepwell._decoding import Decoding, Recent
+from stepwell._history import History
 from stepwell._opening import Opening
+from stepwell._trusting import Known, Trusted
+from stepwell._tuples import to_histories, to_tuple
 from stepwell._waiting import acknowledged, in_thread
-from stepwell.errors import NothingToAppendToError
+from stepwell._writing import Put, submitted_writes
 
 if TYPE_CHECKING:
-    from stepwell._native import Found
+    from stepwell._native import Found, Pending
     from stepwell.database import Stepwell
 
 
@@ -71,6 +71,7 @@ class StepwellSaver(BaseCheckpointSaver[Any]):
         self.db = db
         self._native = db.native
         self._durability = None if durability is None else str(durability)
+        self._recent = Recent(self.serde)
 
     @classmethod
     def from_conn_string(
@@ -125,17 +126,14 @@ class StepwellSaver(BaseCheckpointSaver[Any]):
     ) -> Iterator[CheckpointTuple]:
         """The checkpoints that are selected, newest first, as they are at the first `next`.
 
-        Nobody waits for whoever pauses in the middle. What is not read is not decoded.
+        Nobody waits for whoever pauses in the middle. Of what is not asked for, at most as much is decoded as of what was.
         """
-        query = Query(config, filter, before, limit)
-        listing = self._native.list(*query.native())
-        decoded = self._decoded()
+        history = self._history(config, Query(config, filter, before, limit))
         try:
-            while not query.is_full() and (found := listing.next()):
-                if query.takes(listed := self._tuple(found, config, decoded)):
-                    yield listed
+            while batch := history.batch():
+                yield from batch
         finally:
-            listing.close()
+            history.close()
 
     async def alist(
         self,
@@ -147,21 +145,20 @@ class StepwellSaver(BaseCheckpointSaver[Any]):
     ) -> AsyncIterator[CheckpointTuple]:
         """As `list`."""
         query = Query(config, filter, before, limit)
-        listing = await in_thread(self._native.list, *query.native())
-        decoded = self._decoded()
+        history = await in_thread(self._history, config, query)
         try:
-            while not query.is_full() and (found := await in_thread(listing.next)):
-                if query.takes(listed := self._tuple(found, config, decoded)):
+            while batch := await in_thread(history.batch):
+                for listed in batch:
                     yield listed
         finally:
-            listing.close()
+            history.close()
 
     def get_delta_channel_history(
         self, *, config: RunnableConfig, channels: Sequence[str]
     ) -> Mapping[str, DeltaChannelHistory]:
         """What a checkpoint's ancestors have written to `channels` since their last whole value, and that value."""
         histories = self._native.delta_history(*address(config), builtins.list(channels))
-        return self._histories(histories, channels)
+        return to_histories(histories, channels, self.serde)
 
     async def aget_delta_channel_history(
         self, *, config: RunnableConfig, channels: Sequence[str]
@@ -170,7 +167,7 @@ class StepwellSaver(BaseCheckpointSaver[Any]):
         histories = await in_thread(
             self._native.delta_history, *address(config), builtins.list(channels)
         )
-        return self._histories(histories, channels)
+        return to_histories(histories, channels, self.serde)
 
     # ---- writing -----------------------------------------------------------------
 
@@ -182,14 +179,9 @@ class StepwellSaver(BaseCheckpointSaver[Any]):
         new_versions: ChannelVersions,
     ) -> RunnableConfig:
         """Saves a checkpoint. What is in it is made bytes of before this returns, and is durable then."""
-        try:
-            pending, saved = self._put(config, checkpoint, metadata, new_versions)
-            pending.wait()
-        except NothingToAppendToError:
-            self._forget(config)
-            pending, saved = self._put(config, checkpoint, metadata, new_versions)
-            pending.wait()
-        return saved
+        put = self._put(config, checkpoint, metadata, new_versions)
+        put.wait()
+        return put.saved
 
     async def aput(
         self,
@@ -199,14 +191,9 @@ class StepwellSaver(BaseCheckpointSaver[Any]):
         new_versions: ChannelVersions,
     ) -> RunnableConfig:
         """As `put`. It is submitted at once; the loop goes on until it is acknowledged."""
-        try:
-            pending, saved = self._put(config, checkpoint, metadata, new_versions)
-            await acknowledged(pending)
-        except NothingToAppendToError:
-            self._forget(config)
-            pending, saved = self._put(config, checkpoint, metadata, new_versions)
-            await acknowledged(pending)
-        return saved
+        put = self._put(config, checkpoint, metadata, new_versions)
+        await put.acknowledged()
+        return put.saved
 
     def put_writes(
         self,
@@ -215,7 +202,11 @@ class StepwellSaver(BaseCheckpointSaver[Any]):
         task_id: str,
         task_path: str = "",
     ) -> None:
-        """Saves what a task has written; its checkpoint may come later."""
+        """Saves what a task has written; its checkpoint may come later.
+
+        It survives a kill of the process when this returns. It is on the disk with the next checkpoint, at the latest some
+        milliseconds later; a question (`interrupt`), an answer and an error are when this returns.
+        """
         self._put_writes(config, writes, task_id, task_path).wait()
 
     async def aput_writes(
@@ -288,77 +279,17 @@ class StepwellSaver(BaseCheckpointSaver[Any]):
         checkpoint: Checkpoint,
         metadata: CheckpointMetadata,
         new_versions: ChannelVersions,
-    ) -> tuple[Pending, RunnableConfig]:
-        configurable = configurable_of(config)
-        namespace = configurable.get("checkpoint_ns", "")
-        parent = configurable.get("checkpoint_id")
-        values = checkpoint["channel_values"]
-        changed = [channel for channel in new_versions if channel in values]
-        if parent is None:
-            # There is nobody to have what did not change.
-            versions = checkpoint["channel_versions"]
-            changed += [c for c in values if c in versions and c not in new_versions]
-        updated = checkpoint.get("updated_channels")
-        thread = str(configurable["thread_id"])
-        whole, appended, known = self._encoded(thread, namespace, parent, checkpoint, changed)
-        pending = self._native.put(
-            thread,
-            namespace,
-            parent,
-            checkpoint["id"],
-            checkpoint["ts"],
-            _metadata.dumps(
-                get_checkpoint_metadata(config, metadata), checkpoint, self.serde
-            ),
-            checkpoint["channel_versions"],
-            checkpoint["versions_seen"],
-            None if updated is None else builtins.list(updated),
-            new_versions,
-            whole,
-            appended,
+    ) -> Put:
+        return Put(
+            self._native,
+            self.serde,
+            self._trusted,
             self._durability,
+            config,
+            checkpoint,
+            metadata,
+            new_versions,
         )
-        if self._trusted and known:
-            self._trusted.remember(thread, namespace, known)
-        return pending, config_of(configurable["thread_id"], namespace, checkpoint["id"])
-
-    def _encoded(
-        self,
-        thread: str,
-        namespace: str,
-        parent: str | None,
-        checkpoint: Checkpoint,
-        changed: builtins.list[str],
-    ) -> tuple[
-        builtins.list[tuple[str, str, bytes]],
-        builtins.list[tuple[str, builtins.list[tuple[str, bytes]]]],
-        Known | None,
-    ]:
-        """The values of changed channels, what is new of those that only grew, and what to remember of them."""
-        values, versions = checkpoint["channel_values"], checkpoint["channel_versions"]
-        trusted = self._trusted
-        if trusted is None:
-            return [self._dumps(channel, values[channel]) for channel in changed], [], None
-        last = trusted.known(thread, namespace)
-        before = last.lists if last and last.checkpoint_id == parent else {}
-        known = Known(checkpoint["id"])
-        known.lists = {
-            channel: of for channel, of in before.items() if versions.get(channel) == of.version
-        }
-        whole, appended = [], []
-        for channel in changed:
-            value, old = values[channel], before.get(channel)
-            new = trusted.appended(old, value, self.serde)
-            if new is None:
-                whole.append(self._dumps(channel, value))
-                old = None
-            else:
-                appended.append((channel, new))
-            if (of := trusted.list_of(versions.get(channel), value, self.serde, old)) is not None:
-                known.lists[channel] = of
-            else:
-                known.lists.pop(channel, None)
-        return whole, appended, known
 
     def _put_writes(
         self,
@@ -367,114 +298,39 @@ class StepwellSaver(BaseCheckpointSaver[Any]):
         task_id: str,
         task_path: str,
     ) -> Pending:
-        configurable = configurable_of(config)
-        return self._native.put_writes(
-            str(configurable["thread_id"]),
-            configurable.get("checkpoint_ns", ""),
-            configurable["checkpoint_id"],
-            task_id,
-            task_path,
-            [self._dumps(channel, value) for channel, value in writes],
-            self._durability,
+        return submitted_writes(
+            self._native, self.serde, self._durability, config, writes, task_id, task_path
         )
-
-    def _dumps(self, channel: str, value: Any) -> tuple[str, str, bytes]:
-        try:
-            tag, data = self.serde.dumps_typed(value)
-        except Exception as error:
-            if hasattr(error, "add_note"):
-                error.add_note(f"while saving channel {channel!r}")
-            raise
-        return channel, tag, data if type(data) is bytes else bytes(data)
 
     def _known(self, thread: str, namespace: str) -> Known | None:
         return self._trusted.known(thread, namespace) if self._trusted else None
 
-    def _forget(self, config: RunnableConfig) -> None:
-        if self._trusted:
-            thread, namespace, _ = address(config)
-            self._trusted.forget(thread, namespace)
-
-    def _decoded(self) -> Decoded:
-        return Decoded(self.serde, shares=self._trusted is not None)
+    def _history(self, config: RunnableConfig | None, query: Query) -> History:
+        decoding = Decoding(self.serde, shares=self._trusted is not None)
+        return History(self._native, query, config, self.serde, decoding.loads)
 
     def _read(
         self, found: Found, config: RunnableConfig, known: Known | None
     ) -> CheckpointTuple:
         """What was read, with the lists that are known of it."""
-        read = self._tuple(found, config)
-        if self._trusted is None:
-            return read
-        thread, namespace, id, versions = found[0], found[1], found[2], found[6]
+        serde, trusted = self.serde, self._trusted
+        if trusted is None:
+            if self._recent.serde is not serde:
+                # Another one may refuse what this one made.
+                self._recent = Recent(serde)
+            return to_tuple(found, config, serde, self._recent.loads)
+        read = to_tuple(found, config, serde, lambda _, tag, data: serde.loads_typed((tag, data)))
+        thread, namespace, id, versions, turn = found[0], found[1], found[2], found[6], found[11]
         values = read.checkpoint["channel_values"]
         if known and known.checkpoint_id == id:
-            if any(versions.get(channel) != of.version for channel, of in known.lists.items()):
-                # Somebody has put it again.
-                self._trusted.forget(thread, namespace)
-                again = self._native.get(thread, namespace, id, False, None)
-                return self._read(again, config, None) if again else read
-            for channel, of in known.lists.items():
-                values[channel] = of.messages.copy()
-            return read
-        fresh = Known(id)
-        for channel, value in values.items():
-            of_messages = self._trusted.list_of(versions.get(channel), value, self.serde)
-            if of_messages is not None:
-                fresh.lists[channel] = of_messages
-        self._trusted.remember(thread, namespace, fresh)
+            is_same = all(versions.get(channel) == of.version for channel, of in known.lists.items())
+            if is_same and known.turn == turn:
+                values.update({channel: of.messages.copy() for channel, of in known.lists.items()})
+                return read
+            # Somebody has put it again.
+            trusted.forget(thread, namespace)
+            again = self._native.get(thread, namespace, id, False, None)
+            return self._read(again, config, None) if again else read
+        if turn:
+            trusted.remember(thread, namespace, trusted.read(id, turn, values, versions, serde))
         return read
-
-    def _tuple(
-        self, found: Found, config: RunnableConfig | None, decoded: Decoded | None = None
-    ) -> CheckpointTuple:
-        (thread, namespace, id, parent, ts, text, versions, seen, updated, values, writes) = found
-        metadata, notes = _metadata.loads(text, self.serde)
-        loads = self.serde.loads_typed
-        if decoded is None:
-            channels = {channel: loads((tag, data)) for channel, tag, data in values}
-        else:
-            channels = {channel: decoded.loads(tag, data) for channel, tag, data in values}
-        checkpoint: dict[str, Any] = {
-            "v": notes.get("v", _metadata.VERSION),
-            "ts": ts,
-            "id": id,
-            "channel_values": channels,
-            "channel_versions": versions,
-            "versions_seen": seen,
-            "updated_channels": updated,
-        }
-        if notes.get("no_updated"):
-            del checkpoint["updated_channels"]
-        checkpoint.update(notes.get("more", {}))
-        # As it was given, which may be a number.
-        thread_id = configurable_of(config)["thread_id"] if config else thread
-        return CheckpointTuple(
-            config=config_of(thread_id, namespace, id),
-            checkpoint=cast(Checkpoint, checkpoint),
-            metadata=cast(CheckpointMetadata, metadata),
-            parent_config=config_of(thread_id, namespace, parent) if parent else None,
-            pending_writes=[
-                (task, channel, loads((tag, data))) for task, channel, tag, data in writes
-            ],
-        )
-
-    def _histories(
-        self,
-        histories: dict[
-            str, tuple[builtins.list[tuple[str, str, str, bytes]], tuple[str, bytes] | None]
-        ],
-        channels: Sequence[str],
-    ) -> Mapping[str, DeltaChannelHistory]:
-        loads = self.serde.loads_typed
-        result: dict[str, DeltaChannelHistory] = {}
-        for name in channels:
-            writes, seed = histories[name]
-            history: DeltaChannelHistory = {
-                "writes": [
-                    (task, channel, loads((tag, data))) for task, channel, tag, data in writes
-                ]
-            }
-            if seed is not None:
-                history["seed"] = loads(seed)
-            result[name] = history
-        return result

@@ -6,7 +6,7 @@ import json
 import os
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from langgraph.store.base import (
     BaseStore,
@@ -23,7 +23,7 @@ from langgraph.store.base import (
     TTLConfig,
 )
 
-from stepwell._meaning import Embedded, Meaning, similarities
+from stepwell._meaning import Meaning, Vectors
 from stepwell._opening import Opening
 from stepwell._waiting import in_thread
 
@@ -95,30 +95,41 @@ class StepwellStore(BaseStore):
     def batch(self, ops: Iterable[Op]) -> list[Result]:
         """Does all of `ops`. What reads sees the store as it was before; of several puts of a key the last counts."""
         batch = list(ops)
-        embedded = self._meaning.embed(batch) if self._meaning else Embedded()
-        return self._done(batch, embedded)
+        meaning = self._meaning
+        vectors = meaning.queries(batch) if meaning else {}
+        while isinstance(done := self._done(batch, vectors), _Missing):
+            vectors.update(done.of.texts(done.texts))
+        return done
 
     async def abatch(self, ops: Iterable[Op]) -> list[Result]:
         """As `batch`; the loop goes on meanwhile."""
         batch = list(ops)
-        embedded = await self._meaning.aembed(batch) if self._meaning else Embedded()
-        return await in_thread(self._done, batch, embedded)
+        meaning = self._meaning
+        vectors = await meaning.aqueries(batch) if meaning else {}
+        while isinstance(done := await in_thread(self._done, batch, vectors), _Missing):
+            vectors.update(await done.of.atexts(done.texts))
+        return done
 
-    def _done(self, ops: Sequence[Op], embedded: Embedded) -> list[Result]:
-        asked = [
-            _asked(op, embedded.of_put(place), embedded.of_query(op))
-            for place, op in enumerate(ops)
-        ]
-        answers = json.loads(self._native.batch(json.dumps(asked).encode()))
-        return [
-            _result(op, answer, embedded.of_query(op))
-            for op, answer in zip(ops, answers, strict=True)
-        ]
+    def _done(self, ops: Sequence[Op], vectors: Vectors) -> list[Result] | _Missing:
+        """The answers, or, before anything is done, the texts of which vectors are missing."""
+        meaning = self._meaning
+        asked = json.dumps([_asked(op, meaning) for op in ops]).encode()
+        # Before the first vector is made, there is none to be compared with.
+        dims = (meaning.dims or 1) if meaning else None
+        answers = json.loads(self._native.batch(asked, dims, vectors))
+        if meaning and isinstance(answers, dict):
+            return _Missing(meaning, answers["missing"])
+        return [_result(op, answer) for op, answer in zip(ops, answers, strict=True)]
 
 
-def _asked(
-    op: Op, vectors: dict[str, str] | None, query: Sequence[float] | None
-) -> dict[str, Any]:
+class _Missing(NamedTuple):
+    """Texts of items that have no vectors yet."""
+
+    of: Meaning
+    texts: list[str]
+
+
+def _asked(op: Op, meaning: Meaning | None) -> dict[str, Any]:
     """An operation as the engine takes it."""
     if isinstance(op, GetOp):
         return {
@@ -134,19 +145,19 @@ def _asked(
             "op": "put",
             "namespace": op.namespace,
             "key": op.key,
-            "value": Embedded.into(op.value, vectors),
+            "value": op.value,
+            "texts": meaning.paths(op) if meaning else [],
             "ttl": None if op.ttl is None else op.ttl * _MINUTE,
         }
     if isinstance(op, SearchOp):
-        # What is ranked here has to be seen whole.
-        is_ranked = query is not None
         return {
             "op": "search",
             "prefix": op.namespace_prefix,
             "filter": op.filter or None,
-            "limit": _ALL if is_ranked else op.limit,
-            "offset": 0 if is_ranked else op.offset,
+            "limit": op.limit,
+            "offset": op.offset,
             "refresh_ttl": op.refresh_ttl,
+            "query": op.query if meaning else None,
         }
     if isinstance(op, ListNamespacesOp):
         prefix, suffix, rest = _conditions(op.match_conditions or ())
@@ -161,14 +172,12 @@ def _asked(
     raise ValueError(f"unknown operation: {type(op)}")
 
 
-def _result(op: Op, answer: Any, query: Sequence[float] | None) -> Result:
+def _result(op: Op, answer: Any) -> Result:
     """An answer of the engine as LangGraph wants it."""
     if isinstance(op, GetOp):
         return _item(answer) if answer else None
     if isinstance(op, SearchOp):
-        if query is not None:
-            return _ranked(op, answer, query)
-        return [_found(item, None) for item in answer]
+        return [_found(item) for item in answer]
     if isinstance(op, ListNamespacesOp):
         namespaces = [tuple(namespace) for namespace in answer]
         _, _, rest = _conditions(op.match_conditions or ())
@@ -181,24 +190,9 @@ def _result(op: Op, answer: Any, query: Sequence[float] | None) -> Result:
     return None
 
 
-def _ranked(
-    op: SearchOp, items: list[dict[str, Any]], query: Sequence[float]
-) -> list[SearchItem]:
-    """The items that are nearest to `query` by the nearest of their vectors, then those without."""
-    vectors = [Embedded.vectors(item["value"]) for item in items]
-    flat = [vector for of in vectors for vector in of]
-    scores = iter(similarities(query, flat))
-    best = [max((next(scores) for _ in of), default=None) for of in vectors]
-    with_score = [(score, item) for score, item in zip(best, items, strict=True) if score is not None]
-    with_score.sort(key=lambda found: -found[0])
-    without = [item for score, item in zip(best, items, strict=True) if score is None]
-    page = [_found(item, score) for score, item in with_score[op.offset : op.offset + op.limit]]
-    return page + [_found(item, None) for item in without[: op.limit - len(page)]]
-
-
 def _item(found: dict[str, Any]) -> Item:
     return Item(
-        value=Embedded.without(found["value"]),
+        value=found["value"],
         key=found["key"],
         namespace=tuple(found["namespace"]),
         created_at=_time(found["created_at"]),
@@ -206,14 +200,14 @@ def _item(found: dict[str, Any]) -> Item:
     )
 
 
-def _found(found: dict[str, Any], score: float | None) -> SearchItem:
+def _found(found: dict[str, Any]) -> SearchItem:
     return SearchItem(
         namespace=tuple(found["namespace"]),
         key=found["key"],
-        value=Embedded.without(found["value"]),
+        value=found["value"],
         created_at=_time(found["created_at"]),
         updated_at=_time(found["updated_at"]),
-        score=score,
+        score=found["score"],
     )
 
 

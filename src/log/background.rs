@@ -13,8 +13,6 @@ use crate::vfs::{Job, OpenMode};
 
 /// How long, about, a frame that nobody waits for stays unwritten.
 const TICK: Duration = Duration::from_millis(2);
-/// The same while whoever commits also leads: to be woken that often would take the processor from him.
-const TICK_LED: Duration = Duration::from_millis(10);
 /// So much is written and not synced before it is synced although nobody asked: whoever fills the segment, and has to sync it, then
 /// has no more to wait for.
 const UNSYNCED_MAX: u64 = 4 << 20;
@@ -51,7 +49,7 @@ enum Next {
     /// It looks again.
     Again,
     /// It looks again a moment later.
-    Soon(Duration),
+    Soon,
     /// It sleeps until it is woken, or until then.
     Sleep(Option<Instant>),
     /// There is nothing more to be done.
@@ -122,7 +120,7 @@ impl<T: Send + 'static> Job for Committing<T> {
             (state, next) = shared.commit_for_others(state, &mut seen);
             match next {
                 Next::Again => {}
-                Next::Soon(tick) => drop(shared.committer.wait_for(&mut state, tick)),
+                Next::Soon => drop(shared.committer.wait_for(&mut state, TICK)),
                 Next::Nothing => shared.committer.wait(&mut state),
                 Next::Sleep(until) => {
                     state.committer_asleep = true;
@@ -207,7 +205,7 @@ impl<T: Send + 'static> Shared<T> {
                 // Without it, whoever syncs next has more to do.
                 Err(error) => {
                     tracing::warn!(%error, "what is written is not synced ahead");
-                    (self.state.lock(), Next::Soon(TICK))
+                    (self.state.lock(), Next::Soon)
                 }
             };
         }
@@ -217,8 +215,7 @@ impl<T: Send + 'static> Shared<T> {
                 next_lsn: state.next_lsn,
                 at: now,
             };
-            let is_led = state.acked == state.next_lsn && state.sync_due.is_none();
-            return (state, Next::Soon(if is_led { TICK_LED } else { TICK }));
+            return (state, Next::Soon);
         }
         let quiet = seen.at + QUIET;
         let durable = match Canary::EarlyWatermark.sings() {

@@ -83,7 +83,7 @@ pub(super) fn to_fields<'a>(
     let fields = object.fields()?;
     let text = |name: &str| {
         let (_, value) = fields.iter().find(|(key, _)| *key == name)?;
-        crate::msgpack::Reader::new(value)
+        crate::msgpack::reader::Reader::new(value)
             .expect_text("a field")
             .ok()
     };

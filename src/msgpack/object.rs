@@ -1,6 +1,7 @@
 //! [`Object`]: what the payload of an extension type says about an object of Python.
 
-use crate::msgpack::{Malformed, Reader, Token};
+use crate::msgpack::Malformed;
+use crate::msgpack::reader::{Reader, Token};
 
 /// `Class(arg)`.
 pub(crate) const SINGLE: i8 = 0;

@@ -2,7 +2,8 @@
 
 use crate::msgpack::carried::{self, FIELD};
 use crate::msgpack::object::{ARRAY, Object, SNAPSHOT};
-use crate::msgpack::{Malformed, Reader, Token, message};
+use crate::msgpack::reader::{Reader, Token};
+use crate::msgpack::{Malformed, message};
 
 /// How deep lists and maps may be in one another, each object of a class counting as three.
 pub(super) const MAX_DEPTH: usize = 100;

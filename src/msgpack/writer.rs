@@ -100,7 +100,7 @@ pub(crate) fn write_value_of(
 ) -> Option<Result<(), Malformed>> {
     match tag {
         "msgpack" => {
-            let mut reader = crate::msgpack::Reader::new(bytes);
+            let mut reader = crate::msgpack::reader::Reader::new(bytes);
             let whole = reader.value().and_then(|_| reader.end());
             out.extend_from_slice(bytes);
             Some(whole)

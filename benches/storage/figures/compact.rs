@@ -53,7 +53,8 @@ fn options(background: bool) -> CompactionOptions {
 
 /// How much comes back of what was deleted.
 fn space(bench: &Bench) {
-    let steps = bench.size(4_000, 100);
+    // A step copies and compares all of its conversation: with longer ones, making them up takes minutes.
+    let steps = bench.size(1_000, 100);
     title(&format!(
         "compact: 16 conversations of {steps} steps, half of them deleted"
     ));
@@ -123,9 +124,9 @@ impl Puts {
 /// How long puts take while nothing is compacted and while something is, in turn: what else the machine does changes by the second.
 fn latency(bench: &Bench, durability: Durability, who: Who) {
     let (steps, threads, rounds) = match who {
-        Who::Call => bench.size((200, 100, 6), (40, 8, 2)),
+        Who::Call => bench.size((200, 100, 4), (40, 8, 2)),
         // By its rate, one takes some seconds.
-        Who::Background => bench.size((200, 100, 4), (40, 8, 2)),
+        Who::Background => bench.size((200, 100, 2), (40, 8, 2)),
     };
     let segment_bytes = bench.size(4 << 20, 64 << 10);
     let by = match who {

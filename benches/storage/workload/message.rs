@@ -17,7 +17,7 @@ pub(crate) struct Message {
 /// In turn: a question, a call of a tool, its result, an answer; 400 characters each.
 pub(crate) struct Messages {
     random: Random,
-    text: Text,
+    text: &'static Text,
     made: u64,
     call: String,
 }
@@ -26,7 +26,7 @@ impl Messages {
     pub(crate) fn new(seed: u64) -> Self {
         Self {
             random: Random::new(seed),
-            text: Text::new(),
+            text: Text::shared(),
             made: 0,
             call: String::new(),
         }

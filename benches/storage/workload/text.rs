@@ -4,6 +4,7 @@
 //! neighbouring words are neighbours in the project's documentation, and which of its successors follows a word is random.
 
 use std::collections::HashMap;
+use std::sync::OnceLock;
 
 use super::Random;
 
@@ -23,7 +24,13 @@ pub(crate) struct Text {
 }
 
 impl Text {
-    pub(crate) fn new() -> Self {
+    /// The pages need be gone through once.
+    pub(crate) fn shared() -> &'static Self {
+        static TEXT: OnceLock<Text> = OnceLock::new();
+        TEXT.get_or_init(Self::new)
+    }
+
+    fn new() -> Self {
         let words: Vec<_> = PAGES
             .iter()
             .flat_map(|page| page.split_whitespace())

@@ -1,7 +1,8 @@
 //! Searching a database's store with a query: by meaning (384 dimensions), and by words (texts of 20 words). A plain loop over as many vectors
 //! stands beside the first, and items without texts beside the puts of the second.
 //!
-//! `cargo bench --bench search` takes about a minute; `-- --smoke` a second, for checking that it works.
+//! `cargo bench --bench search` takes about a minute; `-- --smoke` a second, for checking that it works. With `--features ann` vectors are searched by a graph as well, which
+//! takes some minutes more. `-- --only` with `meaning`, `near` or `words` leaves out the others.
 #![expect(clippy::print_stdout, reason = "a benchmark prints what it measured")]
 #![expect(
     clippy::unwrap_used,
@@ -54,8 +55,20 @@ fn words(seed: u64) -> String {
     words.collect::<Vec<_>>().join(" ")
 }
 
+/// The same near one of 1,000 centres.
+#[cfg(feature = "ann")]
+fn clustered(seed: u64) -> Vec<f32> {
+    let centre = vector(u64::MAX - seed % 1000);
+    let noise = vector(seed);
+    centre
+        .iter()
+        .zip(noise)
+        .map(|(centre, noise)| centre + noise * 0.7)
+        .collect()
+}
+
 /// Texts are seeds.
-struct Random;
+struct Random(fn(u64) -> Vec<f32>);
 
 impl Embedder for Random {
     fn name(&self) -> &str {
@@ -67,7 +80,7 @@ impl Embedder for Random {
     }
 
     fn embed(&self, texts: Vec<String>) -> BoxFuture<'_, Embedding<Vec<Vec<f32>>>> {
-        let vectors = texts.iter().map(|text| vector(text.parse().unwrap()));
+        let vectors = texts.iter().map(|text| self.0(text.parse().unwrap()));
         let vectors: Vec<_> = vectors.collect();
         async move { Ok(vectors) }.boxed()
     }
@@ -79,10 +92,69 @@ fn main() {
         true => (vec![1000], 2),
         false => (vec![10_000, 100_000], 21),
     };
-    for count in &counts {
+    let only = std::env::args().skip_while(|arg| arg != "--only").nth(1);
+    let is_asked = |what| only.as_deref().is_none_or(|only| only == what);
+    for count in counts.iter().filter(|_| is_asked("meaning")) {
         by_meaning(*count, rounds);
     }
-    by_words(*counts.last().unwrap(), rounds);
+    let count = *counts.last().unwrap();
+    #[cfg(feature = "ann")]
+    if is_asked("near") {
+        near::measure("random", vector, count, rounds);
+        near::measure("clustered", clustered, count, rounds);
+    }
+    if is_asked("words") {
+        by_words(count, rounds);
+    }
+}
+
+/// The same with a graph of the vectors: how long it takes, and how many of the nearest ten it finds.
+#[cfg(feature = "ann")]
+mod near {
+    use super::*;
+
+    const FOUND: usize = 10;
+
+    pub(super) fn measure(what: &str, of: fn(u64) -> Vec<f32>, count: usize, rounds: usize) {
+        let dir = tempfile::tempdir().unwrap();
+        let options = StoreOptions::default()
+            .embedder(Random(of))
+            .texts(&[], TextFields::new(["seed"]))
+            .approximate_above(Some(count / 10));
+        let store = open(&dir, "near", options);
+        fill(&store, count, |seed| json!({"seed": seed.to_string()}));
+        let seeds = |round: usize| 1_000_000_000 + round as u64;
+        let search = |round| Search::new(&[]).query(seeds(round).to_string());
+        let found = |round| {
+            let items = store.search(search(round)).unwrap().into_iter();
+            items.map(|item| item.key).collect::<Vec<_>>()
+        };
+        found(0);
+        let start = Instant::now();
+        let mut exactly = Vec::new();
+        while !store.explain(search(0)).unwrap().approximate {
+            // What is found meanwhile is found by comparing all.
+            if exactly.len() < rounds.max(20) {
+                let keys = found(exactly.len());
+                let is_exact = !store.explain(search(0)).unwrap().approximate;
+                exactly.extend(is_exact.then_some(keys));
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        let made = start.elapsed();
+        let common = exactly.iter().enumerate().map(|(round, exact)| {
+            let near = found(round);
+            exact.iter().filter(|key| near.contains(key)).count()
+        });
+        let recall = common.sum::<usize>() as f64 / (exactly.len() * FOUND) as f64;
+        let took = median(rounds, |round| {
+            black_box(found(round));
+        });
+        println!(
+            "{count} {what} vectors in a graph, made in {made:?}: a search {took:?}, {recall:.3} of the nearest {FOUND} of {} searches",
+            exactly.len()
+        );
+    }
 }
 
 fn open(dir: &tempfile::TempDir, name: &str, options: StoreOptions) -> BlockingStore<DbStore> {
@@ -126,7 +198,7 @@ fn by_meaning(count: usize, rounds: usize) {
     let texts = TextFields::new(["seed"]);
     let options = || {
         StoreOptions::default()
-            .embedder(Random)
+            .embedder(Random(vector))
             .texts(&[], texts.clone())
     };
     let store = open(&dir, "db", options());

@@ -152,7 +152,7 @@ impl StoreOptions {
     /// Among more items than this, after prefix and filter, those nearest to a query are looked for in a graph of their vectors, which may miss some;
     /// among 20,000 unless told otherwise. `None`: all are compared, always. So they are with [`Metric::Dot`], with
     /// [`Ranking::Both`](crate::store::Ranking::Both), where more than 128 are wanted (offset included), and until the graph is made, which begins with the
-    /// first search and is done in a thread beside: a minute for 100,000 vectors. [`Explain::approximate`](crate::store::Explain) tells.
+    /// first search and is done in a thread beside, for minutes where they are many. [`Explain::approximate`](crate::store::Explain) tells.
     #[cfg(feature = "ann")]
     #[must_use]
     pub fn approximate_above(mut self, items: Option<usize>) -> Self {

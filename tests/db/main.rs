@@ -9,6 +9,7 @@ mod compaction;
 #[path = "../common/database.rs"]
 mod database;
 mod golden;
+mod golden_store;
 mod handles;
 #[path = "../common/history.rs"]
 mod history;

@@ -194,10 +194,15 @@ class Body:
         out["writes"] = self.list(lambda: {"index": self.signed(32), "channel": self.text(), "value": self.present()})
         return out
 
-    def item(self):
+    def item(self, ranked=False):
         out = {"namespace": self.list(self.text), "key": self.text(), "at": self.u64(), "lifetime": self.option(self.u64)}
         out["indexed"] = self.list(self.text) if self.flag() else None
-        return out | {"new": self.flag(), "value": self.present()}
+        out["new"] = self.flag()
+        if not ranked:
+            return out | {"value": self.present()}
+        out |= {"texts": self.list(self.text), "value": self.present()}
+        vectors = self.value()
+        return out | {"vectors": None if vectors is EMPTY else vectors}
 
     def key(self):
         return {"namespace": self.list(self.text), "key": self.text()}
@@ -243,6 +248,7 @@ KINDS = {
     13: ("item expired", lambda b: b.key() | {"put": b.u64()}),
     14: ("item deleted", lambda b: b.key() | {"at": b.u64()}),
     15: ("history of items set", lambda b: {"namespace": b.list(b.text), "at": b.u64(), "since": b.option(b.u64)}),
+    16: ("item put", lambda b: b.item(ranked=True)),
 }
 
 
@@ -268,7 +274,7 @@ def records(frame):
         need(reader.entries <= stored + more, "more entries than a frame may have")
         more = min(more, stored + more - reader.entries)
         need(reader.at == len(body), "a body that goes on after its fields")
-        if kind == 4:
+        if kind in (4, 16):
             value = reader.values[0]
             need(value.tag in (None, "json"), "an item's value that is no json")
         yield KINDS[kind][0], fields, reader.values

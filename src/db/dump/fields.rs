@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::codec::{CheckpointPut, Record, Versions};
+use crate::codec::{CheckpointPut, ItemPut, Record, Versions};
 use crate::retention_policy::RetentionPolicy;
 use crate::store_options::IndexedFields;
 
@@ -27,19 +27,16 @@ pub(super) fn fields(record: Record<Value>) -> Value {
                 "writes": writes.collect::<Vec<_>>(),
             })
         }
-        Record::ItemPut(put) => json!({
-            "record": "item put",
-            "namespace": put.namespace,
-            "key": put.key,
-            "at": put.at,
-            "lifetime": put.lifetime,
-            "indexed": match put.index {
-                IndexedFields::All => None,
-                IndexedFields::Only(paths) => Some(paths),
-            },
-            "new": put.is_new,
-            "value": put.value,
-        }),
+        Record::ItemPut(put) if put.ranked.is_empty() => item(put),
+        Record::ItemPut(mut put) => {
+            let ranked = std::mem::take(&mut put.ranked);
+            let mut fields = item(put);
+            if let Some(fields) = fields.as_object_mut() {
+                fields.insert("texts".into(), json!(ranked.texts.paths()));
+                fields.insert("vectors".into(), ranked.vectors.unwrap_or_default());
+            }
+            fields
+        }
         Record::ItemDeleted(deleted) => json!({
             "record": "item deleted",
             "namespace": deleted.namespace,
@@ -111,6 +108,22 @@ pub(super) fn fields(record: Record<Value>) -> Value {
             "policy": set.policy.map(|policy| self::policy(&policy)),
         }),
     }
+}
+
+fn item(put: ItemPut<Value>) -> Value {
+    json!({
+        "record": "item put",
+        "namespace": put.namespace,
+        "key": put.key,
+        "at": put.at,
+        "lifetime": put.lifetime,
+        "indexed": match put.index {
+            IndexedFields::All => None,
+            IndexedFields::Only(paths) => Some(paths),
+        },
+        "new": put.is_new,
+        "value": put.value,
+    })
 }
 
 fn checkpoint(put: CheckpointPut<Value>) -> Value {

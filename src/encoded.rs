@@ -1,8 +1,10 @@
 //! [`Encoded`]: a value of the user's as the engine sees it, bytes with a type tag.
 //!
-//! This module must never know what the bytes mean.
+//! This module must never know what the bytes mean, but for asking `msgpack`.
 
 use bytes::Bytes;
+
+use crate::msgpack;
 
 /// A value as it is stored: bytes, and a tag that says how to read them.
 ///
@@ -83,16 +85,42 @@ impl Encoded {
         &self.bytes
     }
 
-    /// The value, if it is JSON or null.
+    /// The value, if it is JSON, MessagePack or null. Of what LangGraph in Python has written, messages are those of a
+    /// messages channel (`role`, `content`, `id`), and objects of other classes, bytes and the like are shown as
+    /// LangChain does it: `{"lc": 2, "type": "constructor", "id": ["module", "Class"], "kwargs": {..}}`.
     ///
     /// # Errors
-    /// The tag is neither `json` nor `null`, or the bytes are not valid JSON.
+    /// The tag is none of these, or the bytes are not what it says.
     pub fn to_json(&self) -> Result<serde_json::Value, DecodeError> {
         match &self.tag {
             Tag::Null => Ok(serde_json::Value::Null),
             Tag::Json => serde_json::from_slice(&self.bytes).map_err(DecodeError::Json),
+            Tag::Msgpack => msgpack::show(&self.bytes).map_err(DecodeError::msgpack),
             _ => Err(DecodeError::Tag(self.tag().into())),
         }
+    }
+
+    /// The value for a graph that will save it again: what JSON cannot say carries its bytes.
+    pub(crate) fn to_state(&self) -> Result<serde_json::Value, DecodeError> {
+        match &self.tag {
+            Tag::Msgpack => msgpack::read(&self.bytes).map_err(DecodeError::msgpack),
+            Tag::Bytes => msgpack::read_bytes(&self.bytes).map_err(DecodeError::msgpack),
+            Tag::Other(tag) if &**tag == "bytearray" => {
+                msgpack::read_bytes(&self.bytes).map_err(DecodeError::msgpack)
+            }
+            _ => self.to_json(),
+        }
+    }
+
+    /// A value of a graph: JSON, or MessagePack if it carries what JSON cannot say.
+    pub(crate) fn of_state(value: &serde_json::Value) -> Self {
+        if msgpack::carries(value) {
+            let mut bytes = Vec::new();
+            if msgpack::encode(&mut bytes, value).is_ok() {
+                return Self::new("msgpack", bytes);
+            }
+        }
+        Self::json(value)
     }
 }
 
@@ -118,7 +146,16 @@ pub enum DecodeError {
     /// The value was written by another serializer.
     #[error("a value tagged `{0}` is not JSON; read it with the serializer that wrote it")]
     Tag(String),
+    /// The bytes are not MessagePack although the tag says so.
+    #[error("a value tagged `msgpack` cannot be read: {0}")]
+    Msgpack(String),
     /// The bytes are not JSON although the tag says so.
     #[error("a value tagged `json` is not valid JSON: {0}")]
     Json(serde_json::Error),
+}
+
+impl DecodeError {
+    fn msgpack(error: msgpack::Malformed) -> Self {
+        Self::Msgpack(error.to_string())
+    }
 }

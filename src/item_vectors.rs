@@ -19,7 +19,7 @@ pub(crate) struct ItemVectors {
     /// The name of what made them.
     pub(crate) model: Arc<str>,
     /// By path of the text. All have the same number of elements, which are finite.
-    pub(crate) fields: Vec<(Arc<str>, Box<[f32]>)>,
+    pub(crate) fields: Vec<(Arc<str>, Arc<[f32]>)>,
 }
 
 impl ItemVectors {
@@ -58,7 +58,7 @@ impl ItemVectors {
             let (vector, rest) = from.split_at_checked(bytes)?;
             *from = rest;
             let (elements, _) = vector.as_chunks();
-            let vector: Box<[f32]> = elements.iter().copied().map(f32::from_le_bytes).collect();
+            let vector: Arc<[f32]> = elements.iter().copied().map(f32::from_le_bytes).collect();
             if vector.is_empty() || vector.iter().any(|element| !element.is_finite()) {
                 return None;
             }

@@ -40,17 +40,24 @@ mod item_change;
 mod item_fields;
 mod item_vectors;
 mod item_words;
+#[cfg(feature = "langgraph")]
+mod langgraph;
 mod lease;
 pub mod log;
 mod moment;
+mod msgpack;
 mod probe;
 mod retention_policy;
+mod similarity;
+#[cfg(feature = "sqlite")]
+pub mod sqlite;
 pub mod store;
 mod store_options;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod text_fields;
 mod time;
+pub mod transfer;
 mod version;
 pub mod vfs;
 

@@ -60,6 +60,8 @@ pub struct StoreOptions {
     texts: Rules<TextFields>,
     embedder: Option<Arc<dyn Embedder>>,
     pub(crate) metric: Metric,
+    #[cfg(feature = "ann")]
+    pub(crate) approximate_above: Option<usize>,
     history: Rules<Option<Duration>>,
     /// What holds for it where nothing is said.
     pub(crate) usual_history: Duration,
@@ -78,6 +80,8 @@ impl Default for StoreOptions {
             texts: Vec::new(),
             embedder: None,
             metric: Metric::default(),
+            #[cfg(feature = "ann")]
+            approximate_above: Some(20_000),
             history: Vec::new(),
             usual_history: Duration::from_secs(7 * 24 * 3600),
             sweep_interval: Duration::from_secs(60),
@@ -142,6 +146,17 @@ impl StoreOptions {
     #[must_use]
     pub fn metric(mut self, metric: Metric) -> Self {
         self.metric = metric;
+        self
+    }
+
+    /// Among more items than this, after prefix and filter, those nearest to a query are looked for in a graph of their vectors, which may miss some;
+    /// among 20,000 unless told otherwise. `None`: all are compared, always. So they are with [`Metric::Dot`], with
+    /// [`Ranking::Both`](crate::store::Ranking::Both), where more than 128 are wanted (offset included), and until the graph is made, which begins with the
+    /// first search and is done in a thread beside: a minute for 100,000 vectors. [`Explain::approximate`](crate::store::Explain) tells.
+    #[cfg(feature = "ann")]
+    #[must_use]
+    pub fn approximate_above(mut self, items: Option<usize>) -> Self {
+        self.approximate_above = items;
         self
     }
 

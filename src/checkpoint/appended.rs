@@ -8,7 +8,7 @@ use crate::encoded_list::concatenate;
 
 /// Gives every channel that `put` appends to its whole value. `parents` is the value that the parent has of a
 /// channel.
-pub(super) fn make_whole(
+pub(crate) fn make_whole(
     put: &mut PutCheckpoint,
     mut parents: impl FnMut(&str) -> Result<Option<Encoded>, CheckpointError>,
 ) -> Result<(), CheckpointError> {

@@ -12,7 +12,8 @@ use crate::checkpoint::convert::{
     Selected, checkpoint_record, handles, held_values, latest_of_each, metadata_of,
     standalone_record, tag_record, tags_of, tuple, value_of, writes_record,
 };
-use crate::checkpoint::pruning::{Due, PrunedThread, dry_run, due, staying};
+use crate::checkpoint::dry_run::dry_run;
+use crate::checkpoint::pruning::{Due, PrunedThread, due};
 use crate::checkpoint::retention;
 use crate::checkpoint::threads::list_threads;
 use crate::checkpoint::{
@@ -174,27 +175,22 @@ impl MemorySaver {
         due: impl Fn(&Rows, &Thread) -> Result<Due<Encoded>, TablesError>,
     ) -> Result<PruneReport, CheckpointError> {
         let snapshot = self.snapshot();
-        dry_run(
-            &snapshot,
-            only,
-            |thread| due(&snapshot, thread),
-            |thread, due, lost| {
-                let place = |value: &Encoded| (value.bytes().as_ptr(), value.bytes().len());
-                let mut stay = HashSet::new();
-                staying(&snapshot, thread, due, lost, |_, value| {
-                    stay.insert(place(value));
-                })?;
-                let mut bytes = 0;
-                snapshot.each_value(thread, &mut |lsn, value| {
-                    if lost.has(lsn) && stay.insert(place(value)) {
-                        bytes += value.bytes().len();
-                    }
-                })?;
-                let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
-                let on_disk = bytes;
-                Ok(Returned { bytes, on_disk })
-            },
-        )
+        dry_run(snapshot, only, due, |going| {
+            let place = |value: &Encoded| (value.bytes().as_ptr(), value.bytes().len());
+            let mut stay = HashSet::new();
+            going.staying(|_, value| {
+                stay.insert(place(value));
+            })?;
+            let mut bytes = 0;
+            going.snapshot.each_value(going.thread, &mut |lsn, value| {
+                if going.lost.has(lsn) && stay.insert(place(value)) {
+                    bytes += value.bytes().len();
+                }
+            })?;
+            let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
+            let on_disk = bytes;
+            Ok(Returned { bytes, on_disk })
+        })
     }
 
     fn snapshot(&self) -> Rows {

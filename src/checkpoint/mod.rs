@@ -10,6 +10,7 @@ mod appended;
 mod checkpointer;
 mod convert;
 mod diff;
+mod dry_run;
 mod error;
 mod id;
 mod memory;
@@ -24,6 +25,8 @@ mod types;
 
 pub use crate::retention_policy::RetentionPolicy;
 pub use crate::version::ChannelVersion;
+#[cfg(feature = "langgraph")]
+pub(crate) use appended::make_whole;
 pub use checkpointer::{CheckpointStream, Checkpointer, ListQuery, PutCheckpoint, PutWrites, Tag};
 #[cfg(feature = "testing")]
 pub(crate) use diff::compare;
@@ -45,4 +48,6 @@ pub use retention::Retention;
 pub use saver::DbSaver;
 pub use status::{Awaited, RunFailure, StatusKind, ThreadStatus};
 pub use threads::{InvalidCursor, ThreadCursor, ThreadInfo, ThreadOrder, ThreadQuery};
+#[cfg(feature = "langgraph")]
+pub(crate) use threads::{ThreadSummary, select_threads};
 pub use types::{Checkpoint, CheckpointTuple, PendingWrite, special_write_index};

@@ -5,12 +5,9 @@ use std::time::SystemTime;
 
 use serde_json::Value;
 
-use crate::checkpoint::CheckpointError;
 use crate::checkpoint::convert::metadata_of;
 use crate::db::Returned;
-use crate::index::{
-    Candidate, Deletions, Entry, Key, Lost, Plan, Row, Rows, Snapshot, TablesError, Thread,
-};
+use crate::index::{Candidate, Entry, Key, Plan, Row, Rows, Snapshot, TablesError, Thread};
 use crate::time;
 
 /// Which checkpoints [`Checkpointer::prune`](crate::checkpoint::Checkpointer::prune) removes, and from which threads.
@@ -175,59 +172,6 @@ impl<H> Due<H> {
             disk_bytes: returned.on_disk,
         }
     }
-}
-
-/// Gives the values that stay of a thread to `with`, and the LSNs of the records that keep them, if there are such.
-pub(crate) fn staying<H: Clone, T: Rows<Key, Row<H>>>(
-    snapshot: &Snapshot<H, T>,
-    thread: &Thread,
-    due: &Due<H>,
-    lost: &Lost,
-    mut with: impl FnMut(Option<u64>, &H),
-) -> Result<(), TablesError> {
-    snapshot.each_value(thread, &mut |lsn, value| {
-        if !lost.has(lsn) {
-            with(Some(lsn), value);
-        }
-    })?;
-    if let Due::Prune(plan) = due {
-        let survivors = plan.survivors.iter();
-        let values = survivors.flat_map(|survivor| survivor.entry.values());
-        values.for_each(|value| with(None, value));
-    }
-    Ok(())
-}
-
-/// What would go of one thread or all of them. `due` says what is due, and `freed` what comes back then.
-pub(crate) fn dry_run<H: Clone, T: Rows<Key, Row<H>>>(
-    snapshot: &Snapshot<H, T>,
-    only: Option<&str>,
-    mut due: impl FnMut(&Thread) -> Result<Due<H>, TablesError>,
-    mut freed: impl FnMut(&Thread, &Due<H>, &Lost) -> Result<Returned, CheckpointError>,
-) -> Result<PruneReport, CheckpointError> {
-    let mut report = PruneReport::default();
-    let mut deletions = Deletions::default();
-    let mut next = match only {
-        Some(name) => snapshot.thread(name)?,
-        None => snapshot.next_thread(None)?,
-    };
-    while let Some(thread) = next {
-        let due = due(&thread)?;
-        let lost = match &due {
-            Due::Nothing => None,
-            Due::Delete => Some(deletions.lost(snapshot, &thread)?),
-            Due::Prune(plan) => Some(snapshot.lost(&thread, plan)?),
-        };
-        if let Some(lost) = lost {
-            let returned = freed(&thread, &due, &Lost::new(lost))?;
-            report.add(due.report(&thread, returned));
-        }
-        next = match only {
-            Some(_) => None,
-            None => snapshot.next_thread(Some(&thread.name))?,
-        };
-    }
-    Ok(report)
 }
 
 /// What would go of a thread; of that, up to `most` checkpoints.

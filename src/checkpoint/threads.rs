@@ -254,3 +254,69 @@ fn info(thread: &Thread, namespaces: usize, status: Option<ThreadStatus>) -> Thr
         },
     }
 }
+
+/// A thread as a table of checkpoints tells of it.
+#[cfg(feature = "langgraph")]
+pub(crate) struct ThreadSummary {
+    pub(crate) thread: String,
+    /// The smallest and the greatest id.
+    pub(crate) ids: (String, String),
+    pub(crate) checkpoints: u64,
+    pub(crate) namespaces: usize,
+    pub(crate) bytes: u64,
+}
+
+/// Those of `threads` that `query` selects, in its order. `latest` reads the latest checkpoint of a thread's root graph.
+#[cfg(feature = "langgraph")]
+pub(crate) fn select_threads(
+    threads: Vec<ThreadSummary>,
+    query: &ThreadQuery,
+    mut latest: impl FnMut(&str) -> Result<Option<CheckpointTuple>, CheckpointError>,
+) -> Result<Vec<ThreadInfo>, CheckpointError> {
+    let at = |id: &str| crate::index::made_at(id).unwrap_or_default();
+    let mut threads: Vec<_> = (threads.into_iter())
+        .filter(|of| of.thread.starts_with(&query.prefix))
+        .map(|of| {
+            let cursor = ThreadCursor {
+                updated: at(&of.ids.1),
+                thread: of.thread.as_str().into(),
+            };
+            (cursor, of)
+        })
+        .collect();
+    let key = |cursor: &ThreadCursor| (Reverse(cursor.updated), Arc::clone(&cursor.thread));
+    match query.order {
+        ThreadOrder::Name => threads.sort_by(|a, b| a.0.thread.cmp(&b.0.thread)),
+        ThreadOrder::LastUpdate => threads.sort_by_cached_key(|(cursor, _)| key(cursor)),
+    }
+    if let Some(after) = &query.after {
+        threads.retain(|(cursor, _)| match query.order {
+            ThreadOrder::Name => cursor.thread > after.thread,
+            ThreadOrder::LastUpdate => key(cursor) > key(after),
+        });
+    }
+    let mut listed = Vec::new();
+    for (cursor, of) in threads {
+        if listed.len() >= query.limit.unwrap_or(usize::MAX) {
+            break;
+        }
+        let latest = latest(&of.thread)?;
+        let fits = (latest.as_ref()).is_some_and(|found| found.metadata.matches(&query.filter));
+        let status = latest.map(|found| ThreadStatus::of(&found));
+        let has_status =
+            query.status.is_none() || status.as_ref().map(ThreadStatus::kind) == query.status;
+        if (fits || query.filter.is_empty()) && has_status {
+            listed.push(ThreadInfo {
+                status,
+                created: time::from_micros(at(&of.ids.0)),
+                updated: time::from_micros(cursor.updated),
+                checkpoints: of.checkpoints,
+                namespaces: of.namespaces,
+                bytes: of.bytes,
+                thread: of.thread,
+                cursor,
+            });
+        }
+    }
+    Ok(listed)
+}

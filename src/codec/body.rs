@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use bincode::de::{BorrowDecoder, Decode};
+use bincode::de::Decode;
 use bincode::enc::{Encode, Encoder};
 use bincode::error::{DecodeError, EncodeError};
 
@@ -14,7 +14,8 @@ use crate::codec::record::{
 };
 use crate::codec::value::{Found, Stored, put_value, some_value, value};
 use crate::codec::wire::{
-    form, id, list, map, option, put_id, put_length, put_list, put_map, put_option, string, unknown,
+    Source, form, id, list, map, option, put_id, put_length, put_list, put_map, put_option, string,
+    unknown,
 };
 use crate::retention_policy::RetentionPolicy;
 use crate::store_options::IndexedFields;
@@ -147,7 +148,7 @@ impl Encode for Body<'_> {
 }
 
 /// The thread that a record of `kind` is about, from the beginning of its body; `None` if it is about none.
-pub(super) fn thread<'p, D: BorrowDecoder<'p>>(
+pub(super) fn thread<'p, D: Source<'p>>(
     kind: u8,
     from: &mut D,
 ) -> Result<Option<String>, DecodeError> {
@@ -166,7 +167,7 @@ pub(super) fn thread<'p, D: BorrowDecoder<'p>>(
 }
 
 /// Reads the body of a record of `kind`; `None` if there is no such kind.
-pub(super) fn body<'p, D: BorrowDecoder<'p>>(
+pub(super) fn body<'p, D: Source<'p>>(
     kind: u8,
     from: &mut D,
 ) -> Result<Option<Record<Found<'p>>>, DecodeError> {
@@ -269,7 +270,7 @@ fn put_indexed<E: Encoder>(to: &mut E, fields: &IndexedFields) -> Result<(), Enc
     }
 }
 
-fn indexed<'p, D: BorrowDecoder<'p>>(from: &mut D) -> Result<IndexedFields, DecodeError> {
+fn indexed<'p, D: Source<'p>>(from: &mut D) -> Result<IndexedFields, DecodeError> {
     Ok(match u8::decode(from)? {
         form::FIELDS_ALL => IndexedFields::All,
         form::FIELDS_ONLY => IndexedFields::Only(list(from, string)?),
@@ -287,7 +288,7 @@ fn put_policy<E: Encoder>(to: &mut E, policy: &RetentionPolicy) -> Result<(), En
     micros(policy.idle).encode(to)
 }
 
-fn policy<'p, D: BorrowDecoder<'p>>(from: &mut D) -> Result<RetentionPolicy, DecodeError> {
+fn policy<'p, D: Source<'p>>(from: &mut D) -> Result<RetentionPolicy, DecodeError> {
     Ok(RetentionPolicy {
         keep_last: Option::decode(from)?,
         older_than: Option::decode(from)?.map(Duration::from_micros),
@@ -312,7 +313,7 @@ fn put_remnant<E: Encoder>(to: &mut E, remnant: &Remnant<Stored>) -> Result<(), 
     (remnant.values.iter()).try_for_each(|value| put_value(to, Some(value)))
 }
 
-fn remnant<'p, D: BorrowDecoder<'p>>(from: &mut D) -> Result<Remnant<Found<'p>>, DecodeError> {
+fn remnant<'p, D: Source<'p>>(from: &mut D) -> Result<Remnant<Found<'p>>, DecodeError> {
     Ok(Remnant {
         touched: option(from, |from| {
             Ok(Touched {
@@ -340,7 +341,7 @@ fn put_writes<E: Encoder>(to: &mut E, put: &WritesPut<Stored>) -> Result<(), Enc
     })
 }
 
-fn writes<'p, D: BorrowDecoder<'p>>(from: &mut D) -> Result<WritesPut<Found<'p>>, DecodeError> {
+fn writes<'p, D: Source<'p>>(from: &mut D) -> Result<WritesPut<Found<'p>>, DecodeError> {
     Ok(WritesPut {
         thread: id(from)?,
         namespace: string(from)?,

@@ -1,14 +1,14 @@
 //! The body of a checkpoint, field by field, in the order that docs/format.md gives.
 
-use bincode::de::{BorrowDecode, BorrowDecoder, Decode};
+use bincode::de::{BorrowDecode, Decode};
 use bincode::enc::{Encode, Encoder};
 use bincode::error::{DecodeError, EncodeError};
 
 use crate::codec::record::{Changed, CheckpointPut, VersionChanges, Versions};
 use crate::codec::value::{Found, Stored, put_value, some_value, value};
 use crate::codec::wire::{
-    VersionsRead, VersionsWritten, form, id, list, map, option, put_id, put_length, put_map,
-    put_option, string, unknown,
+    Source, VersionsRead, VersionsWritten, form, id, list, map, option, put_id, put_length,
+    put_map, put_option, string, unknown,
 };
 use crate::compact::{Step, Time};
 
@@ -42,7 +42,7 @@ pub(super) fn put_checkpoint<E: Encoder>(
     }
 }
 
-pub(super) fn checkpoint<'p, D: BorrowDecoder<'p>>(
+pub(super) fn checkpoint<'p, D: Source<'p>>(
     from: &mut D,
 ) -> Result<CheckpointPut<Found<'p>>, DecodeError> {
     let thread = id(from)?;
@@ -108,7 +108,7 @@ fn put_time<E: Encoder>(to: &mut E, text: &str) -> Result<(), EncodeError> {
     }
 }
 
-fn time<'p, D: BorrowDecoder<'p>>(from: &mut D) -> Result<String, DecodeError> {
+fn time<'p, D: Source<'p>>(from: &mut D) -> Result<String, DecodeError> {
     let time = match u8::decode(from)? {
         form::TIME_TEXT => return string(from),
         form::TIME_MICROS => Time::Micros(u64::decode(from)?),
@@ -135,7 +135,7 @@ fn put_metadata<E: Encoder>(to: &mut E, bytes: &[u8]) -> Result<(), EncodeError>
     step.after.encode(to)
 }
 
-fn metadata<'p, D: BorrowDecoder<'p>>(from: &mut D) -> Result<Box<[u8]>, DecodeError> {
+fn metadata<'p, D: Source<'p>>(from: &mut D) -> Result<Box<[u8]>, DecodeError> {
     let step = match u8::decode(from)? {
         form::METADATA_WHOLE => {
             let bytes: &'p [u8] = BorrowDecode::borrow_decode(from)?;
@@ -183,7 +183,7 @@ fn put_versions<'r, E: Encoder>(
     }
 }
 
-fn versions<'p, D: BorrowDecoder<'p>>(
+fn versions<'p, D: Source<'p>>(
     from: &mut D,
     mut read: VersionsRead,
 ) -> Result<Versions, DecodeError> {
@@ -233,7 +233,7 @@ fn others<V>(updated: &[String], changed: &[Changed<V>]) -> Option<Vec<u32>> {
     updated.next().is_none().then_some(others)
 }
 
-fn updated<'p, D: BorrowDecoder<'p>, V>(
+fn updated<'p, D: Source<'p>, V>(
     from: &mut D,
     changed: &[Changed<V>],
 ) -> Result<Option<Vec<String>>, DecodeError> {

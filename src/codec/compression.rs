@@ -81,6 +81,12 @@ pub(super) fn compressed(body: &[u8], compression: Compression) -> Option<(Metho
     Some((method, [&length.to_le_bytes(), block.as_slice()].concat()))
 }
 
+/// How long it says that the body is that was compressed.
+pub(super) fn claimed(compressed: &[u8]) -> usize {
+    let length = compressed.first_chunk().copied().map(u32::from_le_bytes);
+    length.map_or(0, |length| usize::try_from(length).unwrap_or(usize::MAX))
+}
+
 /// The body that was compressed.
 pub(super) fn expanded(method: Method, compressed: &[u8]) -> Result<Vec<u8>, String> {
     let (length, block) = compressed

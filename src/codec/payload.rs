@@ -8,15 +8,18 @@ use bytes::Bytes;
 
 use crate::codec::CodecError;
 use crate::codec::body::{Body, body, kind_of, thread};
-use crate::codec::compression::{Compression, Method, compressed, expanded};
+use crate::codec::compression::{Compression, Method, claimed, compressed, expanded};
 use crate::codec::record::Record;
 use crate::codec::value::{Found, Stored};
-use crate::codec::wire::config;
+use crate::codec::wire::{MORE_ENTRIES, Reading, config};
 
 /// Length, kind and flags.
 const HEADER: usize = 6;
 /// More than most records take besides their values.
 const RECORD_BYTES: usize = 512;
+/// The bodies of a frame's records are together at most so long without compression: as long as the longest frame. So no
+/// frame asks for more than that, however short it is.
+const MAX_BODIES: usize = 1 << 30;
 /// The flags of a record whose body is compressed.
 const LZ4: u8 = 1;
 const ZSTD: u8 = 2;
@@ -39,6 +42,7 @@ pub(crate) fn encode_into(
 ) -> Result<(), CodecError> {
     let bytes = |record: &Record<Stored>| RECORD_BYTES + record.sum(Stored::literal_len);
     payload.reserve(records.iter().map(bytes).sum());
+    let (mut plain, mut more) = (0_usize, MORE_ENTRIES);
     for record in records {
         let mut header = [0; HEADER];
         let start = payload.len();
@@ -50,7 +54,20 @@ pub(crate) fn encode_into(
         })?;
         let mut flags = 0;
         let body = payload.get(start + HEADER..).unwrap_or_default();
-        if let Some((method, smaller)) = compressed(body, compression) {
+        plain = plain.saturating_add(body.len());
+        if plain > MAX_BODIES {
+            return Err(CodecError::TooLong { bytes: plain });
+        }
+        let smaller = compressed(body, compression);
+        if let Some((method, smaller)) = smaller.filter(|(_, smaller)| {
+            // An entry takes a byte at least, so mostly they need not be counted.
+            let entries = body.len().saturating_sub(smaller.len());
+            if let Some(left) = more.checked_sub(entries) {
+                more = left;
+                return true;
+            }
+            read(kind_of(record), body, smaller.len(), &mut more).is_ok()
+        }) {
             flags = match method {
                 Method::Lz4 => LZ4,
                 Method::Zstd => ZSTD,
@@ -74,11 +91,11 @@ pub(crate) fn decode<T>(
     payload: &[u8],
     mut with: impl FnMut(Record<Found<'_>>) -> T,
 ) -> Result<Vec<T>, CodecError> {
-    let mut rest = Rest { payload, at: 0 };
+    let mut rest = Rest::of(payload);
     let mut records = Vec::new();
     while let Some(raw) = rest.next()? {
         let body = raw.body()?;
-        records.push(with(raw.decode(&body)?));
+        records.push(with(raw.decode(&body, &mut rest.more)?));
     }
     Ok(records)
 }
@@ -86,11 +103,11 @@ pub(crate) fn decode<T>(
 /// The record with number `record` (from 0) of a payload. Those before it are not looked into. Its values keep
 /// the payload.
 pub(crate) fn decode_one(payload: &Bytes, record: u32) -> Result<Record<Stored>, CodecError> {
-    let mut rest = Rest { payload, at: 0 };
+    let mut rest = Rest::of(payload);
     let mut of = 0;
     while let Some(raw) = rest.next()? {
         if of == record {
-            return raw.keep(payload);
+            return raw.keep(payload, &mut rest.more);
         }
         of += 1;
     }
@@ -99,25 +116,26 @@ pub(crate) fn decode_one(payload: &Bytes, record: u32) -> Result<Record<Stored>,
 
 /// The records of a payload, which their values keep.
 pub(crate) fn decode_all(payload: &Bytes) -> Result<Vec<Record<Stored>>, CodecError> {
-    let mut rest = Rest { payload, at: 0 };
+    let mut rest = Rest::of(payload);
     let mut records = Vec::new();
     while let Some(raw) = rest.next()? {
-        records.push(raw.keep(payload)?);
+        records.push(raw.keep(payload, &mut rest.more)?);
     }
     Ok(records)
 }
 
 /// The thread that the first record of a payload is about, if it is about one and can be read.
 pub(crate) fn thread_of(payload: &[u8]) -> Option<String> {
-    let first = Rest { payload, at: 0 }.next().ok()??;
+    let first = Rest::of(payload).next().ok()??;
     let body = first.body().ok()?;
-    let mut decoder = DecoderImpl::new(SliceReader::new(&body), config(), ());
+    let reading = Reading::stored_in(first.bytes.len(), MORE_ENTRIES);
+    let mut decoder = DecoderImpl::new(SliceReader::new(&body), config(), reading);
     thread(first.kind, &mut decoder).ok()?
 }
 
 /// Whether a record of a payload is compressed.
 pub(crate) fn is_compressed(payload: &[u8]) -> Result<bool, CodecError> {
-    let mut rest = Rest { payload, at: 0 };
+    let mut rest = Rest::of(payload);
     while let Some(record) = rest.next()? {
         if record.compression.is_some() {
             return Ok(true);
@@ -130,6 +148,10 @@ pub(crate) fn is_compressed(payload: &[u8]) -> Result<bool, CodecError> {
 struct Rest<'p> {
     payload: &'p [u8],
     at: usize,
+    /// How long the bodies so far are without compression.
+    bodies: usize,
+    /// So many entries may the rest of the records have more than they have bytes.
+    more: usize,
 }
 
 /// A record that was not decoded yet.
@@ -142,6 +164,15 @@ struct Raw<'p> {
 }
 
 impl<'p> Rest<'p> {
+    fn of(payload: &'p [u8]) -> Self {
+        Self {
+            payload,
+            at: 0,
+            bodies: 0,
+            more: MORE_ENTRIES,
+        }
+    }
+
     fn next(&mut self) -> Result<Option<Raw<'p>>, CodecError> {
         let at = self.at;
         let rest = self.payload.get(at..).unwrap_or_default();
@@ -162,12 +193,19 @@ impl<'p> Rest<'p> {
         let bytes = length.ok().and_then(|length| rest.get(..length));
         let bytes = bytes.ok_or(truncated)?;
         self.at = at + HEADER + bytes.len();
-        Ok(Some(Raw {
+        let raw = Raw {
             at,
             kind,
             compression,
             bytes,
-        }))
+        };
+        let body = compression.map_or(bytes.len(), |_| claimed(bytes));
+        self.bodies = self.bodies.saturating_add(body);
+        if self.bodies > MAX_BODIES {
+            let reason = format!("the records up to it are {} bytes long", self.bodies);
+            return Err(raw.malformed(reason));
+        }
+        Ok(Some(raw))
     }
 }
 
@@ -181,24 +219,23 @@ impl<'p> Raw<'p> {
         }
     }
 
-    fn keep(&self, payload: &Bytes) -> Result<Record<Stored>, CodecError> {
+    fn keep(&self, payload: &Bytes, more: &mut usize) -> Result<Record<Stored>, CodecError> {
         let body = match self.body()? {
             Cow::Borrowed(body) => payload.slice_ref(body),
             Cow::Owned(body) => body.into(),
         };
-        Ok(self.decode(&body)?.map(|value| value.keep(&body)))
+        Ok(self.decode(&body, more)?.map(|value| value.keep(&body)))
     }
 
-    fn decode<'b>(&self, bytes: &'b [u8]) -> Result<Record<Found<'b>>, CodecError> {
+    fn decode<'b>(
+        &self,
+        bytes: &'b [u8],
+        more: &mut usize,
+    ) -> Result<Record<Found<'b>>, CodecError> {
         let Self { at, kind, .. } = *self;
-        let mut decoder = DecoderImpl::new(SliceReader::new(bytes), config(), ());
-        let record = body(kind, &mut decoder)
-            .map_err(|e| self.malformed(e.to_string()))?
-            .ok_or(CodecError::Unknown { at, kind, flags: 0 })?;
-        if decoder.reader().peek_read(1).is_some() {
-            return Err(self.malformed("there are bytes left after its end".into()));
-        }
-        Ok(record)
+        read(kind, bytes, self.bytes.len(), more)
+            .map_err(|reason| self.malformed(reason))?
+            .ok_or(CodecError::Unknown { at, kind, flags: 0 })
     }
 
     fn malformed(&self, reason: String) -> CodecError {
@@ -208,4 +245,22 @@ impl<'p> Raw<'p> {
             reason,
         }
     }
+}
+
+/// The record of a kind with this body, which is stored in so many bytes and may have `more` entries more; `None` if there is no
+/// such kind.
+fn read<'b>(
+    kind: u8,
+    bytes: &'b [u8],
+    stored: usize,
+    more: &mut usize,
+) -> Result<Option<Record<Found<'b>>>, String> {
+    let reading = Reading::stored_in(stored, *more);
+    let mut decoder = DecoderImpl::new(SliceReader::new(bytes), config(), reading);
+    let record = body(kind, &mut decoder).map_err(|e| e.to_string())?;
+    if record.is_some() && decoder.reader().peek_read(1).is_some() {
+        return Err("there are bytes left after its end".into());
+    }
+    *more = decoder.context().left(*more);
+    Ok(record)
 }

@@ -1,8 +1,10 @@
 //! [`Place`]: where a value is, as another value's record names it.
 
-use bincode::de::{BorrowDecoder, Decode};
+use bincode::de::Decode;
 use bincode::enc::{Encode, Encoder};
 use bincode::error::{DecodeError, EncodeError};
+
+use crate::codec::wire::Source;
 
 /// Where a value is: in which record of which frame, and which of its values it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,7 +57,7 @@ pub(super) fn put_place<E: Encoder>(to: &mut E, place: &Place) -> Result<(), Enc
     place.value.encode(to)
 }
 
-pub(super) fn place<'p, D: BorrowDecoder<'p>>(from: &mut D) -> Result<Place, DecodeError> {
+pub(super) fn place<'p, D: Source<'p>>(from: &mut D) -> Result<Place, DecodeError> {
     let frame = match u64::decode(from)? {
         SAME_FRAME => None,
         lsn => Some(FramePlace {

@@ -772,6 +772,65 @@ fn a_compressed_body_that_claims_too_much_is_refused() {
     assert!(matches!(both, Err(CodecError::Unknown { .. })));
 }
 
+/// A record with so many entries that are all alike.
+fn alike(entries: usize) -> Record<Stored> {
+    Record::ItemDeleted(ItemDeleted {
+        namespace: vec![String::new(); entries],
+        key: "key".into(),
+        at: None,
+    })
+}
+
+/// A record as it is compressed, whatever is in it.
+fn compressed_by_force(record: &Record<Stored>) -> Vec<u8> {
+    let plain = encoded(std::slice::from_ref(record));
+    let (head, body) = plain.split_at(6);
+    let length = u32::try_from(body.len()).unwrap().to_le_bytes();
+    let block = lz4_flex::block::compress(body);
+    framed(head[4], 1, &[length.as_slice(), &block].concat())
+}
+
+#[test]
+fn a_short_payload_cannot_ask_for_many_entries() {
+    let (few, many) = (alike(1000), alike((1 << 20) + 100_000));
+    let short = compressed_by_force(&many);
+    assert!(short.len() < 50_000, "{}", short.len());
+    let refused = |payload: &[u8]| {
+        let Err(CodecError::Malformed { reason, .. }) = decoded(payload) else {
+            panic!("it is taken");
+        };
+        assert!(reason.contains("more entries"), "{reason}");
+    };
+    refused(&short);
+    // Nor can many records together.
+    let half = compressed_by_force(&alike(600_000));
+    assert_eq!(decoded(&half).unwrap().len(), 1);
+    refused(&half.repeat(2));
+    assert_eq!(decoded(&compressed_by_force(&few)).unwrap(), [few.clone()]);
+    // What is written is read, and compressed as far as it can be.
+    for (records, most) in [
+        (vec![many.clone()], usize::MAX),
+        (vec![alike(600_000), few, alike(600_000)], 700_000),
+    ] {
+        let payload = encode(&records, Compression::Long).unwrap();
+        assert!(payload.len() < most, "{}", payload.len());
+        assert_eq!(decoded(&payload).unwrap(), records);
+    }
+}
+
+#[test]
+fn a_short_payload_cannot_ask_for_long_bodies() {
+    let length = (300_u32 << 20).to_le_bytes();
+    let one = framed(3, 2, &[length.as_slice(), &[0; 400 << 10]].concat());
+    let four = Bytes::from(one.repeat(4));
+    // None of them is expanded on the way to the last one.
+    let Err(CodecError::Malformed { at, reason, .. }) = decode_one(&four, 3) else {
+        panic!("it is taken");
+    };
+    assert_eq!(at, 3 * one.len());
+    assert!(reason.contains("1258291200 bytes long"), "{reason}");
+}
+
 #[test]
 fn every_changed_byte_of_a_compressed_body_is_decoded_or_refused() {
     for (flags, times) in [(1, 100), (2, 2_500)] {

@@ -1,13 +1,13 @@
 //! [`Value`]: a value as a record holds it, whole or by what it has of other values.
 
-use bincode::de::{BorrowDecode, BorrowDecoder, Decode};
+use bincode::de::{BorrowDecode, Decode};
 use bincode::enc::{Encode, Encoder};
 use bincode::error::{DecodeError, EncodeError};
 use bytes::Bytes;
 
 use crate::Encoded;
 use crate::codec::place::{Place, place, put_place};
-use crate::codec::wire::{Blob, form, list, put_length, unknown};
+use crate::codec::wire::{Blob, Source, form, list, put_length, unknown};
 use crate::delta::{MAX_LENGTH, MAX_LINKS, Op, Weight, encoded_len, total_len};
 
 /// Tags that have a form of their own.
@@ -191,9 +191,7 @@ fn put_whole<E: Encoder>(to: &mut E, value: Blob<'_>) -> Result<(), EncodeError>
     value.bytes.encode(to)
 }
 
-pub(super) fn value<'p, D: BorrowDecoder<'p>>(
-    from: &mut D,
-) -> Result<Option<Found<'p>>, DecodeError> {
+pub(super) fn value<'p, D: Source<'p>>(from: &mut D) -> Result<Option<Found<'p>>, DecodeError> {
     Ok(Some(match u8::decode(from)? {
         form::VALUE_EMPTY => return Ok(None),
         form::VALUE_WHOLE => {
@@ -216,16 +214,16 @@ pub(super) fn value<'p, D: BorrowDecoder<'p>>(
 }
 
 /// A value that must not be empty.
-pub(super) fn some_value<'p, D: BorrowDecoder<'p>>(from: &mut D) -> Result<Found<'p>, DecodeError> {
+pub(super) fn some_value<'p, D: Source<'p>>(from: &mut D) -> Result<Found<'p>, DecodeError> {
     value(from)?.ok_or_else(|| unknown("form of a value that must not be empty", form::VALUE_EMPTY))
 }
 
-fn blob<'p, D: BorrowDecoder<'p>>(tag: &'p str, from: &mut D) -> Result<Blob<'p>, DecodeError> {
+fn blob<'p, D: Source<'p>>(tag: &'p str, from: &mut D) -> Result<Blob<'p>, DecodeError> {
     let bytes = BorrowDecode::borrow_decode(from)?;
     Ok(Blob { tag, bytes })
 }
 
-fn delta<'p, D: BorrowDecoder<'p>>(from: &mut D) -> Result<Delta<&'p [u8]>, DecodeError> {
+fn delta<'p, D: Source<'p>>(from: &mut D) -> Result<Delta<&'p [u8]>, DecodeError> {
     let delta = Delta {
         base: place(from)?,
         weight: weight(from)?,
@@ -248,7 +246,7 @@ fn put_weight<E: Encoder>(to: &mut E, weight: Weight) -> Result<(), EncodeError>
     weight.cost.encode(to)
 }
 
-fn weight<'p, D: BorrowDecoder<'p>>(from: &mut D) -> Result<Weight, DecodeError> {
+fn weight<'p, D: Source<'p>>(from: &mut D) -> Result<Weight, DecodeError> {
     let weight = Weight {
         length: u64::decode(from)?,
         links: u32::decode(from)?,
@@ -288,7 +286,7 @@ fn put_op<E: Encoder>(to: &mut E, op: &Op) -> Result<(), EncodeError> {
     }
 }
 
-fn op<'p, D: BorrowDecoder<'p>>(from: &mut D) -> Result<Op<&'p [u8]>, DecodeError> {
+fn op<'p, D: Source<'p>>(from: &mut D) -> Result<Op<&'p [u8]>, DecodeError> {
     Ok(match u8::decode(from)? {
         form::OP_LITERAL => Op::Literal(BorrowDecode::borrow_decode(from)?),
         form::OP_COPY_BASE => Op::CopyBase {

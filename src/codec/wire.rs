@@ -20,6 +20,41 @@ pub(super) fn config() -> impl Config {
     config
 }
 
+/// What a record is read from, and what is known of it meanwhile.
+pub(super) trait Source<'p>: BorrowDecoder<'p, Context = Reading> {}
+impl<'p, D: BorrowDecoder<'p, Context = Reading>> Source<'p> for D {}
+
+/// What is known of a record while it is read.
+#[derive(Debug)]
+pub(super) struct Reading {
+    /// So many more entries of lists and maps may it have.
+    entries: usize,
+}
+
+/// So many entries may the records of a frame have more than they have bytes as they are stored. An entry takes some hundred
+/// bytes of memory, and a compressed body may have a thousand of them for each byte.
+pub(super) const MORE_ENTRIES: usize = 1 << 20;
+
+impl Reading {
+    /// A record that is stored in so many bytes, and may have so many entries more.
+    pub(super) fn stored_in(bytes: usize, more: usize) -> Self {
+        Self {
+            entries: bytes.saturating_add(more),
+        }
+    }
+
+    /// How many entries the next record may have more than bytes, if this one might have `more`.
+    pub(super) fn left(&self, more: usize) -> usize {
+        self.entries.min(more)
+    }
+
+    fn entry(&mut self) -> Result<(), DecodeError> {
+        let many = "it has more entries than a compressed record may have";
+        self.entries = (self.entries.checked_sub(1)).ok_or(DecodeError::Other(many))?;
+        Ok(())
+    }
+}
+
 /// A whole value where it lies in a record.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Blob<'p> {
@@ -112,7 +147,7 @@ pub(super) struct VersionsRead {
 }
 
 impl VersionsRead {
-    pub(super) fn take<'p, D: BorrowDecoder<'p>>(
+    pub(super) fn take<'p, D: Source<'p>>(
         &mut self,
         from: &mut D,
     ) -> Result<ChannelVersion, DecodeError> {
@@ -154,7 +189,7 @@ pub(super) fn put_id<E: Encoder>(to: &mut E, id: &str) -> Result<(), EncodeError
     }
 }
 
-pub(super) fn id<'p, D: BorrowDecoder<'p>>(from: &mut D) -> Result<String, DecodeError> {
+pub(super) fn id<'p, D: Source<'p>>(from: &mut D) -> Result<String, DecodeError> {
     match u8::decode(from)? {
         form::ID_TEXT => string(from),
         form::ID_UUID => Ok(uuid_text(Decode::decode(from)?)),
@@ -180,12 +215,12 @@ pub(super) fn put_list<E: Encoder, T>(
     list.iter().try_for_each(|element| put(to, element))
 }
 
-pub(super) fn string<'p, D: BorrowDecoder<'p>>(from: &mut D) -> Result<String, DecodeError> {
+pub(super) fn string<'p, D: Source<'p>>(from: &mut D) -> Result<String, DecodeError> {
     let text: &'p str = BorrowDecode::borrow_decode(from)?;
     Ok(text.to_owned())
 }
 
-pub(super) fn option<'p, D: BorrowDecoder<'p>, T>(
+pub(super) fn option<'p, D: Source<'p>, T>(
     from: &mut D,
     read: impl FnOnce(&mut D) -> Result<T, DecodeError>,
 ) -> Result<Option<T>, DecodeError> {
@@ -196,12 +231,13 @@ pub(super) fn option<'p, D: BorrowDecoder<'p>, T>(
     }
 }
 
-pub(super) fn list<'p, D: BorrowDecoder<'p>, T>(
+pub(super) fn list<'p, D: Source<'p>, T>(
     from: &mut D,
     mut read: impl FnMut(&mut D) -> Result<T, DecodeError>,
 ) -> Result<Vec<T>, DecodeError> {
     let mut list = Vec::new();
     for _ in 0..u64::decode(from)? {
+        from.context().entry()?;
         list.push(read(from)?);
     }
     Ok(list)
@@ -220,12 +256,13 @@ pub(super) fn put_map<'m, E: Encoder, T>(
     Ok(())
 }
 
-pub(super) fn map<'p, D: BorrowDecoder<'p>, T>(
+pub(super) fn map<'p, D: Source<'p>, T>(
     from: &mut D,
     mut read: impl FnMut(&mut D) -> Result<T, DecodeError>,
 ) -> Result<BTreeMap<String, T>, DecodeError> {
     let mut map = BTreeMap::new();
     for _ in 0..u64::decode(from)? {
+        from.context().entry()?;
         let key = string(from)?;
         // Values are numbered in the order in which they are written, and that is to be the map's.
         if map.last_key_value().is_some_and(|(last, _)| *last >= key) {

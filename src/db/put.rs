@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use crate::Encoded;
 use crate::codec::{Changed, CheckpointPut, Record, Stored, TaskWrite, Versions, WritesPut};
 use crate::db::hot::{
-    Content, Draft, Held, HotCheckpoint, HotValue, HotVersions, NewContent, Sources,
+    Content, Draft, Held, HotCheckpoint, HotThread, HotValue, HotVersions, NewContent, Sources,
 };
 use crate::db::place::At;
-use crate::db::storing::{Handed, Storing, ToStore, Written};
+use crate::db::storing::{Handed, Own, Storing, ToStore, Written};
 use crate::db::{Db, DbError, Durability, Submitted};
 use crate::index::{Refused, shrink};
 use crate::log::Lsn;
@@ -73,10 +73,18 @@ impl Db {
         let name = put.thread.clone();
         self.hot().with_thread(&name, |thread| {
             let id: Box<str> = put.id.as_str().into();
+            let changed = thread.changed();
+            // The ancestors of a subgraph's checkpoint may have been deleted.
+            let has_ancestors =
+                put.ancestors.is_empty() || self.is_sure_of_ancestors(&name, thread)?;
             let (hot, puts) = thread.namespace_and_puts(&put.namespace);
             let parent_id = put.parent_id.as_deref();
             let parent_put = parent_id.map_or(Lsn::FIRST, |id| puts.end_of(id));
-            let mut parent = self.parent(&put, parent_put, hot.checkpoint.take())?;
+            let mut parent = self.parent(&put, (parent_put, changed), hot.checkpoint.take())?;
+            let has_parent = match (parent_id, &parent) {
+                (None, _) => true,
+                (Some(_), parent) => parent.as_ref().is_some_and(|parent| parent.certain),
+            };
             let sources = hot.sources.of(put.parent_id.as_deref());
             let storing = Storing::new(self, sources);
             let (mut record, kept) = self.stored(put, parent.as_mut(), storing)?;
@@ -100,6 +108,7 @@ impl Db {
             hot.checkpoint = Some(HotCheckpoint {
                 id,
                 put: Some((submitted.address().end(), submitted.fate())),
+                certain: has_parent && has_ancestors,
                 versions,
                 channels,
             });
@@ -121,18 +130,18 @@ impl Db {
             sources.begin(&put.checkpoint_id);
             let mut contents = Vec::new();
             let mut written = Vec::with_capacity(put.writes.len());
-            let mut numbers = 0_u32..;
+            let mut own = Own::default();
             let mut writes = Vec::with_capacity(put.writes.len());
-            for write in put.writes {
-                let number = numbers.next().unwrap_or(u32::MAX);
+            for (number, write) in (0_u32..).zip(put.writes) {
                 let value = write.value;
                 // Special ones are replaced, and what is gone should not be needed.
                 let copied = (write.index >= 0 && Sources::takes(&value)).then(|| value.clone());
                 let Written {
                     stored,
                     at,
+                    number,
                     content,
-                } = self.written(value);
+                } = self.written(value, number, &mut own);
                 contents.extend(content.map(|content| NewContent {
                     content,
                     record: 0,
@@ -172,27 +181,52 @@ impl Db {
         let _entered = self.enter();
         self.hot().with_thread(name, |thread| {
             thread.forget();
-            self.submit(records, durability, what)
+            let submitted = self.submit(records, durability, what)?;
+            thread.note_change(submitted.address().end());
+            Ok(submitted)
         })
     }
 
+    /// Whether the index is sure to have the ancestors of what is put, if it ever had them.
+    fn is_sure_of_ancestors(&self, name: &str, thread: &mut HotThread) -> Result<bool, DbError> {
+        let changed = thread.changed();
+        if !self.with_log(|log| Ok(log.is_acknowledged(changed)))? {
+            return Ok(false);
+        }
+        let deleted = thread.deleted(|| self.snapshot().was_deleted(name))?;
+        Ok(!deleted)
+    }
+
     /// What is known of the parent of a checkpoint. It is the one that was put last, or is looked up. If it was put, that was before
-    /// the LSN `parent_put`.
+    /// the LSN `parent_put`; other changes of the thread were before `changed`.
     fn parent(
         &self,
         put: &CheckpointPut<Handed>,
-        parent_put: Lsn,
+        (parent_put, changed): (Lsn, Lsn),
         last: Option<HotCheckpoint>,
     ) -> Result<Option<HotCheckpoint>, DbError> {
         let Some(id) = put.parent_id.as_deref() else {
             return Ok(None);
         };
         let look_up = || {
+            // Asked before the look-up: it may be acknowledged meanwhile.
+            let certain = self.with_log(|log| Ok(log.is_acknowledged(changed)))?;
             let entry = (self.snapshot()).entry(&put.thread, &put.namespace, id)?;
-            Ok::<_, DbError>(entry.map(|entry| HotCheckpoint::cold(id, &entry)))
+            Ok::<_, DbError>(entry.map(|entry| HotCheckpoint::cold(id, &entry, certain)))
         };
         let wait = || self.with_log(|log| Ok(log.wait()?));
-        let parent = match last.filter(|last| *last.id == *id && !last.is_refused()) {
+        let mut last = last.filter(|last| *last.id == *id);
+        if let Some(last) = last.as_mut().filter(|last| !last.certain) {
+            // If the index refuses it, the parent is what it was before, or is not there.
+            let end = last.put.as_ref().map(|(end, _)| *end);
+            let is_applied =
+                self.with_log(|log| Ok(end.is_some_and(|e| log.is_acknowledged(e))))?;
+            if !is_applied {
+                wait()?;
+            }
+            last.certain = true;
+        }
+        let parent = match last.filter(|last| !last.is_refused()) {
             Some(last) => Some(last),
             None => {
                 // Asked before the look-up: it may be acknowledged meanwhile.
@@ -264,7 +298,7 @@ impl Db {
             let to_store = match value {
                 None => None,
                 Some(value) => {
-                    let stored = storing.store(value, parents)?;
+                    let stored = storing.store(value, parents, number)?;
                     Some(stored.ok_or_else(|| nothing_to_append_to(channel))?)
                 }
             };
@@ -382,7 +416,7 @@ impl ToStore {
     /// What goes into the record, as its value with this number, and what is to be kept of it.
     fn numbered(self, number: u32) -> (Stored, KeptValue) {
         let kept = KeptValue {
-            number,
+            number: self.again.unwrap_or(number),
             draft: self.draft,
             bytes: self.bytes,
             content: self.content,

@@ -242,15 +242,16 @@ impl Reader {
     }
 }
 
-/// The place that the record at `at` names. It is that of an older record, so following places comes to an end.
+/// The place that the value at `at` names. It is that of an older record, or in front of it in its own, so following places
+/// comes to an end.
 pub(super) fn follow(at: At, place: codec::Place) -> Result<At, DbError> {
     let named = At::of(at.frame, place);
-    if named.record < named.frame.records && named.lsn() < at.lsn() {
+    if named.record < named.frame.records && named.id() < at.id() {
         Ok(named)
     } else {
         Err(unreadable(
             at,
-            "it names a value that is in no older record",
+            "it names a value that is in no older record and not in front of it",
         ))
     }
 }

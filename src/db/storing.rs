@@ -42,6 +42,8 @@ pub(super) struct ToStore {
     pub(super) bytes: Option<(Encoded, Option<At>)>,
     /// By what it is found when it is put again.
     pub(super) content: Option<Content>,
+    /// The number of the value in its record that it is, if it is there already.
+    pub(super) again: Option<u32>,
 }
 
 /// A write of a task as it is to be stored.
@@ -49,25 +51,65 @@ pub(super) struct Written {
     pub(super) stored: Stored,
     /// Where it is, if it is an older value.
     pub(super) at: Option<At>,
+    /// Its number in the record, or that of the one that it is.
+    pub(super) number: u32,
     /// By what it is found when it is put again.
     pub(super) content: Option<Content>,
 }
 
+/// The large values of a record that are stored whole, by which later ones of the same record are found. It is the first of its
+/// frame.
+#[derive(Default)]
+pub(super) struct Own(Vec<(Content, u32, Encoded)>);
+
+impl Own {
+    /// The number of the one that is equal.
+    fn equal(&self, content: Content, value: &Encoded) -> Option<u32> {
+        let mut own = self.0.iter();
+        let equal = own.find(|(of, _, known)| *of == content && known == value);
+        equal.map(|(_, number, _)| *number)
+    }
+
+    /// The value with this number once more.
+    fn alias(number: u32, value: &Encoded) -> Stored {
+        Value::Alias(Alias {
+            of: codec::Place {
+                frame: None,
+                record: 0,
+                value: number,
+            },
+            weight: Weight::whole(wide(value.bytes().len())),
+        })
+    }
+}
+
 impl Db {
-    /// A write of a task, stored whole, or as one that was.
-    pub(super) fn written(&self, value: Encoded) -> Written {
+    /// A write of a task with this number, stored whole, or as one that was.
+    pub(super) fn written(&self, value: Encoded, number: u32, own: &mut Own) -> Written {
         let content = Content::of(value.bytes());
-        match content.and_then(|content| self.equal(content, &value)) {
-            Some(at) => Written {
+        if let Some(again) = content.and_then(|content| own.equal(content, &value)) {
+            return Written {
+                stored: Own::alias(again, &value),
+                at: None,
+                number: again,
+                content: None,
+            };
+        }
+        if let Some(at) = content.and_then(|content| self.equal(content, &value)) {
+            return Written {
                 stored: alias(at, Weight::whole(wide(value.bytes().len()))),
                 at: Some(at),
+                number,
                 content: None,
-            },
-            None => Written {
-                stored: Value::Whole(value),
-                at: None,
-                content,
-            },
+            };
+        }
+        let noted = content.map(|content| (content, number, value.clone()));
+        own.0.extend(noted);
+        Written {
+            stored: Value::Whole(value),
+            at: None,
+            number,
+            content,
         }
     }
 }
@@ -78,6 +120,9 @@ pub(super) struct Storing<'s> {
     /// What may be copied from.
     sources: &'s [(At, Encoded)],
     slices: Vec<&'s [u8]>,
+    own: Own,
+    /// The number that the value gets which is stored now.
+    number: u32,
 }
 
 impl<'s> Storing<'s> {
@@ -86,15 +131,19 @@ impl<'s> Storing<'s> {
             db,
             slices: sources.iter().map(|(_, value)| &**value.bytes()).collect(),
             sources,
+            own: Own::default(),
+            number: 0,
         }
     }
 
-    /// A value of a channel of which the parent has `parent`. Nothing if that is no list to append to.
+    /// A value of a channel of which the parent has `parent`, which gets this number. Nothing if that is no list to append to.
     pub(super) fn store(
         &mut self,
         value: Handed,
         parent: Option<Held>,
+        number: u32,
     ) -> Result<Option<ToStore>, DbError> {
+        self.number = number;
         match value {
             Handed::Whole(value) => Ok(Some(self.whole(value, parent))),
             Handed::Appended(elements) => self.appended(&elements, parent),
@@ -119,10 +168,28 @@ impl<'s> Storing<'s> {
     /// A value without a base.
     fn alone(&mut self, value: Encoded, replaced: Option<At>) -> ToStore {
         let content = Content::of(value.bytes());
-        match content.and_then(|content| self.db.equal(content, &value)) {
-            Some(at) => as_alias_of_whole(&value, at),
-            None => as_whole(value, replaced, content),
+        if let Some(content) = content {
+            if let Some(shared) = self.equal(content, &value) {
+                return shared;
+            }
+            (self.own.0).push((content, self.number, value.clone()));
         }
+        as_whole(value, replaced, content)
+    }
+
+    /// A large value as one that is stored, if there is one.
+    fn equal(&self, content: Content, value: &Encoded) -> Option<ToStore> {
+        if let Some(again) = self.own.equal(content, value) {
+            return Some(ToStore {
+                stored: Own::alias(again, value),
+                draft: whole_draft(value, None),
+                bytes: None,
+                content: None,
+                again: Some(again),
+            });
+        }
+        let at = self.db.equal(content, value)?;
+        Some(as_alias_of_whole(value, at))
     }
 
     fn on_base(&mut self, value: Encoded, base: HotValue, bytes: &Encoded) -> ToStore {
@@ -132,6 +199,7 @@ impl<'s> Storing<'s> {
                 draft: again(base),
                 bytes: None,
                 content: None,
+                again: None,
             };
         }
         let ops = diff(bytes.bytes(), value.bytes(), &self.slices);
@@ -141,9 +209,9 @@ impl<'s> Storing<'s> {
         let ops = ops.unwrap_or_default();
         // What is new in it may be all of a value that another channel or thread has.
         if encoded_len(&ops) >= wide(MIN_BYTES)
-            && let Some(at) = Content::of(value.bytes()).and_then(|of| self.db.equal(of, &value))
+            && let Some(shared) = Content::of(value.bytes()).and_then(|of| self.equal(of, &value))
         {
-            return as_alias_of_whole(&value, at);
+            return shared;
         }
         match self.delta(choice, ops, &tip, before) {
             None => self.alone(value, Some(before.0)),
@@ -158,6 +226,7 @@ impl<'s> Storing<'s> {
                 },
                 bytes: Some((value, Some(before.0))),
                 content: None,
+                again: None,
             },
         }
     }
@@ -216,6 +285,7 @@ impl<'s> Storing<'s> {
             },
             bytes: None,
             content: None,
+            again: None,
         }))
     }
 
@@ -348,6 +418,7 @@ fn as_whole(value: Encoded, replaced: Option<At>, content: Option<Content>) -> T
         stored: Value::Whole(value.clone()),
         bytes: Some((value, replaced)),
         content,
+        again: None,
     }
 }
 
@@ -358,6 +429,7 @@ fn as_alias_of_whole(value: &Encoded, of: At) -> ToStore {
         stored: alias(of, Weight::whole(wide(value.bytes().len()))),
         bytes: None,
         content: None,
+        again: None,
     }
 }
 

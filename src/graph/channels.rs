@@ -39,12 +39,15 @@ impl Channels {
             let known_as = saved_name(name, spec, checkpoint);
             let saved = known_as
                 .and_then(|name| checkpoint.channel_values.get(name))
-                .map(crate::Encoded::to_json)
+                .map(crate::Encoded::to_state)
                 .transpose()
                 .map_err(|e| GraphError::unreadable(name, &checkpoint.id, e.to_string()))?;
+            let saved_as = known_as.and_then(|name| checkpoint.channel_values.get(name));
+            let is_foreign = saved_as.is_some_and(|saved| saved.tag() != "json");
             let mut channel = LiveChannel::restore(spec.kind.clone(), saved)
                 .map_err(|e| GraphError::unreadable(name, &checkpoint.id, e.to_string()))?;
-            if known_as != Some(name) {
+            // What a list is made longer by has to be encoded as it is.
+            if is_foreign || known_as != Some(name) {
                 channel.mark_unsaved();
             }
             Ok((Arc::clone(name), channel))

@@ -40,8 +40,8 @@ impl<H> Changes<H> {
     }
 
     /// The records that nobody can look up any more.
-    pub(super) fn into_dead(self) -> Vec<Origin> {
-        self.dead
+    pub(super) fn dead(&self) -> impl Iterator<Item = Origin> {
+        self.dead.iter().copied()
     }
 
     /// Whether there is something to be removed in the background.

@@ -273,6 +273,15 @@ fn lost_base<H, V>(
 }
 
 impl<H: Clone, T: Rows<Key, Row<H>>> Snapshot<H, T> {
+    /// Whether the thread was ever deleted.
+    ///
+    /// # Errors
+    /// If a row cannot be read.
+    pub(crate) fn was_deleted(&self, thread: &str) -> Result<bool, TablesError> {
+        let row = threads::row(self.tables(), &Key::Thread(thread.into()))?;
+        Ok(row.cutoff.is_some())
+    }
+
     /// Why a checkpoint that needs values of the checkpoint `parent` would be refused, if that has gone.
     pub(crate) fn why_gone(
         &self,

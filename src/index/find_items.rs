@@ -46,32 +46,6 @@ impl<H: Clone, T: Rows<Key, Row<H>>> Snapshot<H, T> {
         failed.map_or(Ok(items), Err)
     }
 
-    /// The namespaces at or below another one that hold items which have not expired at `now`, sorted.
-    pub(crate) fn item_namespaces(
-        &self,
-        below: &[String],
-        now: u64,
-    ) -> Result<Vec<Arc<[String]>>, TablesError> {
-        let mut namespaces = Vec::new();
-        let mut from = Bound::Included(Key::Item(below.into(), Arc::default()));
-        let end = Key::behind_items();
-        while let Some((key, row)) = self.tables().next(from.as_ref(), Bound::Excluded(&end))? {
-            let item = row.item()?;
-            if !item.namespace.starts_with(below) {
-                break;
-            }
-            if item.is_expired(now) {
-                from = Bound::Excluded(key);
-                continue;
-            }
-            // What comes right after a namespace has one more label, which is empty.
-            let next = item.namespace.iter().cloned().chain([String::new()]);
-            from = Bound::Included(Key::Item(next.collect(), Arc::default()));
-            namespaces.push(Arc::clone(&item.namespace));
-        }
-        Ok(namespaces)
-    }
-
     /// Items that have expired at `now`, the first that did, at most `limit`.
     pub(crate) fn expired_items(
         &self,
@@ -196,23 +170,6 @@ impl<H: Clone, T: Rows<Key, Row<H>>> Snapshot<H, T> {
             from = Bound::Excluded(key);
         }
         Ok(())
-    }
-
-    /// How many items there are at or below a namespace, or `limit` if there are more.
-    pub(crate) fn count_items(&self, prefix: &[String], limit: u64) -> Result<u64, TablesError> {
-        let mut count = 0;
-        self.tables().scan(
-            Bound::Included(&Key::Item(prefix.into(), Arc::default())),
-            Bound::Excluded(&Key::behind_items()),
-            |key, _| match key {
-                Key::Item(namespace, _) if namespace.starts_with(prefix) && count < limit => {
-                    count += 1;
-                    true
-                }
-                _ => false,
-            },
-        )?;
-        Ok(count)
     }
 
     /// Whether it is kept of any item what it was.

@@ -1,22 +1,16 @@
-//! The rows by which items are found by their words: for each word of an item how often it is there, for each item its words, and for
-//! each namespace how many items and words there are.
+//! The rows by which items are found by their words: for each word which items of a namespace have it, for each item its words, and for
+//! each namespace how many items and words there are. The number of an item is its [place](crate::index::ItemEntry).
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::sync::Arc;
 
-use crate::index::bytes::{bytes, list, number, put_bytes, put_length, put_number};
+use crate::index::bytes::{list, number, put_bytes, put_length, put_number, text};
 use crate::index::changes::Changes;
+use crate::index::postings::{self, Posting};
 use crate::index::row::wrong;
-use crate::index::{ItemEntry, Key, Row, Rows, Snapshot, TablesError};
+use crate::index::{ItemEntry, ItemName, Key, Row, Rows, Snapshot, TablesError};
 use crate::item_words::ItemWords;
-
-/// How often a word is in an item, and how many words that has.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Posting {
-    pub(crate) count: u32,
-    pub(crate) length: u32,
-}
 
 /// How many items with words there are, and how many words they have.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -25,9 +19,14 @@ pub(crate) struct WordCount {
     pub(crate) words: u64,
 }
 
-/// The words of an item as its row has them.
-fn encode(words: &ItemWords) -> Arc<[u8]> {
+/// Whose words they are, and these, as an item's row has them.
+fn encode(namespace: &[String], name: &str, words: &ItemWords) -> Arc<[u8]> {
     let mut to = Vec::new();
+    put_length(&mut to, namespace.len());
+    for label in namespace {
+        put_bytes(&mut to, label.as_bytes());
+    }
+    put_bytes(&mut to, name.as_bytes());
     put_length(&mut to, words.counts.len());
     for (word, count) in &words.counts {
         put_bytes(&mut to, word.as_bytes());
@@ -36,63 +35,136 @@ fn encode(words: &ItemWords) -> Arc<[u8]> {
     to.into()
 }
 
-fn decode(mut from: &[u8]) -> Option<BTreeMap<String, u32>> {
-    let counts = list(&mut from, |from| {
-        let word = std::str::from_utf8(bytes(from)?).ok()?.to_owned();
+fn decode_name(from: &mut &[u8]) -> Option<ItemName> {
+    let labels = list(from, |from| text(from).map(str::to_owned))?;
+    Some((labels.into(), text(from)?.into()))
+}
+
+fn decode(from: &mut &[u8]) -> Option<BTreeMap<String, u32>> {
+    let _ = decode_name(from)?;
+    let counts = list(from, |from| {
+        let word = text(from)?.to_owned();
         Some((word, u32::try_from(number(from)?).ok()?))
     })?;
     from.is_empty().then(|| counts.into_iter().collect())
 }
 
 /// Changes the rows of an item that was one way, and is to be another with `words`.
-pub(super) fn change<H>(
+pub(super) fn change<H: Clone>(
     changes: &mut Changes<H>,
     tables: &impl Rows<Key, Row<H>>,
     before: Option<&ItemEntry<H>>,
     after: Option<(&ItemEntry<H>, &ItemWords)>,
 ) -> Result<(), TablesError> {
-    let (was, is) = (
-        before.map_or(0, |before| before.words),
-        after.map_or(0, |(entry, _)| entry.words),
-    );
-    let Some(of) = before.or(after.map(|(entry, _)| entry)) else {
+    let words = after.filter(|(entry, _)| entry.words > 0);
+    let before = before.filter(|before| before.words > 0);
+    let Some(of) = before.or(words.map(|(entry, _)| entry)) else {
         return Ok(());
     };
-    if was == 0 && is == 0 {
-        return Ok(());
-    }
-    let (namespace, name) = (&of.namespace, &of.key);
-    let posting = |word: &str| {
-        let (namespace, name) = (Arc::clone(namespace), Arc::clone(name));
-        Key::Posting(word.into(), namespace, name)
-    };
-    let of_item = Key::ItemWords(Arc::clone(namespace), Arc::clone(name));
-    let words = after.map(|(_, words)| words).filter(|_| is > 0);
     let mut old = BTreeMap::new();
-    if was > 0 {
-        let Some(Row::ItemWords(row)) = tables.get(&of_item)? else {
+    if let Some(before) = before {
+        let Some(Row::ItemWords(row)) = tables.get(&Key::ItemWords(before.place))? else {
             return Err(wrong());
         };
-        old = decode(&row).ok_or_else(wrong)?;
+        old = decode(&mut &*row).ok_or_else(wrong)?;
     }
-    for (word, count) in words.iter().flat_map(|words| &words.counts) {
-        if old.remove(word) != Some(*count) || was != is {
+    // Nothing of an item that stays where it is goes, but for words that it has no more.
+    let stays = before.is_some_and(|before| words.is_some_and(|(of, _)| of.place == before.place));
+    let gone = before.map(|before| before.place);
+    let is = words.map_or(0, |(entry, _)| entry.words);
+    let is_same_length = stays && before.is_some_and(|before| before.words == is);
+    if let Some((entry, words)) = words {
+        for (word, count) in &words.counts {
+            let was = old.remove(word);
+            if was == Some(*count) && is_same_length {
+                continue;
+            }
             let (count, length) = (*count, is);
-            changes.put(posting(word), Row::Posting(Posting { count, length }));
+            let more = Some((entry.place, Posting { count, length }));
+            let less = gone.filter(|_| was.is_some() && !stays);
+            change_list(changes, tables, (word, &of.namespace), less, more)?;
         }
     }
-    old.keys().for_each(|word| changes.set(posting(word), None));
-    changes.set(of_item, words.map(|words| Row::ItemWords(encode(words))));
-    let key = Key::WordCount(Arc::clone(namespace));
+    for word in old.keys() {
+        change_list(changes, tables, (word, &of.namespace), gone, None)?;
+    }
+    if let Some(before) = before.filter(|_| !stays) {
+        changes.set(Key::ItemWords(before.place), None);
+    }
+    if let Some((entry, words)) = words {
+        let row = encode(&entry.namespace, &entry.key, words);
+        changes.put(Key::ItemWords(entry.place), Row::ItemWords(row));
+    }
+    let key = Key::WordCount(Arc::clone(&of.namespace));
     let mut count = match tables.get(&key)? {
         Some(Row::WordCount(count)) => count,
         None => WordCount::default(),
         Some(_) => return Err(wrong()),
     };
+    let was = before.map_or(0, |before| before.words);
     count.items = (count.items + u64::from(is > 0)).saturating_sub(u64::from(was > 0));
     count.words = (count.words + u64::from(is)).saturating_sub(u64::from(was));
     let is_left = count.items > 0;
     changes.set(key, is_left.then_some(Row::WordCount(count)));
+    Ok(())
+}
+
+/// Takes an item out of the list of a word and puts one into it.
+fn change_list<H: Clone>(
+    changes: &mut Changes<H>,
+    tables: &impl Rows<Key, Row<H>>,
+    (word, namespace): (&str, &Arc<[String]>),
+    less: Option<u64>,
+    more: Option<(u64, Posting)>,
+) -> Result<(), TablesError> {
+    let word: Arc<str> = word.into();
+    let key = |first| Key::Posting(Arc::clone(&word), Arc::clone(namespace), first);
+    let block_of = |last: Bound<u64>| {
+        let found = tables.previous(Bound::Included(&key(0)), last.map(key).as_ref())?;
+        found
+            .map(|found| match found {
+                (Key::Posting(_, _, first), Row::Postings(block)) => Ok((first, block)),
+                _ => Err(wrong()),
+            })
+            .transpose()
+    };
+    let mut blocks: BTreeMap<u64, Option<Arc<[u8]>>> = BTreeMap::new();
+    if let Some(item) = less {
+        let (first, block) = block_of(Bound::Included(item))?.ok_or_else(wrong)?;
+        let rest = postings::without(first, &block, item).ok_or_else(wrong)?;
+        if let Some(rest) = rest.as_ref().filter(|rest| postings::is_small(rest))
+            && let Some((before, block)) = block_of(Bound::Excluded(first))?
+            && let Some(both) =
+                postings::joined((before, &block), (first, rest)).ok_or_else(wrong)?
+        {
+            blocks.insert(before, Some(both.into()));
+            blocks.insert(first, None);
+        } else {
+            blocks.insert(first, rest.map(Arc::from));
+        }
+    }
+    if let Some((item, posting)) = more {
+        let found = match block_of(Bound::Included(item))? {
+            Some((first, block)) => match blocks.get(&first) {
+                Some(changed) => changed.clone().map(|block| (first, block)),
+                None => Some((first, block)),
+            },
+            None => None,
+        };
+        let now = match found {
+            Some((first, block)) => {
+                postings::with(first, &block, item, posting).ok_or_else(wrong)?
+            }
+            None => vec![postings::alone(item, posting)],
+        };
+        blocks.extend(
+            now.into_iter()
+                .map(|(first, block)| (first, Some(block.into()))),
+        );
+    }
+    for (first, block) in blocks {
+        changes.set(key(first), block.map(Row::Postings));
+    }
     Ok(())
 }
 
@@ -117,25 +189,38 @@ impl<H: Clone, T: Rows<Key, Row<H>>> Snapshot<H, T> {
         Ok(all)
     }
 
-    /// Hands the items at or below a namespace that have `word` to `visit`, expired ones as well.
+    /// Hands the numbers of the items at or below a namespace that have `word` to `visit`, expired ones as well. They ascend within a namespace.
+    /// Gives how many rows were read.
     pub(crate) fn items_with_word(
         &self,
         word: &str,
         prefix: &[String],
-        mut visit: impl FnMut(&Arc<[String]>, &Arc<str>, Posting),
-    ) -> Result<(), TablesError> {
+        mut visit: impl FnMut(u64, Posting),
+    ) -> Result<u64, TablesError> {
+        let (mut is_right, mut read) = (true, 0);
         self.tables().scan(
-            Bound::Included(&Key::Posting(word.into(), prefix.into(), Arc::default())),
+            Bound::Included(&Key::Posting(word.into(), prefix.into(), 0)),
             Bound::Unbounded,
             |key, row| match (key, row) {
-                (Key::Posting(of, namespace, name), Row::Posting(posting))
+                (Key::Posting(of, namespace, first), Row::Postings(block))
                     if **of == *word && namespace.starts_with(prefix) =>
                 {
-                    visit(namespace, name, *posting);
-                    true
+                    read += 1;
+                    is_right = postings::each(*first, block, &mut visit).is_some();
+                    is_right
                 }
                 _ => false,
             },
-        )
+        )?;
+        is_right.then_some(read).ok_or_else(wrong)
+    }
+
+    /// Which item with words has this number.
+    pub(crate) fn item_by_number(&self, number: u64) -> Result<Option<ItemName>, TablesError> {
+        match self.tables().get(&Key::ItemWords(number))? {
+            Some(Row::ItemWords(row)) => decode_name(&mut &*row).map(Some).ok_or_else(wrong),
+            Some(_) => Err(wrong()),
+            None => Ok(None),
+        }
     }
 }

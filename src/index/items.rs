@@ -6,7 +6,9 @@ use crate::codec::{ItemDeleted, ItemExpired, ItemPut, ItemTouched};
 use crate::index::changes::Changes;
 use crate::index::item_history::{Ending, HistoryRules};
 use crate::index::row::Origin;
-use crate::index::{Key, Reason, Row, Rows, TablesError, Unapplied, item_marks, item_words};
+use crate::index::{
+    Key, Reason, Row, Rows, TablesError, Unapplied, item_marks, item_namespaces, item_words,
+};
 use crate::item_fields::ItemFields;
 
 /// What the index knows of one item.
@@ -118,9 +120,11 @@ where
         };
         history.end(&mut changes, &before, ending);
         item_marks::change(&mut changes, Some(&before), Some(&entry))?;
+        item_namespaces::change(&mut changes, tables, Some(&before), Some(&entry))?;
         item_words::change(&mut changes, tables, Some(&before), Some((&entry, &words)))?;
     } else {
         item_marks::change(&mut changes, None, Some(&entry))?;
+        item_namespaces::change(&mut changes, tables, None, Some(&entry))?;
         item_words::change(&mut changes, tables, None, Some((&entry, &words)))?;
     }
     changes.put(entry.item_key(), Row::Item(Arc::new(entry)));
@@ -158,6 +162,7 @@ fn remove<H: Clone>(
     history.end(changes, entry, ending);
     changes.set(entry.item_key(), None);
     item_words::change(changes, tables, Some(entry), None)?;
+    item_namespaces::change(changes, tables, Some(entry), None)?;
     item_marks::change(changes, Some(entry), None)
 }
 

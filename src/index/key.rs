@@ -52,12 +52,14 @@ pub(crate) enum Key {
     History(Arc<[String]>),
     /// An item by its namespace, how long before the end of time it was put, in microseconds, and its key.
     Recent(Arc<[String]>, u64, Arc<str>),
-    /// A word, and the namespace and key of an item that has it.
-    Posting(Arc<str>, Arc<[String]>, Arc<str>),
-    /// The words of an item, by namespace and key.
-    ItemWords(Arc<[String]>, Arc<str>),
+    /// A word, and the namespace of items that have it, the numbers of which are not less than this one.
+    Posting(Arc<str>, Arc<[String]>, u64),
+    /// The words of an item, by its number.
+    ItemWords(u64),
     /// How many words a namespace has.
     WordCount(Arc<[String]>),
+    /// How many items a namespace has.
+    ItemsHere(Arc<[String]>),
 }
 
 mod kind {
@@ -82,6 +84,7 @@ mod kind {
     pub(super) const POSTING: u8 = 19;
     pub(super) const ITEM_WORDS: u8 = 20;
     pub(super) const WORD_COUNT: u8 = 21;
+    pub(super) const ITEMS_HERE: u8 = 22;
 }
 
 /// Stand before a label, and behind the last one.
@@ -120,8 +123,9 @@ impl Key {
             | Self::History(_)
             | Self::Recent(..)
             | Self::Posting(..)
-            | Self::ItemWords(..)
-            | Self::WordCount(_) => {}
+            | Self::ItemWords(_)
+            | Self::WordCount(_)
+            | Self::ItemsHere(_) => {}
         }
         key
     }
@@ -145,7 +149,9 @@ impl Key {
             | Self::Segment(_)
             | Self::Refused(_)
             | Self::Content(_)
-            | Self::WordCount(_) => 0,
+            | Self::ItemWords(_)
+            | Self::WordCount(_)
+            | Self::ItemsHere(_) => 0,
             Self::Checkpoint(_, namespace, name) | Self::Tag(_, namespace, name) => {
                 namespace.len() + name.len()
             }
@@ -159,8 +165,7 @@ impl Key {
                 labels.sum::<usize>() + key.len()
             }
             // Namespace and path are shared with others.
-            Self::Posting(word, _, key) => word.len() + key.len(),
-            Self::ItemWords(_, key) => key.len(),
+            Self::Posting(word, ..) => word.len(),
             Self::Field(_, _, scalar, key) => scalar.0.len() + key.len(),
             Self::Partial(_, coverage, key) => coverage.len() + key.len(),
             Self::Recent(_, _, key) => key.len(),
@@ -244,19 +249,19 @@ impl Key {
                 to.extend(before.to_be_bytes());
                 put_text(&mut to, key);
             }
-            Self::Posting(word, namespace, key) => {
+            Self::Posting(word, namespace, first) => {
                 to.push(kind::POSTING);
                 put_text(&mut to, word);
                 put_labels(&mut to, namespace);
-                put_text(&mut to, key);
+                to.extend(first.to_be_bytes());
             }
-            Self::ItemWords(namespace, key) => {
-                to.push(kind::ITEM_WORDS);
-                put_labels(&mut to, namespace);
-                put_text(&mut to, key);
-            }
+            Self::ItemWords(item) => put_number(&mut to, kind::ITEM_WORDS, *item),
             Self::WordCount(namespace) => {
                 to.push(kind::WORD_COUNT);
+                put_labels(&mut to, namespace);
+            }
+            Self::ItemsHere(namespace) => {
+                to.push(kind::ITEMS_HERE);
                 put_labels(&mut to, namespace);
             }
         }
@@ -312,8 +317,9 @@ impl Key {
                 front.put(&[kind::POSTING]);
                 front.put_text(word);
             }
-            Self::ItemWords(..) => front.put(&[kind::ITEM_WORDS]),
+            Self::ItemWords(item) => front.put_number(kind::ITEM_WORDS, *item),
             Self::WordCount(_) => front.put(&[kind::WORD_COUNT]),
+            Self::ItemsHere(_) => front.put(&[kind::ITEMS_HERE]),
         }
         front.rank()
     }
@@ -389,13 +395,11 @@ impl Key {
             kind::POSTING => {
                 let word = text(&mut from)?.into();
                 let namespace = labels(&mut from)?;
-                Self::Posting(word, namespace, text(&mut from)?.into())
+                Self::Posting(word, namespace, number(&mut from)?)
             }
-            kind::ITEM_WORDS => {
-                let namespace = labels(&mut from)?;
-                Self::ItemWords(namespace, text(&mut from)?.into())
-            }
+            kind::ITEM_WORDS => Self::ItemWords(number(&mut from)?),
             kind::WORD_COUNT => Self::WordCount(labels(&mut from)?),
+            kind::ITEMS_HERE => Self::ItemsHere(labels(&mut from)?),
             _ => return None,
         };
         from.is_empty().then_some(key)
@@ -571,9 +575,10 @@ mod tests {
                 before,
                 k
             )),
-            (text(), vec(label, 0..4), text()).prop_map(|(w, n, k)| Key::Posting(w, n.into(), k)),
-            (vec(label, 0..4), text()).prop_map(|(n, k)| Key::ItemWords(n.into(), k)),
+            (text(), vec(label, 0..4), number()).prop_map(|(w, n, f)| Key::Posting(w, n.into(), f)),
+            number().prop_map(Key::ItemWords),
             vec(label, 0..4).prop_map(|n| Key::WordCount(n.into())),
+            vec(label, 0..4).prop_map(|n| Key::ItemsHere(n.into())),
         ]
     }
 

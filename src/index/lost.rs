@@ -4,14 +4,17 @@ use std::collections::HashMap;
 use std::ops::Bound;
 use std::sync::Arc;
 
+use crate::codec::ThreadDeleted;
 use crate::index::burying::Burying;
-use crate::index::chain::Chain;
+use crate::index::chain::{Chain, lineage};
 use crate::index::changes::Changes;
 use crate::index::checkpoints::began_at;
 use crate::index::key::Branch;
 use crate::index::merging::tables_of;
-use crate::index::row::FrozenRow;
-use crate::index::{Key, Origin, Plan, Row, Rows, Snapshot, TablesError, Thread, pruning};
+use crate::index::reclaim::reclaim_branches;
+use crate::index::{
+    Entry, Key, Origin, Plan, Row, Rows, Snapshot, Tables, TablesError, Thread, deletion, pruning,
+};
 
 /// Records that nobody can look up any more.
 #[derive(Debug)]
@@ -37,47 +40,6 @@ impl Lost {
     }
 }
 
-/// Threads that go one after the other. What several of them have inherited goes with the last.
-#[derive(Debug, Default)]
-pub(crate) struct Deletions {
-    /// How many heirs of a branch have gone.
-    gone: HashMap<Branch, u64>,
-}
-
-impl Deletions {
-    /// The records that nobody could look up any more if this thread went, too.
-    pub(crate) fn lost<H: Clone, T: Rows<Key, Row<H>>>(
-        &mut self,
-        snapshot: &Snapshot<H, T>,
-        thread: &Thread,
-    ) -> Result<Vec<Origin>, TablesError> {
-        let tables = snapshot.tables();
-        let life = &thread.life;
-        let mut lost = Vec::new();
-        if life.own {
-            records(tables, life.branch, &mut lost)?;
-        }
-        let mut next = life.ancestor;
-        while let Some(branch) = next {
-            let Some(row) = tables.get(&Key::Frozen(branch))? else {
-                break;
-            };
-            let frozen: FrozenRow = row.frozen()?;
-            let gone = self.gone.entry(branch).or_default();
-            *gone += 1;
-            if *gone < frozen.heirs {
-                break;
-            }
-            let dropped = frozen.dropped();
-            if !dropped.is_merged {
-                records(tables, branch, &mut lost)?;
-            }
-            next = dropped.needs.filter(|older| *older < branch);
-        }
-        Ok(lost)
-    }
-}
-
 /// The records that the rows of a branch came with.
 fn records<H>(
     tables: &impl Rows<Key, Row<H>>,
@@ -94,25 +56,73 @@ fn records<H>(
     Ok(())
 }
 
-impl<H: Clone, T: Rows<Key, Row<H>>> Snapshot<H, T> {
-    /// The records that nobody could look up any more if a plan were carried out.
-    pub(crate) fn lost(&self, thread: &Thread, plan: &Plan<H>) -> Result<Vec<Origin>, TablesError> {
-        let mut changes: Changes<H> = Changes::default();
+/// So many rows are removed at a time.
+const RECLAIMED_AT_ONCE: usize = 1024;
+
+impl<H: Clone, T: Tables<Key, Row<H>>> Snapshot<H, T> {
+    /// Has the rows be as if a plan were carried out, and tells which records nobody could look up any more. Rows that only the thread
+    /// itself sees stay as they are.
+    pub(crate) fn prune(
+        &mut self,
+        thread: &Thread,
+        plan: &Plan<H>,
+    ) -> Result<Vec<Origin>, TablesError> {
+        let mut lost = Vec::new();
         if let Some(record) = &plan.record {
-            changes = pruning::prune_planned(self.tables(), record.clone())?;
+            let changes = pruning::prune_planned(&self.tables, record.clone())?;
+            self.make(thread, changes, &mut lost);
         }
-        let chain = Chain::of(self.tables(), &thread.life)?;
+        let chain = Chain::of(&self.tables, &thread.life)?;
         let mut burying = Burying::of(&chain);
         for survivor in &plan.survivors {
             let namespace = Arc::clone(&survivor.namespace);
             let key = Key::Checkpoint(chain.own(), namespace, Arc::clone(&survivor.id));
-            if self.tables().get(&key)?.is_some() {
+            let mut changes: Changes<H> = Changes::default();
+            if self.tables.get(&key)?.is_some() {
                 changes.died([survivor.entry.origin]);
-            } else {
-                burying.bury(self.tables(), &key, &mut changes)?;
+            } else if burying.bury(&self.tables, &key, &mut changes)? {
+                burying.note(&mut changes);
             }
+            let mut again = Entry::clone(&survivor.entry);
+            again.origin.lsn = u64::MAX;
+            changes.put(key, Row::Checkpoint(Some(Arc::new(again))));
+            self.make(thread, changes, &mut lost);
         }
-        Ok(changes.into_dead())
+        Ok(lost)
+    }
+
+    /// The same for its deletion.
+    pub(crate) fn delete(&mut self, thread: &Thread) -> Result<Vec<Origin>, TablesError> {
+        let mut lost = Vec::new();
+        if thread.life.ancestor.is_none() {
+            records(&self.tables, thread.life.branch, &mut lost)?;
+            return Ok(lost);
+        }
+        let deleted = ThreadDeleted {
+            thread: thread.name.to_string(),
+            cutoff: String::new(),
+        };
+        let changes = deletion::delete(&self.tables, &deleted)?;
+        self.make(thread, changes, &mut lost);
+        while let Some(changes) = reclaim_branches(&self.tables, RECLAIMED_AT_ONCE)? {
+            self.make(thread, changes, &mut lost);
+        }
+        Ok(lost)
+    }
+
+    fn make(&mut self, thread: &Thread, changes: Changes<H>, lost: &mut Vec<Origin>) {
+        lost.extend(changes.dead());
+        if thread.life.ancestor.is_some() {
+            changes.make(&mut self.tables);
+        }
+    }
+}
+
+impl<H: Clone, T: Rows<Key, Row<H>>> Snapshot<H, T> {
+    /// The oldest branch that a thread has inherited: those with the same may see each other's records.
+    pub(crate) fn oldest(&self, thread: &Thread) -> Result<Option<u64>, TablesError> {
+        let lineage = (thread.life.ancestor).map(|ancestor| lineage(self.tables(), ancestor));
+        Ok(lineage.transpose()?.and_then(|of| of.last().copied()))
     }
 
     /// Gives all values that a thread has to `with`, and the LSNs of the records of their checkpoints or writes.

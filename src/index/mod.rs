@@ -27,6 +27,7 @@ mod id;
 mod inherited;
 mod item_history;
 mod item_marks;
+mod item_namespaces;
 mod item_words;
 mod items;
 mod key;
@@ -39,8 +40,11 @@ mod lost;
 mod mem_tables;
 mod merging;
 mod names;
+#[cfg(feature = "ann")]
+mod near;
 mod plan;
 mod policies;
+mod postings;
 mod pruning;
 mod reclaim;
 mod refused;
@@ -62,9 +66,12 @@ pub(crate) use contents::ContentHash;
 pub(crate) use entry::{Entry, Held};
 pub(crate) use find_past::Then;
 pub(crate) use id::made_at;
+#[cfg(feature = "langgraph")]
+pub(crate) use id::precedes;
 pub(crate) use inherited::{Parent, shrink};
 pub(crate) use item_history::{HistoryRules, PastItem};
-pub(crate) use item_words::{Posting, WordCount};
+pub(crate) use item_namespaces::ItemsHere;
+pub(crate) use item_words::WordCount;
 pub(crate) use items::ItemEntry;
 pub(crate) use key::{Branch, Key};
 pub(crate) use known_versions::KnownVersions;
@@ -75,8 +82,10 @@ pub(crate) use layers::{
 pub(crate) use list::{List, Selection};
 pub(crate) use liveness::Needed;
 pub(crate) use look_up::Found;
-pub(crate) use lost::{Deletions, Lost};
+pub(crate) use lost::Lost;
 pub(crate) use mem_tables::MemTables;
+#[cfg(feature = "ann")]
+pub(crate) use near::{FOUND, Kind};
 pub(crate) use plan::{Candidate, Plan, Survivor};
 pub(crate) use refused::{Reason, Refused, Unapplied};
 pub(crate) use row::{Origin, Row, SegmentUse};

@@ -15,40 +15,52 @@ pub(super) fn reclaim<H>(
     tables: &impl Rows<Key, Row<H>>,
     limit: usize,
 ) -> Result<Changes<H>, TablesError> {
+    if let Some(changes) = reclaim_branches(tables, limit)? {
+        return Ok(changes);
+    }
     let mut changes = Changes::default();
+    item_history::reclaim(tables, limit, &mut changes)?;
+    Ok(changes)
+}
+
+/// The same of branches alone; `None` if there is nothing to be done.
+pub(super) fn reclaim_branches<H>(
+    tables: &impl Rows<Key, Row<H>>,
+    limit: usize,
+) -> Result<Option<Changes<H>>, TablesError> {
     let first = tables.next(
         Bound::Included(&Key::Dropped(0)),
         Bound::Included(&Key::Folding(u64::MAX)),
     )?;
-    if let Some((key, row)) = first {
-        let (branch, dropped) = match (&key, row) {
-            (Key::Dropped(branch), Row::Dropped(dropped)) => (branch, dropped),
-            (Key::Folding(branch), Row::Folding(from)) => {
-                fold(tables, *branch, from.as_deref(), limit, &mut changes)?;
-                return Ok(changes);
-            }
-            _ => return Err(wrong()),
-        };
-        for (from, end) in tables_of(*branch) {
-            let mut from = Bound::Included(from);
-            while changes.len() < limit
-                && let Some((key, row)) = tables.next(from.as_ref(), Bound::Excluded(&end))?
-            {
-                if !dropped.is_merged {
-                    changes.died(row.origins());
-                }
-                changes.set(key.clone(), None);
-                from = Bound::Excluded(key);
-            }
+    let Some((key, row)) = first else {
+        return Ok(None);
+    };
+    let mut changes = Changes::default();
+    let (branch, dropped) = match (&key, row) {
+        (Key::Dropped(branch), Row::Dropped(dropped)) => (branch, dropped),
+        (Key::Folding(branch), Row::Folding(from)) => {
+            fold(tables, *branch, from.as_deref(), limit, &mut changes)?;
+            return Ok(Some(changes));
         }
-        if changes.len() < limit {
+        _ => return Err(wrong()),
+    };
+    for (from, end) in tables_of(*branch) {
+        let mut from = Bound::Included(from);
+        while changes.len() < limit
+            && let Some((key, row)) = tables.next(from.as_ref(), Bound::Excluded(&end))?
+        {
+            if !dropped.is_merged {
+                changes.died(row.origins());
+            }
             changes.set(key.clone(), None);
-            if let Some(ancestor) = dropped.needs {
-                release(tables, ancestor, *branch, &mut changes)?;
-            }
+            from = Bound::Excluded(key);
         }
-        return Ok(changes);
     }
-    item_history::reclaim(tables, limit, &mut changes)?;
-    Ok(changes)
+    if changes.len() < limit {
+        changes.set(key.clone(), None);
+        if let Some(ancestor) = dropped.needs {
+            release(tables, ancestor, *branch, &mut changes)?;
+        }
+    }
+    Ok(Some(changes))
 }

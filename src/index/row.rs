@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::index::item_history::{HistoryRow, PastItem};
 use crate::index::key::Branch;
-use crate::index::{Entry, ItemEntry, Key, Posting, TablesError, WordCount};
+use crate::index::{Entry, ItemEntry, ItemsHere, Key, TablesError, WordCount};
 use crate::retention_policy::RetentionPolicy;
 
 /// What the index knows of one thing. Rows of branches may be `None`: what an older branch has is gone in this one. What is rare and long is boxed:
@@ -31,10 +31,12 @@ pub(crate) enum Row<H> {
     /// The LSN behind the last of them.
     Refused(u64),
     Content(H),
-    Posting(Posting),
+    /// As [bytes](crate::index::postings).
+    Postings(Arc<[u8]>),
     /// As [bytes](crate::index::item_words).
     ItemWords(Arc<[u8]>),
     WordCount(WordCount),
+    ItemsHere(ItemsHere),
 }
 
 /// What a segment's records are good for, in bytes.
@@ -210,7 +212,7 @@ impl<H> Row<H> {
                 size_of_val(&*writes.writes) + paths.sum::<usize>()
             }
             Self::Item(item) => size_of::<ItemEntry<H>>() + item.fields.len(),
-            Self::ItemWords(words) => words.len(),
+            Self::ItemWords(bytes) | Self::Postings(bytes) => bytes.len(),
             Self::Past(_) => size_of::<PastItem<H>>() + size_of::<ItemEntry<H>>(),
             Self::Frozen(_) => size_of::<FrozenRow>(),
             Self::Dropped(_) => size_of::<DroppedRow>(),

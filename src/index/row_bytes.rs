@@ -17,7 +17,7 @@ use crate::index::names::{Name, Names};
 use crate::index::row::{
     DroppedRow, FrozenRow, Life, Origin, SegmentUse, TaskWrites, ThreadRow, Write,
 };
-use crate::index::{Entry, Held, ItemEntry, Key, Posting, Row, WordCount};
+use crate::index::{Entry, Held, ItemEntry, ItemsHere, Key, Row, WordCount};
 use crate::retention_policy::RetentionPolicy;
 use crate::version::ChannelVersion;
 
@@ -84,14 +84,15 @@ pub(crate) fn encode<H>(row: &Row<H>, handles: &mut impl HandleBytes<H>) -> Vec<
         }
         Row::Refused(end) => put_number(&mut to, *end),
         Row::Content(handle) => handles.put(&mut to, handle),
-        Row::Posting(posting) => {
-            put_number(&mut to, u64::from(posting.count));
-            put_number(&mut to, u64::from(posting.length));
-        }
-        Row::ItemWords(words) => put_bytes(&mut to, words),
+        Row::Postings(bytes) | Row::ItemWords(bytes) => put_bytes(&mut to, bytes),
         Row::WordCount(count) => {
             put_number(&mut to, count.items);
             put_number(&mut to, count.words);
+        }
+        Row::ItemsHere(here) => {
+            put_number(&mut to, here.items);
+            put_number(&mut to, here.expiring);
+            put_number(&mut to, here.newest);
         }
     }
     to
@@ -166,14 +167,16 @@ pub(crate) fn decode<H>(
         }),
         Key::Refused(_) => Row::Refused(number(from)?),
         Key::Content(_) => Row::Content(handles.take(from)?),
-        Key::Posting(..) => Row::Posting(Posting {
-            count: u32::try_from(number(from)?).ok()?,
-            length: u32::try_from(number(from)?).ok()?,
-        }),
-        Key::ItemWords(..) => Row::ItemWords(bytes(from)?.into()),
+        Key::Posting(..) => Row::Postings(bytes(from)?.into()),
+        Key::ItemWords(_) => Row::ItemWords(bytes(from)?.into()),
         Key::WordCount(_) => Row::WordCount(WordCount {
             items: number(from)?,
             words: number(from)?,
+        }),
+        Key::ItemsHere(_) => Row::ItemsHere(ItemsHere {
+            items: number(from)?,
+            expiring: number(from)?,
+            newest: number(from)?,
         }),
     };
     from.is_empty().then_some(row)
@@ -765,13 +768,21 @@ mod tests {
             )),
             any::<u64>().prop_map(|end| (Key::Refused(1), Row::Refused(end))),
             any::<u64>().prop_map(|handle| (Key::Content([1; 16]), Row::Content(handle))),
-            (any::<u32>(), any::<u32>()).prop_map(|(count, length)| (
-                Key::Posting("w".into(), Arc::default(), "k".into()),
-                Row::Posting(Posting { count, length })
+            vec(any::<u8>(), 0..9).prop_map(|block| (
+                Key::Posting("w".into(), Arc::default(), 7),
+                Row::Postings(block.into())
             )),
             (any::<u64>(), any::<u64>()).prop_map(|(items, words)| (
                 Key::WordCount(Arc::default()),
                 Row::WordCount(WordCount { items, words })
+            )),
+            (any::<u64>(), any::<u64>(), any::<u64>()).prop_map(|(items, expiring, newest)| (
+                Key::ItemsHere(Arc::default()),
+                Row::ItemsHere(ItemsHere {
+                    items,
+                    expiring,
+                    newest
+                })
             )),
         ]
     }

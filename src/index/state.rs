@@ -60,7 +60,7 @@ impl HeldThread {
 /// The rows of an index, to be read.
 #[derive(Clone, Debug)]
 pub(crate) struct Snapshot<H, T> {
-    tables: T,
+    pub(super) tables: T,
     handles: PhantomData<fn() -> H>,
 }
 

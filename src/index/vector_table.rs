@@ -10,6 +10,8 @@ use std::sync::Arc;
 use imbl::OrdMap;
 
 use crate::index::changes::Changes;
+#[cfg(feature = "ann")]
+use crate::index::near::{Graphs, Kind};
 use crate::index::{Key, Row};
 use crate::item_vectors::ItemVectors;
 
@@ -20,6 +22,11 @@ pub(crate) type ItemName = (Arc<[String]>, Arc<str>);
 #[derive(Clone, Default)]
 pub(crate) struct VectorTable {
     items: OrdMap<ItemName, Known>,
+    /// The items by the LSN that they were put with.
+    #[cfg(feature = "ann")]
+    by_put: OrdMap<u64, ItemName>,
+    #[cfg(feature = "ann")]
+    graphs: Arc<Graphs>,
 }
 
 /// The vectors of an item, and the LSN of the record that it was put with.
@@ -40,7 +47,21 @@ impl std::fmt::Debug for VectorTable {
 
 impl VectorTable {
     pub(crate) fn insert(&mut self, item: ItemName, known: Known) {
-        self.items.insert(item, known);
+        #[cfg(feature = "ann")]
+        self.by_put.insert(known.put, item.clone());
+        let _before = self.items.insert(item, known);
+        #[cfg(feature = "ann")]
+        if let Some(before) = _before {
+            self.by_put.remove(&before.put);
+        }
+    }
+
+    fn remove(&mut self, item: &ItemName) {
+        let _before = self.items.remove(item);
+        #[cfg(feature = "ann")]
+        if let Some(before) = _before {
+            self.by_put.remove(&before.put);
+        }
     }
 
     pub(crate) fn get(&self, item: &ItemName) -> Option<&Known> {
@@ -55,6 +76,40 @@ impl VectorTable {
         let from: ItemName = (prefix.into(), Arc::default());
         let range = (self.items).range::<_, ItemName>((Bound::Included(from), Bound::Unbounded));
         range.take_while(move |((namespace, _), _)| namespace.starts_with(prefix))
+    }
+}
+
+/// What is asked for the sake of [graphs](crate::index::near).
+#[cfg(feature = "ann")]
+impl VectorTable {
+    pub(super) fn len(&self) -> usize {
+        self.items.len()
+    }
+
+    /// The greatest LSN that one of the items was put with.
+    pub(super) fn newest(&self) -> u64 {
+        self.by_put.get_max().map_or(0, |(put, _)| *put)
+    }
+
+    /// The items that were put after that one.
+    pub(super) fn since(&self, put: u64) -> impl Iterator<Item = &ItemName> {
+        let after = (Bound::Excluded(put), Bound::Unbounded);
+        self.by_put.range(after).map(|(_, item)| item)
+    }
+
+    /// The items whose vectors are nearest to a query, nearly, and perhaps others; `None` if that is not known yet, and will be.
+    pub(crate) fn nearest(&self, kind: &Kind, query: &[f32]) -> Option<Vec<ItemName>> {
+        let graph = self.graphs.of(self, kind)?;
+        let is_there = |(item, put): &(ItemName, u64)| {
+            let known = self.get(item);
+            known.is_some_and(|known| known.put == *put)
+        };
+        let found = graph.nearest(query).into_iter().filter(is_there);
+        let found = found.map(|(item, _)| item);
+        let mut all: Vec<_> = found.chain(self.since(graph.made).cloned()).collect();
+        all.sort_unstable();
+        all.dedup();
+        Some(all)
     }
 }
 
@@ -98,7 +153,7 @@ impl Vectors {
         };
         let mut table = then;
         for item in &changed {
-            table.items.remove(item);
+            table.remove(item);
         }
         for (item, known) in now.items {
             table.insert(item, known);
@@ -143,7 +198,7 @@ impl Vectors {
             };
             match known {
                 Some(known) => table.insert(item, known),
-                None => drop(table.items.remove(&item)),
+                None => table.remove(&item),
             }
         }
     }

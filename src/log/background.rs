@@ -13,6 +13,8 @@ use crate::vfs::{Job, OpenMode};
 
 /// How long, about, a frame that nobody waits for stays unwritten.
 const TICK: Duration = Duration::from_millis(2);
+/// The same while whoever commits also leads: to be woken that often would take the processor from him.
+const TICK_LED: Duration = Duration::from_millis(10);
 /// So much is written and not synced before it is synced although nobody asked: whoever fills the segment, and has to sync it, then
 /// has no more to wait for.
 const UNSYNCED_MAX: u64 = 4 << 20;
@@ -49,7 +51,7 @@ enum Next {
     /// It looks again.
     Again,
     /// It looks again a moment later.
-    Soon,
+    Soon(Duration),
     /// It sleeps until it is woken, or until then.
     Sleep(Option<Instant>),
     /// There is nothing more to be done.
@@ -120,7 +122,7 @@ impl<T: Send + 'static> Job for Committing<T> {
             (state, next) = shared.commit_for_others(state, &mut seen);
             match next {
                 Next::Again => {}
-                Next::Soon => drop(shared.committer.wait_for(&mut state, TICK)),
+                Next::Soon(tick) => drop(shared.committer.wait_for(&mut state, tick)),
                 Next::Nothing => shared.committer.wait(&mut state),
                 Next::Sleep(until) => {
                     state.committer_asleep = true;
@@ -205,7 +207,7 @@ impl<T: Send + 'static> Shared<T> {
                 // Without it, whoever syncs next has more to do.
                 Err(error) => {
                     tracing::warn!(%error, "what is written is not synced ahead");
-                    (self.state.lock(), Next::Soon)
+                    (self.state.lock(), Next::Soon(TICK))
                 }
             };
         }
@@ -215,7 +217,8 @@ impl<T: Send + 'static> Shared<T> {
                 next_lsn: state.next_lsn,
                 at: now,
             };
-            return (state, Next::Soon);
+            let is_led = state.acked == state.next_lsn && state.sync_due.is_none();
+            return (state, Next::Soon(if is_led { TICK_LED } else { TICK }));
         }
         let quiet = seen.at + QUIET;
         let durable = match Canary::EarlyWatermark.sings() {

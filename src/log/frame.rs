@@ -7,7 +7,7 @@ use super::{FrameAddress, Lsn, SegmentId};
 pub(super) const HEADER_BYTES: usize = 40;
 pub(super) const ALIGNMENT: u64 = 8;
 
-const MAGIC: u32 = u32::from_le_bytes(*b"SWFR");
+pub(super) const MAGIC: u32 = u32::from_le_bytes(*b"SWFR");
 const KIND_RECORDS: u8 = 1;
 const CHECKED_BYTES: usize = HEADER_BYTES - 4;
 const PADDING: [u8; 8] = [0; 8];

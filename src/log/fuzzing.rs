@@ -294,9 +294,8 @@ fn ordinary(bytes: &[u8], header: SegmentHeader, file: Arc<dyn VfsFile>) {
         assert_eq!(read.as_deref(), expected);
         (at, lsn) = (at + frame.frame_bytes(), frame.end());
     }
-    let durable = scan.durable_by_later_headers(at, lsn, header.salt);
-    let content = scan.end_of_content(at);
-    assert!(durable.is_ok() && content.is_ok_and(|end| end >= at));
+    let behind = scan.behind(at, lsn, header.salt);
+    assert!(behind.is_ok_and(|behind| behind.content_end >= at));
 }
 
 fn compacted(header: SegmentHeader, file: Arc<dyn VfsFile>) -> Result<(), super::LogError> {

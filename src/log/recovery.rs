@@ -232,7 +232,8 @@ impl Recovery<'_> {
             }
         };
         let lsn = self.next_lsn;
-        let durable = watermark.max(scan.durable_by_later_headers(offset, lsn, segment.salt())?);
+        let behind = scan.behind(offset, lsn, segment.salt())?;
+        let durable = watermark.max(behind.durable);
         if durable > lsn {
             return Err(LogError::corrupt(
                 scan.path(),
@@ -244,7 +245,7 @@ impl Recovery<'_> {
         if silent.is_some() {
             return Err(self.no_such_position());
         }
-        let content_end = scan.end_of_content(offset)?;
+        let content_end = behind.content_end;
         Ok(LogEnd {
             torn: (content_end > offset).then(|| TornTail {
                 segment: id,

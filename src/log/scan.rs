@@ -6,10 +6,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::LogError;
-use super::frame::{ALIGNMENT, BadHeader, FrameHeader, HEADER_BYTES};
+use super::frame::{ALIGNMENT, BadHeader, FrameHeader, HEADER_BYTES, MAGIC};
 use crate::vfs::VfsFile;
 
 const CHUNK: u64 = 256 * 1024;
+/// So much is looked at together to see whether it is all zeros. A chunk is some of them.
+const BLOCK: usize = 1024;
+const ZEROS: [u8; BLOCK] = [0; BLOCK];
 
 /// A segment's bytes, read in chunks. It holds one chunk or one frame, whichever is longer.
 pub(super) struct SegmentScan {
@@ -20,6 +23,15 @@ pub(super) struct SegmentScan {
     window: Vec<u8>,
     /// Which part of the file the window holds, at its beginning.
     held: Range<u64>,
+}
+
+/// What is behind the last frame.
+#[derive(Debug)]
+pub(super) struct Behind {
+    /// The highest LSN up to which a valid header there says that the log was durable.
+    pub(super) durable: u64,
+    /// The byte after the last one that is not zero; where it began if all are.
+    pub(super) content_end: u64,
 }
 
 /// What is at some place of a segment.
@@ -146,40 +158,43 @@ impl SegmentScan {
         ))
     }
 
-    /// The highest LSN up to which a valid header at or after `offset`, of a frame at or after
-    /// `lsn`, says that the log was durable.
-    pub(super) fn durable_by_later_headers(
-        &mut self,
-        offset: u64,
-        lsn: u64,
-        salt: u64,
-    ) -> Result<u64, LogError> {
-        let mut durable = 0;
+    /// What is from `offset` on, where no valid frame is: looking for headers of frames at or after `lsn`.
+    pub(super) fn behind(&mut self, offset: u64, lsn: u64, salt: u64) -> Result<Behind, LogError> {
+        let mut behind = Behind {
+            durable: 0,
+            content_end: offset,
+        };
         let mut at = offset;
         while at < self.len {
-            let bytes = self.bytes(at..at + HEADER_BYTES as u64)?;
-            if let Ok(header) = FrameHeader::decode(bytes, salt)
-                && header.lsn >= lsn
-            {
-                durable = durable.max(header.synced_lsn);
+            // A header that begins in the chunk may end behind it.
+            let chunk = self.bytes(at..at + CHUNK + HEADER_BYTES as u64)?;
+            // Mostly it is space that was prepared. To look at each place in it took a sixth of opening after a kill.
+            for (place, block) in (at..).step_by(BLOCK).zip(chunk.chunks(BLOCK)) {
+                if place - at >= CHUNK {
+                    break;
+                }
+                if ZEROS.starts_with(block) {
+                    continue;
+                }
+                let last = block.iter().rposition(|byte| *byte != 0);
+                behind.content_end = place + last.map_or(0, |last| last as u64 + 1);
+                let rest = usize::try_from(place - at)
+                    .ok()
+                    .and_then(|from| chunk.get(from..));
+                for from in (0..block.len()).step_by(ALIGNMENT as usize) {
+                    let bytes = rest.and_then(|rest| rest.get(from..)).unwrap_or_default();
+                    let magic = bytes.first_chunk().copied().map(u32::from_le_bytes);
+                    if magic == Some(MAGIC)
+                        && let Ok(header) = FrameHeader::decode(bytes, salt)
+                        && header.lsn >= lsn
+                    {
+                        behind.durable = behind.durable.max(header.synced_lsn);
+                    }
+                }
             }
-            at += ALIGNMENT;
+            at += CHUNK;
         }
-        Ok(durable)
-    }
-
-    /// The byte after the last one from `offset` on that is not zero; `offset` if all are.
-    pub(super) fn end_of_content(&mut self, offset: u64) -> Result<u64, LogError> {
-        let mut end = offset;
-        let mut at = offset;
-        while at < self.len {
-            let to = self.len.min(at + CHUNK);
-            if let Some(last) = self.bytes(at..to)?.iter().rposition(|byte| *byte != 0) {
-                end = at + last as u64 + 1;
-            }
-            at = to;
-        }
-        Ok(end)
+        Ok(behind)
     }
 
     fn in_memory(&self, length: u64) -> Result<usize, LogError> {

@@ -14,6 +14,8 @@ pub struct Explain {
     pub values_read: u64,
     /// How many items' vectors it compares with the query's.
     pub vectors_compared: u64,
+    /// Whether the nearest vectors were looked for in a graph (feature `ann`), which may miss some, and not by comparing all.
+    pub approximate: bool,
     /// How many items have vectors that it does not compare, as another model made them: they follow without a score. Put them again.
     pub vectors_of_others: u64,
     /// How many items it finds.

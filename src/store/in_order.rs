@@ -12,8 +12,16 @@ use crate::store::{Explain, Order, Search};
 /// So many items are looked up at a time.
 const AT_ONCE: usize = 64;
 
-/// The next item of each namespace, by age and then by namespace and name, and its key.
-type Newest = BTreeMap<(u64, Arc<[String]>, Arc<str>), Key>;
+/// The next item of each namespace, by age and then by namespace and name.
+type Newest = BTreeMap<(u64, Arc<[String]>, Arc<str>), Next>;
+
+/// The next item of a namespace.
+pub(super) enum Next {
+    /// It was not looked for yet: not before this, and not younger than it stands.
+    From(Bound<Key>),
+    /// Its key.
+    At(Key),
+}
 
 /// Items in the order of a search, expired ones as well.
 pub(super) enum InOrder<H> {
@@ -35,7 +43,6 @@ impl<H: Clone> InOrder<H> {
         rows: &Snapshot<H, T>,
         search: &Search,
         after: Option<&Place>,
-        now: u64,
         explain: &mut Explain,
     ) -> Result<Option<Self>, TablesError> {
         let wanted = wide(search.limit.saturating_add(search.offset));
@@ -62,17 +69,19 @@ impl<H: Clone> InOrder<H> {
                 if rows.count_items(&search.prefix, few)? < few {
                     return Ok(None);
                 }
-                let namespaces = rows.item_namespaces(&search.prefix, now)?;
+                let namespaces = rows.namespaces_by_age(&search.prefix)?;
                 let many = few.saturating_add(wide(namespaces.len()).saturating_mul(4));
                 explain.rows_read += wide(namespaces.len());
                 if rows.count_items(&search.prefix, many)? < many {
                     return Ok(None);
                 }
-                let mut newest = BTreeMap::new();
-                for namespace in namespaces {
-                    let from = first_after(&namespace, after);
-                    add(rows, &mut newest, &namespace, from.as_ref())?;
-                }
+                let youngest = after.map_or(u64::MAX, |after| after.parts().0);
+                let newest = namespaces.into_iter().map(|(namespace, newest)| {
+                    let from = Next::From(first_after(&namespace, after));
+                    let age = u64::MAX - newest.min(youngest);
+                    ((age, namespace, Arc::default()), from)
+                });
+                let newest = newest.collect();
                 Ok(Some(Self::Newest(newest)))
             }
         }
@@ -102,12 +111,18 @@ impl<H: Clone> InOrder<H> {
                 Ok(known.pop_front())
             }
             Self::Newest(newest) => {
-                let Some(((_, namespace, name), key)) = newest.pop_first() else {
-                    return Ok(None);
-                };
-                add(rows, newest, &namespace, Bound::Excluded(&key))?;
-                explain.rows_read += 2;
-                rows.item(&namespace, &name)
+                while let Some(((_, namespace, name), next)) = newest.pop_first() {
+                    explain.rows_read += 1;
+                    match next {
+                        Next::From(from) => add(rows, newest, &namespace, from.as_ref())?,
+                        Next::At(key) => {
+                            add(rows, newest, &namespace, Bound::Excluded(&key))?;
+                            explain.rows_read += 1;
+                            return rows.item(&namespace, &name);
+                        }
+                    }
+                }
+                Ok(None)
             }
         }
     }
@@ -136,7 +151,7 @@ fn add<H: Clone, T: Rows<Key, Row<H>>>(
     if let Some((key, name)) = rows.next_recent(namespace, from)?
         && let Key::Recent(_, before, _) = key
     {
-        newest.insert((before, Arc::clone(namespace), name), key);
+        newest.insert((before, Arc::clone(namespace), name), Next::At(key));
     }
     Ok(())
 }

@@ -27,8 +27,8 @@ use crate::{Encoded, ItemChange, time};
 /// does.
 #[derive(Clone, Debug)]
 pub struct MemoryStore {
-    kept: Arc<RwLock<Kept>>,
-    options: Arc<StoreOptions>,
+    pub(super) kept: Arc<RwLock<Kept>>,
+    pub(super) options: Arc<StoreOptions>,
 }
 
 /// A value that is kept.
@@ -40,19 +40,19 @@ pub(super) enum Held {
 }
 
 /// What there is to say, and what is to be noted of what was read.
-type Answered = (Vec<Answer>, Vec<Record<Held>>);
+pub(super) type Answered = (Vec<Answer>, Vec<Record<Held>>);
 
-type Tables = MemTables<Key, Row<Held>>;
+pub(super) type Tables = MemTables<Key, Row<Held>>;
 
 /// With each write, what has expired is removed, at most so many items.
 const SWEPT_AT_ONCE: usize = 16;
 
 #[derive(Debug)]
-struct Kept {
+pub(super) struct Kept {
     index: Index<Held, Tables>,
     clock: ItemClock,
     /// How many records there were.
-    lsn: u64,
+    pub(super) lsn: u64,
     /// How many there were when it was last looked for what is not kept any more of what items were.
     trimmed: Option<u64>,
 }
@@ -80,12 +80,12 @@ impl Default for Kept {
 }
 
 impl Kept {
-    fn now(&self) -> (Snapshot<Held, Tables>, VectorTable) {
+    pub(super) fn now(&self) -> (Snapshot<Held, Tables>, VectorTable) {
         let vectors = self.index.vectors().cloned().unwrap_or_default();
         (self.index.snapshot(), vectors)
     }
 
-    fn apply(&mut self, record: Record<Held>) -> Result<(), StoreError> {
+    pub(super) fn apply(&mut self, record: Record<Held>) -> Result<(), StoreError> {
         self.lsn += 1;
         let origin = Origin {
             lsn: self.lsn,
@@ -129,7 +129,7 @@ impl Kept {
     }
 
     /// Forgets what is not kept any more of what items were. The first time it says for how long that is.
-    fn trim(&mut self, options: &StoreOptions) -> Result<(), StoreError> {
+    pub(super) fn trim(&mut self, options: &StoreOptions) -> Result<(), StoreError> {
         let now = now();
         let rules = self.index.snapshot().history_rules();
         let rules = rules.map_err(DbError::from)?;
@@ -196,7 +196,7 @@ impl MemoryStore {
         self.kept.read().index.tables().len()
     }
 
-    fn answers(
+    pub(super) fn answers(
         &self,
         rows: &Snapshot<Held, Tables>,
         vectors: &VectorTable,

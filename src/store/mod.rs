@@ -27,7 +27,8 @@ mod query;
 mod ranking;
 mod reading;
 mod scoped;
-mod similarity;
+#[cfg(feature = "langgraph")]
+pub(crate) mod scratch;
 
 pub use crate::embedder::{Embedder, Embedding, Metric};
 pub use crate::moment::Moment;

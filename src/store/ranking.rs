@@ -1,14 +1,15 @@
 //! Ranking: the items that a query finds, best first.
 
+mod list;
 mod meaning;
 mod words;
 
-use std::cmp::{Ordering, Reverse};
-use std::collections::{BinaryHeap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use serde_json::Value;
 
+use self::list::{List, Scored};
 use crate::db::DbError;
 use crate::index::{ItemEntry, ItemName, Key, Row, Rows, TablesError};
 use crate::store::planner::{Planner, wide};
@@ -67,36 +68,6 @@ impl Mode {
     }
 }
 
-/// An item with a score. The greatest is the best.
-#[derive(Debug)]
-struct Scored {
-    score: f64,
-    item: ItemName,
-}
-
-impl Ord for Scored {
-    fn cmp(&self, other: &Self) -> Ordering {
-        let by_score = self.score.total_cmp(&other.score);
-        by_score.then_with(|| Reverse(&self.item).cmp(&Reverse(&other.item)))
-    }
-}
-
-impl PartialOrd for Scored {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Eq for Scored {}
-
-impl PartialEq for Scored {
-    fn eq(&self, other: &Self) -> bool {
-        self.cmp(other).is_eq()
-    }
-}
-
-/// Items with scores, the best first.
-type List = BinaryHeap<Scored>;
 /// The items that may satisfy the filter, if the index has told.
 type Only<H> = Option<HashMap<ItemName, Arc<ItemEntry<H>>>>;
 
@@ -119,13 +90,75 @@ where
                 reason: "a search with a query has no cursors: use `Search::offset`",
             });
         }
-        let mut list = self.list(search, query, mode)?;
-        let fused: Option<HashSet<ItemName>> =
-            (mode == Mode::Both).then(|| list.iter().map(|scored| scored.item.clone()).collect());
-        let mut page = Page::default();
+        let only = self.only(search).map_err(DbError::from)?;
+        #[cfg(feature = "ann")]
+        if mode == Mode::Meaning
+            && let Some(page) = self.nearly_ranked(search, query, &only)?
+        {
+            return Ok(page);
+        }
+        let list = self.list(search, query, mode, &only)?;
+        let mut listed: HashSet<ItemName> = HashSet::new();
         let mut to_skip = search.offset;
+        let mut page = self.page_of(search, query, mode, list, (&mut listed, &mut to_skip))?;
+        if mode == Mode::Words || page.items.len() >= search.limit {
+            return Ok(page);
+        }
+        // What has no score follows.
+        let mut rest = self.found(search)?;
+        rest.retain(|entry| {
+            let item = (Arc::clone(&entry.namespace), Arc::clone(&entry.key));
+            match mode {
+                Mode::Both => !listed.contains(&item),
+                Mode::Meaning | Mode::Words => !self.is_compared(query, &item),
+            }
+        });
+        self.sort(search.order, &mut rest);
+        for entry in rest {
+            if page.items.len() >= search.limit {
+                break;
+            }
+            self.take(search, &entry, None, &mut to_skip, &mut page)?;
+        }
+        Ok(page)
+    }
+
+    /// The same by meaning with a graph, if it finds as many as are wanted.
+    #[cfg(feature = "ann")]
+    fn nearly_ranked(
+        &mut self,
+        search: &Search,
+        query: &str,
+        only: &Only<H>,
+    ) -> Result<Option<Page>, StoreError> {
+        let Some(list) = self.near(search, query, only) else {
+            return Ok(None);
+        };
+        let touched = self.touched.len();
+        let (mut listed, mut to_skip) = (HashSet::new(), search.offset);
+        let so_far = (&mut listed, &mut to_skip);
+        let page = self.page_of(search, query, Mode::Meaning, list, so_far)?;
+        if page.items.len() < search.limit {
+            self.touched.truncate(touched);
+            return Ok(None);
+        }
+        self.explain.approximate = true;
+        Ok(Some(page))
+    }
+
+    /// The first of `list` that are there and satisfy the filter, as many as are wanted. Notes all it has looked at.
+    fn page_of(
+        &mut self,
+        search: &Search,
+        query: &str,
+        mode: Mode,
+        mut list: List,
+        (listed, to_skip): (&mut HashSet<ItemName>, &mut usize),
+    ) -> Result<Page, StoreError> {
+        let mut page = Page::default();
         while page.items.len() < search.limit {
-            let Some(Scored { score, item }) = list.pop() else {
+            let next = list.next(self.rows).map_err(DbError::from)?;
+            let Some(Scored { score, item }) = next else {
                 break;
             };
             let Some(entry) = self.rows.item(&item.0, &item.1).map_err(DbError::from)? else {
@@ -139,47 +172,35 @@ where
                 value: score,
                 fields,
             });
-            self.take(search, &entry, score, &mut to_skip, &mut page)?;
-        }
-        if mode == Mode::Words || page.items.len() >= search.limit {
-            return Ok(page);
-        }
-        // What has no score follows.
-        let mut rest = self.found(search)?;
-        rest.retain(|entry| {
-            let item = (Arc::clone(&entry.namespace), Arc::clone(&entry.key));
-            match &fused {
-                Some(fused) => !fused.contains(&item),
-                None => !self.is_compared(query, &item),
-            }
-        });
-        self.sort(search.order, &mut rest);
-        for entry in rest {
-            if page.items.len() >= search.limit {
-                break;
-            }
-            self.take(search, &entry, None, &mut to_skip, &mut page)?;
+            self.take(search, &entry, score, to_skip, &mut page)?;
+            listed.insert(item);
         }
         Ok(page)
     }
 
     /// How many items a search by words finds.
     pub(super) fn count_ranked(&mut self, search: &Search, query: &str) -> Result<u64, StoreError> {
-        let list = self.list(search, query, Mode::Words)?;
+        let only = self.only(search).map_err(DbError::from)?;
+        let list = self.list(search, query, Mode::Words, &only)?;
         let found = self.best(search, list, usize::MAX)?;
         Ok(wide(found.len()))
     }
 
     /// All that `query` scores, with `Both` only what satisfies the filter.
-    fn list(&mut self, search: &Search, query: &str, mode: Mode) -> Result<List, StoreError> {
-        let only = self.only(search).map_err(DbError::from)?;
+    fn list(
+        &mut self,
+        search: &Search,
+        query: &str,
+        mode: Mode,
+        only: &Only<H>,
+    ) -> Result<List, StoreError> {
         Ok(match mode {
-            Mode::Meaning => self.by_meaning(search, query, &only),
-            Mode::Words => self.by_words(search, query, &only)?,
+            Mode::Meaning => self.by_meaning(search, query, only),
+            Mode::Words => self.by_words(search, query, only)?,
             Mode::Both => {
                 let lists = [
-                    self.by_meaning(search, query, &only),
-                    self.by_words(search, query, &only)?,
+                    self.by_meaning(search, query, only),
+                    self.by_words(search, query, only)?,
                 ];
                 let mut fused: HashMap<ItemName, f64> = HashMap::new();
                 for list in lists {
@@ -189,7 +210,7 @@ where
                     }
                 }
                 let fused = fused.into_iter();
-                fused.map(|(item, score)| Scored { score, item }).collect()
+                List::of(fused.map(|(item, score)| Scored { score, item }).collect())
             }
         })
     }
@@ -225,7 +246,8 @@ where
     ) -> Result<Vec<ItemName>, StoreError> {
         let mut best = Vec::new();
         while best.len() < limit {
-            let Some(Scored { item, .. }) = list.pop() else {
+            let next = list.next(self.rows).map_err(DbError::from)?;
+            let Some(Scored { item, .. }) = next else {
                 break;
             };
             let entry = self.rows.item(&item.0, &item.1).map_err(DbError::from)?;

@@ -157,7 +157,7 @@ where
                 Some(found) => found,
                 None => {
                     let (rows, explain) = (self.rows, &mut self.explain);
-                    let rest = InOrder::begin(rows, search, after, self.now, explain);
+                    let rest = InOrder::begin(rows, search, after, explain);
                     match rest.map_err(DbError::from)? {
                         Some(rest) => return Ok(rest),
                         None => self.all(search).map_err(DbError::from)?,

@@ -30,6 +30,8 @@ macro_rules! on_every_backend {
         on_every_backend!(@backend in_database Database $($module { $($behaviour)* })*);
         on_every_backend!(@backend in_reopened_database Reopened $($module { $($behaviour)* })*);
         on_every_backend!(@backend in_recovered_database Recovered $($module { $($behaviour)* })*);
+        #[cfg(feature = "sqlite")]
+        on_every_backend!(@backend in_sqlite Sqlite $($module { $($behaviour)* })*);
     };
     (@backend $backend:ident $kind:ident $($module:ident { $($behaviour:ident)* })*) => {
         mod $backend {

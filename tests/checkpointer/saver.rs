@@ -19,16 +19,36 @@ use crate::database::{Database, Reopening};
 pub(crate) struct Saver {
     open: Arc<dyn Checkpointer>,
     database: Option<(Database, Option<Reopening>)>,
+    #[cfg(feature = "sqlite")]
+    sqlite: Option<tempfile::TempDir>,
+}
+
+#[cfg(feature = "sqlite")]
+fn in_sqlite(directory: &tempfile::TempDir) -> Arc<dyn Checkpointer> {
+    let path = directory.path().join("checkpoints.sqlite");
+    Arc::new(stepwell::sqlite::SqliteSaver::open(path).unwrap())
 }
 
 impl Saver {
     pub(crate) fn new(backend: Backend) -> Self {
+        #[cfg(feature = "sqlite")]
+        if let Backend::Sqlite = backend {
+            let directory = tempfile::TempDir::new().unwrap();
+            return Self {
+                open: in_sqlite(&directory),
+                database: None,
+                sqlite: Some(directory),
+            };
+        }
         let database = backend.open_with(crate::database::options());
         let open: Arc<dyn Checkpointer> = match &database {
             Some((database, _)) => Arc::new(database.db().checkpointer()),
             None => Arc::new(MemorySaver::new()),
         };
-        Self { open, database }
+        Self {
+            database,
+            ..Self::of(open)
+        }
     }
 
     /// A checkpointer of one's own.
@@ -36,11 +56,17 @@ impl Saver {
         Self {
             open,
             database: None,
+            #[cfg(feature = "sqlite")]
+            sqlite: None,
         }
     }
 
     /// Closes and opens again what can be.
     pub(crate) fn reopen(&mut self) {
+        #[cfg(feature = "sqlite")]
+        if let Some(directory) = &self.sqlite {
+            self.open = in_sqlite(directory);
+        }
         if let Some((database, Some(reopening))) = &mut self.database {
             // Nothing may use the old one while the new one is opened.
             self.open = Arc::new(MemorySaver::new());

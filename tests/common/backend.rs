@@ -15,6 +15,9 @@ pub(crate) enum Backend {
     Reopened,
     /// A database that is opened again without having been closed.
     Recovered,
+    /// A SQLite file that is opened again.
+    #[cfg(feature = "sqlite")]
+    Sqlite,
 }
 
 impl Backend {
@@ -22,6 +25,8 @@ impl Backend {
     pub(crate) fn open_with(self, options: DbOptions) -> Option<(Database, Option<Reopening>)> {
         let reopening = match self {
             Self::Memory => return None,
+            #[cfg(feature = "sqlite")]
+            Self::Sqlite => return None,
             Self::Database => None,
             Self::Reopened => Some(Reopening::Clean),
             Self::Recovered => Some(Reopening::Unclean),

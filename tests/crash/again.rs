@@ -60,8 +60,7 @@ fn elsewhere(count: u64) -> Vec<Put> {
     (0..count).map(other).collect()
 }
 
-/// `between` are put after each of the others.
-fn child_follows(hot_bytes: usize, between: &[Put]) {
+fn opened(hot_bytes: usize) -> Run {
     let setup = Setup {
         durability: Durability::Sync,
         segment_bytes: 1 << 20,
@@ -71,11 +70,27 @@ fn child_follows(hot_bytes: usize, between: &[Put]) {
     };
     let mut run = Run::new(SimFs::new(1), setup);
     run.open().unwrap();
+    run
+}
+
+fn go(run: &mut Run, put: &Put, wait: bool) {
+    let put = Operation::Put(Box::new(put.clone()));
+    run.run(&put, wait).unwrap();
+}
+
+/// Everything is acknowledged as the model has it, and there.
+fn check(run: &mut Run) {
+    run.wait().unwrap();
+    let found = Contents::of(run.open_db().unwrap()).unwrap();
+    let difference = found.difference(run.contents());
+    assert!(found == *run.contents(), "{difference}");
+}
+
+/// `between` are put after each of the others.
+fn child_follows(hot_bytes: usize, between: &[Put]) {
+    let mut run = opened(hot_bytes);
     let [a, b, c, d] = ["a", "b", "c", "d"].map(text);
-    let mut go = |put: &Put, wait| {
-        run.run(&Operation::Put(Box::new(put.clone())), wait)
-            .unwrap()
-    };
+    let mut go = |put: &Put, wait| go(&mut run, put, wait);
     let list = json!([a, b, c]);
     go(
         &put(
@@ -137,10 +152,7 @@ fn child_follows(hot_bytes: usize, between: &[Put]) {
         go(&child, false);
         between.iter().for_each(|put| go(put, false));
     }
-    run.wait().unwrap();
-    let found = Contents::of(run.open_db().unwrap()).unwrap();
-    let difference = found.difference(run.contents());
-    assert!(found == *run.contents(), "{difference}");
+    check(&mut run);
 }
 
 #[test]
@@ -154,4 +166,57 @@ fn a_child_follows_its_parent_as_it_was_put_last() {
     // The namespace is forgotten.
     child_follows(memory, &elsewhere(17));
     child_follows(0, &elsewhere(17));
+}
+
+/// A checkpoint is put again and refused, since its parent went with the thread's deletion, which may not be known yet.
+fn refused_again(hot_bytes: usize, wait_for_deletion: bool, between: &[Put]) {
+    let mut run = opened(hot_bytes);
+    let [a, b, c, d] = ["a", "b", "c", "d"].map(text);
+    let list = |list: &[&Value]| json!(list);
+    go(
+        &mut run,
+        &put("", "0", None, &[("*list", 1, list(&[&a]))]),
+        true,
+    );
+    let delete = |run: &mut Run, wait| run.run(&Operation::Delete("0".into()), wait).unwrap();
+    let first = put(
+        "",
+        "1",
+        None,
+        &[("*list", 2, list(&[&b, &c])), ("*same", 2, c.clone())],
+    );
+    if wait_for_deletion {
+        delete(&mut run, true);
+        go(&mut run, &first, true);
+    } else {
+        go(&mut run, &first, true);
+        delete(&mut run, false);
+        go(&mut run, &first, false);
+    }
+    let again = [("*list", 3, list(&[&d])), ("*same", 3, d.clone())];
+    go(&mut run, &put("", "1", Some("0"), &again), false);
+    between.iter().for_each(|put| go(&mut run, put, false));
+    let mut child = put(
+        "",
+        "2",
+        Some("1"),
+        &[("*list", 4, list(&[&b, &c, &a])), ("same", 2, Value::Null)],
+    );
+    child.appended = Some(vec![Encoded::json(&a)]);
+    go(&mut run, &child, false);
+    between.iter().for_each(|put| go(&mut run, put, false));
+    let inherits = [("list", 4, Value::Null), ("same", 2, Value::Null)];
+    go(&mut run, &put("", "3", Some("2"), &inherits), false);
+    check(&mut run);
+}
+
+#[test]
+fn a_child_follows_its_parent_as_it_was_before_it_was_refused() {
+    for wait_for_deletion in [true, false] {
+        for hot_bytes in [1 << 20, 0] {
+            refused_again(hot_bytes, wait_for_deletion, &[]);
+            refused_again(hot_bytes, wait_for_deletion, &[put("", "other", None, &[])]);
+            refused_again(hot_bytes, wait_for_deletion, &elsewhere(17));
+        }
+    }
 }

@@ -8,6 +8,7 @@ mod damage;
 #[path = "../common/database.rs"]
 mod database;
 mod histories;
+mod one_record;
 mod sharing;
 mod sizes;
 mod values;

@@ -19,7 +19,7 @@ use stepwell::store::{Search, Store};
 use crate::database::{Database, Reopening, options};
 
 /// A text that others have nothing in common with.
-fn image(seed: u8, bytes: usize) -> Encoded {
+pub(crate) fn image(seed: u8, bytes: usize) -> Encoded {
     let mut state = (u64::from(seed) + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
     let mut text = String::new();
     while text.len() < bytes {
@@ -79,7 +79,7 @@ fn delete(db: &Db, thread: &str) {
     db.checkpointer().delete_thread(thread).wait().unwrap();
 }
 
-fn verified(db: &Db) {
+pub(crate) fn verified(db: &Db) {
     let progress = &mut |_| ControlFlow::Continue(());
     let report = db.verify(VerifyOptions::default(), progress).unwrap();
     let mut findings = report.findings;

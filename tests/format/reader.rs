@@ -120,6 +120,7 @@ fn long_values(db: &Db) {
         let id = format!("{number:03}");
         let put = checkpoint(&id, None).in_thread("long");
         let put = put
+            .changed("again", 1, json!(text))
             .changed("text", 1, json!(text))
             .changed("same", 1, json!("x".repeat(length)));
         saver.put(put).wait().unwrap();

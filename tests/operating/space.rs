@@ -238,3 +238,60 @@ fn what_source_and_copy_have_both_pruned_goes() {
         assert_eq!(latest(&saver, thread), all(100));
     }
 }
+
+#[test]
+fn a_dry_run_of_all_threads_has_what_a_thread_and_its_copy_have_in_common() {
+    for (own, last) in [(0, 1), (10, 1), (10, 5)] {
+        let database = database();
+        let db = database.db();
+        let saver = db.checkpointer();
+        conversation(&saver, "t", 1..=100);
+        saver.copy_thread("t", "u").wait().unwrap();
+        saver.copy_thread("u", "v").wait().unwrap();
+        conversation(&saver, "t", 101..=100 + own);
+        conversation(&saver, "v", 101..=100 + own);
+        let alone = |thread| {
+            let prune = prune(thread, PruneRule::KeepLast(last));
+            block_on(saver.prune_dry_run(prune)).unwrap().bytes
+        };
+        let each: u64 = ["t", "u", "v"].into_iter().map(alone).sum();
+        let rule = PruneRule::KeepLast(last);
+        let all_threads = Prune { thread: None, rule };
+        let said = checked_prune(db, &all_threads);
+        assert_eq!(said.threads, 3);
+        assert!(said.bytes > each + 30 * MESSAGE, "{each}, {said:?}");
+        assert_eq!(latest(&saver, "t"), all(100 + own));
+        assert_eq!(latest(&saver, "u"), all(100));
+    }
+}
+
+#[test]
+fn a_dry_run_of_policies_has_what_a_deletion_and_a_prune_take_together() {
+    for (deleted, kept) in [("t", "u"), ("u", "t")] {
+        let database = database();
+        let db = database.db();
+        let saver = db.checkpointer();
+        conversation(&saver, "t", 1..=100);
+        saver.copy_thread("t", "u").wait().unwrap();
+        conversation(&saver, kept, 101..=110);
+        let idle = RetentionPolicy {
+            idle: Some(Duration::ZERO),
+            ..RetentionPolicy::default()
+        };
+        let few = RetentionPolicy {
+            keep_last: Some(2),
+            ..RetentionPolicy::default()
+        };
+        saver.set_retention(deleted, Some(idle)).wait().unwrap();
+        saver.set_retention(kept, Some(few)).wait().unwrap();
+        let said = db.retention_dry_run(RetentionPolicy::default()).unwrap();
+        assert_eq!((said.threads, said.deleted_threads), (2, 1));
+        let came_back = gain(db, || {
+            let done = db.apply_retention(RetentionPolicy::default()).unwrap();
+            assert_eq!((done.threads, done.deleted_threads), (2, 1));
+        });
+        assert!(said.bytes > 30 * MESSAGE, "{said:?}");
+        assert_close(said.bytes, came_back, log_bytes(db));
+        assert_eq!(latest(&saver, kept), all(110));
+    }
+}

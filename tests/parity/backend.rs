@@ -5,6 +5,8 @@ use std::sync::Arc;
 use stepwell::checkpoint::{Checkpointer, DbSaver, MemorySaver};
 use stepwell::db::{Db, Durability};
 use stepwell::graph::StateGraph;
+#[cfg(feature = "sqlite")]
+use stepwell::sqlite::SqliteSaver;
 use stepwell::store::{DbStore, MemoryStore, Store};
 use tempfile::TempDir;
 
@@ -21,14 +23,19 @@ pub(crate) enum Backend {
     Database,
     /// A database with small segments, reopened between all operations.
     Reopened,
+    /// A SQLite file, reopened where the scenario says so; items in memory.
+    #[cfg(feature = "sqlite")]
+    Sqlite,
 }
 
 impl Backend {
-    pub(crate) const ALL: [Self; 4] = [
+    pub(crate) const ALL: &[Self] = &[
         Self::Memory,
         Self::Appending,
         Self::Database,
         Self::Reopened,
+        #[cfg(feature = "sqlite")]
+        Self::Sqlite,
     ];
 
     pub(crate) fn name(self) -> &'static str {
@@ -37,6 +44,8 @@ impl Backend {
             Self::Appending => "memory that takes appended elements",
             Self::Database => "database",
             Self::Reopened => "database reopened between operations",
+            #[cfg(feature = "sqlite")]
+            Self::Sqlite => "SQLite",
         }
     }
 }
@@ -52,6 +61,12 @@ pub(crate) enum Kept {
         directory: TempDir,
         small: bool,
     },
+    #[cfg(feature = "sqlite")]
+    Sqlite {
+        saver: Option<SqliteSaver>,
+        store: MemoryStore,
+        directory: TempDir,
+    },
 }
 
 impl Kept {
@@ -60,6 +75,8 @@ impl Kept {
             Backend::Memory => Some(Arc::new(MemorySaver::new())),
             Backend::Appending => Some(Arc::new(Appending::new(|_| ()))),
             Backend::Database | Backend::Reopened => None,
+            #[cfg(feature = "sqlite")]
+            Backend::Sqlite => return Self::in_sqlite(),
         };
         if let Some(saver) = in_memory {
             let store = MemoryStore::new();
@@ -75,8 +92,30 @@ impl Kept {
         Ok(kept)
     }
 
+    #[cfg(feature = "sqlite")]
+    fn in_sqlite() -> Result<Self, String> {
+        let directory = TempDir::new().map_err(|e| e.to_string())?;
+        let mut kept = Self::Sqlite {
+            saver: None,
+            store: MemoryStore::new(),
+            directory,
+        };
+        kept.reopen()?;
+        Ok(kept)
+    }
+
     /// Drops everything that is not durable.
     pub(crate) fn reopen(&mut self) -> Result<(), String> {
+        #[cfg(feature = "sqlite")]
+        if let Self::Sqlite {
+            saver, directory, ..
+        } = self
+        {
+            *saver = None;
+            let path = directory.path().join("parity.sqlite");
+            *saver = Some(SqliteSaver::open(path).map_err(|e| e.to_string())?);
+            return Ok(());
+        }
         let Self::Database {
             db,
             directory,
@@ -106,6 +145,11 @@ impl Kept {
     pub(crate) fn saver(&self) -> Result<Arc<dyn Checkpointer>, String> {
         match self {
             Self::Memory { saver, .. } => Ok(Arc::clone(saver)),
+            #[cfg(feature = "sqlite")]
+            Self::Sqlite { saver, .. } => match saver {
+                Some(saver) => Ok(Arc::new(saver.clone())),
+                None => Err("the file is closed".into()),
+            },
             Self::Database { db, .. } => match db {
                 Some((_, saver, _)) => Ok(Arc::new(saver.clone())),
                 None => Err("the database is closed".into()),
@@ -116,6 +160,8 @@ impl Kept {
     pub(crate) fn store(&self) -> Result<Arc<dyn Store>, String> {
         match self {
             Self::Memory { store, .. } => Ok(Arc::new(store.clone())),
+            #[cfg(feature = "sqlite")]
+            Self::Sqlite { store, .. } => Ok(Arc::new(store.clone())),
             Self::Database { db, .. } => match db {
                 Some((_, _, store)) => Ok(Arc::new(store.clone())),
                 None => Err("the database is closed".into()),
@@ -132,6 +178,14 @@ impl Kept {
                     graph.with_checkpointer(saver.clone())
                 } else {
                     graph.with_checkpointer(false)
+                }
+            }
+            #[cfg(feature = "sqlite")]
+            Self::Sqlite { saver, store, .. } => {
+                let graph = graph.with_store(store.clone());
+                match saver.as_ref().filter(|_| save) {
+                    Some(saver) => graph.with_checkpointer(saver.clone()),
+                    None => graph.with_checkpointer(false),
                 }
             }
             Self::Database { db, .. } => {

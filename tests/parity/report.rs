@@ -131,7 +131,7 @@ pub(crate) async fn run_all(
 
 async fn run_on_all(file: PathBuf) -> Vec<(Backend, Outcome)> {
     let mut outcomes = Vec::new();
-    for backend in Backend::ALL {
+    for &backend in Backend::ALL {
         // A task of its own, so that a panic is a failure of this scenario alone.
         let running = tokio::spawn(tokio::time::timeout(
             PATIENCE,

@@ -8,6 +8,8 @@ mod backend;
 mod database;
 mod in_order;
 mod indexing;
+#[cfg(feature = "ann")]
+mod near;
 mod past_vectors;
 mod ranking;
 mod scopes;
@@ -24,15 +26,30 @@ use stepwell::testing::store_conformance::{Subject, check_all};
 struct Kept {
     memory: MemoryStore,
     database: Option<(Database, Option<Reopening>)>,
+    #[cfg(feature = "sqlite")]
+    sqlite: Option<InSqlite>,
     /// Whether only a part of it is used.
     is_scoped: bool,
+}
+
+#[cfg(feature = "sqlite")]
+struct InSqlite {
+    directory: tempfile::TempDir,
+    options: StoreOptions,
 }
 
 impl Kept {
     fn new(backend: Backend, store: StoreOptions, is_scoped: bool) -> Self {
         let database = backend.open_with(options().store(store.clone()));
+        #[cfg(feature = "sqlite")]
+        let sqlite = matches!(backend, Backend::Sqlite).then(|| InSqlite {
+            directory: tempfile::TempDir::new().unwrap(),
+            options: store.clone(),
+        });
         let memory = MemoryStore::with_options(store);
         Self {
+            #[cfg(feature = "sqlite")]
+            sqlite,
             memory,
             database,
             is_scoped,
@@ -42,6 +59,12 @@ impl Kept {
 
 impl Subject for Kept {
     fn store(&self) -> Arc<dyn Store> {
+        #[cfg(feature = "sqlite")]
+        if let Some(InSqlite { directory, options }) = &self.sqlite {
+            let path = directory.path().join("items.sqlite");
+            let store = stepwell::sqlite::SqliteStore::open_with(path, options.clone());
+            return Arc::new(store.unwrap());
+        }
         let store: Arc<dyn Store> = match &self.database {
             Some((database, _)) => Arc::new(database.db().store()),
             None => Arc::new(self.memory.clone()),
@@ -83,4 +106,16 @@ fn the_store_of_a_database_that_is_closed_and_opened_does_what_stores_do() {
 #[test]
 fn the_store_of_a_database_that_is_recovered_does_what_stores_do() {
     check(Backend::Recovered, false, |_| false);
+}
+
+#[cfg(feature = "sqlite")]
+#[test]
+fn the_store_in_sqlite_does_what_stores_do_but_for_what_items_were() {
+    // LangGraph's table has no place for what items were.
+    let past = [
+        "what_an_item_was_is_listed_newest_first",
+        "items_are_read_as_they_were",
+        "what_is_not_kept_is_an_error_and_no_wrong_answer",
+    ];
+    check(Backend::Sqlite, false, |case| past.contains(&case));
 }

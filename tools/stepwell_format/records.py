@@ -8,6 +8,7 @@ from .bits import need
 from .values import EMPTY, Place, Ref, Value
 
 GIB = 1 << 30
+MORE_ENTRIES = 1 << 20
 
 
 class Body:
@@ -16,7 +17,7 @@ class Body:
     def __init__(self, data, lsn, number):
         self.data, self.at = data, 0
         self.lsn, self.number = lsn, number  # of the frame; of the record in it
-        self.version_before, self.values = None, []
+        self.version_before, self.values, self.entries = None, [], 0
 
     def take(self, n):
         need(n <= len(self.data) - self.at, "a record ends before its fields do")
@@ -63,6 +64,7 @@ class Body:
     def list(self, read):
         count = self.u64()
         need(count <= len(self.data) - self.at, "a list that is longer than its record")
+        self.entries += count
         return [read() for _ in range(count)]
 
     def map(self, read):
@@ -115,7 +117,8 @@ class Body:
             need(segment < lsn and record < records, "a place that cannot be")
         else:
             lsn, record, value = self.lsn, self.u32(), self.u32()
-        need(lsn + record < self.lsn + self.number, "a place that is not older")
+        older = (lsn + record, value) < (self.lsn + self.number, len(self.values))
+        need(older, "a place that is neither older nor in front")
         return Place(lsn, record, value)
 
     def weight(self):
@@ -246,19 +249,24 @@ KINDS = {
 def records(frame):
     """The records of a frame: for each its kind, its fields and its values."""
     data, at, number = frame.payload, 0, 0
+    bodies, more = 0, MORE_ENTRIES
     while at < len(data):
         need(len(data) - at >= 6, "a payload ends in a record's head")
         length, kind, flags = int.from_bytes(data[at : at + 4], "little"), data[at + 4], data[at + 5]
         body = data[at + 6 : at + 6 + length]
         at += 6 + length
+        stored = len(body)
         need(at <= len(data) and kind in KINDS and flags <= 2, f"record {number} of frame {frame.lsn}")
         if flags:
             need(len(body) >= 4, "a body without its length")
             whole, packed = int.from_bytes(body[:4], "little"), body[4:]
-            need(whole <= min(GIB, len(packed) * (255 if flags == 1 else 1024) + 64), "a body's length")
+            need(whole <= min(GIB - bodies, len(packed) * (255 if flags == 1 else 1024) + 64), "a body's length")
             body = (lz4 if flags == 1 else zstd).unpack(packed, whole)
+        bodies += len(body)
         reader = Body(body, frame.lsn, number)
         fields = KINDS[kind][1](reader)
+        need(reader.entries <= stored + more, "more entries than a frame may have")
+        more = min(more, stored + more - reader.entries)
         need(reader.at == len(body), "a body that goes on after its fields")
         if kind == 4:
             value = reader.values[0]

@@ -16,7 +16,7 @@ use clap::{Parser, Subcommand};
 
 use commands::{
     backup, compact, copy, delete, diff, dump, history, prune, salvage, show, stats, store, tag,
-    threads, torture, verify,
+    threads, torture, transfer, verify,
 };
 use failure::{Answer, EXIT_CODES};
 
@@ -79,6 +79,12 @@ enum Command {
     Tag(tag::Args),
     /// Look into the long-term memory, and change it
     Store(store::Args),
+    /// Move threads and items from LangGraph's tables into a database
+    #[command(after_help = EXIT_CODES)]
+    Import(transfer::ImportArgs),
+    /// Move threads and items from a database to LangGraph's tables
+    #[command(after_help = EXIT_CODES)]
+    Export(transfer::ExportArgs),
     /// Kill a process that commits, again and again, and look for what it was promised
     #[command(after_help = EXIT_CODES)]
     Torture(torture::Args),
@@ -108,6 +114,8 @@ fn main() -> ExitCode {
         Command::Delete(args) => delete::run(&args),
         Command::Tag(args) => tag::run(&args),
         Command::Store(args) => store::run(&args),
+        Command::Import(args) => transfer::import(&args),
+        Command::Export(args) => transfer::export(&args),
         Command::Torture(args) => torture::run(&args),
         Command::TortureWorker(args) => torture::work(&args).map(Answer::from),
         Command::DemoWorker(args) => demo::work(args).map(Answer::from),

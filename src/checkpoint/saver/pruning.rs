@@ -5,7 +5,8 @@ use std::sync::Arc;
 use super::{DbSaver, saving};
 use crate::Commit;
 use crate::checkpoint::convert::{held_values, standalone_record};
-use crate::checkpoint::pruning::{Due, dry_run, due, staying};
+use crate::checkpoint::dry_run::dry_run;
+use crate::checkpoint::pruning::{Due, due};
 use crate::checkpoint::retention::{self, PORTION, Retained, unchanged};
 use crate::checkpoint::{
     CheckpointError, Checkpointer, Prune, PruneProgress, PruneReport, PruneRule, PruneStage,
@@ -97,18 +98,19 @@ impl DbSaver {
         }
         let mut done = 0;
         dry_run(
-            &snapshot,
+            snapshot,
             only,
-            |thread| {
+            |snapshot, thread| {
                 let stage = PruneStage::Planning;
                 progress(PruneProgress { stage, done, of });
                 done += 1;
-                due(&snapshot, thread)
+                due(snapshot, thread)
             },
-            |thread, due, lost| {
+            |going| {
+                let (snapshot, thread, lost) = (going.snapshot, going.thread, going.lost);
                 let mut freed = Freed::new(&reader, lost, &segments, snapshot.own_from(thread)?);
                 let mut outcome = Ok(());
-                staying(&snapshot, thread, due, lost, |lsn, place| {
+                going.staying(|lsn, place| {
                     if outcome.is_ok() {
                         outcome = freed.stays(lsn, place);
                     }
@@ -120,7 +122,7 @@ impl DbSaver {
                 })?;
                 outcome?;
                 let returned = freed.sum();
-                let records = match due {
+                let records = match going.due {
                     Due::Prune(plan) => records_of(&thread.name, plan, &mut reader)?,
                     _ => Vec::new(),
                 };

@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::RunFailure;
 use crate::Encoded;
 use crate::checkpoint::{CheckpointTuple, PendingWrite};
+use crate::msgpack::elements_of_set;
 
 const START: &str = "__start__";
 const TRIGGER: &str = "branch:to:";
@@ -131,7 +132,8 @@ fn deferral(value: &Encoded) -> (Option<Value>, bool) {
 /// Whether all nodes of a join have come.
 fn is_gathered(starts: &str, value: &Encoded) -> bool {
     let (held, is_last) = deferral(value);
-    let Some(Value::Array(come)) = held.or_else(|| value.to_json().ok()) else {
+    let come = held.or_else(|| value.to_json().ok());
+    let Some(Value::Array(come)) = come.map(elements_of_set) else {
         // Another serializer's. As a rule it is the last node's coming that ends a super-step.
         return true;
     };
@@ -205,7 +207,7 @@ mod tests {
         assert!(is_gathered("a+a", json!(["a"])));
         assert!(is_gathered("a+b", json!([["a", "b"], true])));
         assert!(!is_gathered("a+b", json!([["a", "b"], false])));
-        let foreign = Encoded::new("msgpack", vec![0x90]);
+        let foreign = Encoded::new("msgpack+aes", vec![0x90]);
         assert!(super::is_gathered("a+b", &foreign));
     }
 

@@ -17,21 +17,24 @@ impl Engine {
         entry: &Entry<Place>,
     ) -> Result<CheckpointPut<Stored>, DbError> {
         let lsn = entry.origin.lsn;
-        // The numbers of the own values that are held, with their channels.
+        // The numbers of the own values that are held, by their channels.
         let mut own = BTreeMap::new();
         for channel in entry.channels() {
             if let Held::Value(place) = &channel.held
                 && place.record.lsn().get() == lsn
             {
-                own.insert(place.value, channel.name.as_ref());
+                own.insert(channel.name.as_ref(), place.value);
             }
         }
         let versions = entry.versions();
         let mut number = 0;
         let mut changed = Vec::new();
         let mut add = |channel: String, version: ChannelVersion, value: Stored| {
-            let held = own.get(&number) == Some(&channel.as_str());
+            let held = own.get(channel.as_str()) == Some(&number);
             let mut channel = channel;
+            if held {
+                own.remove(channel.as_str());
+            }
             while !held && versions.contains_key(&channel) {
                 channel.push('\0');
             }
@@ -53,11 +56,23 @@ impl Engine {
         }
         for channel in entry.channels() {
             let value = match &channel.held {
-                Held::Value(place) if place.record.lsn().get() == lsn => continue,
-                Held::Value(place) => Some(Value::Alias(Alias {
-                    of: place.to_name(),
-                    weight: self.stored(place)?.weight(),
-                })),
+                Held::Value(place) => {
+                    let is_own = place.record.lsn().get() == lsn;
+                    if is_own && !own.contains_key(channel.name.as_ref()) {
+                        continue;
+                    }
+                    let of = match is_own {
+                        // It is that of another channel, too.
+                        true => codec::Place {
+                            frame: None,
+                            record: place.record.number,
+                            value: place.value,
+                        },
+                        false => place.to_name(),
+                    };
+                    let weight = self.stored(place)?.weight();
+                    Some(Value::Alias(Alias { of, weight }))
+                }
                 Held::Nothing => None,
                 Held::Unknown => continue,
             };

@@ -18,6 +18,8 @@ pub(in crate::db) struct HotCheckpoint {
     pub(in crate::db) id: Box<str>,
     /// If it was put here: the LSN after its frame, and why the index did not take it, if it did not.
     pub(in crate::db) put: Option<(Lsn, Arc<OnceLock<Unapplied>>)>,
+    /// Whether it is known that the index has it, or will take it.
+    pub(in crate::db) certain: bool,
     pub(in crate::db) versions: HotVersions,
     /// Its channels, but for those whose values are not known here.
     pub(in crate::db) channels: BTreeMap<Box<str>, (ChannelVersion, Held)>,
@@ -74,8 +76,8 @@ impl Draft {
 }
 
 impl HotCheckpoint {
-    /// A checkpoint that was looked up.
-    pub(in crate::db) fn cold(id: &str, entry: &Entry<Place>) -> Self {
+    /// A checkpoint that was looked up. It is `certain` if nothing was on its way then that may remove it.
+    pub(in crate::db) fn cold(id: &str, entry: &Entry<Place>, certain: bool) -> Self {
         let channels = entry.channels().iter().filter_map(|channel| {
             let held = match &channel.held {
                 index::Held::Value(place) => Held::Cold(place.into()),
@@ -87,6 +89,7 @@ impl HotCheckpoint {
         Self {
             id: id.into(),
             put: None,
+            certain,
             versions: HotVersions::of(entry),
             channels: channels.collect(),
         }

@@ -213,6 +213,7 @@ mod tests {
         HotCheckpoint {
             id: "1".into(),
             put: None,
+            certain: true,
             versions: HotVersions::default(),
             channels: [("c".into(), (ChannelVersion::Int(1), Held::Cold(at)))].into(),
         }

@@ -19,6 +19,10 @@ pub(in crate::db) struct HotThread {
     counted: usize,
     namespaces: LruCache<Box<str>, HotNamespace>,
     puts: Puts,
+    /// The LSN after the last change that was no put.
+    changed: Lsn,
+    /// Whether a deletion may refuse what is put, if it was looked up since the last change.
+    deleted: Option<bool>,
 }
 
 /// What was put last in a namespace.
@@ -35,6 +39,8 @@ impl HotThread {
             counted: 0,
             namespaces: LruCache::new(NAMESPACES_MAX),
             puts: Puts::before(end),
+            changed: end,
+            deleted: None,
         }
     }
 
@@ -58,9 +64,31 @@ impl HotThread {
         (namespace, &mut self.puts)
     }
 
-    /// The LSN after all that was put.
+    /// The LSN after all that was put or changed it.
     pub(super) fn end(&self) -> Lsn {
-        self.puts.end()
+        self.puts.end().max(self.changed)
+    }
+
+    /// The LSN after the last change that was no put.
+    pub(in crate::db) fn changed(&self) -> Lsn {
+        self.changed
+    }
+
+    /// Notes that something else than a put was submitted, in a frame before `end`.
+    pub(in crate::db) fn note_change(&mut self, end: Lsn) {
+        self.changed = end;
+        self.deleted = None;
+    }
+
+    /// Whether a deletion may refuse what is put: as it was found last, or as `look_up` says.
+    pub(in crate::db) fn deleted<E>(
+        &mut self,
+        look_up: impl FnOnce() -> Result<bool, E>,
+    ) -> Result<bool, E> {
+        match self.deleted {
+            Some(known) => Ok(known),
+            None => Ok(*self.deleted.insert(look_up()?)),
+        }
     }
 
     /// Forgets everything but what must not be forgotten.

@@ -101,11 +101,12 @@ impl Rescue {
     ) -> Result<bool, TablesError> {
         let lsn = frame.lsn.plus(u64::from(number)).get();
         let values = record.clone().into_values();
-        let broken: BTreeSet<u32> = (0..)
-            .zip(&values)
-            .filter(|(_, value)| !self.is_whole(frame, value))
-            .map(|(number, _)| number)
-            .collect();
+        let mut broken = BTreeSet::new();
+        for (value, of) in (0_u32..).zip(&values) {
+            if !self.is_whole((frame, number), of, &broken) {
+                broken.insert(value);
+            }
+        }
         if broken.is_empty() {
             return Ok(false);
         }
@@ -156,9 +157,18 @@ impl Rescue {
         Ok(true)
     }
 
-    fn is_whole(&self, frame: FrameAddress, value: &Stored) -> bool {
+    /// Whether all is there that a value of a record is made of. Those in front of it that are `broken` are not.
+    fn is_whole(
+        &self,
+        (frame, number): (FrameAddress, u32),
+        value: &Stored,
+        broken: &BTreeSet<u32>,
+    ) -> bool {
         let is_there = |place: &NamedPlace| {
             let of = place.frame.map_or(frame.lsn.get(), |frame| frame.lsn);
+            if of == frame.lsn.get() && place.record == number {
+                return !broken.contains(&place.value);
+            }
             let record = of.saturating_add(u64::from(place.record));
             self.frames.binary_search(&of).is_ok() && !self.lost.contains(&(record, place.value))
         };

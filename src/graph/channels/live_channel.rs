@@ -11,6 +11,7 @@ use crate::graph::channels::messages::Places;
 use crate::graph::channels::reducer::{Folded, ReduceError, Reducer};
 use crate::graph::output::as_overwrite;
 use crate::graph::typed::refuse_unserializable;
+use crate::msgpack::elements_of_set;
 
 /// A channel with its value. Cloning it is cheap: the value is shared until it changes.
 #[derive(Clone, Debug)]
@@ -56,7 +57,7 @@ impl LiveChannel {
                     (false, names) => (names, false),
                     (true, saved) => take_pair(saved)?,
                 };
-                channel.seen = serde_json::from_value(names)
+                channel.seen = serde_json::from_value(elements_of_set(names))
                     .map_err(|e| ReduceError::Invalid(format!("a saved join is damaged: {e}")))?;
                 channel.finished = finished;
             }

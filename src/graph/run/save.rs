@@ -219,5 +219,5 @@ impl Saver {
 
 /// A value of the state as it is saved.
 pub(in crate::graph) fn encode(value: &Value) -> Encoded {
-    Encoded::json(value)
+    Encoded::of_state(value)
 }

@@ -27,7 +27,7 @@ impl Pending {
         let read = |write: &PendingWrite| {
             let value = write
                 .value
-                .to_json()
+                .to_state()
                 .map_err(|e| GraphError::unreadable(&write.channel, checkpoint, e.to_string()))?;
             Ok(Self {
                 task_id: write.task_id.clone(),
@@ -104,6 +104,9 @@ pub(in crate::graph) fn read_error(saved: &Value) -> TaskError {
     let text = |key: &str| saved.get(key).and_then(Value::as_str).map(str::to_owned);
     TaskError {
         kind: text("kind").unwrap_or_else(|| "node_error".into()),
-        message: text("message").unwrap_or_else(|| saved.to_string()),
+        message: text("message").unwrap_or_else(|| match saved {
+            Value::String(text) => text.clone(),
+            other => other.to_string(),
+        }),
     }
 }

@@ -35,8 +35,9 @@ impl Values {
             let Some(channel) = channels.get_mut(name) else {
                 continue;
             };
-            if let Some(added) = channel.appended().filter(|_| takes_appended) {
-                let added = added.map(encode).collect();
+            let added = channel.appended().filter(|_| takes_appended);
+            let added = added.map(|added| added.map(encode).collect::<Vec<_>>());
+            if let Some(added) = added.filter(|added| added.iter().all(|of| of.tag() == "json")) {
                 values.appended.insert(name.clone(), added);
             } else if let Some(value) = channel.save() {
                 let value = match name.as_str() {

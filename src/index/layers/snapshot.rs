@@ -8,7 +8,7 @@ use imbl::OrdMap;
 use super::base::Base;
 use super::range::{Range, Source};
 use super::ranked::{Asked, Ranked};
-use crate::index::tables::{Rows, TableRow, TablesError};
+use crate::index::tables::{Rows, TableRow, Tables, TablesError};
 
 /// What changed, by key; `None` where a row was removed.
 pub(super) type Changes<R> = OrdMap<Ranked<<R as TableRow>::Key>, Option<R>>;
@@ -91,6 +91,17 @@ impl<R: TableRow> Rows<R::Key, R> for LayeredSnapshot<R> {
         before: Bound<&R::Key>,
     ) -> Result<Option<(R::Key, R)>, TablesError> {
         self.range(start, before)?.next_back().transpose()
+    }
+}
+
+/// What would be if rows were changed. Nobody else sees it.
+impl<R: TableRow> Tables<R::Key, R> for LayeredSnapshot<R> {
+    fn put(&mut self, key: R::Key, row: R) {
+        self.young.insert(Ranked::new(key), Some(row));
+    }
+
+    fn delete(&mut self, key: R::Key) {
+        self.young.insert(Ranked::new(key), None);
     }
 }
 

@@ -1,13 +1,13 @@
 //! Items by the words that they have of the query: BM25.
 
-use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
+use std::collections::HashSet;
 
 use serde_json::Value;
 
-use super::{List, Only, Scored};
+use super::Only;
+use super::list::{List, Numbered, Scored};
 use crate::db::DbError;
-use crate::index::{ItemEntry, ItemName, Key, Row, Rows};
+use crate::index::{ItemEntry, Key, Row, Rows};
 use crate::item_words::query_words;
 use crate::store::planner::wide;
 use crate::store::reading::Reading;
@@ -35,43 +35,51 @@ where
         let mut count = count.map_err(DbError::from)?;
         // What has expired may be there yet, which must not show.
         let expired = self.rows.expired_items(self.now, usize::MAX);
-        let mut gone: HashSet<ItemName> = HashSet::new();
+        let mut gone: HashSet<u64> = HashSet::new();
         for entry in expired.map_err(DbError::from)? {
             if entry.words > 0 && entry.namespace.starts_with(&search.prefix) {
                 count.items = count.items.saturating_sub(1);
                 count.words = count.words.saturating_sub(u64::from(entry.words));
-                gone.insert((Arc::clone(&entry.namespace), Arc::clone(&entry.key)));
+                gone.insert(entry.place);
             }
         }
+        let only: Option<HashSet<u64>> = only
+            .as_ref()
+            .map(|only| only.values().map(|entry| entry.place).collect());
         let items = real(count.items);
         let mean = (real(count.words) / items.max(1.0)).max(1.0);
-        let mut scores: HashMap<ItemName, f64> = HashMap::new();
+        let mut scores: Vec<(u64, f64)> = Vec::new();
         for word in query_words(query) {
             let mut having = Vec::new();
-            let visited =
-                self.rows
-                    .items_with_word(&word, &search.prefix, |namespace, key, posting| {
-                        let item = (Arc::clone(namespace), Arc::clone(key));
-                        if gone.is_empty() || !gone.contains(&item) {
-                            having.push((item, posting));
-                        }
-                    });
-            visited.map_err(DbError::from)?;
-            self.explain.rows_read += wide(having.len());
+            let read = (self.rows).items_with_word(&word, &search.prefix, |item, posting| {
+                having.push((item, posting));
+            });
+            self.explain.rows_read += read.map_err(DbError::from)?;
+            if !gone.is_empty() {
+                having.retain(|(item, _)| !gone.contains(item));
+            }
             let with = real(wide(having.len()));
             let rarity = (1.0 + (items - with + 0.5) / (with + 0.5)).ln();
-            for (item, posting) in having {
-                if only.as_ref().is_some_and(|only| !only.contains_key(&item)) {
-                    continue;
-                }
+            if let Some(only) = &only {
+                having.retain(|(item, _)| only.contains(item));
+            }
+            scores.extend(having.into_iter().map(|(item, posting)| {
                 let (count, length) = (f64::from(posting.count), f64::from(posting.length));
                 let often = count * (K1 + 1.0) / (count + K1 * (1.0 - B + B * length / mean));
-                *scores.entry(item).or_default() += rarity * often;
-            }
+                (item, rarity * often)
+            }));
         }
-        let scores = scores.into_iter();
-        let list: Vec<_> = scores.map(|(item, score)| Scored { score, item }).collect();
-        Ok(list.into())
+        // Equal ones stay in the order of the words, so that the same words always make the same sum.
+        scores.sort_by_key(|(item, _)| *item);
+        let list = scores.chunk_by(|a, b| a.0 == b.0).filter_map(|words| {
+            let (item, _) = words.first()?;
+            let score = words.iter().map(|(_, score)| score).sum();
+            Some(Scored { score, item: *item })
+        });
+        let wanted = wide(search.limit.saturating_add(search.offset));
+        let sizes = (count.items, wanted);
+        let list = Numbered::new(&search.prefix, sizes, list.collect());
+        Ok(List::Numbered(Box::new(list)))
     }
 }
 

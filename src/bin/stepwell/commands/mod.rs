@@ -19,4 +19,5 @@ pub(crate) mod store;
 pub(crate) mod tag;
 pub(crate) mod threads;
 pub(crate) mod torture;
+pub(crate) mod transfer;
 pub(crate) mod verify;

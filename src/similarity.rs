@@ -5,7 +5,7 @@ use fearless_simd::{Level, Simd, SimdBase, SimdFloat, dispatch};
 use crate::embedder::Metric;
 
 /// How near vectors are to `query`.
-pub(super) struct Similarity<'q> {
+pub(crate) struct Similarity<'q> {
     level: Level,
     metric: Metric,
     query: &'q [f32],
@@ -13,7 +13,7 @@ pub(super) struct Similarity<'q> {
 }
 
 impl<'q> Similarity<'q> {
-    pub(super) fn new(metric: Metric, query: &'q [f32]) -> Self {
+    pub(crate) fn new(metric: Metric, query: &'q [f32]) -> Self {
         let level = Level::new();
         let (_, square) = dispatch!(level, simd => products(simd, query, query));
         Self {
@@ -25,7 +25,7 @@ impl<'q> Similarity<'q> {
     }
 
     /// The score of `vector`, which has as many elements.
-    pub(super) fn of(&self, vector: &[f32]) -> f64 {
+    pub(crate) fn of(&self, vector: &[f32]) -> f64 {
         let query = self.query;
         let score = match self.metric {
             Metric::Distance => {
@@ -43,6 +43,49 @@ impl<'q> Similarity<'q> {
         };
         // Without a length there is no angle.
         if score.is_nan() { 0.0 } else { score }
+    }
+}
+
+/// A vector among others of the same length, which is the nearer to another one the less their distance is. The order is that of the scores.
+#[cfg(feature = "ann")]
+#[derive(Clone)]
+pub(crate) struct Point {
+    level: Level,
+    metric: Metric,
+    vector: std::sync::Arc<[f32]>,
+    /// One part of its length; 0 if it has none.
+    scale: f32,
+}
+
+#[cfg(feature = "ann")]
+impl Point {
+    pub(crate) fn new(metric: Metric, vector: std::sync::Arc<[f32]>) -> Self {
+        let level = Level::new();
+        let (square, _) = dispatch!(level, simd => products(simd, &vector, &vector));
+        let scale = if square > 0.0 {
+            square.sqrt().recip()
+        } else {
+            0.0
+        };
+        Self {
+            level,
+            metric,
+            vector,
+            scale,
+        }
+    }
+}
+
+#[cfg(feature = "ann")]
+impl instant_distance::Point for Point {
+    fn distance(&self, other: &Self) -> f32 {
+        let (a, b) = (&self.vector, &other.vector);
+        let dot = || dispatch!(self.level, simd => products(simd, a, b)).0;
+        match self.metric {
+            Metric::Distance => dispatch!(self.level, simd => distance(simd, a, b)),
+            Metric::Cosine => 1.0 - dot() * self.scale * other.scale,
+            Metric::Dot => -dot(),
+        }
     }
 }
 

@@ -1,0 +1,189 @@
+//! Blocks of postings: which items of a namespace have a word, by the number of each, how often they have it, and how many words they have.
+//!
+//! A list of a word is some blocks one after the other. Each has in its key a number that none of its items falls below, and in its bytes how far
+//! above that its last item is, and then each item: how far it is above the one before, how often it has the word, how many words it has.
+//! So an item with the greatest number yet, as a new one has, is added without reading the others.
+//!
+//! This module must never know what a number stands for, or what the word is.
+
+use crate::index::bytes::{number, put_number};
+
+/// A block does not grow beyond this, in bytes.
+const FULL: usize = 1024;
+/// A block that shrinks below this is joined with the one before, if both together stay below [`JOINED`].
+const SMALL: usize = FULL / 4;
+const JOINED: usize = FULL * 3 / 4;
+
+/// How often a word is in an item, and how many words that has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Posting {
+    pub(crate) count: u32,
+    pub(crate) length: u32,
+}
+
+/// A block: the number in its key, and its bytes.
+pub(super) type Block = (u64, Vec<u8>);
+
+/// Hands the items of a block to `visit`. `None` if it is none.
+pub(super) fn each(
+    first: u64,
+    mut block: &[u8],
+    mut visit: impl FnMut(u64, Posting),
+) -> Option<()> {
+    let block = &mut block;
+    let mut item = first;
+    let last = first.checked_add(number(block)?)?;
+    while !block.is_empty() {
+        item = item.checked_add(number(block)?)?;
+        let count = u32::try_from(number(block)?).ok()?;
+        let length = u32::try_from(number(block)?).ok()?;
+        visit(item, Posting { count, length });
+    }
+    (item == last).then_some(())
+}
+
+/// The block with an item more, or with another posting for it: one or two of them. `None` if it is none.
+pub(super) fn with(first: u64, block: &[u8], item: u64, posting: Posting) -> Option<Vec<Block>> {
+    let mut rest = block;
+    let last = first.checked_add(number(&mut rest)?)?;
+    if item > last {
+        if rest.len() >= FULL {
+            return Some(vec![alone(item, posting)]);
+        }
+        let mut to = Vec::with_capacity(block.len() + 16);
+        put_number(&mut to, item - first);
+        to.extend(rest);
+        put(&mut to, item - last, posting);
+        return Some(vec![(first, to)]);
+    }
+    let mut all = items(first, block)?;
+    match all.binary_search_by_key(&item, |(item, _)| *item) {
+        Ok(at) => all.get_mut(at)?.1 = posting,
+        Err(at) => all.insert(at, (item, posting)),
+    }
+    let whole = encode(first, &all);
+    if whole.len() <= FULL {
+        return Some(vec![(first, whole)]);
+    }
+    let (left, right) = all.split_at(all.len() / 2);
+    let middle = right.first()?.0;
+    Some(vec![
+        (first, encode(first, left)),
+        (middle, encode(middle, right)),
+    ])
+}
+
+/// A block with one item.
+pub(super) fn alone(item: u64, posting: Posting) -> Block {
+    (item, encode(item, &[(item, posting)]))
+}
+
+/// The block without an item; nothing if none is left. `None` if it is none.
+pub(super) fn without(first: u64, block: &[u8], item: u64) -> Option<Option<Vec<u8>>> {
+    let mut all = items(first, block)?;
+    all.retain(|(of, _)| *of != item);
+    Some((!all.is_empty()).then(|| encode(first, &all)))
+}
+
+/// Whether a block is so small that it is to be [joined](joined).
+pub(super) fn is_small(block: &[u8]) -> bool {
+    block.len() < SMALL
+}
+
+/// A block with the items of the next one as well, if it does not get too large for that. `None` if one is none.
+pub(super) fn joined(block: (u64, &[u8]), next: (u64, &[u8])) -> Option<Option<Vec<u8>>> {
+    if block.1.len() + next.1.len() > JOINED {
+        return Some(None);
+    }
+    let mut all = items(block.0, block.1)?;
+    all.extend(items(next.0, next.1)?);
+    Some(Some(encode(block.0, &all)))
+}
+
+fn items(first: u64, block: &[u8]) -> Option<Vec<(u64, Posting)>> {
+    let mut all = Vec::with_capacity(block.len() / 3);
+    each(first, block, |item, posting| all.push((item, posting)))?;
+    Some(all)
+}
+
+fn encode(first: u64, all: &[(u64, Posting)]) -> Vec<u8> {
+    let mut to = Vec::with_capacity(all.len() * 4 + 4);
+    put_number(&mut to, all.last().map_or(0, |(last, _)| last - first));
+    let mut before = first;
+    for (item, posting) in all {
+        put(&mut to, item - before, *posting);
+        before = *item;
+    }
+    to
+}
+
+fn put(to: &mut Vec<u8>, further: u64, posting: Posting) {
+    put_number(to, further);
+    put_number(to, u64::from(posting.count));
+    put_number(to, u64::from(posting.length));
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn blocks_are_what_was_put_into_them(changes in vec((0_u64..3000, any::<Option<(u32, u32)>>()), 1..1500)) {
+            let mut model: BTreeMap<u64, Posting> = BTreeMap::new();
+            let mut blocks: BTreeMap<u64, Vec<u8>> = BTreeMap::new();
+            for (item, posting) in changes {
+                let block = blocks.range(..=item).next_back().map(|(first, block)| (*first, block.clone()));
+                match posting {
+                    Some((count, length)) => {
+                        let posting = Posting { count, length };
+                        model.insert(item, posting);
+                        match block {
+                            Some((first, block)) => blocks.extend(with(first, &block, item, posting).unwrap()),
+                            None => blocks.extend([alone(item, posting)]),
+                        }
+                    }
+                    None => {
+                        model.remove(&item);
+                        let Some((first, block)) = block else { continue };
+                        match without(first, &block, item).unwrap() {
+                            Some(block) => blocks.insert(first, block),
+                            None => blocks.remove(&first),
+                        };
+                    }
+                }
+            }
+            let mut all = BTreeMap::new();
+            for (first, block) in &blocks {
+                prop_assert!(block.len() <= FULL + 30);
+                each(*first, block, |item, posting| drop(all.insert(item, posting))).unwrap();
+            }
+            prop_assert_eq!(&all, &model);
+            let firsts: Vec<u64> = blocks.keys().copied().collect();
+            for pair in firsts.windows(2) {
+                let (block, next) = (&blocks[&pair[0]], &blocks[&pair[1]]);
+                let Some(both) = joined((pair[0], block), (pair[1], next)).unwrap() else { continue };
+                let mut items = Vec::new();
+                each(pair[0], &both, |item, _| items.push(item)).unwrap();
+                let mut apart = Vec::new();
+                each(pair[0], block, |item, _| apart.push(item)).unwrap();
+                each(pair[1], next, |item, _| apart.push(item)).unwrap();
+                prop_assert_eq!(items, apart);
+            }
+        }
+
+        #[test]
+        fn any_bytes_are_a_block_or_none(first in any::<u64>(), bytes in vec(any::<u8>(), 0..40), item in any::<u64>()) {
+            let _ = each(first, &bytes, |_, _| ());
+            let _ = without(first, &bytes, item);
+            if item >= first {
+                let _ = with(first, &bytes, item, Posting { count: 1, length: 2 });
+            }
+        }
+    }
+}

@@ -1,0 +1,156 @@
+//! [`SqliteStore`]: items in LangGraph's table.
+
+use std::collections::HashSet;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use rusqlite::Connection;
+
+use crate::sqlite::file::File;
+use crate::sqlite::items::{self, Which};
+use crate::sqlite::writer::Failure;
+use crate::store::scratch::{Outcome, Prepared, Scratch};
+use crate::store::{Answer, Op, Search, Store, StoreError, StoreOptions};
+use crate::time;
+use crate::vfs::{Host, OsHost};
+
+/// A [`Store`] that keeps its items in a SQLite file, in the table of LangGraph's `SqliteStore`, so that both see the
+/// same items. Clones share the file.
+///
+/// What searches with a query need (which texts are ranked, their vectors) stands in a table of our own; items that
+/// Python put are ranked by the words of the texts that the options say. What items were is not kept. A search reads all
+/// items below its prefix.
+#[derive(Clone, Debug)]
+pub struct SqliteStore {
+    file: Arc<File<StoreError>>,
+    options: Arc<StoreOptions>,
+    /// When something was last written, in microseconds since the Unix epoch.
+    clock: Arc<AtomicU64>,
+}
+
+impl Failure for StoreError {
+    fn of(what: &str, error: Arc<rusqlite::Error>) -> Self {
+        Self::Backend {
+            what: what.to_owned(),
+            source: error,
+        }
+    }
+}
+
+fn sql(what: &'static str) -> impl Fn(rusqlite::Error) -> StoreError {
+    move |error| StoreError::of(what, Arc::new(error))
+}
+
+impl SqliteStore {
+    /// Opens or creates the file and its tables, which many processes may do at once.
+    ///
+    /// # Errors
+    /// [`StoreError::Backend`] if it cannot be opened, or is no SQLite file.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, StoreError> {
+        Self::open_with(path, StoreOptions::default())
+    }
+
+    /// As [`open`](Self::open), with what holds for items that say nothing themselves.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn open_with(path: impl AsRef<Path>, options: StoreOptions) -> Result<Self, StoreError> {
+        Ok(Self {
+            file: File::open(path.as_ref(), items::set_up)?,
+            options: Arc::new(options),
+            clock: Arc::default(),
+        })
+    }
+
+    fn answer(&self, ops: &[Op], prepared: &Prepared) -> Result<Outcome, StoreError> {
+        let mut scratch = Scratch::new(&self.options)?;
+        let snapshot = self.file.snapshot().map_err(sql("reading items"))?;
+        let connection = snapshot.connection().map_err(sql("reading items"))?;
+        let now = time::to_micros(OsHost.system_time());
+        let mut known = HashSet::new();
+        let mut whole = false;
+        for op in ops {
+            let which = match op {
+                _ if whole => continue,
+                Op::Get(get) => Which::One(&get.namespace, &get.key),
+                Op::History(of) => Which::One(&of.namespace, &of.key),
+                Op::Search(search) | Op::Count(search) | Op::Explain(search) => below(search),
+                Op::ListNamespaces(_) => Which::Below(&[]),
+                Op::Put(_) | Op::Delete { .. } => continue,
+            };
+            whole |= matches!(which, Which::Below([]));
+            let mut failed = None;
+            let loaded = items::load(connection, &which, now, |item| {
+                if known.insert((item.namespace.clone(), item.key.clone())) {
+                    let outcome = scratch.load(item);
+                    failed = outcome.err();
+                }
+                match failed {
+                    Some(_) => Err(rusqlite::Error::InvalidQuery),
+                    None => Ok(()),
+                }
+            });
+            match failed {
+                Some(error) => return Err(error),
+                None => loaded.map_err(sql("reading items"))?,
+            }
+        }
+        scratch.answer(ops, prepared)
+    }
+}
+
+/// A time that is later than all before.
+fn tick(clock: &AtomicU64) -> u64 {
+    let now = time::to_micros(OsHost.system_time());
+    let next = |last: u64| Some(now.max(last.saturating_add(1)));
+    let last = clock.fetch_update(Ordering::Relaxed, Ordering::Relaxed, next);
+    last.map_or(now, |last| now.max(last.saturating_add(1)))
+}
+
+fn write(
+    connection: &Connection,
+    (options, clock): (&StoreOptions, &AtomicU64),
+    prepared: &Prepared,
+    refreshed: &[(Vec<String>, String, u64)],
+) -> rusqlite::Result<()> {
+    for change in &prepared.changes {
+        let lifetime = options.lifetime(&change.namespace, change.ttl);
+        let texts = change.texts.clone();
+        let texts = texts.unwrap_or_else(|| options.texts_of(&change.namespace));
+        items::change(connection, change, tick(clock), lifetime, &texts)?;
+    }
+    for (namespace, key, until) in refreshed {
+        items::refresh(connection, namespace, key, *until)?;
+    }
+    if !prepared.changes.is_empty() {
+        items::sweep(connection, clock.load(Ordering::Relaxed))?;
+    }
+    Ok(())
+}
+
+fn below(search: &Search) -> Which<'_> {
+    Which::Below(&search.prefix)
+}
+
+impl Store for SqliteStore {
+    fn batch(&self, ops: Vec<Op>) -> BoxFuture<'_, Result<Vec<Answer>, StoreError>> {
+        async move {
+            let prepared = Prepared::of(&ops, &self.options).await?;
+            let Outcome { answers, refreshed } = self.answer(&ops, &prepared)?;
+            if !prepared.changes.is_empty() || !refreshed.is_empty() {
+                // Not the file: who holds it last waits for this thread.
+                let (options, clock) = (Arc::clone(&self.options), Arc::clone(&self.clock));
+                let written = self.file.writer().submit(move |connection| {
+                    write(connection, (&options, &clock), &prepared, &refreshed)
+                        .map_err(sql("writing items"))
+                });
+                written.await?;
+            }
+            Ok(answers)
+        }
+        .boxed()
+    }
+}

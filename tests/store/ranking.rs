@@ -449,3 +449,32 @@ fn what_is_put_while_the_vectors_are_read_is_found() {
         .filter(|item| item.score.as_ref().is_some_and(|of| of.value > 0.5));
     assert_eq!((found.len(), near.count()), (1900, 200));
 }
+
+#[test]
+fn another_embedder_for_one_handle_has_vectors_of_its_own() {
+    let dir = tempfile::tempdir().unwrap();
+    let db = stepwell::db::Db::open(dir.path()).unwrap();
+    let asked = Arc::new(AtomicUsize::new(0));
+    let of = |name| Counting {
+        name,
+        asked: Arc::clone(&asked),
+    };
+    let store = BlockingStore::new(db.store().with_embedder(of("one")));
+    let item = json!({"t": " bee "});
+    store.put(&["a"], "k", item.clone()).unwrap();
+    let query = || Search::new(&["a"]).query("bee");
+    let scored = |found: Vec<Item>| found[0].score.as_ref().map(|score| score.value);
+    let near = scored(store.search(query()).unwrap());
+    assert!(near.is_some_and(|score| score > 0.9));
+    // The database has none, and another model's vectors are not compared.
+    let plain = BlockingStore::new(db.store());
+    assert!(matches!(
+        plain.search(query()),
+        Err(StoreError::CannotRank { .. })
+    ));
+    let other = BlockingStore::new(db.store().with_embedder(of("two")));
+    assert_eq!(scored(other.search(query()).unwrap()), None);
+    assert_eq!(asked.load(Ordering::Relaxed), 3);
+    plain.put(&["a"], "k", item).unwrap();
+    assert_eq!(scored(store.search(query()).unwrap()), None);
+}

@@ -14,13 +14,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import factories
 from langchain_core.messages import AIMessage
 from langgraph.checkpoint.base import empty_checkpoint
 from langgraph.checkpoint.base.id import uuid6
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.checkpoint.sqlite import SqliteSaver
 
-from stepwell import Stepwell
 
 TEXT = (Path(__file__).parents[3] / "docs" / "architecture.md").read_text()
 
@@ -43,15 +43,14 @@ def sqlite(dir: str) -> Iterator[Any]:
 
 
 @contextmanager
-def stepwell(dir: str, trust: bool = False) -> Iterator[Any]:
-    with Stepwell.open(f"{dir}/db") as db:
+def ours(dir: str, trust: bool = False) -> Iterator[Any]:
+    with factories.stepwell(dir, trust) as saver:
         # The log without the space that is prepared ahead of it.
-        stored = lambda: db.stats().log_bytes + db.stats().index_bytes  # noqa: E731
-        yield db.checkpointer(trust_messages=trust), stored
+        yield saver, lambda: saver.bench_bytes()["total"]
 
 
 def trusting(dir: str) -> Any:
-    return stepwell(dir, trust=True)
+    return ours(dir, trust=True)
 
 
 CLOCK = time.process_time if "--cpu" in sys.argv else time.perf_counter
@@ -112,7 +111,7 @@ def measure(saver: Any, stored: Callable[[], int | None], steps: int) -> dict[st
 def main() -> None:
     numbers = [int(argument) for argument in sys.argv[1:] if argument.isdigit()]
     steps, rounds = (numbers + [1000, 3][len(numbers) :])[:2]
-    savers = {"InMemorySaver": memory, "SqliteSaver": sqlite, "stepwell": stepwell, "trusting": trusting}
+    savers = {"InMemorySaver": memory, "SqliteSaver": sqlite, "stepwell": ours, "trusting": trusting}
     figures: dict[str, dict[str, list[float]]] = {}
     for _ in range(rounds):
         for name, opened in savers.items():

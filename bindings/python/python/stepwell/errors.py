@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from langgraph.store.base import InvalidNamespaceError as _LangGraphsInvalidNamespaceError
+
 
 class StepwellError(Exception):
     """Any failure or refusal of Stepwell."""
@@ -75,8 +77,8 @@ class StoreError(StepwellError):
     """The store refused."""
 
 
-class InvalidNamespaceError(StoreError, ValueError):
-    """A namespace cannot hold items."""
+class InvalidNamespaceError(StoreError, _LangGraphsInvalidNamespaceError):
+    """A namespace cannot hold items. It is LangGraph's error of that name, too."""
 
 
 class InvalidFilterError(StoreError, ValueError):

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import (
-    BaseCheckpointSaver,
     ChannelVersions,
     Checkpoint,
     CheckpointMetadata,
@@ -18,13 +17,14 @@ from langgraph.checkpoint.base import (
 )
 from langgraph.checkpoint.serde.base import SerializerProtocol
 
-from stepwell._asking import Query, address, names, texts
+from stepwell._asking import Query, address, names
 from stepwell._decoding import Decoding, Recent
 from stepwell._history import History
 from stepwell._opening import Opening
 from stepwell._trusting import Known, Trusted
 from stepwell._tuples import to_histories, to_tuple
 from stepwell._waiting import acknowledged, in_thread
+from stepwell._whole_threads import WholeThreads
 from stepwell._writing import Put, submitted_writes
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from stepwell.database import Stepwell
 
 
-class StepwellSaver(BaseCheckpointSaver[Any]):
+class StepwellSaver(WholeThreads):
     """Keeps the checkpoints of LangGraph's graphs in a database.
 
     One class for `invoke` and `ainvoke`, any number of threads and event loops. Values go through `serde`, as with
@@ -218,44 +218,6 @@ class StepwellSaver(BaseCheckpointSaver[Any]):
     ) -> None:
         """As `put_writes`."""
         await acknowledged(self._put_writes(config, writes, task_id, task_path))
-
-    def delete_thread(self, thread_id: str) -> None:
-        """Deletes a thread. What a run that goes on writes to it afterwards does not bring it back."""
-        self._native.delete_thread(str(thread_id)).wait()
-
-    async def adelete_thread(self, thread_id: str) -> None:
-        """As `delete_thread`."""
-        await acknowledged(self._native.delete_thread(str(thread_id)))
-
-    def delete_for_runs(self, run_ids: Sequence[str]) -> None:
-        """Deletes the checkpoints of these runs, in all threads."""
-        self._native.delete_for_runs(texts(run_ids, "run_ids"))
-
-    async def adelete_for_runs(self, run_ids: Sequence[str]) -> None:
-        """As `delete_for_runs`."""
-        await in_thread(self.delete_for_runs, run_ids)
-
-    def copy_thread(self, source_thread_id: str, target_thread_id: str) -> None:
-        """Gives a thread the history of another one, whatever that is at the cost of one small record."""
-        self._native.copy_thread(str(source_thread_id), str(target_thread_id)).wait()
-
-    async def acopy_thread(self, source_thread_id: str, target_thread_id: str) -> None:
-        """As `copy_thread`."""
-        pending = self._native.copy_thread(str(source_thread_id), str(target_thread_id))
-        await acknowledged(pending)
-
-    def prune(self, thread_ids: Sequence[str], *, strategy: str = "keep_latest") -> None:
-        """Removes all but the latest checkpoint of each namespace (`keep_latest`), or the threads (`delete`).
-
-        What stays stays whole: values of a `DeltaChannel` keep the checkpoints that they are made of.
-        """
-        self._native.prune(texts(thread_ids, "thread_ids"), strategy)
-
-    async def aprune(
-        self, thread_ids: Sequence[str], *, strategy: str = "keep_latest"
-    ) -> None:
-        """As `prune`."""
-        await in_thread(self.prune, thread_ids, strategy=strategy)
 
     def get_next_version(self, current: Any, channel: None) -> Any:
         """The version after `current`: an integer, or of the form that the thread was begun with."""

@@ -225,13 +225,33 @@ mod tests {
     }
 
     #[test]
-    fn a_frame_that_says_that_it_is_longer_than_any_is_none() {
-        let mut bytes = frame(1, 1, 1, b"x");
-        bytes[8..12].fill(0xff);
-        let crc = seeded(1, 1, Role::Header, &[&bytes[..CHECKED_BYTES]]);
-        bytes[CHECKED_BYTES..HEADER_BYTES].copy_from_slice(&crc.to_le_bytes());
-        let impossible = BadHeader::Invalid("the frame header is impossible");
-        assert_eq!(FrameHeader::decode(&bytes, 1), Err(impossible));
+    fn a_header_that_no_writer_can_have_made_is_refused_though_its_checksum_is_right() {
+        // Of a payload of the greatest length, its header alone is looked at.
+        let longest = super::super::MAX_FRAME_BYTES - HEADER_BYTES as u64;
+        let longest = u32::try_from(longest).unwrap();
+        for (payload_len, records, synced_lsn, possible) in [
+            (1, 1, 1, true),
+            (longest, 1, 1, true),
+            (longest + 1, 1, 1, false),
+            (u32::MAX, 1, 1, false),
+            (0, 1, 1, false),
+            (1, 0, 1, false),
+            (1, 1, 2, false),
+        ] {
+            let mut bytes = frame(1, 1, 1, b"x");
+            bytes[8..12].copy_from_slice(&payload_len.to_le_bytes());
+            bytes[12..16].copy_from_slice(&u32::to_le_bytes(records));
+            bytes[24..32].copy_from_slice(&u64::to_le_bytes(synced_lsn));
+            let crc = seeded(1, 1, Role::Header, &[&bytes[..CHECKED_BYTES]]);
+            bytes[CHECKED_BYTES..HEADER_BYTES].copy_from_slice(&crc.to_le_bytes());
+            let decoded = FrameHeader::decode(&bytes, 1);
+            if possible {
+                assert_eq!(decoded.unwrap().payload_len, payload_len);
+            } else {
+                let impossible = BadHeader::Invalid("the frame header is impossible");
+                assert_eq!(decoded, Err(impossible));
+            }
+        }
     }
 
     proptest! {

@@ -161,7 +161,7 @@ mod tests {
             let mut all = BTreeMap::new();
             for (first, block) in &blocks {
                 prop_assert!(block.len() <= FULL + 30);
-                each(*first, block, |item, posting| drop(all.insert(item, posting))).unwrap();
+                each(*first, block, |item, posting| { all.insert(item, posting); }).unwrap();
             }
             prop_assert_eq!(&all, &model);
             let firsts: Vec<u64> = blocks.keys().copied().collect();

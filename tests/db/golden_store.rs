@@ -46,8 +46,11 @@ pub(crate) fn store_options() -> StoreOptions {
 
 fn text(n: usize) -> String {
     let words = ["sea", "sky", "sand", "snow", "and", "wind", "Über", "海"];
-    let word = |at: usize| words[(n * 5 + at * at + n * at) % words.len()];
-    (0..3 + n % 5).map(word).collect::<Vec<_>>().join(" ")
+    let word = |at: usize| words.get((n * 5 + at * at + n * at) % words.len()).copied();
+    (0..3 + n % 5)
+        .filter_map(word)
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
 pub(crate) fn fill(db: &Db) {
@@ -124,7 +127,7 @@ pub(crate) fn store_answers(db: &Db) -> Value {
     let namespaces = store.list_namespaces(ListNamespaces::default()).unwrap();
     let namespaces: Vec<_> = namespaces
         .into_iter()
-        .filter(|of| of[0] != "items")
+        .filter(|of| of.first().is_none_or(|first| first != "items"))
         .collect();
     let life = Get::new(&["long"], "life").refresh_ttl(false);
     let expires = store.get_with(life).unwrap().unwrap().expires_at;

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use futures::{StreamExt, TryStreamExt, stream};
+use futures::future::BoxFuture;
+use futures::{FutureExt, StreamExt, TryStreamExt, stream};
 
 use crate::checkpoint::{CheckpointError, Projection};
 use crate::graph::compiled::CompiledGraph;
@@ -125,23 +126,26 @@ impl CompiledGraph {
                 Some((thread, config))
             })
             .collect();
-        let runs = chosen.into_iter().map(|(found, mut config)| {
-            let thread = found.thread.clone();
-            config.thread_id = Some(thread.clone());
-            config.recovers = Some(Arc::new(found));
-            async move {
-                let outcome = self.invoke(Input::Continue, &config).await;
-                ResumedThread { thread, outcome }
-            }
-        });
-        // Boxed one by one, so that only those that run take memory.
-        let runs = stream::iter(runs).map(futures::FutureExt::boxed);
-        let runs = runs.buffer_unordered(concurrency.max(1));
+        // Made one by one, so that only those that run take memory.
+        let runs = chosen
+            .into_iter()
+            .map(|(found, config)| self.resume(found, config));
+        let runs = stream::iter(runs).buffer_unordered(concurrency.max(1));
+        let mut resumed: Vec<_> = runs.collect().await;
         // Somebody else was quicker.
-        let resumed = runs.filter(|resumed| {
-            let is_busy = matches!(resumed.outcome, Err(GraphError::ThreadBusy { .. }));
-            std::future::ready(!is_busy)
-        });
-        Ok(resumed.collect().await)
+        resumed.retain(|thread| !matches!(thread.outcome, Err(GraphError::ThreadBusy { .. })));
+        Ok(resumed)
+    }
+
+    /// Boxed with its type named, or nobody could spawn a task that waits for it.
+    fn resume(&self, found: UnfinishedThread, mut config: Config) -> BoxFuture<'_, ResumedThread> {
+        let thread = found.thread.clone();
+        config.thread_id = Some(thread.clone());
+        config.recovers = Some(Arc::new(found));
+        async move {
+            let outcome = self.invoke(Input::Continue, &config).await;
+            ResumedThread { thread, outcome }
+        }
+        .boxed()
     }
 }

@@ -28,6 +28,7 @@ pub(crate) use from_json::{encode_channel, encode_plain};
 pub(crate) use message::from_envelopes;
 #[cfg(feature = "langgraph")]
 pub(crate) use object::fields_of;
+#[cfg(feature = "langgraph")]
 pub(crate) use reader::{Reader, Token};
 #[cfg(feature = "langgraph")]
 pub(crate) use writer::{write_bytes, write_list_head, write_map_head, write_text, write_value_of};

@@ -262,7 +262,7 @@ fn tell(
     if what.verify && !what.dry_run {
         screen.line(format_args!(
             "Compared {}: {}",
-            count(number(report.compared), "checkpoint or item"),
+            count(number(report.compared), "record"),
             if report.differences.is_empty() {
                 "all say the same"
             } else {

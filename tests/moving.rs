@@ -94,7 +94,7 @@ fn what_was_moved_there_and_back_says_the_same() {
         assert_eq!(report["threads"], 2);
         assert_eq!(report["checkpoints"], moved);
         assert_eq!(report["compared"], 6);
-        assert_eq!(report["writes"], 3);
+        assert_eq!(report["writes"], if moved > 0 { 3 } else { 0 });
         assert!(
             report["bytes_before"].as_u64() > Some(0) && report["bytes_after"].as_u64() > Some(0)
         );

@@ -67,7 +67,7 @@ pub(super) fn time_text(micros: u64) -> Option<String> {
     Some(format!("{seconds}.{fraction:0<6}"))
 }
 
-fn micros_of(text: &str) -> Option<u64> {
+pub(super) fn micros_of(text: &str) -> Option<u64> {
     let text = text.replacen(' ', "T", 1);
     let has_zone =
         text.ends_with('Z') || text.get(19..).is_some_and(|rest| rest.contains(['+', '-']));
@@ -158,7 +158,7 @@ fn loaded(row: &Row<'_>) -> rusqlite::Result<Loaded> {
 
 const MINUTE: f64 = 60_000_000.0;
 
-fn micros_of_minutes(minutes: f64) -> u64 {
+pub(super) fn micros_of_minutes(minutes: f64) -> u64 {
     let duration = std::time::Duration::try_from_secs_f64((minutes * MINUTE).round() / 1e6);
     duration.map_or(u64::MAX, |of| {
         u64::try_from(of.as_micros()).unwrap_or(u64::MAX)

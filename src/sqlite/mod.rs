@@ -7,6 +7,8 @@
 mod file;
 mod items;
 mod keeping;
+mod moved_items;
+mod moving;
 mod pruning;
 mod putting;
 mod reading;

@@ -12,8 +12,6 @@
 
 mod python;
 
-use std::path::Path;
-
 use futures::StreamExt;
 use serde_json::{Value, json};
 use stepwell::checkpoint::{Checkpointer, ListQuery, StatusKind, ThreadQuery};
@@ -202,7 +200,7 @@ async fn items_are_the_same_for_both() {
     );
 }
 
-async fn moved(from: Place<'_>, to: Place<'_>) -> TransferReport {
+async fn moved(from: &Place, to: &Place) -> TransferReport {
     let transfer = Transfer {
         verify: true,
         ..Transfer::default()
@@ -220,23 +218,15 @@ async fn what_was_imported_and_exported_is_gone_on_with() {
     python.run("write", &file, "t");
     python.run("items", &file, "write");
     let db = Db::open(directory.path().join("db")).unwrap();
-    let (checkpoints, items) = (db.checkpointer(), db.store());
-    let in_db = Place {
-        checkpoints: &checkpoints,
-        items: &items,
-    };
-    let (saver, store) = tables(&file);
-    let in_file = Place {
-        checkpoints: &saver,
-        items: &store,
-    };
-    let report = moved(in_file, in_db).await;
+    let in_db = Place::database(&db);
+    let in_file = Place::sqlite_to_read(&file).unwrap();
+    let report = moved(&in_file, &in_db).await;
     assert_eq!(
         (report.threads, report.checkpoints, report.items),
         (1, 5, 2)
     );
     // What was moved is not moved again.
-    let report = moved(in_file, in_db).await;
+    let report = moved(&in_file, &in_db).await;
     assert_eq!(
         (report.checkpoints, report.present, report.items),
         (0, 5, 0)
@@ -251,15 +241,7 @@ async fn what_was_imported_and_exported_is_gone_on_with() {
 
     let out = directory.path().join("out.sqlite");
     let out = out.to_str().unwrap();
-    let (saver, store) = tables(out);
-    moved(
-        in_db,
-        Place {
-            checkpoints: &saver,
-            items: &store,
-        },
-    )
-    .await;
+    moved(&in_db, &Place::sqlite(out).unwrap()).await;
     let resumed = python.run("resume", out, "t");
     assert_eq!(resumed["values"]["opaque"], opaque_in_python());
     assert_eq!(
@@ -270,9 +252,4 @@ async fn what_was_imported_and_exported_is_gone_on_with() {
     python.run("again", out, "t");
     let seen = python.run("items", out, "read");
     assert_eq!(seen, json!([["likes", {"tea": true, "n": [1, 2.5, null]}]]));
-}
-
-fn tables(file: impl AsRef<Path>) -> (SqliteSaver, SqliteStore) {
-    let saver = SqliteSaver::open(file.as_ref()).unwrap().as_kept();
-    (saver, SqliteStore::open(file).unwrap())
 }

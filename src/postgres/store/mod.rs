@@ -1,6 +1,6 @@
 //! [`PostgresStore`]: items in LangGraph's table.
 
-mod items;
+pub(super) mod items;
 
 use std::collections::HashSet;
 use std::sync::Arc;

@@ -167,3 +167,68 @@ fn op(moved: &MovedItem) -> Op {
     let namespace: Vec<_> = moved.item.namespace.iter().map(String::as_str).collect();
     Put::new(&namespace, moved.item.key.clone(), moved.item.value.clone()).into()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::SystemTime;
+
+    use futures::executor::block_on;
+    use serde_json::json;
+
+    use super::*;
+    use crate::db::Db;
+    use crate::store::{Get, Moment, Search, Store};
+
+    fn at(seconds: u64) -> SystemTime {
+        SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)
+    }
+
+    fn there(store: &DbStore) -> Item {
+        block_on(store.get(&["a"], "k")).unwrap().unwrap()
+    }
+
+    #[test]
+    fn times_of_another_store_outlive_later_puts_compaction_and_opening_again() {
+        let directory = tempfile::TempDir::new().unwrap();
+        let db = Db::open(directory.path()).unwrap();
+        let item = Item {
+            namespace: vec!["a".into()],
+            key: "k".into(),
+            value: json!({"n": 1}),
+            created_at: at(1_000),
+            updated_at: at(2_000),
+            expires_at: Some(at(9_000_000_000)),
+            score: None,
+        };
+        let moved = MovedItem {
+            item: item.clone(),
+            lifetime: Some(Duration::from_secs(60)),
+            has_vectors: false,
+        };
+        block_on(db.store().put_moved(vec![moved.clone()])).unwrap();
+        assert_eq!(there(&db.store()), item);
+        db.close().unwrap();
+        let db = Db::open(directory.path()).unwrap();
+        let page = db.store().moved_behind(None, 9).unwrap();
+        assert_eq!(page.items, [Ok(moved)]);
+        let get = |seconds| Get::new(&["a"], "k").as_of(Moment::at(at(seconds)));
+        let then = |seconds| block_on(db.store().get_with(get(seconds)));
+        assert_eq!(then(2_000).unwrap(), Some(item));
+        assert!(matches!(then(1_500), Err(StoreError::NotKept { .. })));
+        assert_eq!(then(500).unwrap(), None);
+        let search = Search::new(&["a"]).as_of(Moment::at(at(1_500)));
+        let found = block_on(db.store().search(search));
+        assert!(matches!(found, Err(StoreError::NotKept { .. })));
+
+        let put = Put::new(&["a"], "k", json!(2)).forever();
+        block_on(db.store().put_with(put)).unwrap();
+        assert_eq!(there(&db.store()).created_at, at(1_000));
+        db.compact().unwrap();
+        db.close().unwrap();
+        std::fs::remove_file(directory.path().join("index.redb")).unwrap();
+        let db = Db::open(directory.path()).unwrap();
+        let left = there(&db.store());
+        assert_eq!((left.created_at, left.expires_at), (at(1_000), None));
+        assert_eq!(left.value, json!(2));
+    }
+}

@@ -40,12 +40,13 @@ async fn ask(_: State, runtime: Runtime) -> NodeResult {
     Ok(json!({"answer": runtime.interrupt(json!({"ask": "ok?"}))?}))
 }
 
-/// The graph of `peer.py`.
+/// The graph of `langgraph_peer.py`.
 fn graph(saver: impl Checkpointer) -> CompiledGraph {
     StateGraph::new()
         .add_channel("messages", Channel::messages())
         .add_channel("plain", Channel::last())
         .add_channel("opaque", Channel::last())
+        .add_channel("name", Channel::last())
         .add_channel("answer", Channel::last())
         .add_node("think", think)
         .add_node("ask", ask)
@@ -196,7 +197,10 @@ async fn items_are_the_same_for_both() {
     let seen = python.run("items", &file, "read");
     assert_eq!(
         seen,
-        json!([["likes", {"tea": false}], ["likes", {"tea": true, "n": [1, 2.5, null]}]])
+        json!([
+            ["users.ada", "likes", {"tea": true, "n": [1, 2.5, null]}],
+            ["users.bob", "likes", {"tea": false}],
+        ])
     );
 }
 
@@ -223,7 +227,7 @@ async fn what_was_imported_and_exported_is_gone_on_with() {
     let report = moved(&in_file, &in_db).await;
     assert_eq!(
         (report.threads, report.checkpoints, report.items),
-        (1, 5, 2)
+        (1, 5, 3)
     );
     // What was moved is not moved again.
     let report = moved(&in_file, &in_db).await;
@@ -251,5 +255,8 @@ async fn what_was_imported_and_exported_is_gone_on_with() {
     assert_eq!(resumed["values"]["answer"], "yes");
     python.run("again", out, "t");
     let seen = python.run("items", out, "read");
-    assert_eq!(seen, json!([["likes", {"tea": true, "n": [1, 2.5, null]}]]));
+    let ada = json!(["users.ada", "likes", {"tea": true, "n": [1, 2.5, null]}]);
+    assert_eq!(seen, json!([ada]));
+    let times = |of: &str| python.run("items", of, "times");
+    assert_eq!(times(out), times(&file));
 }

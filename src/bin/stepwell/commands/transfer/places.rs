@@ -1,6 +1,8 @@
 //! [`Tables`]: LangGraph's tables, in a file or on a server, as this build can reach them.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
+#[cfg(feature = "sqlite")]
+use std::path::PathBuf;
 
 use stepwell::transfer::Place;
 
@@ -12,8 +14,11 @@ pub(super) struct Tables {
     at: At,
 }
 
+/// Where they are. A build without both features can reach none.
 enum At {
+    #[cfg(any(feature = "sqlite", feature = "postgres"))]
     Nowhere,
+    #[cfg(feature = "sqlite")]
     File(PathBuf),
     #[cfg(feature = "postgres")]
     Server(stepwell::postgres::Postgres),
@@ -43,16 +48,18 @@ impl Tables {
 
     /// How many bytes they take.
     pub(super) fn bytes(&self) -> Result<Option<u64>, Failure> {
-        match &self.at {
+        match self.at {
+            #[cfg(any(feature = "sqlite", feature = "postgres"))]
             At::Nowhere => Ok(None),
-            At::File(file) => {
+            #[cfg(feature = "sqlite")]
+            At::File(ref file) => {
                 let name = file.file_name().unwrap_or_default().display();
                 let log = file.with_file_name(format!("{name}-wal"));
                 let length = |path: &Path| path.metadata().map_or(0, |of| of.len());
                 Ok(Some(length(file) + length(&log)))
             }
             #[cfg(feature = "postgres")]
-            At::Server(server) => Ok(Some(futures::executor::block_on(server.bytes())?)),
+            At::Server(ref server) => Ok(Some(futures::executor::block_on(server.bytes())?)),
         }
     }
 }
@@ -70,13 +77,7 @@ fn is_address(name: &str) -> bool {
     name.starts_with("postgres://") || name.starts_with("postgresql://")
 }
 
-#[cfg_attr(
-    not(feature = "sqlite"),
-    expect(
-        dead_code,
-        reason = "there is nothing that it could be where nothing is kept"
-    )
-)]
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
 fn nowhere() -> Tables {
     Tables {
         place: Place::nowhere(),
@@ -116,10 +117,17 @@ fn in_file(_: &Path, _: Use) -> Result<Tables, Failure> {
 
 #[cfg(feature = "postgres")]
 fn on_server(address: &str, how: Use) -> Result<Tables, Failure> {
+    use std::time::Duration;
+
     use futures::executor::block_on;
     use stepwell::postgres::{Postgres, PostgresError};
 
-    let server = Postgres::connect(address).map_err(|error| Failure::usage(error.to_string()))?;
+    let wrong = |error: PostgresError| Failure::usage(error.to_string());
+    // Once it was reached it is waited for if it goes, but not before.
+    let begin = Postgres::options().retry(Duration::ZERO);
+    let reached = block_on(begin.connect(address).map_err(wrong)?.bytes());
+    reached?;
+    let server = Postgres::connect(address).map_err(wrong)?;
     let place = match how {
         Use::Write => block_on(server.place()),
         Use::Read | Use::Look => block_on(server.place_to_read()),

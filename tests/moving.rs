@@ -1,10 +1,6 @@
 //! `stepwell import` and `stepwell export` with SQLite files.
 
-#![expect(
-    clippy::indexing_slicing,
-    clippy::unwrap_used,
-    reason = "a test fails by panicking"
-)]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 #[path = "common/samples.rs"]
 #[expect(dead_code, reason = "others need the rest")]

@@ -59,8 +59,15 @@ fn store_error(error: CheckpointError) -> StoreError {
     }
 }
 
-/// What may be missing: a table, its columns if it is, and one that it may lack.
-const TABLES: [(&str, &str, &[(&str, &str)]); 5] = [
+/// A table, its columns, and those that it may lack, with what stands for them.
+type Table = (
+    &'static str,
+    &'static str,
+    &'static [(&'static str, &'static str)],
+);
+
+/// What may be missing.
+const TABLES: [Table; 5] = [
     (
         "checkpoints",
         "thread_id, checkpoint_ns, checkpoint_id, parent_checkpoint_id, type, checkpoint, metadata",

@@ -85,7 +85,7 @@ pub enum TransferError {
         /// Its id.
         id: String,
         /// What is wrong with it.
-        source: CheckpointError,
+        source: Box<CheckpointError>,
     },
     /// An item cannot be read or held. [`Transfer::skip_unreadable`](crate::transfer::Transfer::skip_unreadable) passes over it.
     #[error("{name}: {reason}")]

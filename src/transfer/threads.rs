@@ -97,7 +97,7 @@ impl Transfer {
                         thread,
                         namespace,
                         id,
-                        source: error,
+                        source: Box::new(error),
                     });
                 }
                 report.passed_over.push(PassedOver::Checkpoint {

@@ -207,7 +207,7 @@ fn items_keep_their_times_there_and_back() {
         "threads.sqlite",
         "DELETE FROM store;
          WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 600)
-         INSERT INTO store SELECT 'a.' || n % 7, 'k' || n, n, '2025-01-02 03:04:05.000006',
+         INSERT INTO store SELECT 'a.' || (n % 7), 'k' || n, n, '2025-01-02 03:04:05.000006',
             '2025-02-03 04:05:06.000007', '2199-01-01 00:00:00.000000', 90.5 FROM n;
          CREATE TABLE store_vectors (prefix, key, field_name, embedding);
          INSERT INTO store_vectors VALUES ('a.1', 'k1', 'x', x'00'), ('a.1', 'k1', 'y', x'00')",

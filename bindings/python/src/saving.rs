@@ -6,9 +6,7 @@ use std::time::Duration;
 use pyo3::prelude::*;
 use pyo3::pybacked::{PyBackedBytes, PyBackedStr};
 use pyo3::types::PyDict;
-use stepwell::checkpoint::{
-    Checkpoint, CheckpointError, Checkpointer, PutCheckpoint, PutWrites,
-};
+use stepwell::checkpoint::{Checkpoint, CheckpointError, Checkpointer, PutCheckpoint, PutWrites};
 use stepwell::db::Durability;
 
 use crate::database::Database;

@@ -81,7 +81,7 @@ impl Leases {
     }
 
     /// The same leases, kept in other processes, too.
-    #[cfg(feature = "postgres")]
+    #[cfg(feature = "langgraph")]
     pub(crate) fn kept_by(&self, beyond: Arc<dyn Beyond>) -> Self {
         Self {
             beyond: Some(beyond),

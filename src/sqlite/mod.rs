@@ -5,8 +5,11 @@
 //! our own beside LangGraph's.
 
 mod file;
+mod finding;
+mod item_history;
 mod items;
 mod keeping;
+mod lease;
 mod pruning;
 mod putting;
 mod reading;

@@ -9,12 +9,14 @@
 //! server is started in a directory of its own, with its usual settings (`fsync` and `synchronous_commit` on). What is not there is left out.
 
 #![expect(
+    clippy::indexing_slicing,
     clippy::print_stdout,
     clippy::unwrap_used,
     reason = "a bench prints, and ends if something fails"
 )]
 
 #[path = "../../tests/common/postgres_server.rs"]
+#[expect(dead_code, reason = "it is never stopped here")]
 mod server;
 mod work;
 

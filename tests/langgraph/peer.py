@@ -100,6 +100,9 @@ def main(what, path, thread):
                     store.put(("users", "ada"), "likes", {"tea": True, "n": [1, 2.5, None]})
                     store.put(("usersx",), "other", {"a": 1})
                     store.put(("gone",), "soon", {"a": 1}, ttl=0.0001)
+                elif thread == "change":
+                    store.put(("users", "ada"), "likes", {"tea": 0})
+                    store.delete(("users", "bob"), "likes")
                 found = store.search(("users",), limit=10)
                 print(json.dumps([[of.key, of.value] for of in found]))
             return

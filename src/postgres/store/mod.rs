@@ -1,5 +1,6 @@
 //! [`PostgresStore`]: items in LangGraph's table.
 
+mod asking;
 mod finding;
 mod history;
 mod items;
@@ -11,8 +12,8 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use tokio::time::Instant;
 
+pub(super) use self::asking::{LABELS, in_order};
 use self::finding::Items;
-pub(super) use self::finding::{LABELS, in_order};
 use self::items::New;
 use crate::postgres::PostgresError;
 use crate::postgres::jobs::settled;

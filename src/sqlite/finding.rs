@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::index::HistoryRules;
 use crate::sqlite::asking::{LABELS, Query, select, times};
 use crate::sqlite::item_history::{self, signed};
-use crate::sqlite::items::{labels_of, prefix_of};
+use crate::sqlite::items::{labels_of, micros_of_minutes, prefix_of};
 use crate::store::TextFields;
 use crate::store::scratch::Loaded;
 use crate::store::table::{Past, Table, Wanted};
@@ -158,13 +158,4 @@ fn loaded(row: &Row<'_>) -> rusqlite::Result<Loaded> {
 
 fn unsigned(number: i64) -> u64 {
     u64::try_from(number).unwrap_or_default()
-}
-
-const MINUTE: f64 = 60_000_000.0;
-
-fn micros_of_minutes(minutes: f64) -> u64 {
-    let duration = std::time::Duration::try_from_secs_f64((minutes * MINUTE).round() / 1e6);
-    duration.map_or(u64::MAX, |of| {
-        u64::try_from(of.as_micros()).unwrap_or(u64::MAX)
-    })
 }

@@ -91,6 +91,22 @@ pub(super) fn micros(column: &str) -> String {
     )
 }
 
+pub(super) fn micros_of(text: &str) -> Option<u64> {
+    let text = text.replacen(' ', "T", 1);
+    let has_zone =
+        text.ends_with('Z') || text.get(19..).is_some_and(|rest| rest.contains(['+', '-']));
+    time::parse_micros(&if has_zone { text } else { format!("{text}Z") })
+}
+
+const MINUTE: f64 = 60_000_000.0;
+
+pub(super) fn micros_of_minutes(minutes: f64) -> u64 {
+    let duration = std::time::Duration::try_from_secs_f64((minutes * MINUTE).round() / 1e6);
+    duration.map_or(u64::MAX, |of| {
+        u64::try_from(of.as_micros()).unwrap_or(u64::MAX)
+    })
+}
+
 fn minutes_of(micros: u64) -> f64 {
     std::time::Duration::from_micros(micros).as_secs_f64() / 60.0
 }

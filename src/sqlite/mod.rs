@@ -11,6 +11,8 @@ mod item_history;
 mod items;
 mod keeping;
 mod lease;
+mod moved_items;
+mod moving;
 mod parent;
 mod pruning;
 mod putting;

@@ -10,8 +10,8 @@ use crate::checkpoint::{
 };
 use crate::index::precedes;
 use crate::langgraph::{
-    ColumnError, Reading, inline_checkpoint, metadata_json, read_inline_checkpoint, read_value,
-    unknown_channels, value_column,
+    ColumnError, Reading, form_of, inline_checkpoint, metadata_json, read_inline_checkpoint,
+    read_value, unknown_channels, value_column,
 };
 use crate::sqlite::parent::{Parent, Said};
 use crate::sqlite::reading::{Kept, sql};
@@ -163,8 +163,9 @@ fn insert(
     unknown: &[String],
 ) -> Result<(), CheckpointError> {
     let failed = sql("saving a checkpoint");
-    let checkpoint =
-        inline_checkpoint(&put.checkpoint, unknown).map_err(|e| unwritable(&put.thread, e))?;
+    let form = form_of(&put.metadata);
+    let checkpoint = inline_checkpoint(&put.checkpoint, form, unknown)
+        .map_err(|e| unwritable(&put.thread, e))?;
     let metadata = metadata_json(&put.metadata).to_string().into_bytes();
     let mut statement = connection
         .prepare_cached(

@@ -45,12 +45,17 @@ impl SqliteSaver {
     /// # Errors
     /// [`CheckpointError::Backend`] if it cannot be opened, or is no SQLite file.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, CheckpointError> {
-        Ok(Self {
-            file: File::open(path.as_ref(), set_up)?,
+        Ok(Self::of(File::open(path.as_ref(), set_up)?))
+    }
+
+    /// The checkpoints of a file.
+    pub(super) fn of(file: Arc<File<CheckpointError>>) -> Self {
+        Self {
+            file,
             ids: Arc::default(),
             leases: Leases::new().kept_by(Arc::new(OnHost::beside(path.as_ref()))),
             reading: Reading::AsJson,
-        })
+        }
     }
 
     /// The same checkpoints, whose values come back under the tags that they have in the file, and as the same bytes: for

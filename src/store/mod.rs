@@ -19,6 +19,7 @@ mod filter;
 mod in_order;
 mod item;
 mod memory;
+pub(crate) mod moving;
 mod namespace;
 mod op;
 mod past;

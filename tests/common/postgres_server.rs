@@ -93,6 +93,12 @@ impl Server {
         format!("host={socket} user=postgres dbname={database}")
     }
 
+    /// The same as a URL.
+    pub(crate) fn url(&self, database: &str) -> String {
+        let socket = self.directory.path().display();
+        format!("postgresql:///{database}?host={socket}&user=postgres")
+    }
+
     /// Makes a database and gives its address.
     pub(crate) fn database(&self, name: &str) -> String {
         self.sql("postgres", &format!("CREATE DATABASE \"{name}\""));

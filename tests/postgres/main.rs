@@ -25,6 +25,8 @@ mod hosts;
 mod interop;
 #[path = "../checkpointer/listing.rs"]
 mod listing;
+mod moving;
+mod moving_faults;
 #[path = "../checkpointer/projecting.rs"]
 mod projecting;
 #[path = "../checkpointer/pruning.rs"]

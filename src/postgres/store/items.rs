@@ -11,7 +11,7 @@ use crate::store::TextFields;
 use crate::{Encoded, ItemChange};
 
 /// Labels as they stand in the column.
-pub(super) fn prefix_of(namespace: &[String]) -> String {
+pub(in crate::postgres) fn prefix_of(namespace: &[String]) -> String {
     escape(&namespace.join(".")).into_owned()
 }
 
@@ -26,10 +26,10 @@ pub(super) fn labels_of(prefix: &str) -> Vec<String> {
 pub(super) const MICROS: &str = "(extract(epoch FROM {}) * 1000000)::bigint";
 
 /// In microseconds.
-const MINUTE: u64 = 60_000_000;
+pub(in crate::postgres) const MINUTE: u64 = 60_000_000;
 
 /// The end of the year 9999. What lives on for longer expires then.
-pub(super) const LATEST: i64 = 253_402_300_799_000_000;
+pub(in crate::postgres) const LATEST: i64 = 253_402_300_799_000_000;
 
 /// A change of an item, as its rows will be.
 pub(super) struct New {
@@ -78,7 +78,7 @@ impl New {
 }
 
 /// Whether a number in it would come back as another one, or a float as an integer: JSONB has decimals.
-fn is_changed_by_jsonb(value: &Value) -> bool {
+pub(in crate::postgres) fn is_changed_by_jsonb(value: &Value) -> bool {
     match value {
         Value::Number(number) => (number.as_f64().filter(|_| number.is_f64()))
             .is_some_and(|float| float.abs() >= 1e15 || (float == 0.0 && float.is_sign_negative())),

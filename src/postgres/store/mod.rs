@@ -3,7 +3,7 @@
 mod asking;
 mod finding;
 mod history;
-mod items;
+pub(super) mod items;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};

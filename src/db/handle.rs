@@ -395,6 +395,7 @@ impl Db {
         let indexed = &self.inner.indexed;
         let state = mem::replace(&mut *indexed.log.write(), LogState::Closing);
         self.inner.hot.forget_all();
+        indexed.view.forget_vectors();
         let closed = match state {
             LogState::Open(log) => log.close(),
             LogState::ReadOnly(_) => Ok(()),

@@ -214,7 +214,7 @@ pub(super) fn pages_are_whole_while_others_write(store: &mut Used<'_>) -> Outcom
         let writer = scope.spawn(move || {
             // Those that come and go are in front of the others, among them and behind them.
             for round in (0..).take_while(|_| !is_over.load(Ordering::Acquire)) {
-                for front in ["a", "stays 1", "z"] {
+                for front in ["a", "stays 1 and ", "z"] {
                     let key = format!("{front}{}", round % 7);
                     other.put(&["p"], &key, json!({"n": 1}))?;
                     other.delete(&["p"], &format!("{front}{}", (round + 3) % 7))?;

@@ -47,6 +47,11 @@ impl Put {
             None => {
                 let mut text = String::new();
                 std::io::stdin().read_to_string(&mut text)?;
+                if text.trim().is_empty() {
+                    return Err(Failure::usage(
+                        "there is no value: give it with --value, or on standard input",
+                    ));
+                }
                 text
             }
         };

@@ -2,7 +2,7 @@
 //! stands beside the first, and items without texts beside the puts of the second.
 //!
 //! `cargo bench --bench search` takes about a minute; `-- --smoke` a second, for checking that it works. With `--features ann` vectors are searched by a graph as well, which
-//! takes some minutes more. `-- --only` with `meaning`, `near` or `words` leaves out the others.
+//! takes some minutes more. `-- --items 20000` takes so many instead of 10,000 and 100,000; `-- --only` with `meaning`, `near` or `words` leaves out the others.
 #![expect(clippy::print_stdout, reason = "a benchmark prints what it measured")]
 #![expect(
     clippy::unwrap_used,
@@ -88,11 +88,14 @@ impl Embedder for Random {
 
 fn main() {
     let smoke = std::env::args().any(|arg| arg == "--smoke");
-    let (counts, rounds) = match smoke {
-        true => (vec![1000], 2),
-        false => (vec![10_000, 100_000], 21),
+    let after = |name| std::env::args().skip_while(move |arg| arg != name).nth(1);
+    let items = after("--items").map(|items| items.parse().unwrap());
+    let (counts, rounds) = match (smoke, items) {
+        (true, _) => (vec![1000], 2),
+        (false, Some(items)) => (vec![items], 21),
+        (false, None) => (vec![10_000, 100_000], 21),
     };
-    let only = std::env::args().skip_while(|arg| arg != "--only").nth(1);
+    let only = after("--only");
     let is_asked = |what| only.as_deref().is_none_or(|only| only == what);
     for count in counts.iter().filter(|_| is_asked("meaning")) {
         by_meaning(*count, rounds);

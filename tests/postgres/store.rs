@@ -33,7 +33,7 @@ fn it_does_what_every_store_does() {
     let address = server.database("items");
     block_on(Postgres::connect(&address).unwrap().setup()).unwrap();
     let mut failed = Vec::new();
-    for case in &cases() {
+    for case in cases() {
         let outcome = case.check(|options| {
             server.sql(
                 "items",

@@ -30,6 +30,8 @@ mod reading;
 mod scoped;
 #[cfg(feature = "langgraph")]
 pub(crate) mod scratch;
+#[cfg(feature = "langgraph")]
+pub(crate) mod table;
 
 pub use crate::embedder::{Embedder, Embedding, Metric};
 pub use crate::moment::Moment;

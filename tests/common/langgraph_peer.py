@@ -109,6 +109,9 @@ def items(address, what):
             store.put(("usersx",), "other", {"a": 1})
             store.put(("gone",), "soon", {"a": 1}, ttl=0.0001)
             store.put(("carts", "bob"), "cart", {"n": 1}, ttl=90)
+        if what == "change":
+            store.put(("users", "ada"), "likes", {"tea": 0})
+            store.delete(("users", "bob"), "likes")
         if what == "times":
             found = [[of.key, of.created_at.timestamp(), of.updated_at.timestamp()] for of in store.search((), limit=10)]
         else:

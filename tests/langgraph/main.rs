@@ -20,7 +20,7 @@ use stepwell::graph::{
     Channel, Command, CompiledGraph, Config, NodeResult, Runtime, START, State, StateGraph,
 };
 use stepwell::sqlite::{SqliteSaver, SqliteStore};
-use stepwell::store::{Search, Store};
+use stepwell::store::{Ending, Search, Store};
 use stepwell::transfer::{Place, Transfer, TransferReport};
 use tempfile::TempDir;
 
@@ -202,6 +202,17 @@ async fn items_are_the_same_for_both() {
             ["users.bob", "likes", {"tea": false}],
         ])
     );
+    // What Python replaces or deletes is kept.
+    python.run("items", &file, "change");
+    let ended = async |user: &str| {
+        let history = store.history(&["users", user], "likes").await.unwrap();
+        let versions = history.versions.into_iter();
+        let versions = versions.map(|of| (of.item.value["tea"].clone(), of.ended.map(|of| of.how)));
+        versions.collect::<Vec<_>>()
+    };
+    let replaced = [(json!(0), None), (json!(true), Some(Ending::Replaced))];
+    assert_eq!(ended("ada").await, replaced);
+    assert_eq!(ended("bob").await, [(json!(false), Some(Ending::Deleted))]);
 }
 
 async fn moved(from: &Place, to: &Place) -> TransferReport {

@@ -306,4 +306,11 @@ async fn items_are_the_same_for_both() {
         .unwrap()
         .unwrap();
     assert_eq!(ada.value["tea"], true);
+    // What either replaced is kept.
+    let history = store.history(&["users", "ada"], "likes").await.unwrap();
+    let versions = history
+        .versions
+        .iter()
+        .map(|of| of.item.value["tea"].clone());
+    assert_eq!(versions.collect::<Vec<_>>(), [true, false, true]);
 }

@@ -18,6 +18,9 @@ mod copying;
 #[path = "../checkpointer/deletion.rs"]
 mod deletion;
 mod faults;
+#[path = "../common/found.rs"]
+mod finding;
+mod found;
 mod hosts;
 mod interop;
 #[path = "../checkpointer/listing.rs"]
@@ -40,6 +43,7 @@ mod schema;
 #[path = "../common/postgres_server.rs"]
 mod server;
 mod store;
+mod tls;
 #[path = "../checkpointer/writes.rs"]
 mod writes;
 

@@ -252,27 +252,28 @@ where
         let mut expires_at = entry.expires_at();
         if let Some(life) = entry.life
             && refresh.unwrap_or_else(|| self.options.refreshes(&entry.namespace))
+            && let Some(until) = outlives(self.now, life.expires_at, life.lifetime)
         {
-            let until = self.now.saturating_add(life.lifetime);
-            if until
-                > life
-                    .expires_at
-                    .saturating_add(life.lifetime / REFRESHED_PART)
-            {
-                expires_at = Some(until);
-                self.touched.push(ItemTouched {
-                    namespace: entry.namespace.to_vec(),
-                    key: entry.key.to_string(),
-                    put: entry.origin.lsn,
-                    at: self.now,
-                });
-            }
+            expires_at = Some(until);
+            self.touched.push(ItemTouched {
+                namespace: entry.namespace.to_vec(),
+                key: entry.key.to_string(),
+                put: entry.origin.lsn,
+                at: self.now,
+            });
         }
         Item {
             expires_at: expires_at.map(time::from_micros),
             ..item_of(entry, value)
         }
     }
+}
+
+/// Until when an item lives that is read at `now`, if that is worth noting. All in microseconds.
+pub(super) fn outlives(now: u64, expires_at: u64, lifetime: u64) -> Option<u64> {
+    let until = now.saturating_add(lifetime);
+    let least = expires_at.saturating_add(lifetime / REFRESHED_PART);
+    Some(until).filter(|until| *until > least)
 }
 
 /// What the rows of items tell of a search's filter; nothing of what items were.

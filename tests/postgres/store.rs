@@ -5,7 +5,7 @@ use std::sync::Arc;
 use futures::executor::block_on;
 use stepwell::postgres::Postgres;
 use stepwell::store::{Store, StoreOptions};
-use stepwell::testing::store_conformance::{Capability, Subject, cases};
+use stepwell::testing::store_conformance::{Subject, cases};
 
 use crate::server::Server;
 
@@ -20,18 +20,13 @@ impl Subject for Kept {
         Arc::new(self.open.store_with(self.options.clone()))
     }
 
-    fn can(&self, capability: Capability) -> bool {
-        // LangGraph's table has no place for what items were.
-        capability != Capability::History
-    }
-
     fn reopen(&mut self) {
         self.open = Postgres::connect(&self.address).unwrap();
     }
 }
 
 #[test]
-fn it_does_what_every_store_does_but_keep_the_past() {
+fn it_does_what_every_store_does() {
     let Some(server) = Server::start(&[]) else {
         return;
     };
@@ -40,7 +35,10 @@ fn it_does_what_every_store_does_but_keep_the_past() {
     let mut failed = Vec::new();
     for case in cases() {
         let outcome = case.check(|options| {
-            server.sql("items", "TRUNCATE store, stepwell_items");
+            server.sql(
+                "items",
+                "TRUNCATE store, stepwell_items, stepwell_item_history",
+            );
             Box::new(Kept {
                 address: address.clone(),
                 options,

@@ -6,6 +6,11 @@
 mod backend;
 #[path = "../common/database.rs"]
 mod database;
+#[cfg(feature = "sqlite")]
+#[path = "../common/found.rs"]
+mod finding;
+#[cfg(feature = "sqlite")]
+mod found;
 mod in_order;
 mod indexing;
 #[cfg(feature = "ann")]
@@ -20,7 +25,7 @@ use std::sync::Arc;
 use backend::Backend;
 use database::{Database, Reopening, options};
 use stepwell::store::{MemoryStore, Store, StoreOptions};
-use stepwell::testing::store_conformance::{Capability, Subject, check_all};
+use stepwell::testing::store_conformance::{Subject, check_all};
 
 /// A store that may be closed and opened again between writing and reading.
 struct Kept {
@@ -75,16 +80,6 @@ impl Subject for Kept {
         }
     }
 
-    fn can(&self, capability: Capability) -> bool {
-        // LangGraph's table has no place for what items were.
-        #[cfg(feature = "sqlite")]
-        if self.sqlite.is_some() {
-            return capability != Capability::History;
-        }
-        let _ = capability;
-        true
-    }
-
     fn reopen(&mut self) {
         if let Some((database, Some(reopening))) = &mut self.database {
             database.reopen(*reopening);
@@ -92,34 +87,33 @@ impl Subject for Kept {
     }
 }
 
-fn check(backend: Backend, is_scoped: bool, leaves_out: impl Fn(&str) -> bool) {
-    let mut failures = check_all(|options| Box::new(Kept::new(backend, options, is_scoped)));
-    failures.retain(|failure| !leaves_out(failure.case));
+fn check(backend: Backend, is_scoped: bool) {
+    let failures = check_all(|options| Box::new(Kept::new(backend, options, is_scoped)));
     assert!(failures.is_empty(), "{failures:#?}");
 }
 
 #[test]
 fn the_store_in_memory_does_what_stores_do() {
-    check(Backend::Memory, false, |_| false);
+    check(Backend::Memory, false);
 }
 
 #[test]
 fn the_store_of_a_database_does_what_stores_do() {
-    check(Backend::Database, false, |_| false);
+    check(Backend::Database, false);
 }
 
 #[test]
 fn the_store_of_a_database_that_is_closed_and_opened_does_what_stores_do() {
-    check(Backend::Reopened, false, |_| false);
+    check(Backend::Reopened, false);
 }
 
 #[test]
 fn the_store_of_a_database_that_is_recovered_does_what_stores_do() {
-    check(Backend::Recovered, false, |_| false);
+    check(Backend::Recovered, false);
 }
 
 #[cfg(feature = "sqlite")]
 #[test]
-fn the_store_in_sqlite_does_what_stores_do_but_for_what_items_were() {
-    check(Backend::Sqlite, false, |_| false);
+fn the_store_in_sqlite_does_what_stores_do() {
+    check(Backend::Sqlite, false);
 }

@@ -51,10 +51,10 @@ impl SqliteSaver {
     /// The checkpoints of a file.
     pub(super) fn of(file: Arc<File<CheckpointError>>) -> Self {
         Self {
-            file,
             ids: Arc::default(),
-            leases: Leases::new().kept_by(Arc::new(OnHost::beside(path.as_ref()))),
+            leases: Leases::new().kept_by(Arc::new(OnHost::beside(file.path()))),
             reading: Reading::AsJson,
+            file,
         }
     }
 

@@ -155,17 +155,23 @@ ON CONFLICT (prefix, key) DO UPDATE SET value = EXCLUDED.value, created_at = EXC
     updated_at = EXCLUDED.updated_at, expires_at = EXCLUDED.expires_at,
     ttl_minutes = EXCLUDED.ttl_minutes";
 
-const FORGET: &str = "DELETE FROM stepwell_items WHERE prefix = $1 AND key = $2";
-
 const NOTE: &str = "INSERT INTO stepwell_items (prefix, key, updated_at, lifetime_us, exact)
 VALUES ($1, $2, 'epoch'::timestamptz + ($3::bigint || ' microseconds')::interval, $4, $5)";
 
 /// Puts items with their times, all or none.
-pub(super) async fn put(pools: &Pools, items: &[MovedItem]) -> Result<(), PostgresError> {
+pub(super) async fn put(
+    pools: &Pools,
+    tables: Tables,
+    items: &[MovedItem],
+) -> Result<(), PostgresError> {
     let mut client = pools.client().await?;
     let transaction = client.transaction().await?;
     let put = transaction.prepare_cached(PUT).await?;
-    let forget = transaction.prepare_cached(FORGET).await?;
+    // Vectors of what was there before are none of what is.
+    let noted = [
+        Some("stepwell_items"),
+        tables.vectors.then_some("store_vectors"),
+    ];
     let note = transaction.prepare_cached(NOTE).await?;
     let micros = |at: SystemTime| {
         i64::try_from(time::to_micros(at))
@@ -189,7 +195,11 @@ pub(super) async fn put(pools: &Pools, items: &[MovedItem]) -> Result<(), Postgr
                 ],
             )
             .await?;
-        transaction.execute(&forget, &[&prefix, &&*key]).await?;
+        for table in noted.iter().flatten() {
+            let forget = format!("DELETE FROM {table} WHERE prefix = $1 AND key = $2");
+            let forget = transaction.prepare_cached(&forget).await?;
+            transaction.execute(&forget, &[&prefix, &&*key]).await?;
+        }
         let lifetime = lifetime.map(|of| i64::try_from(of).unwrap_or(i64::MAX));
         if lifetime.is_some() || exact.is_some() {
             transaction

@@ -232,10 +232,19 @@ fn items_keep_their_times_there_and_back() {
     sql(
         at,
         "out.sqlite",
-        "UPDATE store SET value = 'null', updated_at = '2026-01-01 00:00:00' WHERE key = 'k9'",
+        "UPDATE store SET value = 'null', updated_at = '2026-01-01 00:00:00' WHERE key = 'k9';
+         UPDATE store SET value = 'null', updated_at = '2025-01-03 00:00:00' WHERE key = 'k8';
+         CREATE TABLE store_vectors (prefix, key, field_name, embedding);
+         INSERT INTO store_vectors VALUES ('a.1', 'k8', 'x', x'00'), ('a.1', 'k1', 'x', x'00')",
     );
     let (code, report) = run(at, &[&EXPORT[..], &["--verify"]].concat());
     assert_eq!((code, &report["newer_items"]), (Some(1), &json!(1)));
+    assert_eq!(report["items"], 1);
+    let out = rusqlite::Connection::open(at.join("out.sqlite")).unwrap();
+    let left = "SELECT key FROM store_vectors";
+    let left: String = out.query_row(left, [], |row| row.get(0)).unwrap();
+    // Those of what was replaced are gone.
+    assert_eq!(left, "k1");
     assert!(
         report["conflict_items"][0]
             .as_str()

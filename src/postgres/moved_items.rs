@@ -155,22 +155,24 @@ ON CONFLICT (prefix, key) DO UPDATE SET value = EXCLUDED.value, created_at = EXC
     updated_at = EXCLUDED.updated_at, expires_at = EXCLUDED.expires_at,
     ttl_minutes = EXCLUDED.ttl_minutes";
 
-const FORGET: &str = "DELETE FROM stepwell_items WHERE prefix = $1 AND key = $2";
-
-const FORGET_VECTORS: &str = "DELETE FROM store_vectors WHERE prefix = $1 AND key = $2";
-
 const NOTE: &str = "INSERT INTO stepwell_items (prefix, key, updated_at, lifetime_us, exact)
 VALUES ($1, $2, 'epoch'::timestamptz + ($3::bigint || ' microseconds')::interval, $4, $5)";
 
 /// Puts items with their times, all or none.
-pub(super) async fn put(pools: &Pools, items: &[MovedItem]) -> Result<(), PostgresError> {
+pub(super) async fn put(
+    pools: &Pools,
+    tables: Tables,
+    items: &[MovedItem],
+) -> Result<(), PostgresError> {
     let mut client = pools.client().await?;
     let transaction = client.transaction().await?;
     let put = transaction.prepare_cached(PUT).await?;
-    let forget = transaction.prepare_cached(FORGET).await?;
+    // Vectors of what was there before are none of what is.
+    let noted = [
+        Some("stepwell_items"),
+        tables.vectors.then_some("store_vectors"),
+    ];
     let note = transaction.prepare_cached(NOTE).await?;
-    let has_vectors = "SELECT to_regclass('store_vectors') IS NOT NULL";
-    let has_vectors: bool = transaction.query_one(has_vectors, &[]).await?.try_get(0)?;
     let micros = |at: SystemTime| {
         i64::try_from(time::to_micros(at))
             .unwrap_or(LATEST)
@@ -193,10 +195,9 @@ pub(super) async fn put(pools: &Pools, items: &[MovedItem]) -> Result<(), Postgr
                 ],
             )
             .await?;
-        transaction.execute(&forget, &[&prefix, &&*key]).await?;
-        if has_vectors {
-            // They are of what the item was.
-            let forget = transaction.prepare_cached(FORGET_VECTORS).await?;
+        for table in noted.iter().flatten() {
+            let forget = format!("DELETE FROM {table} WHERE prefix = $1 AND key = $2");
+            let forget = transaction.prepare_cached(&forget).await?;
             transaction.execute(&forget, &[&prefix, &&*key]).await?;
         }
         let lifetime = lifetime.map(|of| i64::try_from(of).unwrap_or(i64::MAX));

@@ -203,12 +203,13 @@ impl End for OnServer {
     }
 
     fn put_items(&self, items: Vec<MovedItem>) -> BoxFuture<'_, Result<(), StoreError>> {
+        let tables = self.tables;
         async move {
             let items = std::sync::Arc::new(items);
             // Putting the same twice does no harm.
             let put = self.checkpoints.shared.retried(move |pools| {
                 let items = std::sync::Arc::clone(&items);
-                async move { moved_items::put(&pools, &items).await }
+                async move { moved_items::put(&pools, tables, &items).await }
             });
             put.await.map_err(|error| error.store("putting items"))
         }

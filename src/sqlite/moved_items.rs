@@ -17,10 +17,7 @@ const PAGE_BYTES: usize = 4 << 20;
 
 /// The beginning of a query. LangGraph makes the table of vectors where they are wanted.
 fn select(connection: &Connection) -> rusqlite::Result<String> {
-    let has_table = connection
-        .prepare_cached("SELECT 1 FROM pragma_table_info('store_vectors')")?
-        .exists([])?;
-    let has_vectors = match has_table {
+    let has_vectors = match has_vectors(connection)? {
         true => {
             "EXISTS (SELECT 1 FROM store_vectors v WHERE v.prefix = s.prefix AND v.key = s.key)"
         }
@@ -29,6 +26,11 @@ fn select(connection: &Connection) -> rusqlite::Result<String> {
     Ok(format!(
         "SELECT prefix, key, value, created_at, updated_at, expires_at, ttl_minutes, {has_vectors} FROM store s"
     ))
+}
+
+fn has_vectors(connection: &Connection) -> rusqlite::Result<bool> {
+    let query = "SELECT 1 FROM pragma_table_info('store_vectors')";
+    connection.prepare_cached(query)?.exists([])
 }
 
 /// The items behind one, by prefix and key.
@@ -89,15 +91,23 @@ pub(super) fn of(connection: &Connection, names: &[ItemName]) -> rusqlite::Resul
 
 /// Puts items with their times.
 pub(super) fn put(connection: &Connection, items: &[MovedItem]) -> rusqlite::Result<()> {
-    let mut forget =
-        connection.prepare_cached("DELETE FROM stepwell_items WHERE prefix = ?1 AND key = ?2")?;
+    // Vectors of what was there before are none of what is.
+    let noted = [
+        Some("stepwell_items"),
+        has_vectors(connection)?.then_some("store_vectors"),
+    ];
     let mut put = connection.prepare_cached(
         "INSERT OR REPLACE INTO store (prefix, key, value, created_at, updated_at, expires_at, ttl_minutes)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
     )?;
     for MovedItem { item, lifetime, .. } in items {
         let prefix = item.namespace.join(".");
-        forget.execute(params![prefix, item.key])?;
+        for table in noted.iter().flatten() {
+            let forget = format!("DELETE FROM {table} WHERE prefix = ?1 AND key = ?2");
+            connection
+                .prepare_cached(&forget)?
+                .execute(params![prefix, item.key])?;
+        }
         let text = |at| super::items::time_text(time::to_micros(at));
         let latest = || "9999-12-31 23:59:59.000000".to_owned();
         put.execute(params![

@@ -81,7 +81,7 @@ impl Default for StoreOptions {
             embedder: None,
             metric: Metric::default(),
             #[cfg(feature = "ann")]
-            approximate_above: Some(20_000),
+            approximate_above: Some(50_000),
             history: Vec::new(),
             usual_history: Duration::from_secs(7 * 24 * 3600),
             sweep_interval: Duration::from_secs(60),
@@ -150,7 +150,7 @@ impl StoreOptions {
     }
 
     /// Among more items than this, after prefix and filter, those nearest to a query are looked for in a graph of their vectors, which may miss some;
-    /// among 20,000 unless told otherwise. `None`: all are compared, always. So they are with [`Metric::Dot`], with
+    /// among 50,000 unless told otherwise. `None`: all are compared, always. So they are with [`Metric::Dot`], with
     /// [`Ranking::Both`](crate::store::Ranking::Both), where more than 128 are wanted (offset included), and until the graph is made, which begins with the
     /// first search and is done in a thread beside, for minutes where they are many. [`Explain::approximate`](crate::store::Explain) tells.
     #[cfg(feature = "ann")]

@@ -3,6 +3,7 @@
 //! Whoever acknowledges a commit adds it here, which costs next to nothing; whoever looks at the index applies what is here first,
 //! so nobody can see that it was not there. It must never know what the index makes of a commit.
 
+use std::collections::VecDeque;
 use std::fmt;
 use std::io;
 use std::mem;
@@ -17,21 +18,35 @@ use crate::db::view::{Note, View, frame_bytes};
 use crate::log::FrameAddress;
 use crate::vfs::{Host, Job};
 
-/// With so many frames, whoever adds one applies them all: a reader who comes then waits for no more.
+/// With so many frames, whoever adds one applies some, unless somebody is at it: a reader who comes then has no more to wait for.
 const FRAMES_MAX: usize = 256;
 /// ... or with so many, if the index may have hardly any memory.
 const FRAMES_MIN: usize = 4;
 /// More than the rows of most frames take.
 const ROWS_BYTES: usize = 8 << 10;
-/// Frames and their rows take no more than such a share of the memory that the index may have.
+/// ... which are to take no more than such a share of the memory that the index may have.
 const SHARE: usize = 8;
+/// With so many times as many frames, whoever adds one waits for his turn and applies all.
+const HARD: usize = 4;
+/// So many frames are applied at a time: the index is locked as long as that takes.
+pub(super) const PORTION: usize = 32;
 /// How long commits are collected.
 const MOMENT: Duration = Duration::from_micros(500);
 /// After so many moments without commits the thread sleeps until it is woken.
 const QUIET: u32 = 20;
 
 /// Frames that are acknowledged, or about to be, in the order of the log.
-pub(super) type Frames = Vec<(FrameAddress, Note)>;
+pub(super) type Frames = VecDeque<(FrameAddress, Note)>;
+
+/// What whoever adds frames is to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Then {
+    Nothing,
+    /// He applies so many frames, unless somebody is at it.
+    Help(usize),
+    /// He applies all.
+    Apply,
+}
 
 /// Commits that the index is not told of yet.
 #[derive(Debug)]
@@ -50,8 +65,6 @@ struct State {
     frames: Frames,
     /// What the frames take in the log.
     bytes: u64,
-    /// Emptied, kept for its memory.
-    spare: Frames,
     /// Somebody applies what is here now and then.
     open: bool,
     /// ... and sleeps until there is something.
@@ -71,23 +84,35 @@ impl Backlog {
         }
     }
 
-    /// Adds frames. Whether whoever brings them is to apply all that there are.
-    pub(super) fn add(&self, frames: &mut dyn Iterator<Item = (FrameAddress, Note)>) -> bool {
+    /// Adds frames, and says what whoever brings them is to do then.
+    pub(super) fn add(&self, frames: &mut dyn Iterator<Item = (FrameAddress, Note)>) -> Then {
         let mut state = self.state.lock();
         let State {
             frames: here,
             bytes,
             ..
         } = &mut *state;
+        let before = here.len();
         here.extend(frames.inspect(|(frame, _)| *bytes += frame_bytes(*frame)));
+        let added = here.len() - before;
         self.waiting.store(true, Ordering::Release);
-        let is_full =
-            !state.open || state.frames.len() >= self.frames_max || state.bytes >= self.bytes_max;
-        if state.asleep && !is_full {
+        if !state.open {
+            return Then::Apply;
+        }
+        let has_frames = |times: usize| state.frames.len() >= times.saturating_mul(self.frames_max);
+        let has_bytes = |times: u64| state.bytes >= times.saturating_mul(self.bytes_max);
+        if has_frames(HARD) || has_bytes(HARD as u64) {
+            return Then::Apply;
+        }
+        if has_frames(1) || has_bytes(1) {
+            // More than were added, so that they become fewer.
+            return Then::Help(PORTION.max(2 * added));
+        }
+        if state.asleep {
             state.asleep = false;
             self.changed.notify_one();
         }
-        is_full
+        Then::Nothing
     }
 
     /// Whether there is something that was acknowledged before this call and that nobody has taken.
@@ -95,21 +120,19 @@ impl Backlog {
         self.waiting.load(Ordering::Acquire)
     }
 
-    /// Takes what there is. The caller has the index to himself.
-    pub(super) fn take(&self) -> Frames {
+    /// Takes the first `limit` frames. The caller has the index to himself, until it is told of them.
+    pub(super) fn take(&self, limit: usize) -> Frames {
         let mut state = self.state.lock();
-        self.waiting.store(false, Ordering::Release);
-        state.bytes = 0;
-        let spare = mem::take(&mut state.spare);
-        mem::replace(&mut state.frames, spare)
-    }
-
-    /// Takes back the memory of what was taken.
-    pub(super) fn recycle(&self, mut frames: Frames) {
-        frames.clear();
-        if frames.capacity() <= 2 * FRAMES_MAX {
-            self.state.lock().spare = frames;
-        }
+        let taken = if state.frames.len() <= limit {
+            mem::take(&mut state.frames)
+        } else {
+            state.frames.drain(..limit).collect()
+        };
+        let bytes: u64 = taken.iter().map(|(frame, _)| frame_bytes(*frame)).sum();
+        state.bytes = state.bytes.saturating_sub(bytes);
+        self.waiting
+            .store(!state.frames.is_empty(), Ordering::Release);
+        taken
     }
 
     /// Waits until there are frames, and a moment longer. Whether somebody may still add some.
@@ -187,7 +210,9 @@ impl fmt::Debug for Applier {
 impl Job for Applying {
     fn run(&self) {
         while self.view.backlog().wait() {
-            self.view.catch_up();
+            while self.view.backlog().is_waiting() {
+                self.view.apply_some();
+            }
         }
     }
 
@@ -222,28 +247,37 @@ mod tests {
     #[test]
     fn whoever_brings_a_frame_applies_it_if_nobody_else_does() {
         let backlog = Backlog::beside(usize::MAX);
-        assert!(backlog.add(&mut frames(1..2)));
+        assert_eq!(backlog.add(&mut frames(1..2)), Then::Apply);
         backlog.open(true);
-        assert!(!backlog.add(&mut frames(2..3)));
+        assert_eq!(backlog.add(&mut frames(2..3)), Then::Nothing);
         backlog.open(false);
-        assert!(backlog.add(&mut frames(3..4)));
+        assert_eq!(backlog.add(&mut frames(3..4)), Then::Apply);
     }
 
     #[test]
     fn no_more_than_a_bound_is_left_to_others() {
         let backlog = Backlog::beside(usize::MAX);
         backlog.open(true);
-        let bound = FRAMES_MAX as u64;
-        for lsn in 1..bound {
-            assert!(!backlog.add(&mut frames(lsn..lsn + 1)));
+        let mut then = Vec::new();
+        for lsn in 1..=HARD as u64 * FRAMES_MAX as u64 {
+            then.push(backlog.add(&mut frames(lsn..lsn + 1)));
         }
-        assert!(backlog.add(&mut frames(bound..bound + 1)));
+        let count = |of| then.iter().filter(|then| **then == of).count();
+        assert_eq!(count(Then::Nothing), FRAMES_MAX - 1);
+        assert_eq!(count(Then::Help(PORTION)), (HARD - 1) * FRAMES_MAX);
+        assert_eq!(then.last(), Some(&Then::Apply));
+    }
+
+    #[test]
+    fn frames_are_taken_in_their_order() {
+        let backlog = Backlog::beside(usize::MAX);
+        backlog.open(true);
+        assert_eq!(backlog.add(&mut frames(1..6)), Then::Nothing);
+        let lsns = |frames: Frames| frames.iter().map(|(frame, _)| frame.lsn.get()).collect();
+        let first: Vec<_> = lsns(backlog.take(2));
         assert!(backlog.is_waiting());
-        let taken = backlog.take();
+        let rest: Vec<_> = lsns(backlog.take(usize::MAX));
         assert!(!backlog.is_waiting());
-        assert!(taken.iter().map(|(frame, _)| frame.lsn.get()).eq(1..=bound));
-        backlog.recycle(taken);
-        assert!(!backlog.add(&mut frames(1..2)));
-        assert_eq!(backlog.take().len(), 1);
+        assert_eq!((first, rest), (vec![1, 2], vec![3, 4, 5]));
     }
 }

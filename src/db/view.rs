@@ -7,7 +7,7 @@ use parking_lot::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use crate::canary::Canary;
 use crate::codec::{self, CodecError, Numbered, Record, Value};
-use crate::db::backlog::Backlog;
+use crate::db::backlog::{Backlog, PORTION, Then};
 use crate::db::hot::{Content, LASTING_BYTES, NewContent};
 use crate::db::place::{At, Place, RecordPlace};
 use crate::index::{
@@ -97,24 +97,32 @@ impl View {
     fn write(&self) -> RwLockWriteGuard<'_, DbIndex> {
         let mut index = self.index.write();
         if self.backlog.is_waiting() {
-            self.apply_backlog(&mut index);
+            self.apply_backlog(&mut index, usize::MAX);
         }
         index
     }
 
-    /// Applies what is waiting.
-    fn apply_backlog(&self, index: &mut DbIndex) {
+    /// Applies a portion of what is waiting.
+    pub(super) fn apply_some(&self) {
+        let mut index = self.index.write();
+        self.apply_backlog(&mut index, PORTION);
+        // Others come first: whoever calls this calls it again.
+        RwLockWriteGuard::unlock_fair(index);
+    }
+
+    /// Applies up to so many frames of what is waiting.
+    fn apply_backlog(&self, index: &mut DbIndex, limit: usize) {
         let mut applying = Applying {
             index,
             ended: &self.ended,
             is_done: false,
         };
-        let mut frames = self.backlog.take();
+        let frames = self.backlog.take(limit);
         let reclaimed =
             (frames.len().saturating_mul(RECLAIMED_AFTER_COMMIT)).min(RECLAIMED_AT_ONCE);
         let mut applied = None;
         let mut bytes = 0;
-        for (frame, note) in frames.drain(..) {
+        for (frame, note) in frames {
             let done = apply_all(applying.index, frame, note.records, &note.contents);
             if let Err(unapplied) = done {
                 let is_refused = matches!(unapplied, Unapplied::Refused(_));
@@ -130,7 +138,6 @@ impl View {
             applied = Some(after(frame));
             bytes += frame_bytes(frame);
         }
-        self.backlog.recycle(frames);
         applying.index.settle();
         if let Some(applied) = applied {
             applying.index.tables_mut().advance(applied, bytes);
@@ -337,8 +344,14 @@ impl Drop for Applying<'_> {
 
 impl CommitSink<Note> for View {
     fn committed(&self, frames: &mut dyn Iterator<Item = (FrameAddress, Note)>) {
-        if self.backlog.add(frames) {
-            self.catch_up();
+        match self.backlog.add(frames) {
+            Then::Nothing => {}
+            Then::Help(count) => {
+                if let Some(mut index) = self.index.try_write() {
+                    self.apply_backlog(&mut index, count);
+                }
+            }
+            Then::Apply => self.catch_up(),
         }
     }
 }

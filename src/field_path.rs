@@ -35,6 +35,12 @@ impl FieldPath {
         text
     }
 
+    /// The names, from the outside in.
+    #[cfg(feature = "langgraph")]
+    pub(crate) fn names(&self) -> &[String] {
+        &self.0
+    }
+
     /// How many names it has.
     pub(crate) fn depth(&self) -> usize {
         self.0.len()

@@ -50,6 +50,7 @@ impl ItemChange {
                 value,
                 at,
                 is_new,
+                moved: None,
                 fields: None,
             }),
             None => Record::ItemDeleted(ItemDeleted {

@@ -6,8 +6,8 @@
 //! - [`store`]: facts and preferences across threads (long-term memory).
 //! - `postgres` (feature `postgres`): threads on a PostgreSQL server, for several hosts.
 //! - [`db`]: the database that keeps both, in one directory and one log.
-//! - [`transfer`]: moving threads and items from one place to another; with the feature `sqlite`, from and to the
-//!   files of LangGraph's `SqliteSaver` and `SqliteStore`.
+//! - [`transfer`]: moving threads and items from one place to another; with the features `sqlite` and `postgres`, from and to
+//!   LangGraph's tables.
 //! - [`log`] and [`vfs`]: the log-structured storage underneath, for those who test it.
 //!
 //! Dependencies point one way: `graph` → `checkpoint`, `store` → `db` → `index`, `log` → `vfs`.

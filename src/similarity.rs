@@ -77,10 +77,10 @@ impl Point {
 }
 
 #[cfg(feature = "ann")]
-impl instant_distance::Point for Point {
-    fn distance(&self, other: &Self) -> f32 {
+impl Point {
+    pub(crate) fn distance(&self, other: &Self) -> f32 {
         let (a, b) = (&self.vector, &other.vector);
-        let dot = || dispatch!(self.level, simd => products(simd, a, b)).0;
+        let dot = || dispatch!(self.level, simd => product(simd, a, b));
         match self.metric {
             Metric::Distance => dispatch!(self.level, simd => distance(simd, a, b)),
             Metric::Cosine => 1.0 - dot() * self.scale * other.scale,
@@ -113,6 +113,25 @@ fn products<S: Simd>(simd: S, a: &[f32], b: &[f32]) -> (f32, f32) {
         bb += b * b;
     }
     (ab, bb)
+}
+
+/// The inner product of two vectors.
+#[cfg(feature = "ann")]
+#[inline(always)]
+fn product<S: Simd>(simd: S, a: &[f32], b: &[f32]) -> f32 {
+    let mut sums = [S::f32s::splat(simd, 0.0); 4];
+    let width = S::f32s::LEN;
+    let mut a = a.chunks_exact(4 * width);
+    let mut b = b.chunks_exact(4 * width);
+    for (a, b) in (&mut a).zip(&mut b) {
+        let parts = a.chunks_exact(width).zip(b.chunks_exact(width));
+        for (sum, (a, b)) in sums.iter_mut().zip(parts) {
+            *sum = S::f32s::from_slice(simd, a).mul_add(S::f32s::from_slice(simd, b), *sum);
+        }
+    }
+    let [first, second, third, fourth] = sums;
+    let rest = a.remainder().iter().zip(b.remainder());
+    sum::<S>((first + second) + (third + fourth)) + rest.map(|(a, b)| a * b).sum::<f32>()
 }
 
 /// The square of the distance of two vectors.

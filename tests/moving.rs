@@ -94,7 +94,7 @@ fn what_was_moved_there_and_back_says_the_same() {
         assert_eq!(report["threads"], 2);
         assert_eq!(report["checkpoints"], moved);
         assert_eq!(report["compared"], 6);
-        assert_eq!(report["writes"], 3);
+        assert_eq!(report["writes"], if moved > 0 { 3 } else { 0 });
         assert!(
             report["bytes_before"].as_u64() > Some(0) && report["bytes_after"].as_u64() > Some(0)
         );
@@ -149,10 +149,152 @@ fn a_thread_that_went_on_elsewhere_is_left_alone() {
     );
 }
 
+/// Has SQL run on the file.
+fn sql(directory: &Path, file: &str, sql: &str) {
+    let connection = rusqlite::Connection::open(directory.join(file)).unwrap();
+    connection.execute_batch(sql).unwrap();
+}
+
+#[test]
+fn rows_that_cannot_be_read_are_named_and_passed_over() {
+    let directory = TempDir::new().unwrap();
+    let at = directory.path();
+    drop(file(at));
+    sql(
+        at,
+        "threads.sqlite",
+        "UPDATE checkpoints SET checkpoint = x'c1' WHERE thread_id = 't' AND checkpoint_id = '1';
+         UPDATE checkpoints SET metadata = '{\"counters_since_delta_snapshot\": {\"d\": 1}}' WHERE checkpoint_id = '2';
+         INSERT INTO store (prefix, key, value, created_at, updated_at) VALUES
+            ('a', 'no json', '{', '2025-01-01 00:00:00', '2025-01-01 00:00:00'),
+            ('a', 'no time', '1', '2025-01-01 00:00:00', 'then'), ('a..b', 'no label', '1', NULL, NULL)",
+    );
+    let (code, failed) = run(at, &IMPORT);
+    let error = failed["error"].as_str().unwrap();
+    assert_eq!(code, Some(1));
+    assert!(error.contains("checkpoint `1` of thread `t`"), "{error}");
+    let (code, report) = run(
+        at,
+        &[&IMPORT[..], &["--skip-unreadable", "--verify"]].concat(),
+    );
+    assert_eq!(code, Some(1), "{report}");
+    assert_eq!(report["differences"], json!([]));
+    assert_eq!(
+        (&report["checkpoints"], &report["items"]),
+        (&json!(3), &json!(1))
+    );
+    let passed = report["passed_over"].as_array().unwrap();
+    let named: Vec<_> = (passed.iter())
+        .map(|of| of["checkpoint"].as_str().or(of["key"].as_str()).unwrap())
+        .collect();
+    // What is made of a checkpoint goes with it, and what only follows it does not.
+    assert_eq!(named, ["1", "2", "no json", "no time", "no label"]);
+    assert!(
+        passed[1]["reason"]
+            .as_str()
+            .unwrap()
+            .contains("made of checkpoint `1`")
+    );
+}
+
+#[test]
+fn items_keep_their_times_there_and_back() {
+    let directory = TempDir::new().unwrap();
+    let at = directory.path();
+    drop(file(at));
+    sql(
+        at,
+        "threads.sqlite",
+        "DELETE FROM store;
+         WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 600)
+         INSERT INTO store SELECT 'a.' || (n % 7), 'k' || n, n, '2025-01-02 03:04:05.000006',
+            '2025-02-03 04:05:06.000007', '2199-01-01 00:00:00.000000', 90.5 FROM n;
+         CREATE TABLE store_vectors (prefix, key, field_name, embedding);
+         INSERT INTO store_vectors VALUES ('a.1', 'k1', 'x', x'00'), ('a.1', 'k1', 'y', x'00')",
+    );
+    let (code, report) = run(at, &[&IMPORT[..], &["--verify"]].concat());
+    assert_eq!(code, Some(0), "{report}");
+    assert_eq!(
+        (&report["items"], &report["vectors_left"]),
+        (&json!(600), &json!(1))
+    );
+    assert_eq!(run(at, &[&EXPORT[..], &["--verify"]].concat()).0, Some(0));
+    let rows = |file: &str| -> Vec<String> {
+        let connection = rusqlite::Connection::open(at.join(file)).unwrap();
+        let mut rows = connection
+            .prepare("SELECT concat_ws('|', prefix, key, value, created_at, updated_at, expires_at, ttl_minutes) FROM store ORDER BY prefix, key")
+            .unwrap();
+        let rows = rows.query_map([], |row| row.get(0)).unwrap();
+        rows.map(Result::unwrap).collect()
+    };
+    assert_eq!(rows("threads.sqlite"), rows("out.sqlite"));
+    // What the target has newer is left.
+    sql(
+        at,
+        "out.sqlite",
+        "UPDATE store SET value = 'null', updated_at = '2026-01-01 00:00:00' WHERE key = 'k9'",
+    );
+    let (code, report) = run(at, &[&EXPORT[..], &["--verify"]].concat());
+    assert_eq!((code, &report["newer_items"]), (Some(1), &json!(1)));
+    assert!(
+        report["conflict_items"][0]
+            .as_str()
+            .unwrap()
+            .contains("`k9`")
+    );
+}
+
+#[test]
+fn a_source_is_not_written_to() {
+    let directory = TempDir::new().unwrap();
+    let at = directory.path();
+    // As an old LangGraph has made it: without a column, other tables, or a write-ahead log.
+    sql(
+        at,
+        "threads.sqlite",
+        "CREATE TABLE checkpoints (thread_id TEXT, checkpoint_ns TEXT, checkpoint_id TEXT, parent_checkpoint_id TEXT, type TEXT,
+            checkpoint BLOB, metadata BLOB, PRIMARY KEY (thread_id, checkpoint_ns, checkpoint_id));
+         CREATE TABLE writes (thread_id TEXT, checkpoint_ns TEXT, checkpoint_id TEXT, task_id TEXT, idx INTEGER, channel TEXT,
+            type TEXT, value BLOB, PRIMARY KEY (thread_id, checkpoint_ns, checkpoint_id, task_id, idx));
+         INSERT INTO checkpoints VALUES ('t', '', '1', NULL, 'json', '{\"v\": 1, \"id\": \"1\", \"ts\": \"\"}', '{}'),
+            ('t', '', '2', '1', 'json', '{\"v\": 1, \"id\": \"2\", \"ts\": \"\", \"channel_versions\": {\"n\": 2}}', '{}');
+         INSERT INTO writes VALUES ('t', '', '1', 'task', 0, '__pregel_tasks', 'msgpack', x'09')",
+    );
+    let source = at.join("threads.sqlite");
+    let mut permissions = source.metadata().unwrap().permissions();
+    permissions.set_readonly(true);
+    std::fs::set_permissions(&source, permissions).unwrap();
+    let before = std::fs::read(&source).unwrap();
+    let (code, report) = run(at, &[&IMPORT[..], &["--verify"]].concat());
+    assert_eq!(code, Some(0), "{report}");
+    assert_eq!(
+        (&report["checkpoints"], &report["writes"]),
+        (&json!(2), &json!(1))
+    );
+    assert_eq!(std::fs::read(&source).unwrap(), before);
+    assert_eq!(at.read_dir().unwrap().count(), 2);
+    let db = Db::open(at.join("db")).unwrap();
+    let found = block_on(db.checkpointer().get("t", "", Some("2"))).unwrap();
+    let sent = &found.unwrap().checkpoint.channel_values["__pregel_tasks"];
+    assert_eq!(sent.to_json().unwrap(), json!([9]));
+}
+
 #[test]
 fn a_missing_file_is_an_error_and_is_not_made() {
     let directory = TempDir::new().unwrap();
     assert_eq!(run(directory.path(), &IMPORT).0, Some(3));
     assert_eq!(run(directory.path(), &EXPORT).0, Some(3));
     assert!(directory.path().read_dir().unwrap().next().is_none());
+    sql(directory.path(), "threads.sqlite", "CREATE TABLE other (a)");
+    let (code, said) = run(directory.path(), &IMPORT);
+    assert_eq!(code, Some(3));
+    assert!(
+        said["error"]
+            .as_str()
+            .unwrap()
+            .contains("none of LangGraph's tables")
+    );
+    std::fs::write(directory.path().join("threads.sqlite"), "no database").unwrap();
+    assert_eq!(run(directory.path(), &IMPORT).0, Some(3));
+    assert!(!directory.path().join("db").exists());
 }

@@ -8,9 +8,9 @@ use bincode::error::{DecodeError, EncodeError};
 
 use crate::codec::checkpoint::{checkpoint, put_checkpoint};
 use crate::codec::record::{
-    CheckpointsPruned, ItemDeleted, ItemExpired, ItemHistorySet, ItemPut, ItemTouched, Ranked,
-    Record, Remnant, TagRemoved, TagSet, TaskWrite, ThreadCopied, ThreadDeleted, ThreadPolicySet,
-    Touched, WritesPut,
+    CheckpointsPruned, ItemDeleted, ItemExpired, ItemHistorySet, ItemPut, ItemTouched, Moved,
+    Ranked, Record, Remnant, TagRemoved, TagSet, TaskWrite, ThreadCopied, ThreadDeleted,
+    ThreadPolicySet, Touched, WritesPut,
 };
 use crate::codec::value::{Found, Stored, put_value, some_value, value};
 use crate::codec::wire::{
@@ -39,6 +39,7 @@ mod kind {
     pub(super) const ITEM_DELETED_AT: u8 = 14;
     pub(super) const ITEM_HISTORY_SET: u8 = 15;
     pub(super) const ITEM_PUT_RANKED: u8 = 16;
+    pub(super) const ITEM_MOVED: u8 = 17;
 }
 
 /// The number that says what a record is.
@@ -46,6 +47,7 @@ pub(super) fn kind_of<V>(record: &Record<V>) -> u8 {
     match record {
         Record::CheckpointPut(_) => kind::CHECKPOINT_PUT,
         Record::WritesPut(_) => kind::WRITES_PUT,
+        Record::ItemPut(put) if put.moved.is_some() => kind::ITEM_MOVED,
         Record::ItemPut(put) if put.ranked.is_empty() => kind::ITEM_PUT,
         Record::ItemPut(_) => kind::ITEM_PUT_RANKED,
         Record::ItemDeleted(ItemDeleted { at: None, .. }) => kind::ITEM_DELETED,
@@ -78,7 +80,10 @@ impl Encode for Body<'_> {
                 put.lifetime.encode(to)?;
                 put_indexed(to, &put.index)?;
                 put.is_new.encode(to)?;
-                if put.ranked.is_empty() {
+                if let Some(moved) = put.moved {
+                    moved.created.encode(to)?;
+                    moved.expires.encode(to)?;
+                } else if put.ranked.is_empty() {
                     return put_value(to, Some(&put.value));
                 }
                 put.ranked.texts.paths().encode(to)?;
@@ -155,6 +160,7 @@ pub(super) fn thread<'p, D: Source<'p>>(
     match kind {
         kind::ITEM_PUT
         | kind::ITEM_PUT_RANKED
+        | kind::ITEM_MOVED
         | kind::ITEM_DELETED
         | kind::ITEM_DELETED_AT
         | kind::ITEM_TOUCHED
@@ -174,19 +180,26 @@ pub(super) fn body<'p, D: Source<'p>>(
     Ok(Some(match kind {
         kind::CHECKPOINT_PUT => Record::CheckpointPut(checkpoint(from)?),
         kind::WRITES_PUT => Record::WritesPut(writes(from)?),
-        kind::ITEM_PUT | kind::ITEM_PUT_RANKED => {
+        kind::ITEM_PUT | kind::ITEM_PUT_RANKED | kind::ITEM_MOVED => {
             let namespace = list(from, string)?;
             let key = string(from)?;
             let at = u64::decode(from)?;
             let lifetime = Option::decode(from)?;
             let index = indexed(from)?;
             let is_new = bool::decode(from)?;
+            let moved = match kind {
+                kind::ITEM_MOVED => Some(Moved {
+                    created: u64::decode(from)?,
+                    expires: Option::decode(from)?,
+                }),
+                _ => None,
+            };
             let mut ranked = Ranked::default();
-            if kind == kind::ITEM_PUT_RANKED {
+            if kind != kind::ITEM_PUT {
                 ranked.texts = TextFields::new(list(from, string)?);
             }
             let put = some_value(from)?;
-            if kind == kind::ITEM_PUT_RANKED {
+            if kind != kind::ITEM_PUT {
                 ranked.vectors = value(from)?;
             }
             Record::ItemPut(ItemPut {
@@ -197,6 +210,7 @@ pub(super) fn body<'p, D: Source<'p>>(
                 lifetime,
                 index,
                 is_new,
+                moved,
                 fields: None,
                 ranked,
             })

@@ -26,8 +26,8 @@ pub(crate) use payload::{
 pub(crate) use place::{FramePlace, Place};
 pub(crate) use record::{
     Changed, ChannelVersions, CheckpointPut, CheckpointsPruned, ItemDeleted, ItemExpired,
-    ItemHistorySet, ItemPut, ItemTouched, Ranked, Record, Remnant, Removed, TagRemoved, TagSet,
-    TaskWrite, ThreadCopied, ThreadDeleted, ThreadPolicySet, Touched, VersionChanges, Versions,
-    WritesPut, fields_of, words_of,
+    ItemHistorySet, ItemPut, ItemTouched, Moved, Ranked, Record, Remnant, Removed, TagRemoved,
+    TagSet, TaskWrite, ThreadCopied, ThreadDeleted, ThreadPolicySet, Touched, VersionChanges,
+    Versions, WritesPut, fields_of, words_of,
 };
 pub(crate) use value::{Alias, Delta, Numbered, Stored, Value};

@@ -126,9 +126,19 @@ pub(crate) struct ItemPut<V> {
     pub(crate) index: IndexedFields,
     /// Whether what is under the key has expired.
     pub(crate) is_new: bool,
+    /// If it was moved here with its times.
+    pub(crate) moved: Option<Moved>,
     /// What an index has of the value, if that was found out already. It is not written.
     pub(crate) fields: Option<ItemFields>,
     pub(crate) ranked: Ranked<V>,
+}
+
+/// Times of an item that was moved from elsewhere, in microseconds since the Unix epoch.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Moved {
+    pub(crate) created: u64,
+    /// If it expires.
+    pub(crate) expires: Option<u64>,
 }
 
 /// By what searches with a query rank an item.
@@ -421,6 +431,7 @@ impl<V> ItemPut<V> {
             lifetime: self.lifetime,
             index: self.index,
             is_new: self.is_new,
+            moved: self.moved,
             fields: self.fields,
             ranked: Ranked {
                 texts: self.ranked.texts,

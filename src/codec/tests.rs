@@ -257,25 +257,29 @@ fn record() -> impl Strategy<Value = Record<Stored>> {
         any::<Option<u64>>(),
         prop_oneof![Just(IndexedFields::All), only],
         any::<bool>(),
+        any::<Option<(u64, Option<u64>)>>(),
     );
     let removed = option::of(vec((id(), id()), 0..3));
     let pruned = (id(), any::<u64>(), btree_map(text(), removed, 0..3));
     prop_oneof![
         checkpoint().prop_map(Record::CheckpointPut),
         writes().prop_map(Record::WritesPut),
-        (item, fields).prop_map(|((namespace, key, value, at), (lifetime, index, is_new))| {
-            Record::ItemPut(ItemPut {
-                namespace,
-                key,
-                value,
-                at,
-                lifetime,
-                index,
-                is_new,
-                fields: None,
-                ranked: crate::codec::Ranked::default(),
-            })
-        }),
+        (item, fields).prop_map(
+            |((namespace, key, value, at), (lifetime, index, is_new, moved))| {
+                Record::ItemPut(ItemPut {
+                    namespace,
+                    key,
+                    value,
+                    at,
+                    lifetime,
+                    index,
+                    is_new,
+                    moved: moved.map(|(created, expires)| Moved { created, expires }),
+                    fields: None,
+                    ranked: crate::codec::Ranked::default(),
+                })
+            }
+        ),
         touched.prop_map(
             |(namespace, key, put, at)| Record::ItemTouched(ItemTouched {
                 namespace,
@@ -464,6 +468,7 @@ fn one_of_each() -> Vec<Record<Stored>> {
             lifetime: Some(300),
             index: IndexedFields::Only(vec!["a.b".into()]),
             is_new: true,
+            moved: None,
             fields: None,
             ranked: crate::codec::Ranked::default(),
         }),
@@ -567,7 +572,7 @@ proptest! {
             let base = Place { frame: None, record: 0, value: 0 };
             let weight = Weight { length: total_len(&ops).min(9), links: 1, cost: 0 };
             let value = Stored::Delta(Delta { base, weight, sources: Vec::new(), ops });
-            let put = ItemPut { namespace: Vec::new(), key: String::new(), value, at: 0, lifetime: None, index: IndexedFields::All, is_new: false, fields: None, ranked: crate::codec::Ranked::default(), };
+            let put = ItemPut { namespace: Vec::new(), key: String::new(), value, at: 0, lifetime: None, index: IndexedFields::All, is_new: false, moved: None, fields: None, ranked: crate::codec::Ranked::default(), };
             u64::try_from(encoded(&[Record::ItemPut(put)]).len()).unwrap()
         };
         let expected = encoded_len(&ops) - encoded_len::<Bytes>(&[]);
@@ -666,6 +671,7 @@ fn the_bytes_of_a_delta_are_those_of_the_specification() {
         lifetime: None,
         index: IndexedFields::All,
         is_new: false,
+        moved: None,
         fields: None,
         ranked: crate::codec::Ranked::default(),
     };
@@ -701,6 +707,7 @@ fn a_delta_that_contradicts_itself_is_refused() {
             lifetime: None,
             index: IndexedFields::All,
             is_new: false,
+            moved: None,
             fields: None,
             ranked: crate::codec::Ranked::default(),
         };
@@ -729,6 +736,7 @@ fn a_body_is_compressed_only_if_that_makes_it_shorter_by_enough() {
             lifetime: None,
             index: IndexedFields::All,
             is_new: false,
+            moved: None,
             fields: None,
             ranked: crate::codec::Ranked::default(),
         };
@@ -845,6 +853,7 @@ fn every_changed_byte_of_a_compressed_body_is_decoded_or_refused() {
             lifetime: None,
             index: IndexedFields::All,
             is_new: false,
+            moved: None,
             fields: None,
             ranked: crate::codec::Ranked::default(),
         };
@@ -870,6 +879,7 @@ fn an_item_that_is_ranked_comes_back_with_what_it_is_ranked_by() {
         lifetime: Some(7),
         index: IndexedFields::NONE,
         is_new: true,
+        moved: None,
         fields: None,
         ranked: Ranked {
             texts: TextFields::new(texts.iter().copied()),

@@ -97,7 +97,7 @@ impl WeakDb {
 }
 
 /// The version of the index's keys and rows.
-const INDEX_SCHEMA: u32 = if cfg!(feature = "words") { 0x800b } else { 11 };
+const INDEX_SCHEMA: u32 = if cfg!(feature = "words") { 0x800c } else { 12 };
 
 /// An end with more of the log than this not in the index file fills the file first.
 const REPLAYED_MAX: u64 = 4 << 20;
@@ -406,6 +406,7 @@ impl Db {
         let indexed = &self.inner.indexed;
         let state = mem::replace(&mut *indexed.log.write(), LogState::Closing);
         self.inner.hot.forget_all();
+        indexed.view.forget_vectors();
         let closed = match state {
             LogState::Open(log) => log.close(),
             LogState::ReadOnly(_) => Ok(()),

@@ -7,7 +7,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 
 use crate::Encoded;
-use crate::codec::{ItemExpired, Record, Stored, fields_of, words_of};
+use crate::codec::{ItemExpired, Moved, Record, Stored, fields_of, words_of};
 use crate::db::{Db, DbError, Periodic};
 use crate::item_change::ItemChange;
 use crate::item_vectors::ItemVectors;
@@ -90,10 +90,32 @@ impl Db {
         if !changes.is_empty() {
             self.begin_history()?;
         }
+        let now = changes.into_iter().map(|change| {
+            let at = self.items().clock.next(self.now());
+            (change, at, None)
+        });
+        self.item_records_at(now)
+    }
+
+    /// The records of items that were put elsewhere, at the times that they have there: when they were put last, when first, and when they expire.
+    pub(crate) fn moved_records(
+        &self,
+        items: Vec<(ItemChange, u64, Moved)>,
+    ) -> Result<Vec<Record<Encoded>>, DbError> {
+        if !items.is_empty() {
+            self.begin_history()?;
+        }
+        let items = items.into_iter();
+        self.item_records_at(items.map(|(change, at, moved)| (change, at, Some(moved))))
+    }
+
+    fn item_records_at(
+        &self,
+        changes: impl Iterator<Item = (ItemChange, u64, Option<Moved>)>,
+    ) -> Result<Vec<Record<Encoded>>, DbError> {
         let items = self.items();
         let snapshot = (items.expire.load(Ordering::Acquire)).then(|| self.snapshot());
-        let records = changes.into_iter().map(|change| {
-            let at = items.clock.next(self.now());
+        let records = changes.map(|(change, at, moved)| {
             let is_new = match &snapshot {
                 Some(rows) if change.value.is_some() => (rows
                     .item(&change.namespace, &change.key)?)
@@ -102,6 +124,7 @@ impl Db {
             };
             let mut record = change.into_record(self.store_options(), at, is_new);
             if let Record::ItemPut(put) = &mut record {
+                put.moved = moved;
                 put.fields = Some(fields_of(&put.value, &put.index));
                 put.ranked.words = Some(words_of(&put.value, &put.ranked.texts));
                 put.ranked.at_hand = at_hand(put.ranked.vectors.as_ref());

@@ -171,6 +171,11 @@ impl View {
         self.write().finish_vectors(then)
     }
 
+    /// The vectors of items are not asked for any more.
+    pub(crate) fn forget_vectors(&self) {
+        self.index.write().forget_vectors();
+    }
+
     /// The index as it is now, and the LSN up to which the log is applied to it.
     pub(crate) fn snapshot_as_of(&self) -> (DbSnapshot, u64) {
         let index = self.read();

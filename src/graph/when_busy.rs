@@ -2,8 +2,8 @@
 
 /// What a run, or an update of the state, does when its thread is being run already.
 ///
-/// It is about runs on one checkpointer in one process, whichever graphs they are of. A database is open in
-/// one process at a time, so there it is about all runs.
+/// It is about runs on one checkpointer, whichever graphs they are of. A database is open in
+/// one process at a time, so there it is about all runs; on SQLite about those of all processes of the host, and on PostgreSQL of all hosts.
 ///
 /// ```
 /// use stepwell::graph::{Config, WhenBusy};

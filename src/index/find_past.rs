@@ -91,10 +91,11 @@ impl<H: Clone, T: Rows<Key, Row<H>>> Snapshot<H, T> {
         key: &str,
         moment: Moment,
     ) -> Result<Then<Option<Arc<ItemEntry<H>>>>, TablesError> {
-        if let Some(item) = self.item(namespace, key)?
-            && moment.has_begun(&item)
+        let item = self.item(namespace, key)?;
+        if let Some(item) = &item
+            && moment.has_begun(item)
         {
-            return Ok(Then::Known(moment.alive(item)));
+            return Ok(Then::Known(moment.alive(Arc::clone(item))));
         }
         let mut found = None;
         let before = moment.lsn.unwrap_or(u64::MAX);
@@ -108,6 +109,9 @@ impl<H: Clone, T: Rows<Key, Row<H>>> Snapshot<H, T> {
         if let Some(item) = found {
             return Ok(Then::Known(moment.alive(item)));
         }
+        if let Some(item) = item.filter(|item| moment.was_elsewhere(item)) {
+            return Ok(Then::NotKept(Some(item.updated_at)));
+        }
         let since = self.history_rules()?.since(namespace);
         Ok(moment.if_kept(since, None))
     }
@@ -120,6 +124,10 @@ impl<H: Clone, T: Rows<Key, Row<H>>> Snapshot<H, T> {
     ) -> Result<Then<Vec<Arc<ItemEntry<H>>>>, TablesError> {
         let rules = self.history_rules()?;
         let mut found = self.items_below(prefix)?;
+        let elsewhere = found.iter().filter(|item| moment.was_elsewhere(item));
+        if let Some(since) = elsewhere.map(|item| item.updated_at).max() {
+            return Ok(Then::NotKept(Some(since)));
+        }
         found.retain(|item| moment.has_begun(item));
         let mut from = Bound::Included(first_past(prefix));
         let behind = behind_past();
@@ -196,6 +204,12 @@ impl Moment {
             Some(lsn) => item.origin.lsn < lsn,
             None => item.updated_at <= self.at,
         }
+    }
+
+    /// Whether it was an item of another store then, of which it is not known what it was.
+    fn was_elsewhere<H>(self, item: &ItemEntry<H>) -> bool {
+        let was_moved = item.place == item.origin.lsn && item.created_at < item.updated_at;
+        was_moved && self.lsn.is_none() && (item.created_at..item.updated_at).contains(&self.at)
     }
 
     fn is_before_end<H>(self, past: &PastItem<H>) -> bool {

@@ -71,6 +71,13 @@ impl HistoryRules {
         Ok(Self(rules))
     }
 
+    /// Rules by namespace, each with a time since when it is kept, in microseconds since the Unix epoch, if it is.
+    #[cfg(feature = "langgraph")]
+    pub(crate) fn by_time(rules: impl Iterator<Item = (Vec<String>, Option<u64>)>) -> Self {
+        let rules = rules.map(|(namespace, since)| (namespace.into(), since.map(|at| (0, at))));
+        Self(rules.collect())
+    }
+
     /// Those that were looked up before, or are now.
     pub(super) fn known<'k, H>(
         known: &'k mut Option<Self>,

@@ -10,7 +10,7 @@ use crate::index::bytes::{bytes, list, put_bytes, put_length, text};
 use crate::index::changes::Changes;
 use crate::index::row::wrong;
 use crate::index::{ItemEntry, Key, Row, TablesError};
-use crate::item_fields::{ItemFields, ScalarKey};
+use crate::item_fields::{Coverage, FieldRange, ItemFields, ScalarKey};
 
 /// Fields as an item's row has them.
 pub(super) fn encode(fields: &ItemFields) -> Arc<[u8]> {
@@ -41,6 +41,37 @@ pub(super) fn count(mut fields: &[u8]) -> u64 {
     let from = &mut fields;
     let count = bytes(from).and_then(|_| crate::index::number(from));
     count.unwrap_or_default()
+}
+
+impl<H> ItemEntry<H> {
+    /// Whether it may have a field with this path in one of some ranges, for all that its row says. Not of what it was: that has no fields here.
+    pub(crate) fn may_have(&self, path: &str, ranges: &[FieldRange]) -> bool {
+        has(&self.fields, path, ranges).unwrap_or(true)
+    }
+}
+
+/// Whether these fields have one with this path in one of some ranges, or may be without one that is there. `None` if they are none.
+fn has(mut fields: &[u8], path: &str, ranges: &[FieldRange]) -> Option<bool> {
+    let from = &mut fields;
+    if from.is_empty() {
+        return Some(false);
+    }
+    let coverage = bytes(from)?;
+    if !coverage.is_empty() && !Coverage::decode(coverage)?.covers(path) {
+        return Some(true);
+    }
+    let mut last = "";
+    for _ in 0..crate::index::number(from)? {
+        if crate::index::number(from)? == 1 {
+            last = text(from)?;
+        }
+        let scalar = bytes(from)?;
+        let is_within = |range: &FieldRange| *range.from.0 <= *scalar && *scalar < *range.to.0;
+        if last == path && ranges.iter().any(is_within) {
+            return Some(true);
+        }
+    }
+    Some(false)
 }
 
 /// The rows of an item beside its own.

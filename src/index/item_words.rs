@@ -109,7 +109,13 @@ pub(super) fn change<H: Clone>(
     Ok(())
 }
 
-/// Takes an item out of the list of a word and puts one into it.
+/// The number in the key of the last block of a list.
+const LAST: u64 = u64::MAX;
+
+/// Takes an item out of the list of a word and puts one into it: if it does both, one that is newer than all.
+///
+/// The last block of a list has a key that is always the same, so what is added at the end of a list needs no search. A list that has no such block
+/// has no others.
 fn change_list<H: Clone>(
     changes: &mut Changes<H>,
     tables: &impl Rows<Key, Row<H>>,
@@ -119,51 +125,76 @@ fn change_list<H: Clone>(
 ) -> Result<(), TablesError> {
     let word: Arc<str> = word.into();
     let key = |first| Key::Posting(Arc::clone(&word), Arc::clone(namespace), first);
-    let block_of = |last: Bound<u64>| {
-        let found = tables.previous(Bound::Included(&key(0)), last.map(key).as_ref())?;
-        found
-            .map(|found| match found {
-                (Key::Posting(_, _, first), Row::Postings(block)) => Ok((first, block)),
-                _ => Err(wrong()),
-            })
-            .transpose()
+    let block = |row| match row {
+        Row::Postings(block) => Ok(block),
+        _ => Err(wrong()),
     };
-    let mut blocks: BTreeMap<u64, Option<Arc<[u8]>>> = BTreeMap::new();
+    let before = |last: Bound<u64>| {
+        let found = tables.previous(Bound::Included(&key(0)), last.map(key).as_ref())?;
+        let found = found.map(|(key, row)| match key {
+            Key::Posting(_, _, first) => Ok((first, block(row)?)),
+            _ => Err(wrong()),
+        });
+        found.transpose()
+    };
+    let was = tables.get(&key(LAST))?.map(block).transpose()?;
+    let mut last = was.clone();
+    let begins = |block: &[u8]| postings::first(block).ok_or_else(wrong);
     if let Some(item) = less {
-        let (first, block) = block_of(Bound::Included(item))?.ok_or_else(wrong)?;
-        let rest = postings::without(first, &block, item).ok_or_else(wrong)?;
-        if let Some(rest) = rest.as_ref().filter(|rest| postings::is_small(rest))
-            && let Some((before, block)) = block_of(Bound::Excluded(first))?
-            && let Some(both) =
-                postings::joined((before, &block), (first, rest)).ok_or_else(wrong)?
-        {
-            blocks.insert(before, Some(both.into()));
-            blocks.insert(first, None);
+        let whole = was.as_ref().ok_or_else(wrong)?;
+        if begins(whole)? <= item {
+            let rest = postings::without(whole, item).ok_or_else(wrong)?;
+            last = rest.map(Arc::from);
+            if last.is_none()
+                && let Some((first, block)) = before(Bound::Excluded(LAST))?
+            {
+                changes.set(key(first), None);
+                last = Some(block);
+            }
         } else {
-            blocks.insert(first, rest.map(Arc::from));
+            let (first, block) = before(Bound::Included(item))?.ok_or_else(wrong)?;
+            let rest = postings::without(&block, item).ok_or_else(wrong)?;
+            if let Some(rest) = rest.as_ref().filter(|rest| postings::is_small(rest))
+                && let Some((before, block)) = before(Bound::Excluded(first))?
+                && let Some(both) = postings::joined(&block, rest).ok_or_else(wrong)?
+            {
+                changes.put(key(before), Row::Postings(both.into()));
+                changes.set(key(first), None);
+            } else {
+                changes.set(key(first), rest.map(|rest| Row::Postings(rest.into())));
+            }
         }
     }
     if let Some((item, posting)) = more {
-        let found = match block_of(Bound::Included(item))? {
-            Some((first, block)) => match blocks.get(&first) {
-                Some(changed) => changed.clone().map(|block| (first, block)),
-                None => Some((first, block)),
-            },
-            None => None,
-        };
-        let now = match found {
-            Some((first, block)) => {
-                postings::with(first, &block, item, posting).ok_or_else(wrong)?
+        match &last {
+            None => last = Some(postings::alone(item, posting).into()),
+            Some(block) if begins(block)? <= item => {
+                let now = postings::with(block, item, posting).ok_or_else(wrong)?;
+                if let Some(full) = now.full {
+                    changes.put(key(begins(&full)?), Row::Postings(full.into()));
+                }
+                last = Some(now.rest.into());
             }
-            None => vec![postings::alone(item, posting)],
-        };
-        blocks.extend(
-            now.into_iter()
-                .map(|(first, block)| (first, Some(block.into()))),
-        );
+            Some(_) => {
+                let now = match before(Bound::Included(item))? {
+                    Some((_, block)) => {
+                        let now = postings::with(&block, item, posting).ok_or_else(wrong)?;
+                        now.full.into_iter().chain([now.rest]).collect()
+                    }
+                    None => vec![postings::alone(item, posting)],
+                };
+                for block in now {
+                    changes.put(key(begins(&block)?), Row::Postings(block.into()));
+                }
+            }
+        }
     }
-    for (first, block) in blocks {
-        changes.set(key(first), block.map(Row::Postings));
+    let is_same = match (&was, &last) {
+        (Some(was), Some(is)) => Arc::ptr_eq(was, is),
+        (was, is) => was.is_none() && is.is_none(),
+    };
+    if !is_same {
+        changes.set(key(LAST), last.map(Row::Postings));
     }
     Ok(())
 }
@@ -202,11 +233,11 @@ impl<H: Clone, T: Rows<Key, Row<H>>> Snapshot<H, T> {
             Bound::Included(&Key::Posting(word.into(), prefix.into(), 0)),
             Bound::Unbounded,
             |key, row| match (key, row) {
-                (Key::Posting(of, namespace, first), Row::Postings(block))
+                (Key::Posting(of, namespace, _), Row::Postings(block))
                     if **of == *word && namespace.starts_with(prefix) =>
                 {
                     read += 1;
-                    is_right = postings::each(*first, block, &mut visit).is_some();
+                    is_right = postings::each(block, &mut visit).is_some();
                     is_right
                 }
                 _ => false,
@@ -221,6 +252,104 @@ impl<H: Clone, T: Rows<Key, Row<H>>> Snapshot<H, T> {
             Some(Row::ItemWords(row)) => decode_name(&mut &*row).map(Some).ok_or_else(wrong),
             Some(_) => Err(wrong()),
             None => Ok(None),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+    use proptest::sample::Index;
+
+    use super::*;
+    use crate::index::{MemTables, Tables};
+
+    type TestTables = MemTables<Key, Row<u64>>;
+
+    #[derive(Clone, Debug)]
+    enum Change {
+        New(u32),
+        Gone(Index),
+        Other(Index, u32),
+        Again(Index, u32),
+        /// An item that is not the newest comes to have the word.
+        Late(u64, u32),
+    }
+
+    fn change() -> impl Strategy<Value = Change> {
+        prop_oneof![
+            8 => any::<u32>().prop_map(Change::New),
+            3 => any::<Index>().prop_map(Change::Gone),
+            2 => (any::<Index>(), any::<u32>()).prop_map(|(at, n)| Change::Other(at, n)),
+            2 => (any::<Index>(), any::<u32>()).prop_map(|(at, n)| Change::Again(at, n)),
+            2 => (any::<u64>(), any::<u32>()).prop_map(|(at, n)| Change::Late(at, n)),
+        ]
+    }
+
+    fn apply(tables: &mut TestTables, less: Option<u64>, more: Option<(u64, Posting)>) {
+        let mut changes = Changes::default();
+        let namespace: Arc<[String]> = ["n".to_owned()].into();
+        change_list(&mut changes, &*tables, ("w", &namespace), less, more).unwrap();
+        changes.make(tables);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(48))]
+
+        #[test]
+        fn a_list_is_what_was_put_into_it(changes in vec(change(), 1..900)) {
+            let mut tables = TestTables::default();
+            let mut model: BTreeMap<u64, Posting> = BTreeMap::new();
+            // So far apart, few fill a block.
+            let mut newest = 1 << 50;
+            for change in changes {
+                let at = |index: Index| model.keys().nth(index.index(model.len())).copied();
+                newest += 1 << 50 >> 10;
+                let posting = |n: u32| Posting { count: n, length: n };
+                let (less, more) = match change {
+                    Change::New(n) => (None, Some((newest, posting(n)))),
+                    Change::Late(at, n) => (None, Some((at % newest, posting(n)))),
+                    _ if model.is_empty() => continue,
+                    Change::Gone(index) => (at(index), None),
+                    Change::Other(index, n) => (None, at(index).map(|at| (at, posting(n)))),
+                    Change::Again(index, n) => (at(index), Some((newest, posting(n)))),
+                };
+                apply(&mut tables, less, more);
+                less.map(|item| model.remove(&item));
+                model.extend(more);
+            }
+            let mut all = Vec::new();
+            let rows = Snapshot::<u64, _>::new(tables);
+            let prefix = ["n".to_owned()];
+            let read = rows.items_with_word("w", &prefix, |item, posting| all.push((item, posting)));
+            prop_assert!(all.iter().copied().eq(model));
+            prop_assert!(read.unwrap() <= 2 + all.len() as u64 / 8);
+        }
+    }
+
+    #[test]
+    fn what_is_no_list_is_an_error() {
+        let namespace: Arc<[String]> = ["n".to_owned()].into();
+        let mut tables = TestTables::default();
+        let key = Key::Posting("w".into(), Arc::clone(&namespace), LAST);
+        tables.put(key, Row::Postings([0xff; 12].into()));
+        let more = Some((
+            7,
+            Posting {
+                count: 1,
+                length: 1,
+            },
+        ));
+        for (less, more) in [(Some(7), None), (None, more)] {
+            let changed = change_list(
+                &mut Changes::default(),
+                &tables,
+                ("w", &namespace),
+                less,
+                more,
+            );
+            assert!(changed.is_err());
         }
     }
 }

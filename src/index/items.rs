@@ -96,13 +96,14 @@ where
         value: new.value,
         vectors: new.ranked.vectors,
         words: words.length,
-        created_at: new.at,
+        created_at: new.moved.map_or(new.at, |moved| moved.created),
         updated_at: new.at,
         place: origin.lsn,
         origin,
         life: new.lifetime.map(|lifetime| ItemLife {
             lifetime,
-            expires_at: new.at.saturating_add(lifetime),
+            expires_at: (new.moved.and_then(|moved| moved.expires))
+                .unwrap_or_else(|| new.at.saturating_add(lifetime)),
             touched: None,
         }),
         fields: item_marks::encode(&new.fields.unwrap_or_else(ItemFields::unknown)),
@@ -110,7 +111,7 @@ where
     let mut changes = Changes::default();
     if let Some(before) = tables.get(&entry.item_key())? {
         let before = before.item()?;
-        if !new.is_new {
+        if !new.is_new && new.moved.is_none() {
             (entry.created_at, entry.place) = (before.created_at, before.place);
         }
         let ending = Ending {

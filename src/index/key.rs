@@ -299,10 +299,22 @@ impl Key {
                 front.put_text(namespace);
                 front.put_text(tag);
             }
-            // The namespaces of many are alike, and they are not what is to be fast.
-            Self::Item(..) => front.put(&[kind::ITEM]),
-            Self::Field(..) => front.put(&[kind::FIELD]),
-            Self::Partial(..) => front.put(&[kind::PARTIAL]),
+            Self::Item(namespace, key) => {
+                front.put(&[kind::ITEM]);
+                front.put_labels(namespace);
+                front.put_text(key);
+            }
+            Self::Field(namespace, path, scalar, key) => {
+                front.put(&[kind::FIELD]);
+                front.put_labels(namespace);
+                front.put_text(path);
+                front.put_bytes(&scalar.0);
+                front.put_text(key);
+            }
+            Self::Partial(namespace, ..) => {
+                front.put(&[kind::PARTIAL]);
+                front.put_labels(namespace);
+            }
             Self::Expiry(at, ..) => front.put_number(kind::EXPIRY, *at),
             Self::Segment(base) => front.put_number(kind::SEGMENT, *base),
             Self::Refused(lsn) => front.put_number(kind::REFUSED, *lsn),
@@ -310,16 +322,35 @@ impl Key {
                 front.put(&[kind::CONTENT]);
                 front.put(hash);
             }
-            Self::Past(..) => front.put(&[kind::PAST]),
-            Self::History(_) => front.put(&[kind::HISTORY]),
-            Self::Recent(..) => front.put(&[kind::RECENT]),
-            Self::Posting(word, ..) => {
+            Self::Past(namespace, key, _) => {
+                front.put(&[kind::PAST]);
+                front.put_labels(namespace);
+                front.put_text(key);
+            }
+            Self::History(namespace) => {
+                front.put(&[kind::HISTORY]);
+                front.put_labels(namespace);
+            }
+            Self::Recent(namespace, before, _) => {
+                front.put(&[kind::RECENT]);
+                front.put_labels(namespace);
+                front.put(&before.to_be_bytes());
+            }
+            Self::Posting(word, namespace, first) => {
                 front.put(&[kind::POSTING]);
                 front.put_text(word);
+                front.put_labels(namespace);
+                front.put(&first.to_be_bytes());
             }
             Self::ItemWords(item) => front.put_number(kind::ITEM_WORDS, *item),
-            Self::WordCount(_) => front.put(&[kind::WORD_COUNT]),
-            Self::ItemsHere(_) => front.put(&[kind::ITEMS_HERE]),
+            Self::WordCount(namespace) => {
+                front.put(&[kind::WORD_COUNT]);
+                front.put_labels(namespace);
+            }
+            Self::ItemsHere(namespace) => {
+                front.put(&[kind::ITEMS_HERE]);
+                front.put_labels(namespace);
+            }
         }
         front.rank()
     }
@@ -428,12 +459,23 @@ impl Front {
         self.put(&number.to_be_bytes());
     }
 
+    fn put_labels(&mut self, namespace: &[String]) {
+        for label in namespace {
+            self.put(&[LABEL]);
+            self.put_text(label);
+        }
+        self.put(&[NO_LABEL]);
+    }
+
     fn put_text(&mut self, text: &str) {
+        self.put_bytes(text.as_bytes());
+    }
+
+    fn put_bytes(&mut self, text: &[u8]) {
         let room = self.bytes.len() - self.length;
         if room == 0 {
             return;
         }
-        let text = text.as_bytes();
         let text = text.get(..room).unwrap_or(text);
         if text.contains(&0) {
             for (number, part) in text.split(|byte| *byte == 0).enumerate() {

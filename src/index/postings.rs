@@ -1,7 +1,7 @@
 //! Blocks of postings: which items of a namespace have a word, by the number of each, how often they have it, and how many words they have.
 //!
-//! A list of a word is some blocks one after the other. Each has in its key a number that none of its items falls below, and in its bytes how far
-//! above that its last item is, and then each item: how far it is above the one before, how often it has the word, how many words it has.
+//! A list of a word is some blocks one after the other. Each has a number that none of its items falls below, how far above that its last item
+//! is, and then each item: how far it is above the one before, how often it has the word, how many words it has.
 //! So an item with the greatest number yet, as a new one has, is added without reading the others.
 //!
 //! This module must never know what a number stands for, or what the word is.
@@ -21,18 +21,24 @@ pub(crate) struct Posting {
     pub(crate) length: u32,
 }
 
-/// A block: the number in its key, and its bytes.
-pub(super) type Block = (u64, Vec<u8>);
+/// A block with one item more, or with another posting for it.
+pub(super) struct With {
+    /// What is full, and stays as it is.
+    pub(super) full: Option<Vec<u8>>,
+    /// The rest: what the next item is added to, if it has a greater number.
+    pub(super) rest: Vec<u8>,
+}
+
+/// The number that no item of a block falls below. `None` if it is none.
+pub(super) fn first(mut block: &[u8]) -> Option<u64> {
+    number(&mut block)
+}
 
 /// Hands the items of a block to `visit`. `None` if it is none.
-pub(super) fn each(
-    first: u64,
-    mut block: &[u8],
-    mut visit: impl FnMut(u64, Posting),
-) -> Option<()> {
+pub(super) fn each(mut block: &[u8], mut visit: impl FnMut(u64, Posting)) -> Option<()> {
     let block = &mut block;
-    let mut item = first;
-    let last = first.checked_add(number(block)?)?;
+    let mut item = number(block)?;
+    let last = item.checked_add(number(block)?)?;
     while !block.is_empty() {
         item = item.checked_add(number(block)?)?;
         let count = u32::try_from(number(block)?).ok()?;
@@ -42,46 +48,53 @@ pub(super) fn each(
     (item == last).then_some(())
 }
 
-/// The block with an item more, or with another posting for it: one or two of them. `None` if it is none.
-pub(super) fn with(first: u64, block: &[u8], item: u64, posting: Posting) -> Option<Vec<Block>> {
+/// The block with an item more that does not fall below its first number, or with another posting for it. `None` if it is none.
+pub(super) fn with(block: &[u8], item: u64, posting: Posting) -> Option<With> {
     let mut rest = block;
+    let first = number(&mut rest)?;
     let last = first.checked_add(number(&mut rest)?)?;
     if item > last {
         if rest.len() >= FULL {
-            return Some(vec![alone(item, posting)]);
+            let full = Some(block.to_vec());
+            let rest = alone(item, posting);
+            return Some(With { full, rest });
         }
         let mut to = Vec::with_capacity(block.len() + 16);
+        put_number(&mut to, first);
         put_number(&mut to, item - first);
         to.extend(rest);
         put(&mut to, item - last, posting);
-        return Some(vec![(first, to)]);
+        let full = None;
+        return Some(With { full, rest: to });
     }
-    let mut all = items(first, block)?;
+    let mut all = items(block)?;
     match all.binary_search_by_key(&item, |(item, _)| *item) {
         Ok(at) => all.get_mut(at)?.1 = posting,
         Err(at) => all.insert(at, (item, posting)),
     }
     let whole = encode(first, &all);
     if whole.len() <= FULL {
-        return Some(vec![(first, whole)]);
+        let full = None;
+        return Some(With { full, rest: whole });
     }
     let (left, right) = all.split_at(all.len() / 2);
     let middle = right.first()?.0;
-    Some(vec![
-        (first, encode(first, left)),
-        (middle, encode(middle, right)),
-    ])
+    Some(With {
+        full: Some(encode(first, left)),
+        rest: encode(middle, right),
+    })
 }
 
 /// A block with one item.
-pub(super) fn alone(item: u64, posting: Posting) -> Block {
-    (item, encode(item, &[(item, posting)]))
+pub(super) fn alone(item: u64, posting: Posting) -> Vec<u8> {
+    encode(item, &[(item, posting)])
 }
 
 /// The block without an item; nothing if none is left. `None` if it is none.
-pub(super) fn without(first: u64, block: &[u8], item: u64) -> Option<Option<Vec<u8>>> {
-    let mut all = items(first, block)?;
+pub(super) fn without(block: &[u8], item: u64) -> Option<Option<Vec<u8>>> {
+    let mut all = items(block)?;
     all.retain(|(of, _)| *of != item);
+    let first = first(block)?;
     Some((!all.is_empty()).then(|| encode(first, &all)))
 }
 
@@ -91,23 +104,24 @@ pub(super) fn is_small(block: &[u8]) -> bool {
 }
 
 /// A block with the items of the next one as well, if it does not get too large for that. `None` if one is none.
-pub(super) fn joined(block: (u64, &[u8]), next: (u64, &[u8])) -> Option<Option<Vec<u8>>> {
-    if block.1.len() + next.1.len() > JOINED {
+pub(super) fn joined(block: &[u8], next: &[u8]) -> Option<Option<Vec<u8>>> {
+    if block.len() + next.len() > JOINED {
         return Some(None);
     }
-    let mut all = items(block.0, block.1)?;
-    all.extend(items(next.0, next.1)?);
-    Some(Some(encode(block.0, &all)))
+    let mut all = items(block)?;
+    all.extend(items(next)?);
+    Some(Some(encode(first(block)?, &all)))
 }
 
-fn items(first: u64, block: &[u8]) -> Option<Vec<(u64, Posting)>> {
+fn items(block: &[u8]) -> Option<Vec<(u64, Posting)>> {
     let mut all = Vec::with_capacity(block.len() / 3);
-    each(first, block, |item, posting| all.push((item, posting)))?;
+    each(block, |item, posting| all.push((item, posting)))?;
     Some(all)
 }
 
 fn encode(first: u64, all: &[(u64, Posting)]) -> Vec<u8> {
-    let mut to = Vec::with_capacity(all.len() * 4 + 4);
+    let mut to = Vec::with_capacity(all.len() * 4 + 12);
+    put_number(&mut to, first);
     put_number(&mut to, all.last().map_or(0, |(last, _)| last - first));
     let mut before = first;
     for (item, posting) in all {
@@ -143,15 +157,17 @@ mod tests {
                     Some((count, length)) => {
                         let posting = Posting { count, length };
                         model.insert(item, posting);
-                        match block {
-                            Some((first, block)) => blocks.extend(with(first, &block, item, posting).unwrap()),
-                            None => blocks.extend([alone(item, posting)]),
-                        }
+                        let now = match block {
+                            Some((_, block)) => with(&block, item, posting).unwrap(),
+                            None => With { full: None, rest: alone(item, posting) },
+                        };
+                        let now = now.full.into_iter().chain([now.rest]);
+                        blocks.extend(now.map(|block| (first(&block).unwrap(), block)));
                     }
                     None => {
                         model.remove(&item);
                         let Some((first, block)) = block else { continue };
-                        match without(first, &block, item).unwrap() {
+                        match without(&block, item).unwrap() {
                             Some(block) => blocks.insert(first, block),
                             None => blocks.remove(&first),
                         };
@@ -159,30 +175,30 @@ mod tests {
                 }
             }
             let mut all = BTreeMap::new();
-            for (first, block) in &blocks {
-                prop_assert!(block.len() <= FULL + 30);
-                each(*first, block, |item, posting| { all.insert(item, posting); }).unwrap();
+            for block in blocks.values() {
+                prop_assert!(block.len() <= FULL + 40);
+                each(block, |item, posting| { all.insert(item, posting); }).unwrap();
             }
             prop_assert_eq!(&all, &model);
             let firsts: Vec<u64> = blocks.keys().copied().collect();
             for pair in firsts.windows(2) {
                 let (block, next) = (&blocks[&pair[0]], &blocks[&pair[1]]);
-                let Some(both) = joined((pair[0], block), (pair[1], next)).unwrap() else { continue };
+                let Some(both) = joined(block, next).unwrap() else { continue };
                 let mut items = Vec::new();
-                each(pair[0], &both, |item, _| items.push(item)).unwrap();
+                each(&both, |item, _| items.push(item)).unwrap();
                 let mut apart = Vec::new();
-                each(pair[0], block, |item, _| apart.push(item)).unwrap();
-                each(pair[1], next, |item, _| apart.push(item)).unwrap();
+                each(block, |item, _| apart.push(item)).unwrap();
+                each(next, |item, _| apart.push(item)).unwrap();
                 prop_assert_eq!(items, apart);
             }
         }
 
         #[test]
-        fn any_bytes_are_a_block_or_none(first in any::<u64>(), bytes in vec(any::<u8>(), 0..40), item in any::<u64>()) {
-            let _ = each(first, &bytes, |_, _| ());
-            let _ = without(first, &bytes, item);
-            if item >= first {
-                let _ = with(first, &bytes, item, Posting { count: 1, length: 2 });
+        fn any_bytes_are_a_block_or_none(bytes in vec(any::<u8>(), 0..40), item in any::<u64>()) {
+            let _ = each(&bytes, |_, _| ());
+            let _ = without(&bytes, item);
+            if first(&bytes).is_some_and(|first| item >= first) {
+                let _ = with(&bytes, item, Posting { count: 1, length: 2 });
             }
         }
     }

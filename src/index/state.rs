@@ -248,6 +248,11 @@ impl<H, T> Index<H, T> {
         self.vectors.finish(then)
     }
 
+    /// The vectors of items are not asked for any more.
+    pub(crate) fn forget_vectors(&mut self) {
+        self.vectors.forget();
+    }
+
     /// How many bytes of records have died since it was made, those that were replayed included.
     pub(crate) fn died(&self) -> u64 {
         self.died

@@ -82,6 +82,14 @@ impl VectorTable {
 /// What is asked for the sake of [graphs](crate::index::near).
 #[cfg(feature = "ann")]
 impl VectorTable {
+    /// The same vectors, for which graphs are made anew.
+    pub(super) fn without_graphs(&self) -> Self {
+        Self {
+            graphs: Arc::default(),
+            ..self.clone()
+        }
+    }
+
     pub(super) fn len(&self) -> usize {
         self.items.len()
     }
@@ -138,6 +146,11 @@ impl Vectors {
             State::Known(table) => Some(table),
             State::Unknown | State::Filling { .. } => None,
         }
+    }
+
+    /// It is not needed any more, nor is what is made of it.
+    pub(super) fn forget(&mut self) {
+        self.state = State::Unknown;
     }
 
     /// From now on it is filled.

@@ -7,28 +7,26 @@ use serde_json::{Map, Value, json};
 
 use crate::Encoded;
 use crate::checkpoint::{ChannelVersion, Checkpoint};
-use crate::langgraph::value::{read_inline, write_inline};
-use crate::langgraph::{ColumnError, Reading};
+use crate::langgraph::value::{read_inline, read_value, write_inline};
+use crate::langgraph::{ColumnError, FORM, Reading, give_sent};
 use crate::msgpack::{self, Reader, Token};
-
-/// The version of LangGraph's form of a checkpoint that is written.
-const FORM: u64 = 4;
 
 type Versions = BTreeMap<String, ChannelVersion>;
 
 /// A key that LangGraph does not have: the channels whose values are not known, as opposed to those without one.
 const UNKNOWN: &str = "__unknown__";
 
-/// A checkpoint with its values as one value of MessagePack.
+/// A checkpoint with its values as one value of MessagePack, of one of LangGraph's forms.
 ///
 /// # Errors
 /// A value is not what its tag says, or too long.
 pub(crate) fn inline_checkpoint(
     checkpoint: &Checkpoint,
+    form: u64,
     unknown: &[String],
 ) -> Result<Vec<u8>, ColumnError> {
     let mut out = Vec::with_capacity(256);
-    let mut rest = without_values(checkpoint);
+    let mut rest = without_values(checkpoint, form);
     if !unknown.is_empty() {
         rest.insert(UNKNOWN.into(), unknown.into());
     }
@@ -59,8 +57,12 @@ fn entry(out: &mut Vec<u8>, key: &str, value: &Value) -> Result<(), ColumnError>
 
 /// A checkpoint without its values, as JSON; `inline` are those that stand in it all the same.
 #[cfg(any(feature = "postgres", test))]
-pub(crate) fn checkpoint_json(checkpoint: &Checkpoint, inline: Map<String, Value>) -> Value {
-    let mut all = without_values(checkpoint);
+pub(crate) fn checkpoint_json(
+    checkpoint: &Checkpoint,
+    form: u64,
+    inline: Map<String, Value>,
+) -> Value {
+    let mut all = without_values(checkpoint, form);
     all.insert("channel_values".into(), Value::Object(inline));
     Value::Object(all)
 }
@@ -93,13 +95,13 @@ fn versions_column(versions: &Versions) -> Value {
         .collect()
 }
 
-fn without_values(checkpoint: &Checkpoint) -> Map<String, Value> {
+fn without_values(checkpoint: &Checkpoint, form: u64) -> Map<String, Value> {
     let seen = checkpoint.versions_seen.iter();
     let seen: Value = seen
         .map(|(node, of)| (node.clone(), versions_column(of)))
         .collect();
     let all = json!({
-        "v": FORM,
+        "v": form,
         "ts": checkpoint.ts,
         "id": checkpoint.id,
         "channel_versions": versions_column(&checkpoint.channel_versions),
@@ -148,11 +150,17 @@ pub(crate) fn read_checkpoint_json(column: Value) -> Result<Checkpoint, ColumnEr
         let value = Encoded::json(&msgpack::from_envelopes(value));
         (channel, value)
     });
+    let sends = match all.remove("pending_sends") {
+        Some(sends @ Value::Array(_)) if all.get("v").and_then(Value::as_u64) < Some(FORM) => {
+            Some(sends).filter(|sends| sends.get(0).is_some())
+        }
+        _ => None,
+    };
     let mut text = |key: &'static str| match all.remove(key) {
         Some(Value::String(text)) => Ok(text),
         _ => Err(ColumnError::Missing(key)),
     };
-    Ok(Checkpoint {
+    let mut checkpoint = Checkpoint {
         id: text("id")?,
         ts: text("ts")?,
         channel_values: values.collect(),
@@ -169,7 +177,14 @@ pub(crate) fn read_checkpoint_json(column: Value) -> Result<Checkpoint, ColumnEr
             Some(updated @ Value::Array(_)) => serde_json::from_value(updated).ok(),
             _ => None,
         },
-    })
+    };
+    if let Some(sends) = sends {
+        give_sent(
+            &mut checkpoint,
+            Encoded::json(&msgpack::from_envelopes(sends)),
+        );
+    }
+    Ok(checkpoint)
 }
 
 fn versions(of: Option<Value>) -> Result<Versions, ColumnError> {
@@ -190,6 +205,7 @@ fn read_msgpack(bytes: &Bytes, reading: Reading) -> Result<Checkpoint, ColumnErr
     let at = ColumnError::at;
     let mut reader = Reader::new(bytes);
     let mut values = BTreeMap::new();
+    let mut sends = None;
     let mut rest = Map::new();
     let count = reader
         .expect_map("a checkpoint")
@@ -199,14 +215,47 @@ fn read_msgpack(bytes: &Bytes, reading: Reading) -> Result<Checkpoint, ColumnErr
         let part = reader.value().map_err(at(key))?;
         if key == "channel_values" {
             values = channel_values(bytes, part, reading).map_err(at(key))?;
+        } else if key == "pending_sends" {
+            sends = Some(part);
         } else {
             rest.insert(key.to_owned(), msgpack::show(part).map_err(at(key))?);
         }
     }
     reader.end().map_err(at("checkpoint"))?;
+    let is_old = rest.get("v").and_then(Value::as_u64) < Some(FORM);
     let mut checkpoint = read_checkpoint_json(Value::Object(rest))?;
     checkpoint.channel_values = values;
+    if let Some(sends) = sends.filter(|_| is_old)
+        && let Ok(Token::List(1..)) = Reader::new(sends).token()
+    {
+        let sends = read_value("msgpack", bytes.slice_ref(sends), reading);
+        give_sent(&mut checkpoint, sends);
+    }
     Ok(checkpoint)
+}
+
+/// The form of a checkpoint with its values.
+pub(crate) fn inline_form(tag: &str, bytes: &[u8]) -> u64 {
+    let form = match tag {
+        "msgpack" => msgpack_form(bytes),
+        _ => serde_json::from_slice(bytes)
+            .ok()
+            .and_then(|all: Value| all.get("v")?.as_u64()),
+    };
+    form.unwrap_or(FORM)
+}
+
+/// It stands in front.
+fn msgpack_form(bytes: &[u8]) -> Option<u64> {
+    let mut reader = Reader::new(bytes);
+    for _ in 0..reader.expect_map("a checkpoint").ok()? {
+        let key = reader.expect_text("a key").ok()?;
+        let part = reader.value().ok()?;
+        if key == "v" {
+            return msgpack::show(part).ok()?.as_u64();
+        }
+    }
+    None
 }
 
 /// The channels of a checkpoint with its values whose values are not known.

@@ -4,10 +4,12 @@ use serde_json::{Map, Value};
 
 use crate::checkpoint::{Metadata, Source};
 use crate::langgraph::ColumnError;
+use crate::langgraph::old::without_form;
 
 /// The column of a checkpoint's metadata.
 pub(crate) fn metadata_json(metadata: &Metadata) -> Value {
     let mut map = metadata.extra.clone();
+    without_form(&mut map);
     if let Some(source) = metadata.source {
         map.insert("source".into(), source.as_str().into());
     }

@@ -5,6 +5,7 @@
 mod checkpoint;
 mod error;
 mod metadata;
+mod old;
 mod value;
 
 #[cfg(test)]
@@ -14,7 +15,10 @@ mod tests;
 pub(crate) use checkpoint::checkpoint_json;
 #[cfg(test)]
 pub(crate) use checkpoint::read_checkpoint_json;
-pub(crate) use checkpoint::{inline_checkpoint, read_inline_checkpoint, unknown_channels};
+pub(crate) use checkpoint::{
+    inline_checkpoint, inline_form, read_inline_checkpoint, unknown_channels,
+};
 pub(crate) use error::ColumnError;
 pub(crate) use metadata::{metadata_json, read_metadata};
+pub(crate) use old::{FORM, TASKS, form_of, give_sent, note_form, sent};
 pub(crate) use value::{Reading, read_value, value_column};

@@ -33,7 +33,7 @@ fn checkpoint() -> Checkpoint {
 
 #[test]
 fn a_checkpoint_with_its_values_comes_back() {
-    let bytes = Bytes::from(inline_checkpoint(&checkpoint(), &[]).unwrap());
+    let bytes = Bytes::from(inline_checkpoint(&checkpoint(), FORM, &[]).unwrap());
     let read = |reading| read_inline_checkpoint("msgpack", &bytes, reading).unwrap();
     assert_eq!(read(Reading::AsJson), checkpoint());
     let kept = read(Reading::AsKept);
@@ -47,7 +47,7 @@ fn a_checkpoint_with_its_values_comes_back() {
 #[test]
 fn what_is_not_known_is_told_from_nothing() {
     let unknown = ["x".to_owned(), "y".to_owned()];
-    let bytes = inline_checkpoint(&checkpoint(), &unknown).unwrap();
+    let bytes = inline_checkpoint(&checkpoint(), FORM, &unknown).unwrap();
     assert_eq!(unknown_channels("msgpack", &bytes), unknown);
     let bytes = Bytes::from(bytes);
     assert_eq!(
@@ -55,7 +55,11 @@ fn what_is_not_known_is_told_from_nothing() {
         checkpoint()
     );
     assert!(
-        unknown_channels("msgpack", &inline_checkpoint(&checkpoint(), &[]).unwrap()).is_empty()
+        unknown_channels(
+            "msgpack",
+            &inline_checkpoint(&checkpoint(), FORM, &[]).unwrap()
+        )
+        .is_empty()
     );
 }
 
@@ -67,7 +71,7 @@ fn bytes_and_nothing_at_all_come_back_in_a_checkpoint() {
         ("null".to_owned(), Encoded::new("null", "")),
     ]
     .into();
-    let bytes = Bytes::from(inline_checkpoint(&put, &[]).unwrap());
+    let bytes = Bytes::from(inline_checkpoint(&put, FORM, &[]).unwrap());
     let read = read_inline_checkpoint("msgpack", &bytes, Reading::AsJson).unwrap();
     assert_eq!(read.channel_values["null"].to_json().unwrap(), json!(null));
     assert_eq!(&read.channel_values["bytes"].bytes()[..], [0xc4, 2, 0, 1]);
@@ -76,7 +80,7 @@ fn bytes_and_nothing_at_all_come_back_in_a_checkpoint() {
 #[test]
 fn a_checkpoint_without_its_values_comes_back_from_json() {
     let inline: Map<_, _> = [("a".to_owned(), json!("x"))].into_iter().collect();
-    let read = read_checkpoint_json(checkpoint_json(&checkpoint(), inline)).unwrap();
+    let read = read_checkpoint_json(checkpoint_json(&checkpoint(), FORM, inline)).unwrap();
     let mut expected = checkpoint();
     expected.channel_values = [("a".to_owned(), Encoded::json(&json!("x")))].into();
     assert_eq!(read, expected);
@@ -133,7 +137,7 @@ fn metadata_comes_back() {
 
 #[test]
 fn damaged_checkpoints_are_refused() {
-    let bytes = inline_checkpoint(&checkpoint(), &[]).unwrap();
+    let bytes = inline_checkpoint(&checkpoint(), FORM, &[]).unwrap();
     for end in 0..bytes.len() {
         let part = Bytes::copy_from_slice(&bytes[..end]);
         assert!(
@@ -147,5 +151,47 @@ fn damaged_checkpoints_are_refused() {
             damaged[at] = byte;
             let _ = read_inline_checkpoint("msgpack", &damaged.into(), Reading::AsJson);
         }
+    }
+}
+
+#[test]
+fn what_was_sent_before_form_4_becomes_its_channel() {
+    let all = [
+        Encoded::new("msgpack", vec![0xa1, b'x']),
+        Encoded::json(&json!({"n": 1})),
+    ];
+    let sent = sent(&all).unwrap().unwrap();
+    assert_eq!(&sent.bytes()[..], [0x92, 0xa1, b'x', 0x81, 0xa1, b'n', 1]);
+    let mut old = checkpoint();
+    give_sent(&mut old, sent.clone());
+    assert_eq!(old.channel_values[TASKS], sent);
+    assert_eq!(old.channel_versions[TASKS], old.channel_versions["b"]);
+}
+
+#[test]
+fn sends_that_stand_in_an_old_checkpoint_become_its_channel() {
+    let column = json!({"v": 1, "id": "1", "ts": "", "channel_values": {"a": 1}, "pending_sends": [2],
+        "channel_versions": {"a": 3}});
+    let mut bytes = Vec::new();
+    crate::msgpack::encode_plain(&mut bytes, &column).unwrap();
+    let text = Bytes::from(column.to_string());
+    for (tag, bytes) in [("msgpack", Bytes::from(bytes)), ("json", text)] {
+        let read = read_inline_checkpoint(tag, &bytes, Reading::AsJson).unwrap();
+        assert_eq!(read.channel_values[TASKS].to_json().unwrap(), json!([2]));
+        assert_eq!(read.channel_versions[TASKS], ChannelVersion::Int(3));
+        assert_eq!(inline_form(tag, &bytes), 1);
+    }
+}
+
+#[test]
+fn a_form_that_graphs_have_to_translate_is_kept() {
+    for (form, kept) in [(1, 1), (2, 2), (3, 4), (4, 4)] {
+        let mut metadata = Metadata::new(Source::Loop, 1);
+        note_form(&mut metadata, form);
+        assert_eq!(form_of(&metadata), kept);
+        assert_eq!(
+            metadata_json(&metadata),
+            metadata_json(&Metadata::new(Source::Loop, 1))
+        );
     }
 }

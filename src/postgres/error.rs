@@ -24,6 +24,15 @@ pub enum PostgresError {
         /// What the system or the server said last.
         reason: String,
     },
+    /// The server was reached, but no TLS came about that can be trusted. Nothing was sent to it.
+    #[error(
+        "no trusted TLS with the PostgreSQL server: {reason}; give its authority to `PostgresOptions::root_certificates`, and \
+         the name that is in its certificate as `host`"
+    )]
+    Tls {
+        /// What is wrong.
+        reason: String,
+    },
     /// All connections were busy for as long as one may be waited for.
     #[error(
         "all {connections} connections to the PostgreSQL server were busy for {waited:?}; raise \
@@ -136,6 +145,9 @@ impl From<tokio_postgres::Error> for PostgresError {
             if let Some(source) = std::error::Error::source(&error) {
                 reason = format!("{reason}: {source}");
             }
+            if is_of_tls(&error) {
+                return Self::Tls { reason };
+            }
             // What is no answer of the server is a connection that broke, but for what we have asked wrongly.
             return if is_of_values(&reason) {
                 Self::Unreadable {
@@ -169,6 +181,23 @@ impl From<tokio_postgres::Error> for PostgresError {
             }
         }
     }
+}
+
+/// Whether another try would end as this one did.
+fn is_of_tls(error: &tokio_postgres::Error) -> bool {
+    let mut next = std::error::Error::source(error);
+    while let Some(source) = next {
+        let inner = source.downcast_ref::<std::io::Error>();
+        let inner = inner.and_then(std::io::Error::get_ref);
+        if source.is::<rustls::Error>() || inner.is_some_and(|inner| inner.is::<rustls::Error>()) {
+            return true;
+        }
+        next = source.source();
+    }
+    // That it has none, or that a certificate names no host.
+    let text = error.to_string();
+    text.starts_with("error performing TLS handshake")
+        && std::error::Error::source(error).is_some_and(|source| !source.is::<std::io::Error>())
 }
 
 fn is_of_values(reason: &str) -> bool {

@@ -8,6 +8,8 @@
 mod error;
 mod jobs;
 mod lease;
+mod moved_items;
+mod moving;
 mod options;
 mod row;
 mod saver;

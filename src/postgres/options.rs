@@ -102,10 +102,17 @@ impl PostgresOptions {
 
     /// A handle on the server at `address`, a URL (`postgresql://…`) or a list of `key=value`. Nothing is sent before something is asked.
     ///
+    /// `sslmode` is `disable`, `prefer` (the default: TLS if the server has it), `require`, `verify-ca` or `verify-full`, of which the last three
+    /// mean the same here.
+    ///
     /// # Errors
     /// [`PostgresError::Config`].
     pub fn connect(self, address: &str) -> Result<Postgres, PostgresError> {
         let config = |error: &dyn std::fmt::Display| PostgresError::Config(error.to_string());
+        // Both ask for less than what is always done with TLS, or for the same.
+        let address = address
+            .replace("sslmode=verify-full", "sslmode=require")
+            .replace("sslmode=verify-ca", "sslmode=require");
         let mut server: tokio_postgres::Config = address.parse().map_err(|e| config(&e))?;
         if server.get_application_name().is_none() {
             server.application_name("stepwell");

@@ -8,7 +8,7 @@ use tokio_postgres::Row;
 
 use crate::Encoded;
 use crate::checkpoint::{Checkpoint, CheckpointTuple, Metadata, PendingWrite};
-use crate::langgraph::{self, Reading, read_value};
+use crate::langgraph::{self, FORM, Reading, TASKS, read_value};
 use crate::msgpack::from_envelopes;
 use crate::postgres::PostgresError;
 use crate::postgres::text::{escape, escape_json, owned, unescape_json};
@@ -22,9 +22,9 @@ pub(super) const EMPTY: &str = "empty";
 pub(super) type Texts = BTreeMap<String, String>;
 
 /// The columns from which [`tuple`] makes a checkpoint `c`. $1: whether all channels are wanted, $2: which ones otherwise, $3: whether pending
-/// writes are.
+/// writes are. What was sent is asked for only where checkpoints are old. Where LangGraph's table has no `task_path` yet, the empty one beside it is taken.
 pub(super) const SELECT: &str = "SELECT c.thread_id, c.checkpoint_ns, c.checkpoint_id, c.parent_checkpoint_id, c.checkpoint, c.metadata,
-    b.channels, b.types, b.blobs, w.tasks, w.paths, w.idxs, w.channels, w.types, w.blobs
+    b.channels, b.types, b.blobs, w.tasks, w.paths, w.idxs, w.channels, w.types, w.blobs, s.types, s.blobs
 FROM checkpoints c
 LEFT JOIN LATERAL (
     SELECT array_agg(bl.channel) channels, array_agg(bl.type) types, array_agg(bl.blob) blobs
@@ -33,15 +33,26 @@ LEFT JOIN LATERAL (
         AND bl.channel = v.key AND bl.version = v.value
     WHERE $1 OR v.key = ANY($2)) b ON true
 LEFT JOIN LATERAL (
-    SELECT array_agg(cw.task_id) tasks, array_agg(cw.task_path) paths, array_agg(cw.idx) idxs,
-        array_agg(cw.channel) channels, array_agg(cw.type) types, array_agg(cw.blob) blobs
-    FROM checkpoint_writes cw
-    WHERE $3 AND cw.thread_id = c.thread_id AND cw.checkpoint_ns = c.checkpoint_ns
-        AND cw.checkpoint_id = c.checkpoint_id) w ON true ";
+    SELECT array_agg(pw.task_id) tasks, array_agg(pw.path) paths, array_agg(pw.idx) idxs,
+        array_agg(pw.channel) channels, array_agg(pw.type) types, array_agg(pw.blob) blobs
+    FROM (SELECT ''::text AS task_path) none CROSS JOIN LATERAL (
+        SELECT cw.task_id, task_path AS path, cw.idx, cw.channel, cw.type, cw.blob
+        FROM checkpoint_writes cw
+        WHERE $3 AND cw.thread_id = c.thread_id AND cw.checkpoint_ns = c.checkpoint_ns
+            AND cw.checkpoint_id = c.checkpoint_id) pw) w ON true
+LEFT JOIN LATERAL (
+    SELECT array_agg(ps.type) types, array_agg(ps.blob) blobs
+    FROM (SELECT ''::text AS task_path) none CROSS JOIN LATERAL (
+        SELECT cs.type, cs.blob FROM checkpoint_writes cs
+        WHERE c.checkpoint -> 'v' < '4'::jsonb AND cs.thread_id = c.thread_id
+            AND cs.checkpoint_ns = c.checkpoint_ns AND cs.checkpoint_id = c.parent_checkpoint_id
+            AND cs.channel = '__pregel_tasks'
+        ORDER BY task_path, cs.task_id, cs.idx) ps) s ON true ";
 
 /// The JSON of a checkpoint's row. `inline` are values of unchanged channels that their parent has in its row.
 pub(super) fn checkpoint_json(
     checkpoint: &Checkpoint,
+    form: u64,
     versions: Texts,
     seen: BTreeMap<String, Texts>,
     inline: Map<String, Value>,
@@ -66,7 +77,7 @@ pub(super) fn checkpoint_json(
             names.map(|name| escape(name).into_owned()).collect()
         }),
     };
-    langgraph::checkpoint_json(&escaped, inline)
+    langgraph::checkpoint_json(&escaped, form, inline)
 }
 
 /// The JSON of metadata.
@@ -107,15 +118,16 @@ fn versions(texts: Option<&Value>) -> BTreeMap<String, ChannelVersion> {
 }
 
 /// A value from its type and bytes; none if the channel was cleared.
-pub(super) fn value(tag: &str, bytes: Option<Vec<u8>>) -> Option<Encoded> {
+pub(super) fn value(tag: &str, bytes: Option<Vec<u8>>, reading: Reading) -> Option<Encoded> {
     let bytes = Bytes::from(bytes.unwrap_or_default());
-    (tag != EMPTY).then(|| read_value(&owned(tag), bytes, Reading::AsJson))
+    (tag != EMPTY).then(|| read_value(&owned(tag), bytes, reading))
 }
 
 /// A checkpoint from the columns of [`SELECT`].
 pub(super) fn tuple(
     row: &Row,
     wants: &dyn Fn(&str) -> bool,
+    reading: Reading,
 ) -> Result<CheckpointTuple, PostgresError> {
     let text = |column: usize| -> Result<String, PostgresError> {
         Ok(owned(row.try_get::<_, &str>(column)?))
@@ -140,12 +152,13 @@ pub(super) fn tuple(
     let types = types.unwrap_or_default().into_iter();
     let found = channels.unwrap_or_default().into_iter().zip(types);
     for ((channel, tag), bytes) in found.zip(blobs.unwrap_or_default()) {
-        if let Some(value) = value(&tag, bytes) {
+        if let Some(value) = value(&tag, bytes, reading) {
             channel_values.insert(owned(&channel), value);
         }
     }
+    let form = checkpoint.get("v").and_then(Value::as_u64).unwrap_or(FORM);
     let updated = checkpoint.get("updated_channels").and_then(Value::as_array);
-    let checkpoint = Checkpoint {
+    let mut checkpoint = Checkpoint {
         id,
         ts: owned(
             checkpoint
@@ -165,17 +178,43 @@ pub(super) fn tuple(
             names.map(owned).collect()
         }),
     };
+    if let Some(sent) = sends(row)? {
+        let sent = read_value(sent.tag(), sent.bytes().clone(), reading);
+        langgraph::give_sent(&mut checkpoint, sent);
+        if !wants(TASKS) {
+            checkpoint.channel_values.remove(TASKS);
+        }
+    }
+    let mut metadata = metadata(row.try_get(5)?)?;
+    langgraph::note_form(&mut metadata, form);
     Ok(CheckpointTuple {
         thread,
         namespace,
         checkpoint,
-        metadata: metadata(row.try_get(5)?)?,
+        metadata,
         parent_id: row.try_get::<_, Option<&str>>(3)?.map(owned),
-        pending_writes: writes(row)?,
+        pending_writes: writes(row, reading)?,
     })
 }
 
-fn writes(row: &Row) -> Result<Vec<PendingWrite>, PostgresError> {
+/// What tasks have sent on the parent of an old checkpoint.
+fn sends(row: &Row) -> Result<Option<Encoded>, PostgresError> {
+    let Some(blobs) = row.try_get::<_, Option<Vec<Vec<u8>>>>(16)? else {
+        return Ok(None);
+    };
+    let types: Vec<Option<String>> = row.try_get(15)?;
+    let all = types.iter().zip(blobs).map(|(tag, blob)| {
+        let tag = owned(tag.as_deref().unwrap_or("null"));
+        read_value(&tag, Bytes::from(blob), Reading::AsKept)
+    });
+    let all: Vec<_> = all.collect();
+    langgraph::sent(&all).map_err(|error| PostgresError::Unreadable {
+        what: "what was sent".to_owned(),
+        reason: error.to_string(),
+    })
+}
+
+fn writes(row: &Row, reading: Reading) -> Result<Vec<PendingWrite>, PostgresError> {
     let Some(tasks) = row.try_get::<_, Option<Vec<String>>>(9)? else {
         return Ok(Vec::new());
     };
@@ -197,7 +236,7 @@ fn writes(row: &Row) -> Result<Vec<PendingWrite>, PostgresError> {
                 value: read_value(
                     &owned(tag.as_deref().unwrap_or("null")),
                     Bytes::from(blob),
-                    Reading::AsJson,
+                    reading,
                 ),
             },
         )

@@ -3,6 +3,7 @@
 use tokio_postgres::{Client, Transaction};
 
 use crate::postgres::PostgresError;
+use crate::postgres::store::{LABELS, in_order};
 
 /// Who holds this lock makes tables. The number means nothing to others.
 const LOCK: i64 = 0x7374_6570_7765_6c6c;
@@ -68,7 +69,7 @@ const STORE: [&str; 4] = [
 /// Ours. The place of a step is its number in `stepwell_migrations`.
 ///
 /// Ids are compared by their bytes, whatever the order of the database's locale, so that the greatest is the latest everywhere.
-const OURS: [&str; 5] = [
+const OURS: [&str; 8] = [
     "CREATE TABLE stepwell_threads (
         thread_id TEXT PRIMARY KEY,
         turn BIGINT NOT NULL DEFAULT 0,
@@ -97,7 +98,58 @@ const OURS: [&str; 5] = [
         texts JSONB,
         vectors BYTEA,
         PRIMARY KEY (prefix, key))",
+    // What items were, whoever replaced or deleted them; and since when that is kept, by namespace: for a week, where nothing is said.
+    "CREATE TABLE stepwell_item_history (
+        prefix TEXT NOT NULL,
+        key TEXT NOT NULL,
+        updated_at TIMESTAMPTZ NOT NULL,
+        created_at TIMESTAMPTZ NOT NULL,
+        expires_at TIMESTAMPTZ,
+        ended_at TIMESTAMPTZ NOT NULL,
+        was_removed BOOLEAN NOT NULL,
+        forget_at TIMESTAMPTZ NOT NULL,
+        value JSONB NOT NULL,
+        exact TEXT,
+        PRIMARY KEY (prefix, key, updated_at));
+    CREATE INDEX stepwell_item_history_forget ON stepwell_item_history (forget_at);
+    CREATE TABLE stepwell_item_rules (
+        prefix TEXT PRIMARY KEY,
+        since TIMESTAMPTZ,
+        kept_us BIGINT);
+    INSERT INTO stepwell_item_rules VALUES ('', clock_timestamp(), 604800000000)",
+    "CREATE FUNCTION stepwell_keep_item() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+    DECLARE
+        rule RECORD;
+        ends TIMESTAMPTZ;
+    BEGIN
+        SELECT r.since, r.kept_us INTO rule FROM stepwell_item_rules r
+            WHERE r.prefix = '' OR r.prefix = OLD.prefix OR starts_with(OLD.prefix, r.prefix || '.')
+            ORDER BY length(r.prefix) DESC LIMIT 1;
+        IF rule.since IS NOT NULL AND OLD.updated_at IS NOT NULL THEN
+            ends := CASE TG_OP WHEN 'UPDATE' THEN NEW.updated_at ELSE clock_timestamp() END;
+            ends := GREATEST(ends, OLD.updated_at);
+            INSERT INTO stepwell_item_history (prefix, key, updated_at, created_at, expires_at, ended_at,
+                was_removed, forget_at, value, exact)
+            VALUES (OLD.prefix, OLD.key, OLD.updated_at, LEAST(OLD.created_at, OLD.updated_at), OLD.expires_at, ends,
+                TG_OP = 'DELETE', ends + rule.kept_us * interval '1 microsecond', OLD.value,
+                (SELECT i.exact FROM stepwell_items i WHERE i.prefix = OLD.prefix AND i.key = OLD.key
+                    AND i.updated_at = OLD.updated_at))
+            ON CONFLICT DO NOTHING;
+        END IF;
+        RETURN CASE TG_OP WHEN 'UPDATE' THEN NEW ELSE OLD END;
+    END $$;
+    CREATE TRIGGER stepwell_item_replaced BEFORE UPDATE ON store FOR EACH ROW
+        WHEN (OLD.value IS DISTINCT FROM NEW.value OR OLD.updated_at IS DISTINCT FROM NEW.updated_at)
+        EXECUTE FUNCTION stepwell_keep_item();
+    CREATE TRIGGER stepwell_item_removed BEFORE DELETE ON store FOR EACH ROW
+        EXECUTE FUNCTION stepwell_keep_item()",
+    // By which items are found in their orders.
+    BY_NAME_AND_UPDATE,
 ];
+
+/// `{labels}` and `{key}` are as the store's queries write them.
+const BY_NAME_AND_UPDATE: &str = "CREATE INDEX stepwell_store_by_name ON store ({labels}, {key});
+    CREATE INDEX stepwell_store_by_update ON store (updated_at DESC)";
 
 /// Makes what is missing, one process at a time.
 pub(super) async fn migrate(client: &mut Client) -> Result<(), PostgresError> {
@@ -137,7 +189,11 @@ async fn steps(
         if done.is_some_and(|done| number <= done) {
             continue;
         }
-        transaction.batch_execute(step).await?;
+        let labels = LABELS.replace("s.", "");
+        let step = step
+            .replace("{labels}", &labels)
+            .replace("{key}", &in_order("key"));
+        transaction.batch_execute(&step).await?;
         let note = format!("INSERT INTO {table} (v) VALUES ($1) ON CONFLICT DO NOTHING");
         transaction.execute(&note, &[&number]).await?;
     }

@@ -8,9 +8,14 @@ use serde_json::{Map, Value};
 
 const MARK: char = '\u{10FFFF}';
 
+/// Whether `text` is another one when it is escaped.
+pub(super) fn is_escaped(text: &str) -> bool {
+    text.contains(['\0', MARK])
+}
+
 /// `text` without NUL.
 pub(super) fn escape(text: &str) -> Cow<'_, str> {
-    if !text.contains(['\0', MARK]) {
+    if !is_escaped(text) {
         return Cow::Borrowed(text);
     }
     let mut escaped = String::with_capacity(text.len() + 8);

@@ -19,6 +19,8 @@ const IDLE: usize = 8;
 #[derive(Debug)]
 pub(crate) struct File<E: Failure> {
     path: PathBuf,
+    /// What makes a connection that only reads, if it is not done as usual.
+    connect: Option<fn(&Path) -> rusqlite::Result<Connection>>,
     readers: Mutex<Vec<Connection>>,
     writer: Writer<E>,
 }
@@ -38,6 +40,24 @@ impl<E: Failure> File<E> {
             .map_err(|error| failed(rusqlite::Error::ToSqlConversionFailure(Box::new(error))))?;
         Ok(Arc::new(Self {
             path: path.to_owned(),
+            connect: None,
+            readers: Mutex::default(),
+            writer,
+        }))
+    }
+
+    /// Opens the file with connections that `connect` makes, none of which writes.
+    pub(crate) fn open_to_read(
+        path: &Path,
+        connect: fn(&Path) -> rusqlite::Result<Connection>,
+    ) -> Result<Arc<Self>, E> {
+        let failed = |error| E::of(&format!("opening `{}`", path.display()), Arc::new(error));
+        let connection = connect(path).map_err(failed)?;
+        let writer = Writer::start(connection)
+            .map_err(|error| failed(rusqlite::Error::ToSqlConversionFailure(Box::new(error))))?;
+        Ok(Arc::new(Self {
+            path: path.to_owned(),
+            connect: Some(connect),
             readers: Mutex::default(),
             writer,
         }))
@@ -54,7 +74,10 @@ impl<E: Failure> File<E> {
             Some(connection) => connection,
             None => {
                 let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-                let connection = Connection::open_with_flags(&self.path, flags)?;
+                let connection = match self.connect {
+                    Some(connect) => connect(&self.path)?,
+                    None => Connection::open_with_flags(&self.path, flags)?,
+                };
                 connection.busy_timeout(PATIENCE)?;
                 connection.execute_batch("PRAGMA query_only = ON")?;
                 connection

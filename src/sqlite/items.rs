@@ -1,17 +1,20 @@
-//! The tables of items: setting them up, reading and writing rows.
+//! The tables of items: setting them up, and writing rows.
 
-use rusqlite::types::ValueRef;
-use rusqlite::{Connection, Row, TransactionBehavior, params};
-use serde_json::{Value, json};
+use rusqlite::{Connection, TransactionBehavior, params};
+use serde_json::json;
 
-use crate::store::TextFields;
-use crate::store::scratch::Loaded;
-use crate::{Encoded, ItemChange, item_vectors, time};
+use crate::sqlite::item_history;
+use crate::store::{StoreOptions, TextFields};
+use crate::{ItemChange, time};
 
 /// LangGraph's migrations of its table, by number: what makes the table of today out of nothing or anything before.
 const LAST_MIGRATION: i64 = 4;
 
-pub(super) fn set_up(connection: &mut Connection) -> rusqlite::Result<()> {
+pub(super) fn set_up(
+    connection: &mut Connection,
+    options: &StoreOptions,
+    now: u64,
+) -> rusqlite::Result<()> {
     let all = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     all.execute_batch(
         "CREATE TABLE IF NOT EXISTS store_migrations (v INTEGER PRIMARY KEY);
@@ -51,12 +54,25 @@ pub(super) fn set_up(connection: &mut Connection) -> rusqlite::Result<()> {
             [number],
         )?;
     }
+    // Ours, by which items are found in their orders.
+    let (labels, updated) = ("replace(prefix, '.', char(0))", micros("updated_at"));
+    all.execute_batch(&format!(
+        "CREATE INDEX IF NOT EXISTS stepwell_store_by_name ON store ({labels}, key);
+         CREATE INDEX IF NOT EXISTS stepwell_store_by_update ON store ({updated} DESC, {labels}, key);"
+    ))?;
+    item_history::set_up(&all, options, now)?;
     all.commit()
 }
 
 /// Labels as they stand in the column.
 pub(super) fn prefix_of(namespace: &[String]) -> String {
     namespace.join(".")
+}
+
+/// The labels that stand in a column.
+pub(super) fn labels_of(prefix: &str) -> Vec<String> {
+    let labels = prefix.split('.').filter(|_| !prefix.is_empty());
+    labels.map(str::to_owned).collect()
 }
 
 /// A time as LangGraph writes it, in UTC: `2026-11-21 10:00:00.000001`.
@@ -67,98 +83,24 @@ pub(super) fn time_text(micros: u64) -> Option<String> {
     Some(format!("{seconds}.{fraction:0<6}"))
 }
 
-fn micros_of(text: &str) -> Option<u64> {
+/// The time in a column, as LangGraph or we have written it, in microseconds since the Unix epoch.
+pub(super) fn micros(column: &str) -> String {
+    format!(
+        "(CAST(strftime('%s', substr({column}, 1, 19)) AS INTEGER) * 1000000 + CASE WHEN substr({column}, 20, 1) = '.'
+            THEN CAST(substr({column}, 21, 6) AS INTEGER) ELSE 0 END)"
+    )
+}
+
+pub(super) fn micros_of(text: &str) -> Option<u64> {
     let text = text.replacen(' ', "T", 1);
     let has_zone =
         text.ends_with('Z') || text.get(19..).is_some_and(|rest| rest.contains(['+', '-']));
     time::parse_micros(&if has_zone { text } else { format!("{text}Z") })
 }
 
-/// Which rows are read.
-pub(super) enum Which<'w> {
-    One(&'w [String], &'w str),
-    Below(&'w [String]),
-}
-
-/// The rows that have not expired at `now`.
-pub(super) fn load(
-    connection: &Connection,
-    which: &Which<'_>,
-    now: u64,
-    mut with: impl FnMut(Loaded) -> rusqlite::Result<()>,
-) -> rusqlite::Result<()> {
-    const COLUMNS: &str = "s.prefix, s.key, s.value, s.created_at, s.updated_at, s.expires_at, s.ttl_minutes, i.texts,
-        i.vectors FROM store s LEFT JOIN stepwell_items i
-        ON i.prefix = s.prefix AND i.key = s.key AND i.updated_at = s.updated_at";
-    let (query, prefix, last) = match which {
-        Which::One(namespace, key) => (
-            "s.prefix = ?1 AND s.key = ?2",
-            prefix_of(namespace),
-            (*key).to_owned(),
-        ),
-        Which::Below([]) => ("?1 = '' AND ?2 = ''", String::new(), String::new()),
-        // A label has no dot, and what follows a dot is a slash.
-        Which::Below(namespace) => {
-            let prefix = prefix_of(namespace);
-            let last = format!("{prefix}/");
-            (
-                "(s.prefix = ?1 OR s.prefix > ?1 || '.' AND s.prefix < ?2)",
-                prefix,
-                last,
-            )
-        }
-    };
-    let query = format!("SELECT {COLUMNS} WHERE {query} ORDER BY s.updated_at, s.rowid");
-    let mut statement = connection.prepare_cached(&query)?;
-    let mut rows = statement.query(params![prefix, last])?;
-    while let Some(row) = rows.next()? {
-        let item = loaded(row)?;
-        if item.expires_at.is_none_or(|at| at > now) {
-            with(item)?;
-        }
-    }
-    Ok(())
-}
-
-fn loaded(row: &Row<'_>) -> rusqlite::Result<Loaded> {
-    let bytes = |at: usize| -> rusqlite::Result<Vec<u8>> {
-        Ok(match row.get_ref(at)? {
-            ValueRef::Blob(bytes) | ValueRef::Text(bytes) => bytes.to_vec(),
-            _ => Vec::new(),
-        })
-    };
-    let moment = |at: usize| -> rusqlite::Result<Option<u64>> {
-        Ok(row
-            .get::<_, Option<String>>(at)?
-            .as_deref()
-            .and_then(micros_of))
-    };
-    let prefix: String = row.get(0)?;
-    let value: Value = serde_json::from_slice(&bytes(2)?).map_err(|error| {
-        rusqlite::Error::FromSqlConversionFailure(2, rusqlite::types::Type::Text, Box::new(error))
-    })?;
-    let updated_at = moment(4)?.unwrap_or_default();
-    let minutes: Option<f64> = row.get(6)?;
-    let lifetime = minutes.filter(|minutes| minutes.is_finite() && *minutes >= 0.0);
-    let texts: Option<String> = row.get(7)?;
-    let texts = texts.and_then(|texts| serde_json::from_str::<Vec<String>>(&texts).ok());
-    let vectors = bytes(8)?;
-    Ok(Loaded {
-        namespace: prefix.split('.').map(str::to_owned).collect(),
-        key: row.get(1)?,
-        value,
-        created_at: moment(3)?.unwrap_or(updated_at).min(updated_at),
-        updated_at,
-        expires_at: moment(5)?,
-        lifetime: lifetime.map(micros_of_minutes),
-        texts: texts.map(TextFields::new),
-        vectors: (!vectors.is_empty()).then(|| Encoded::new(item_vectors::TAG, vectors)),
-    })
-}
-
 const MINUTE: f64 = 60_000_000.0;
 
-fn micros_of_minutes(minutes: f64) -> u64 {
+pub(super) fn micros_of_minutes(minutes: f64) -> u64 {
     let duration = std::time::Duration::try_from_secs_f64((minutes * MINUTE).round() / 1e6);
     duration.map_or(u64::MAX, |of| {
         u64::try_from(of.as_micros()).unwrap_or(u64::MAX)
@@ -169,7 +111,8 @@ fn minutes_of(micros: u64) -> f64 {
     std::time::Duration::from_micros(micros).as_secs_f64() / 60.0
 }
 
-/// Makes a change at `at`. `lifetime` and `texts` are what holds for it.
+/// Makes a change at `at`, or right after the last one of the item, if that was later. `lifetime` and `texts` are what
+/// holds for it.
 pub(super) fn change(
     connection: &Connection,
     change: &ItemChange,
@@ -178,6 +121,9 @@ pub(super) fn change(
     texts: &TextFields,
 ) -> rusqlite::Result<()> {
     let prefix = prefix_of(&change.namespace);
+    let last = item_history::last_change(connection, &prefix, &change.key)?;
+    let at = last.map_or(at, |last| at.max(last.saturating_add(1)));
+    forget_vectors(connection, &prefix, &change.key)?;
     connection
         .prepare_cached("DELETE FROM stepwell_items WHERE prefix = ?1 AND key = ?2")?
         .execute(params![prefix, change.key])?;
@@ -213,6 +159,16 @@ pub(super) fn change(
     Ok(())
 }
 
+/// Removes the vectors that LangGraph keeps of an item's texts: they are not of what the item will be.
+fn forget_vectors(connection: &Connection, prefix: &str, key: &str) -> rusqlite::Result<()> {
+    let query = "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'store_vectors'";
+    if connection.prepare_cached(query)?.exists([])? {
+        let query = "DELETE FROM store_vectors WHERE prefix = ?1 AND key = ?2";
+        connection.prepare_cached(query)?.execute([prefix, key])?;
+    }
+    Ok(())
+}
+
 /// Lets an item live on.
 pub(super) fn refresh(
     connection: &Connection,
@@ -232,6 +188,6 @@ pub(super) fn sweep(connection: &Connection, now: u64) -> rusqlite::Result<()> {
         (SELECT rowid FROM store WHERE expires_at IS NOT NULL AND expires_at <= ?1 LIMIT 16)";
     connection
         .prepare_cached(query)?
-        .execute([time_text(now)])
-        .map(drop)
+        .execute([time_text(now)])?;
+    item_history::forget(connection, now)
 }

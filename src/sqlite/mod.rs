@@ -4,9 +4,16 @@
 //! [`Db`](crate::db::Db) is smaller and faster. Tags, policies and what is known of deleted threads stand in tables of
 //! our own beside LangGraph's.
 
+mod asking;
 mod file;
+mod finding;
+mod item_history;
 mod items;
 mod keeping;
+mod lease;
+mod moved_items;
+mod moving;
+mod parent;
 mod pruning;
 mod putting;
 mod reading;

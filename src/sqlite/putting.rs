@@ -5,16 +5,15 @@ use std::sync::Arc;
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-use crate::Encoded;
 use crate::checkpoint::{
-    ChannelVersion, Checkpoint, CheckpointError, PutCheckpoint, PutWrites, make_whole,
-    special_write_index,
+    CheckpointError, PutCheckpoint, PutWrites, make_whole, special_write_index,
 };
 use crate::index::precedes;
 use crate::langgraph::{
-    ColumnError, Reading, inline_checkpoint, metadata_json, read_inline_checkpoint, read_value,
-    unknown_channels, value_column,
+    ColumnError, Reading, form_of, inline_checkpoint, metadata_json, read_inline_checkpoint,
+    read_value, unknown_channels, value_column,
 };
+use crate::sqlite::parent::{Parent, Said};
 use crate::sqlite::reading::{Kept, sql};
 
 /// What is known of a thread beside its checkpoints.
@@ -38,41 +37,6 @@ impl Past {
         });
         Ok(past.optional()?.unwrap_or_default())
     }
-}
-
-/// The checkpoint that another one follows.
-struct Parent {
-    checkpoint: Checkpoint,
-    unknown: Vec<String>,
-}
-
-impl Parent {
-    fn of(kept: &Kept, thread: &str) -> Result<Self, CheckpointError> {
-        Ok(Self {
-            checkpoint: kept.as_kept(thread)?,
-            unknown: unknown_channels(&kept.tag, &kept.checkpoint),
-        })
-    }
-
-    fn says(&self, channel: &str, version: &ChannelVersion) -> Said {
-        if self.checkpoint.channel_versions.get(channel) != Some(version) {
-            Said::Nothing
-        } else if self.unknown.iter().any(|name| name == channel) {
-            Said::Unknown
-        } else {
-            Said::Value(self.checkpoint.channel_values.get(channel).cloned())
-        }
-    }
-}
-
-/// What a checkpoint says of a channel at a version.
-enum Said {
-    /// It has that version, with this value or none.
-    Value(Option<Encoded>),
-    /// It has that version, and does not know the value.
-    Unknown,
-    /// It has another version.
-    Nothing,
 }
 
 pub(super) fn put(connection: &Connection, mut put: PutCheckpoint) -> Result<(), CheckpointError> {
@@ -199,8 +163,9 @@ fn insert(
     unknown: &[String],
 ) -> Result<(), CheckpointError> {
     let failed = sql("saving a checkpoint");
-    let checkpoint =
-        inline_checkpoint(&put.checkpoint, unknown).map_err(|e| unwritable(&put.thread, e))?;
+    let form = form_of(&put.metadata);
+    let checkpoint = inline_checkpoint(&put.checkpoint, form, unknown)
+        .map_err(|e| unwritable(&put.thread, e))?;
     let metadata = metadata_json(&put.metadata).to_string().into_bytes();
     let mut statement = connection
         .prepare_cached(

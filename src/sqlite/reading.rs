@@ -6,10 +6,14 @@ use bytes::Bytes;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
+use crate::Encoded;
 use crate::checkpoint::{
     Checkpoint, CheckpointError, CheckpointTuple, ListQuery, Metadata, PendingWrite, Projection,
 };
-use crate::langgraph::{Reading, read_inline_checkpoint, read_metadata, read_value};
+use crate::langgraph::{
+    FORM, Reading, TASKS, give_sent, inline_form, note_form, read_inline_checkpoint, read_metadata,
+    read_value, sent,
+};
 use crate::sqlite::writer::Failure;
 
 impl Failure for CheckpointError {
@@ -101,6 +105,19 @@ impl Kept {
         reading: Reading,
     ) -> Result<CheckpointTuple, CheckpointError> {
         let mut checkpoint = self.as_kept(thread)?;
+        let form = inline_form(&self.tag, &self.checkpoint);
+        if form < FORM
+            && let Some(parent) = &self.parent_id
+        {
+            let sends = sends_of(connection, thread, &self.namespace, parent)
+                .map_err(sql("reading what was sent"))?;
+            let sends = sent(&sends).map_err(|error| self.failed(thread, error))?;
+            sends
+                .into_iter()
+                .for_each(|sends| give_sent(&mut checkpoint, sends));
+        }
+        let mut metadata = self.metadata(thread)?;
+        note_form(&mut metadata, form);
         checkpoint
             .channel_values
             .retain(|channel, _| projection.channels.has(channel));
@@ -116,7 +133,7 @@ impl Kept {
         };
         Ok(CheckpointTuple {
             thread: thread.to_owned(),
-            metadata: self.metadata(thread)?,
+            metadata,
             namespace: self.namespace,
             checkpoint,
             parent_id: self.parent_id,
@@ -148,6 +165,26 @@ fn writes_of(
         })
     })?;
     writes.collect()
+}
+
+/// What tasks have sent on a checkpoint.
+fn sends_of(
+    connection: &Connection,
+    thread: &str,
+    namespace: &str,
+    id: &str,
+) -> rusqlite::Result<Vec<Encoded>> {
+    let mut statement = connection.prepare_cached(
+        "SELECT type, value FROM writes
+         WHERE thread_id = ?1 AND checkpoint_ns = ?2 AND checkpoint_id = ?3 AND channel = ?4
+         ORDER BY task_path, task_id, idx",
+    )?;
+    let sends = statement.query_map(params![thread, namespace, id, TASKS], |row| {
+        let tag = row.get::<_, Option<String>>(0)?.unwrap_or_default();
+        let bytes = bytes_of(row.get_ref(1)?);
+        Ok(read_value(&tag, bytes.into(), Reading::AsKept))
+    })?;
+    sends.collect()
 }
 
 fn bytes_of(value: ValueRef<'_>) -> Vec<u8> {

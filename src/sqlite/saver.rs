@@ -13,6 +13,7 @@ use crate::checkpoint::{
 };
 use crate::langgraph::Reading;
 use crate::sqlite::file::{File, Snapshot};
+use crate::sqlite::lease::OnHost;
 use crate::sqlite::pruning::report_of;
 use crate::sqlite::reading::{Kept, keys_of, latest_keys, sql};
 use crate::sqlite::setup::set_up;
@@ -27,7 +28,9 @@ use crate::{Commit, Leases};
 /// Every checkpoint has all of its values, as with LangGraph, so a long thread takes much more space than in a
 /// [`Db`](crate::db::Db), and copying one costs its length.
 ///
-/// Leases are those of this process: two processes must not run one thread.
+/// Any number of processes of one host may run threads of a file, each thread one at a time: who runs it has the lock of a
+/// file in the directory `…-leases` beside it, which the system takes from a process that dies. LangGraph in Python knows
+/// nothing of that.
 #[derive(Clone, Debug)]
 pub struct SqliteSaver {
     pub(super) file: Arc<File<CheckpointError>>,
@@ -42,12 +45,17 @@ impl SqliteSaver {
     /// # Errors
     /// [`CheckpointError::Backend`] if it cannot be opened, or is no SQLite file.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, CheckpointError> {
-        Ok(Self {
-            file: File::open(path.as_ref(), set_up)?,
+        Ok(Self::of(File::open(path.as_ref(), set_up)?))
+    }
+
+    /// The checkpoints of a file.
+    pub(super) fn of(file: Arc<File<CheckpointError>>) -> Self {
+        Self {
+            file,
             ids: Arc::default(),
-            leases: Leases::new(),
+            leases: Leases::new().kept_by(Arc::new(OnHost::beside(path.as_ref()))),
             reading: Reading::AsJson,
-        })
+        }
     }
 
     /// The same checkpoints, whose values come back under the tags that they have in the file, and as the same bytes: for

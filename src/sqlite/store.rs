@@ -1,6 +1,5 @@
 //! [`SqliteStore`]: items in LangGraph's table.
 
-use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -10,10 +9,12 @@ use futures::future::BoxFuture;
 use rusqlite::Connection;
 
 use crate::sqlite::file::File;
-use crate::sqlite::items::{self, Which};
+use crate::sqlite::finding::Items;
+use crate::sqlite::items;
 use crate::sqlite::writer::Failure;
-use crate::store::scratch::{Outcome, Prepared, Scratch};
-use crate::store::{Answer, Op, Search, Store, StoreError, StoreOptions};
+use crate::store::scratch::{Outcome, Prepared};
+use crate::store::table::{self, Unanswered};
+use crate::store::{Answer, Op, Store, StoreError, StoreOptions};
 use crate::time;
 use crate::vfs::{Host, OsHost};
 
@@ -21,8 +22,13 @@ use crate::vfs::{Host, OsHost};
 /// same items. Clones share the file.
 ///
 /// What searches with a query need (which texts are ranked, their vectors) stands in a table of our own; items that
-/// Python put are ranked by the words of the texts that the options say. What items were is not kept. A search reads all
-/// items below its prefix.
+/// Python put are ranked by the words of the texts that the options say. LangGraph's own table of vectors is not read, and what it has of an
+/// item goes when the item is put here: Python finds that by its vectors again when it puts it itself. A search with a query reads all items
+/// below its prefix into memory; any other reads them in their order until it has found enough, those that cannot satisfy its filter left
+/// out by SQLite.
+///
+/// What items were is kept in a table of our own, by triggers, so that also what Python replaces or deletes is in it. Python's puts have
+/// times to the second.
 #[derive(Clone, Debug)]
 pub struct SqliteStore {
     file: Arc<File<StoreError>>,
@@ -59,46 +65,27 @@ impl SqliteStore {
     /// As [`open`](Self::open).
     pub fn open_with(path: impl AsRef<Path>, options: StoreOptions) -> Result<Self, StoreError> {
         Ok(Self {
-            file: File::open(path.as_ref(), items::set_up)?,
+            file: File::open(path.as_ref(), |connection| {
+                items::set_up(connection, &options, time::to_micros(OsHost.system_time()))
+            })?,
             options: Arc::new(options),
             clock: Arc::default(),
         })
     }
 
     fn answer(&self, ops: &[Op], prepared: &Prepared) -> Result<Outcome, StoreError> {
-        let mut scratch = Scratch::new(&self.options)?;
         let snapshot = self.file.snapshot().map_err(sql("reading items"))?;
         let connection = snapshot.connection().map_err(sql("reading items"))?;
         let now = time::to_micros(OsHost.system_time());
-        let mut known = HashSet::new();
-        let mut whole = false;
-        for op in ops {
-            let which = match op {
-                _ if whole => continue,
-                Op::Get(get) => Which::One(&get.namespace, &get.key),
-                Op::History(of) => Which::One(&of.namespace, &of.key),
-                Op::Search(search) | Op::Count(search) | Op::Explain(search) => below(search),
-                Op::ListNamespaces(_) => Which::Below(&[]),
-                Op::Put(_) | Op::Delete { .. } => continue,
-            };
-            whole |= matches!(which, Which::Below([]));
-            let mut failed = None;
-            let loaded = items::load(connection, &which, now, |item| {
-                if known.insert((item.namespace.clone(), item.key.clone())) {
-                    let outcome = scratch.load(item);
-                    failed = outcome.err();
-                }
-                match failed {
-                    Some(_) => Err(rusqlite::Error::InvalidQuery),
-                    None => Ok(()),
-                }
-            });
-            match failed {
-                Some(error) => return Err(error),
-                None => loaded.map_err(sql("reading items"))?,
-            }
-        }
-        scratch.answer(ops, prepared)
+        let mut items = Items { connection, now };
+        let answered = table::answer(&mut items, ops, prepared, &self.options, now);
+        // A file is never waited for.
+        let answered = answered.now_or_never();
+        let answered = answered.unwrap_or(Err(Unanswered::Table(rusqlite::Error::InvalidQuery)));
+        answered.map_err(|error| match error {
+            Unanswered::Table(error) => sql("reading items")(error),
+            Unanswered::Store(error) => error,
+        })
     }
 }
 
@@ -129,10 +116,6 @@ fn write(
         items::sweep(connection, clock.load(Ordering::Relaxed))?;
     }
     Ok(())
-}
-
-fn below(search: &Search) -> Which<'_> {
-    Which::Below(&search.prefix)
 }
 
 impl Store for SqliteStore {

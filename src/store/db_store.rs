@@ -25,7 +25,7 @@ use crate::{Encoded, ItemChange};
 /// below its prefix until it has found enough.
 #[derive(Clone, Debug)]
 pub struct DbStore {
-    db: Db,
+    pub(super) db: Db,
     durability: Option<Durability>,
     /// The database's, with another embedder.
     options: Option<Arc<StoreOptions>>,
@@ -59,7 +59,7 @@ impl DbStore {
         self
     }
 
-    fn options(&self) -> &StoreOptions {
+    pub(super) fn options(&self) -> &StoreOptions {
         let database = || self.db.store_options();
         self.options.as_deref().unwrap_or_else(database)
     }
@@ -129,7 +129,7 @@ impl Store for DbStore {
     }
 }
 
-fn value(reader: &mut Reader, entry: &ItemEntry<Place>) -> Result<Value, StoreError> {
+pub(super) fn value(reader: &mut Reader, entry: &ItemEntry<Place>) -> Result<Value, StoreError> {
     let value = reader.values([&entry.value])?.pop();
     let value = value.map_or(Ok(Value::Null), |value| value.to_json());
     Ok(value.map_err(|e| DbError::UnreadableValue {

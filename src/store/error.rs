@@ -19,9 +19,9 @@ pub enum StoreError {
         reason: &'static str,
     },
     /// The filter cannot be evaluated.
-    #[error("filter on `{field}`: {problem}")]
+    #[error("filter{}: {problem}", on(field))]
     InvalidFilter {
-        /// Where in the filter: the path of the field, or the operator.
+        /// Where in the filter: the path of the field, or the operator; empty if all of it is meant.
         field: String,
         /// What is wrong with it.
         problem: FilterProblem,
@@ -100,6 +100,13 @@ pub enum EmbedderProblem {
     /// A vector has an element that is no number, or infinite.
     #[error("it has made a vector with an element that is not finite")]
     NotFinite,
+}
+
+fn on(field: &str) -> String {
+    match field {
+        "" => String::new(),
+        field => format!(" on `{field}`"),
+    }
 }
 
 fn kept(since: Option<SystemTime>) -> String {

@@ -7,12 +7,16 @@ mod condition;
 mod needs;
 mod parse;
 mod problem;
+#[cfg(feature = "langgraph")]
+mod sieve;
 
 use serde_json::Value;
 
 use self::condition::{Condition, Operator};
 pub(super) use self::needs::{Need, Probe};
 pub use self::problem::FilterProblem;
+#[cfg(feature = "langgraph")]
+pub(crate) use self::sieve::{Bound, Sieve};
 use crate::field_path::FieldPath as Path;
 use crate::store::StoreError;
 

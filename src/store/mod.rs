@@ -19,6 +19,7 @@ mod filter;
 mod in_order;
 mod item;
 mod memory;
+pub(crate) mod moving;
 mod namespace;
 mod op;
 mod past;
@@ -29,6 +30,8 @@ mod reading;
 mod scoped;
 #[cfg(feature = "langgraph")]
 pub(crate) mod scratch;
+#[cfg(feature = "langgraph")]
+pub(crate) mod table;
 
 pub use crate::embedder::{Embedder, Embedding, Metric};
 pub use crate::moment::Moment;

@@ -36,23 +36,57 @@ pub(crate) fn select<'n>(
     all: impl Iterator<Item = &'n [String]>,
     query: &ListNamespaces,
 ) -> Vec<Vec<String>> {
-    let mut last = None;
-    let wanted = |namespace: &&'n [String]| {
+    let mut selection = Selection::new(query);
+    let mut all = all;
+    while query.limit > 0
+        && all
+            .next()
+            .is_some_and(|namespace| selection.take(namespace))
+    {}
+    selection.selected
+}
+
+/// What a query selects of sorted namespaces that come one by one.
+pub(crate) struct Selection<'q> {
+    query: &'q ListNamespaces,
+    last: Option<Vec<String>>,
+    to_skip: usize,
+    pub(crate) selected: Vec<Vec<String>>,
+}
+
+impl<'q> Selection<'q> {
+    pub(crate) fn new(query: &'q ListNamespaces) -> Self {
+        Self {
+            query,
+            last: None,
+            to_skip: query.offset,
+            selected: Vec::new(),
+        }
+    }
+
+    /// Takes the next one. Whether more are wanted.
+    pub(crate) fn take(&mut self, namespace: &[String]) -> bool {
+        let query = self.query;
         let below = namespace.strip_prefix(query.within.as_slice());
-        below.is_some_and(|below| begins(below, &query.prefix) && ends(below, &query.suffix))
-    };
-    all.filter(wanted)
-        .map(|namespace| {
-            let depth = query.max_depth.unwrap_or(usize::MAX);
-            let depth = depth.saturating_add(query.within.len());
-            namespace.get(..depth).unwrap_or(namespace)
-        })
+        let is_wanted =
+            below.is_some_and(|below| begins(below, &query.prefix) && ends(below, &query.suffix));
+        if !is_wanted {
+            return true;
+        }
+        let depth = query.max_depth.unwrap_or(usize::MAX);
+        let depth = depth.saturating_add(query.within.len());
+        let cut = namespace.get(..depth).unwrap_or(namespace);
         // Cutting sorted lists of labels leaves them sorted, so equal ones follow one another.
-        .filter(|namespace| last.replace(*namespace) != Some(*namespace))
-        .skip(query.offset)
-        .take(query.limit)
-        .map(<[String]>::to_vec)
-        .collect()
+        if self.last.as_deref() == Some(cut) {
+            return true;
+        }
+        self.last = Some(cut.to_vec());
+        match self.to_skip.checked_sub(1) {
+            Some(left) => self.to_skip = left,
+            None => self.selected.push(cut.to_vec()),
+        }
+        self.selected.len() < query.limit
+    }
 }
 
 fn begins(namespace: &[String], pattern: &[String]) -> bool {

@@ -161,6 +161,14 @@ impl<'p, H: Clone, T: Rows<Key, Row<H>>> Planner<'p, H, T> {
     }
 }
 
+/// Whether an item may satisfy these conditions, for all that its row says. Not for what it was.
+pub(super) fn may_satisfy<H>(entry: &ItemEntry<H>, needs: &[Need]) -> bool {
+    needs.iter().all(|need| match need {
+        Need::Field(probe) => entry.may_have(&probe.path, &probe.ranges),
+        Need::Any(any) => any.iter().any(|needs| may_satisfy(entry, needs)),
+    })
+}
+
 pub(super) fn wide(count: usize) -> u64 {
     u64::try_from(count).unwrap_or(u64::MAX)
 }

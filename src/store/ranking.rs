@@ -12,7 +12,7 @@ use serde_json::Value;
 use self::list::{List, Scored};
 use crate::db::DbError;
 use crate::index::{ItemEntry, ItemName, Key, Row, Rows, TablesError};
-use crate::store::planner::{Planner, wide};
+use crate::store::planner::{Planner, may_satisfy, wide};
 use crate::store::reading::Reading;
 use crate::store::{Page, Ranking, Score, Search, StoreError, StoreOptions};
 
@@ -114,11 +114,12 @@ where
             }
         });
         self.sort(search.order, &mut rest);
-        for entry in rest {
+        let needs = search.filter.needs();
+        for entry in rest.iter().filter(|entry| may_satisfy(entry, &needs)) {
             if page.items.len() >= search.limit {
                 break;
             }
-            self.take(search, &entry, None, &mut to_skip, &mut page)?;
+            self.take(search, entry, None, &mut to_skip, &mut page)?;
         }
         Ok(page)
     }
@@ -155,6 +156,7 @@ where
         mut list: List,
         (listed, to_skip): (&mut HashSet<ItemName>, &mut usize),
     ) -> Result<Page, StoreError> {
+        let needs = search.filter.needs();
         let mut page = Page::default();
         while page.items.len() < search.limit {
             let next = list.next(self.rows).map_err(DbError::from)?;
@@ -164,6 +166,10 @@ where
             let Some(entry) = self.rows.item(&item.0, &item.1).map_err(DbError::from)? else {
                 continue;
             };
+            listed.insert(item.clone());
+            if !may_satisfy(&entry, &needs) {
+                continue;
+            }
             let fields = match mode {
                 Mode::Meaning => self.field_scores(query, &item),
                 Mode::Words | Mode::Both => Vec::new(),
@@ -173,7 +179,6 @@ where
                 fields,
             });
             self.take(search, &entry, score, to_skip, &mut page)?;
-            listed.insert(item);
         }
         Ok(page)
     }
@@ -244,6 +249,7 @@ where
         mut list: List,
         limit: usize,
     ) -> Result<Vec<ItemName>, StoreError> {
+        let needs = search.filter.needs();
         let mut best = Vec::new();
         while best.len() < limit {
             let next = list.next(self.rows).map_err(DbError::from)?;
@@ -254,6 +260,9 @@ where
             let Some(entry) = entry.filter(|entry| !entry.is_expired(self.now)) else {
                 continue;
             };
+            if !may_satisfy(&entry, &needs) {
+                continue;
+            }
             if !search.filter.is_empty() {
                 self.explain.values_read += 1;
                 if !search.filter.matches(&(self.value)(&entry)?) {

@@ -11,8 +11,9 @@ use crate::codec::ItemTouched;
 use crate::db::DbError;
 use crate::index::{ItemEntry, Key, Row, Rows, Snapshot, TablesError, VectorTable};
 use crate::store::cursor::Place;
+use crate::store::filter::Need;
 use crate::store::in_order::InOrder;
-use crate::store::planner::{Planner, wide};
+use crate::store::planner::{Planner, may_satisfy, wide};
 use crate::store::ranking::Mode;
 use crate::store::{
     Answer, Cursor, Explain, Get, Item, Moment, Op, Order, Page, Search, StoreError, StoreOptions,
@@ -108,6 +109,7 @@ where
             None => None,
         };
         let mut found = self.in_order(search, after)?;
+        let needs = needs_of(search);
         let mut to_skip = search.offset;
         let mut page = Page::default();
         while page.items.len() < search.limit {
@@ -121,6 +123,9 @@ where
             let entry = &*entry;
             if to_skip > 0 && search.filter.is_empty() {
                 to_skip -= 1;
+                continue;
+            }
+            if !may_satisfy(entry, &needs) {
                 continue;
             }
             self.explain.values_read += 1;
@@ -195,7 +200,11 @@ where
             limit: usize::MAX,
             ..search.clone()
         };
+        let needs = needs_of(search);
         for entry in self.found(&all)? {
+            if !may_satisfy(&entry, &needs) {
+                continue;
+            }
             if search.filter.is_empty() || search.filter.matches(&(self.value)(&entry)?) {
                 count += 1;
             }
@@ -243,26 +252,35 @@ where
         let mut expires_at = entry.expires_at();
         if let Some(life) = entry.life
             && refresh.unwrap_or_else(|| self.options.refreshes(&entry.namespace))
+            && let Some(until) = outlives(self.now, life.expires_at, life.lifetime)
         {
-            let until = self.now.saturating_add(life.lifetime);
-            if until
-                > life
-                    .expires_at
-                    .saturating_add(life.lifetime / REFRESHED_PART)
-            {
-                expires_at = Some(until);
-                self.touched.push(ItemTouched {
-                    namespace: entry.namespace.to_vec(),
-                    key: entry.key.to_string(),
-                    put: entry.origin.lsn,
-                    at: self.now,
-                });
-            }
+            expires_at = Some(until);
+            self.touched.push(ItemTouched {
+                namespace: entry.namespace.to_vec(),
+                key: entry.key.to_string(),
+                put: entry.origin.lsn,
+                at: self.now,
+            });
         }
         Item {
             expires_at: expires_at.map(time::from_micros),
             ..item_of(entry, value)
         }
+    }
+}
+
+/// Until when an item lives that is read at `now`, if that is worth noting. All in microseconds.
+pub(super) fn outlives(now: u64, expires_at: u64, lifetime: u64) -> Option<u64> {
+    let until = now.saturating_add(lifetime);
+    let least = expires_at.saturating_add(lifetime / REFRESHED_PART);
+    Some(until).filter(|until| *until > least)
+}
+
+/// What the rows of items tell of a search's filter; nothing of what items were.
+pub(super) fn needs_of(search: &Search) -> Vec<Need> {
+    match search.as_of {
+        None => search.filter.needs(),
+        Some(_) => Vec::new(),
     }
 }
 

@@ -87,6 +87,7 @@ impl Scratch {
                 lifetime,
                 index,
                 is_new: false,
+                moved: None,
                 ranked,
             };
             let texts = &put.ranked.texts;

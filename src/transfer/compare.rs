@@ -1,30 +1,27 @@
 //! Comparing both sides of a transfer: what each says, and not in which bytes.
 
 use crate::Encoded;
-use crate::checkpoint::{CheckpointTuple, Checkpointer};
-use crate::store::Store;
-use crate::transfer::items::{pages, same};
-use crate::transfer::threads::keys_of;
+use crate::checkpoint::{CheckpointTuple, PendingWrite};
+use crate::transfer::place::End;
 use crate::transfer::{TransferError, TransferReport};
 
 pub(super) async fn thread(
     thread: &str,
-    from: &dyn Checkpointer,
-    to: &dyn Checkpointer,
+    (from, to): (&dyn End, &dyn End),
     report: &mut TransferReport,
     tell: &mut (dyn FnMut(u64) + Send),
 ) -> Result<(), TransferError> {
     let failed = TransferError::of(thread);
-    for (id, namespace) in keys_of(from, thread).await.map_err(&failed)? {
-        let one = from
-            .get(thread, &namespace, Some(&id))
-            .await
-            .map_err(&failed)?;
-        let other = to
-            .get(thread, &namespace, Some(&id))
-            .await
-            .map_err(&failed)?;
+    for key in from.keys(thread).await.map_err(&failed)? {
         tell(1);
+        if report.has_passed_over(thread, &key) {
+            continue;
+        }
+        let (id, namespace) = &key;
+        let [one, other] = [from, to].map(End::checkpoints);
+        let one = one.get(thread, namespace, Some(id)).await;
+        let other = other.get(thread, namespace, Some(id)).await;
+        let (one, other) = (one.map_err(&failed)?, other.map_err(&failed)?);
         report.compared += 1;
         let differs = match (one, other) {
             (Some(one), Some(other)) => difference(&one, &other),
@@ -37,30 +34,6 @@ pub(super) async fn thread(
             ));
         }
     }
-    Ok(())
-}
-
-pub(super) async fn items(
-    from: &dyn Store,
-    to: &dyn Store,
-    report: &mut TransferReport,
-) -> Result<(), TransferError> {
-    pages(from, async |items| {
-        for item in items {
-            report.compared += 1;
-            if same(to, &item)
-                .await?
-                .is_none_or(|there| there.value != item.value)
-            {
-                report.differs(format!(
-                    "item `{}` in namespace {:?}",
-                    item.key, item.namespace
-                ));
-            }
-        }
-        Ok(())
-    })
-    .await?;
     Ok(())
 }
 
@@ -100,18 +73,17 @@ fn difference(one: &CheckpointTuple, other: &CheckpointTuple) -> Option<String> 
         return Some(format!("the value of channel `{channel}`"));
     }
     let writes = one.pending_writes.iter().zip(&other.pending_writes);
-    let differing = writes.clone().find(|(one, other)| {
-        let names = |of: &crate::checkpoint::PendingWrite| {
-            (
-                of.task_id.clone(),
-                of.task_path.clone(),
-                of.index,
-                of.channel.clone(),
-            )
-        };
-        names(one) != names(other) || !says_the_same(&one.value, &other.value)
-    });
+    let differing = writes
+        .clone()
+        .find(|(one, other)| !is_same_write(one, other));
     differing.map(|(one, _)| format!("what task `{}` wrote to `{}`", one.task_id, one.channel))
+}
+
+/// Whether two writes are one.
+pub(super) fn is_same_write(one: &PendingWrite, other: &PendingWrite) -> bool {
+    (&one.task_id, &one.task_path) == (&other.task_id, &other.task_path)
+        && (one.index, &one.channel) == (other.index, &other.channel)
+        && says_the_same(&one.value, &other.value)
 }
 
 fn says_the_same(one: &Encoded, other: &Encoded) -> bool {

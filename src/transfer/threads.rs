@@ -1,40 +1,40 @@
 //! Moving threads, checkpoint by checkpoint, the oldest first.
 
 use std::collections::{BTreeSet, VecDeque};
+use std::sync::Arc;
 
-use futures::StreamExt;
+use serde_json::Value;
 
 use crate::Commit;
 use crate::checkpoint::{
-    CheckpointError, CheckpointTuple, Checkpointer, ListQuery, PendingWrite, Projection,
-    PutCheckpoint, PutWrites, ThreadOrder, ThreadQuery, special_write_index,
+    CheckpointError, CheckpointTuple, PendingWrite, Projection, PutCheckpoint, PutWrites,
+    special_write_index,
 };
-use crate::transfer::{Transfer, TransferError, TransferReport};
+use crate::transfer::compare::is_same_write;
+use crate::transfer::place::{End, Key};
+use crate::transfer::{PassedOver, Transfer, TransferError, TransferReport};
 
 /// So many writes may wait for their acknowledgement.
 const BACKLOG: usize = 64;
 
-/// Id and namespace of a checkpoint.
-pub(super) type Key = (String, String);
+/// What a thread is moved with.
+struct Moving<'m> {
+    thread: &'m str,
+    from: &'m dyn End,
+    to: &'m dyn End,
+    /// What the target has.
+    there: BTreeSet<Key>,
+    /// What was passed over.
+    lost: BTreeSet<Key>,
+    /// The checkpoint before, if it was read.
+    last: Option<CheckpointTuple>,
+    backlog: Backlog,
+}
 
 impl Transfer {
     /// The threads that are to be moved, and how many checkpoints each has.
-    pub(super) async fn chosen(
-        &self,
-        from: &dyn Checkpointer,
-    ) -> Result<Vec<(String, u64)>, TransferError> {
-        let query = ThreadQuery {
-            order: ThreadOrder::Name,
-            ..ThreadQuery::default()
-        };
-        let all = from
-            .list_threads(query)
-            .await
-            .map_err(TransferError::Listing)?;
-        let mut all: Vec<_> = all
-            .into_iter()
-            .map(|info| (info.thread, info.checkpoints))
-            .collect();
+    pub(super) async fn chosen(&self, from: &dyn End) -> Result<Vec<(String, u64)>, TransferError> {
+        let mut all = from.threads().await.map_err(TransferError::Listing)?;
         if !self.threads.is_empty() {
             let is_there = |name: &&String| all.iter().any(|(thread, _)| thread == *name);
             if let Some(missing) = self.threads.iter().find(|name| !is_there(name)) {
@@ -48,72 +48,181 @@ impl Transfer {
     pub(super) async fn move_thread(
         &self,
         thread: &str,
-        from: &dyn Checkpointer,
-        to: &dyn Checkpointer,
+        (from, to): (&dyn End, &dyn End),
         report: &mut TransferReport,
         tell: &mut (dyn FnMut(u64) + Send),
     ) -> Result<(), TransferError> {
         let failed = TransferError::of(thread);
-        let keys = keys_of(from, thread).await.map_err(&failed)?;
-        let there = keys_of(to, thread).await.map_err(&failed)?;
+        let keys = from.keys(thread).await.map_err(&failed)?;
+        let there = to.keys(thread).await.map_err(&failed)?;
         report.threads += 1;
         if !there.is_subset(&keys) {
             report.conflicts.push(thread.to_owned());
             return Ok(());
         }
-        let mut backlog = Backlog::default();
-        let mut last: Option<CheckpointTuple> = None;
-        for (id, namespace) in &keys {
-            let is_there = there.contains(&(id.clone(), namespace.clone()));
-            let found = from
-                .get(thread, namespace, Some(id))
-                .await
-                .map_err(&failed)?;
+        let mut moving = Moving {
+            thread,
+            from,
+            to,
+            there,
+            lost: BTreeSet::new(),
+            last: None,
+            backlog: Backlog::default(),
+        };
+        for key in &keys {
+            self.move_checkpoint(&mut moving, key, report).await?;
             tell(1);
-            let Some(found) = found else { continue };
-            let writes = writes_of(&found);
-            report.writes += u64::try_from(found.pending_writes.len()).unwrap_or(u64::MAX);
-            match is_there {
-                true => report.present += 1,
-                false => report.checkpoints += 1,
+        }
+        moving.backlog.wait(0).await.map_err(&failed)?;
+        if !self.dry_run {
+            moving.copy_tags().await.map_err(&failed)?;
+        }
+        Ok(())
+    }
+
+    async fn move_checkpoint(
+        &self,
+        moving: &mut Moving<'_>,
+        key: &Key,
+        report: &mut TransferReport,
+    ) -> Result<(), TransferError> {
+        let failed = TransferError::of(moving.thread);
+        let (found, writes) = match moving.read(key).await {
+            Ok(read) => read,
+            Err(error) if is_of_one(&error) || moving.from.is_of_one(&error) => {
+                let (id, namespace) = key.clone();
+                let thread = moving.thread.to_owned();
+                if !self.skip_unreadable {
+                    return Err(TransferError::Unreadable {
+                        thread,
+                        namespace,
+                        id,
+                        source: Box::new(error),
+                    });
+                }
+                report.passed_over.push(PassedOver::Checkpoint {
+                    thread,
+                    namespace,
+                    id,
+                    reason: error.to_string(),
+                });
+                moving.lost.insert(key.clone());
+                moving.last = None;
+                return Ok(());
             }
-            if self.dry_run {
-                continue;
-            }
+            Err(error) => return Err(failed(error)),
+        };
+        let count = |of: &PutWrites| u64::try_from(of.writes.len()).unwrap_or(u64::MAX);
+        report.writes += writes.iter().map(count).sum::<u64>();
+        let is_there = moving.there.contains(key);
+        match is_there {
+            true => report.present += 1,
+            false => report.checkpoints += 1,
+        }
+        if !self.dry_run {
             if !is_there {
-                let put = put_of(&found, last.as_ref());
-                backlog.add(to.put(put)).await.map_err(&failed)?;
+                let put = put_of(&found, moving.last.as_ref());
+                let put = moving.to.checkpoints().put(put);
+                moving.backlog.add(put).await.map_err(&failed)?;
             }
             for writes in writes {
-                backlog.add(to.put_writes(writes)).await.map_err(&failed)?;
+                let put = moving.to.checkpoints().put_writes(writes);
+                moving.backlog.add(put).await.map_err(&failed)?;
             }
-            last = Some(found);
         }
-        backlog.wait(0).await.map_err(&failed)?;
-        if !self.dry_run {
-            copy_tags(thread, from, to).await.map_err(&failed)?;
+        moving.last = Some(found);
+        Ok(())
+    }
+}
+
+impl Moving<'_> {
+    /// A checkpoint, and those of its writes that the target has not.
+    async fn read(&self, key: &Key) -> Result<(CheckpointTuple, Vec<PutWrites>), CheckpointError> {
+        let (id, namespace) = key;
+        let found = self.from.checkpoints();
+        let found = found.get(self.thread, namespace, Some(id)).await?;
+        let Some(found) = found else {
+            return Err(CheckpointError::NoSuchCheckpoint {
+                thread: self.thread.to_owned(),
+                checkpoint: id.clone(),
+            });
+        };
+        self.check_made_of(&found)?;
+        let mut writes = writes_of(&found);
+        if self.there.contains(key) && !writes.is_empty() {
+            let projection = Projection {
+                writes: true,
+                ..Projection::metadata_only()
+            };
+            let there = self.to.checkpoints();
+            let there = there.get_projected(self.thread, namespace, Some(id), &projection);
+            let there = there.await?.map(|there| there.pending_writes);
+            let there = there.unwrap_or_default();
+            let is_missing =
+                |write: &&PendingWrite| !there.iter().any(|of| is_same_write(of, write));
+            let missing: BTreeSet<_> = (found.pending_writes.iter().filter(is_missing))
+                .map(|write| (write.task_id.clone(), write.task_path.clone()))
+                .collect();
+            writes.retain(|of| missing.contains(&(of.task_id.clone(), of.task_path.clone())));
+        }
+        Ok((found, writes))
+    }
+
+    /// Refuses a checkpoint that keeps what tasks have written in the place of values, if those are lost.
+    fn check_made_of(&self, found: &CheckpointTuple) -> Result<(), CheckpointError> {
+        let Some(parent) = &found.parent_id else {
+            return Ok(());
+        };
+        if !self
+            .lost
+            .contains(&(parent.clone(), found.namespace.clone()))
+        {
+            return Ok(());
+        }
+        let counters = found.metadata.extra.get("counters_since_delta_snapshot");
+        let mut channels = counters.and_then(Value::as_object).into_iter().flatten();
+        let values = &found.checkpoint.channel_values;
+        match channels.find(|(channel, _)| !values.contains_key(*channel)) {
+            Some((channel, _)) => Err(CheckpointError::Backend {
+                what: format!("channel `{channel}`"),
+                source: Arc::new(MadeOf(parent.clone())),
+            }),
+            None => Ok(()),
+        }
+    }
+
+    async fn copy_tags(&self) -> Result<(), CheckpointError> {
+        let tags = match self.from.tags(self.thread).await {
+            Err(CheckpointError::Unsupported { .. }) => return Ok(()),
+            tags => tags?,
+        };
+        for tag in tags {
+            let key = (tag.checkpoint_id.clone(), tag.namespace.clone());
+            if self.lost.contains(&key) {
+                continue;
+            }
+            match self.to.checkpoints().tag(tag).await {
+                Err(CheckpointError::Unsupported { .. }) => return Ok(()),
+                outcome => outcome?,
+            }
         }
         Ok(())
     }
 }
 
-/// The keys of a thread's checkpoints, so that none comes before its parent.
-pub(super) async fn keys_of(
-    of: &dyn Checkpointer,
-    thread: &str,
-) -> Result<BTreeSet<Key>, CheckpointError> {
-    let mut found = of.list(ListQuery {
-        thread: Some(thread.to_owned()),
-        projection: Projection::metadata_only(),
-        ..ListQuery::default()
-    });
-    let mut keys = BTreeSet::new();
-    while let Some(found) = found.next().await {
-        let found = found?;
-        keys.insert((found.checkpoint.id, found.namespace));
+/// Whether what failed is one checkpoint, whatever the place.
+fn is_of_one(error: &CheckpointError) -> bool {
+    match error {
+        CheckpointError::NoSuchCheckpoint { .. } => true,
+        CheckpointError::Backend { source, .. } => source.is::<MadeOf>(),
+        _ => false,
     }
-    Ok(keys)
 }
+
+/// A checkpoint is made of another one, which was passed over.
+#[derive(Debug, thiserror::Error)]
+#[error("it is made of checkpoint `{0}`, which was passed over")]
+struct MadeOf(String);
 
 /// The checkpoint, with what it has of `last` taken as not changed.
 fn put_of(found: &CheckpointTuple, last: Option<&CheckpointTuple>) -> PutCheckpoint {
@@ -179,24 +288,6 @@ fn writes_of(found: &CheckpointTuple) -> Vec<PutWrites> {
         })
     });
     puts.collect()
-}
-
-async fn copy_tags(
-    thread: &str,
-    from: &dyn Checkpointer,
-    to: &dyn Checkpointer,
-) -> Result<(), CheckpointError> {
-    let tags = match from.tags(thread).await {
-        Err(CheckpointError::Unsupported { .. }) => return Ok(()),
-        tags => tags?,
-    };
-    for tag in tags {
-        match to.tag(tag).await {
-            Err(CheckpointError::Unsupported { .. }) => return Ok(()),
-            outcome => outcome?,
-        }
-    }
-    Ok(())
 }
 
 /// Writes that are not acknowledged yet.

@@ -14,12 +14,18 @@ pub(crate) struct Server {
     bin: PathBuf,
     process: Option<Child>,
     directory: TempDir,
+    port: u16,
     settings: Vec<String>,
 }
 
 impl Server {
     /// Starts a server; `None`, and says so, if there is none on this machine.
     pub(crate) fn start(settings: &[&str]) -> Option<Self> {
+        Self::start_on(5432, settings, &[])
+    }
+
+    /// The same on a port, which `settings` say too, with files that only it may read, by name, in the directory above that of its data.
+    pub(crate) fn start_on(port: u16, settings: &[&str], files: &[(&str, String)]) -> Option<Self> {
         let Some(bin) = programs() else {
             let what = "no PostgreSQL server is installed (initdb, postgres)";
             assert!(
@@ -33,14 +39,25 @@ impl Server {
             .prefix("stepwell-pg")
             .tempdir()
             .unwrap();
-        if let Some(user) = other_user() {
-            let (uid, gid) = user.ids;
-            std::os::unix::fs::chown(directory.path(), Some(uid), Some(gid)).unwrap();
+        let given = |path: &std::path::Path| {
+            if let Some(user) = other_user() {
+                let (uid, gid) = user.ids;
+                std::os::unix::fs::chown(path, Some(uid), Some(gid)).unwrap();
+            }
+        };
+        given(directory.path());
+        for (name, text) in files {
+            use std::os::unix::fs::PermissionsExt;
+            let path = directory.path().join(name);
+            std::fs::write(&path, text).unwrap();
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
+            given(&path);
         }
         let mut server = Self {
             bin,
             process: None,
             directory,
+            port,
             settings: settings.iter().map(ToString::to_string).collect(),
         };
         let data = server.data();
@@ -76,6 +93,12 @@ impl Server {
         format!("host={socket} user=postgres dbname={database}")
     }
 
+    /// The same as a URL.
+    pub(crate) fn url(&self, database: &str) -> String {
+        let socket = self.directory.path().display();
+        format!("postgresql:///{database}?host={socket}&user=postgres")
+    }
+
     /// Makes a database and gives its address.
     pub(crate) fn database(&self, name: &str) -> String {
         self.sql("postgres", &format!("CREATE DATABASE \"{name}\""));
@@ -87,6 +110,7 @@ impl Server {
         let said = Command::new(self.bin.join("psql"))
             .arg("-h")
             .arg(self.directory.path())
+            .args(["-p", &self.port.to_string()])
             .args([
                 "-U",
                 "postgres",
@@ -136,6 +160,7 @@ impl Server {
             .arg("-q")
             .arg("-h")
             .arg(self.directory.path())
+            .args(["-p", &self.port.to_string()])
             .status();
         asked.unwrap().success()
     }

@@ -12,8 +12,6 @@
 
 mod python;
 
-use std::path::Path;
-
 use futures::StreamExt;
 use serde_json::{Value, json};
 use stepwell::checkpoint::{Checkpointer, ListQuery, StatusKind, ThreadQuery};
@@ -22,7 +20,7 @@ use stepwell::graph::{
     Channel, Command, CompiledGraph, Config, NodeResult, Runtime, START, State, StateGraph,
 };
 use stepwell::sqlite::{SqliteSaver, SqliteStore};
-use stepwell::store::{Search, Store};
+use stepwell::store::{Ending, Search, Store};
 use stepwell::transfer::{Place, Transfer, TransferReport};
 use tempfile::TempDir;
 
@@ -42,12 +40,13 @@ async fn ask(_: State, runtime: Runtime) -> NodeResult {
     Ok(json!({"answer": runtime.interrupt(json!({"ask": "ok?"}))?}))
 }
 
-/// The graph of `peer.py`.
+/// The graph of `langgraph_peer.py`.
 fn graph(saver: impl Checkpointer) -> CompiledGraph {
     StateGraph::new()
         .add_channel("messages", Channel::messages())
         .add_channel("plain", Channel::last())
         .add_channel("opaque", Channel::last())
+        .add_channel("name", Channel::last())
         .add_channel("answer", Channel::last())
         .add_node("think", think)
         .add_node("ask", ask)
@@ -198,11 +197,25 @@ async fn items_are_the_same_for_both() {
     let seen = python.run("items", &file, "read");
     assert_eq!(
         seen,
-        json!([["likes", {"tea": false}], ["likes", {"tea": true, "n": [1, 2.5, null]}]])
+        json!([
+            ["users.ada", "likes", {"tea": true, "n": [1, 2.5, null]}],
+            ["users.bob", "likes", {"tea": false}],
+        ])
     );
+    // What Python replaces or deletes is kept.
+    python.run("items", &file, "change");
+    let ended = async |user: &str| {
+        let history = store.history(&["users", user], "likes").await.unwrap();
+        let versions = history.versions.into_iter();
+        let versions = versions.map(|of| (of.item.value["tea"].clone(), of.ended.map(|of| of.how)));
+        versions.collect::<Vec<_>>()
+    };
+    let replaced = [(json!(0), None), (json!(true), Some(Ending::Replaced))];
+    assert_eq!(ended("ada").await, replaced);
+    assert_eq!(ended("bob").await, [(json!(false), Some(Ending::Deleted))]);
 }
 
-async fn moved(from: Place<'_>, to: Place<'_>) -> TransferReport {
+async fn moved(from: &Place, to: &Place) -> TransferReport {
     let transfer = Transfer {
         verify: true,
         ..Transfer::default()
@@ -220,23 +233,15 @@ async fn what_was_imported_and_exported_is_gone_on_with() {
     python.run("write", &file, "t");
     python.run("items", &file, "write");
     let db = Db::open(directory.path().join("db")).unwrap();
-    let (checkpoints, items) = (db.checkpointer(), db.store());
-    let in_db = Place {
-        checkpoints: &checkpoints,
-        items: &items,
-    };
-    let (saver, store) = tables(&file);
-    let in_file = Place {
-        checkpoints: &saver,
-        items: &store,
-    };
-    let report = moved(in_file, in_db).await;
+    let in_db = Place::database(&db);
+    let in_file = Place::sqlite_to_read(&file).unwrap();
+    let report = moved(&in_file, &in_db).await;
     assert_eq!(
         (report.threads, report.checkpoints, report.items),
-        (1, 5, 2)
+        (1, 5, 3)
     );
     // What was moved is not moved again.
-    let report = moved(in_file, in_db).await;
+    let report = moved(&in_file, &in_db).await;
     assert_eq!(
         (report.checkpoints, report.present, report.items),
         (0, 5, 0)
@@ -251,15 +256,7 @@ async fn what_was_imported_and_exported_is_gone_on_with() {
 
     let out = directory.path().join("out.sqlite");
     let out = out.to_str().unwrap();
-    let (saver, store) = tables(out);
-    moved(
-        in_db,
-        Place {
-            checkpoints: &saver,
-            items: &store,
-        },
-    )
-    .await;
+    moved(&in_db, &Place::sqlite(out).unwrap()).await;
     let resumed = python.run("resume", out, "t");
     assert_eq!(resumed["values"]["opaque"], opaque_in_python());
     assert_eq!(
@@ -269,10 +266,8 @@ async fn what_was_imported_and_exported_is_gone_on_with() {
     assert_eq!(resumed["values"]["answer"], "yes");
     python.run("again", out, "t");
     let seen = python.run("items", out, "read");
-    assert_eq!(seen, json!([["likes", {"tea": true, "n": [1, 2.5, null]}]]));
-}
-
-fn tables(file: impl AsRef<Path>) -> (SqliteSaver, SqliteStore) {
-    let saver = SqliteSaver::open(file.as_ref()).unwrap().as_kept();
-    (saver, SqliteStore::open(file).unwrap())
+    let ada = json!(["users.ada", "likes", {"tea": true, "n": [1, 2.5, null]}]);
+    assert_eq!(seen, json!([ada]));
+    let times = |of: &str| python.run("items", of, "times");
+    assert_eq!(times(out), times(&file));
 }

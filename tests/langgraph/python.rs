@@ -29,9 +29,9 @@ impl Python {
         }
     }
 
-    /// Has `peer.py` do something to a file.
+    /// Has `langgraph_peer.py` do something to a file.
     pub(crate) fn run(&self, what: &str, file: &str, thread: &str) -> Value {
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/langgraph/peer.py");
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/common/langgraph_peer.py");
         let output = Command::new(&self.0)
             .arg(script)
             .args([what, file, thread])

@@ -118,6 +118,28 @@ fn items_are_put_read_found_and_removed() {
 }
 
 #[test]
+fn items_are_found_by_their_words() {
+    let dir = TempDir::new().unwrap();
+    let dir = dir.path();
+    make(dir);
+    for (key, text) in [("1", "A dog and a cat"), ("2", "The cat"), ("3", "dogs")] {
+        let value = json!({"text": text, "n": 1}).to_string();
+        put(dir, &["--text", "text", "notes", key], &value);
+    }
+    put(dir, &["notes", "4"], r#"{"text": "cat"}"#);
+    let (code, found) = asked(dir, &["search", "notes", "--query", "cat"]);
+    assert_eq!((code, keys(&found)), (Some(0), vec!["2", "1"]));
+    assert!(found[0]["score"].as_f64() > found[1]["score"].as_f64());
+    assert_eq!(found[0]["cursor"], Value::Null);
+    let counted = asked(dir, &["search", "--query", "cat dog", "--count"]).1;
+    assert_eq!(counted, [json!({"items": 2})]);
+    assert_eq!(asked(dir, &["search", "--query", "bird"]).0, Some(1));
+    assert_eq!(asked(dir, &["search", "--query", ""]).0, Some(2));
+    let then = ["search", "--query", "cat", "--time", "2026-01-01T00:00:00Z"];
+    assert_eq!(asked(dir, &then).0, Some(2));
+}
+
+#[test]
 fn what_was_is_read_by_checkpoint_and_listed() {
     let dir = TempDir::new().unwrap();
     let dir = dir.path();

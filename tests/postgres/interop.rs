@@ -8,11 +8,11 @@ use std::process::Command as Process;
 use std::sync::{Arc, OnceLock};
 
 use serde_json::{Value, json};
-use stepwell::checkpoint::{CheckpointTuple, ListQuery};
+use stepwell::checkpoint::{CheckpointTuple, Checkpointer, ListQuery};
 use stepwell::graph::{
     Channel, Command, CompiledGraph, Config, Input, NodeResult, Runtime, START, State, StateGraph,
 };
-use stepwell::postgres::{Postgres, PostgresSaver};
+use stepwell::postgres::Postgres;
 use stepwell::store::{Search, Store};
 
 use crate::saver::Saver;
@@ -25,7 +25,7 @@ const PACKAGES: [&str; 3] = [
 ];
 
 /// A Python that has LangGraph and its saver for PostgreSQL.
-fn python() -> Option<PathBuf> {
+pub(crate) fn python() -> Option<PathBuf> {
     static FOUND: OnceLock<Result<PathBuf, String>> = OnceLock::new();
     let found = FOUND.get_or_init(|| match std::env::var_os("STEPWELL_LANGGRAPH_PYTHON") {
         Some(named) => has_it(named.into()),
@@ -65,9 +65,9 @@ fn run(command: &mut Process) -> Result<(), String> {
     }
 }
 
-/// Has `peer.py` do something to a thread.
-fn peer(python: &Path, what: &str, address: &str, thread: &str) -> Value {
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/postgres/peer.py");
+/// Has `langgraph_peer.py` do something to a thread.
+pub(crate) fn peer(python: &Path, what: &str, address: &str, thread: &str) -> Value {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/common/langgraph_peer.py");
     let output = Process::new(python)
         .arg(script)
         .args([what, address, thread])
@@ -99,8 +99,8 @@ async fn ask(_: State, runtime: Runtime) -> NodeResult {
     Ok(json!({"answer": runtime.interrupt(json!({"ask": "ok?"}))?}))
 }
 
-/// The graph of `peer.py`.
-fn graph(saver: PostgresSaver) -> CompiledGraph {
+/// The graph of `langgraph_peer.py`.
+pub(crate) fn graph(saver: impl Checkpointer) -> CompiledGraph {
     StateGraph::new()
         .add_channel("messages", Channel::messages())
         .add_channel("plain", Channel::last())
@@ -306,4 +306,11 @@ async fn items_are_the_same_for_both() {
         .unwrap()
         .unwrap();
     assert_eq!(ada.value["tea"], true);
+    // What either replaced is kept.
+    let history = store.history(&["users", "ada"], "likes").await.unwrap();
+    let versions = history
+        .versions
+        .iter()
+        .map(|of| of.item.value["tea"].clone());
+    assert_eq!(versions.collect::<Vec<_>>(), [true, false, true]);
 }

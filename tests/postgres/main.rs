@@ -18,10 +18,15 @@ mod copying;
 #[path = "../checkpointer/deletion.rs"]
 mod deletion;
 mod faults;
+#[path = "../common/found.rs"]
+mod finding;
+mod found;
 mod hosts;
 mod interop;
 #[path = "../checkpointer/listing.rs"]
 mod listing;
+mod moving;
+mod moving_faults;
 #[path = "../checkpointer/projecting.rs"]
 mod projecting;
 #[path = "../checkpointer/pruning.rs"]
@@ -38,6 +43,7 @@ mod schema;
 #[path = "../common/postgres_server.rs"]
 mod server;
 mod store;
+mod tls;
 #[path = "../checkpointer/writes.rs"]
 mod writes;
 

@@ -194,10 +194,12 @@ class Body:
         out["writes"] = self.list(lambda: {"index": self.signed(32), "channel": self.text(), "value": self.present()})
         return out
 
-    def item(self, ranked=False):
+    def item(self, ranked=False, moved=False):
         out = {"namespace": self.list(self.text), "key": self.text(), "at": self.u64(), "lifetime": self.option(self.u64)}
         out["indexed"] = self.list(self.text) if self.flag() else None
         out["new"] = self.flag()
+        if moved:
+            out |= {"created": self.u64(), "expires": self.option(self.u64)}
         if not ranked:
             return out | {"value": self.present()}
         out |= {"texts": self.list(self.text), "value": self.present()}
@@ -249,6 +251,7 @@ KINDS = {
     14: ("item deleted", lambda b: b.key() | {"at": b.u64()}),
     15: ("history of items set", lambda b: {"namespace": b.list(b.text), "at": b.u64(), "since": b.option(b.u64)}),
     16: ("item put", lambda b: b.item(ranked=True)),
+    17: ("item put", lambda b: b.item(ranked=True, moved=True)),
 }
 
 
@@ -274,7 +277,7 @@ def records(frame):
         need(reader.entries <= stored + more, "more entries than a frame may have")
         more = min(more, stored + more - reader.entries)
         need(reader.at == len(body), "a body that goes on after its fields")
-        if kind in (4, 16):
+        if kind in (4, 16, 17):
             value = reader.values[0]
             need(value.tag in (None, "json"), "an item's value that is no json")
         yield KINDS[kind][0], fields, reader.values

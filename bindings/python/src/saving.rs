@@ -6,11 +6,11 @@ use std::time::Duration;
 use pyo3::prelude::*;
 use pyo3::pybacked::{PyBackedBytes, PyBackedStr};
 use pyo3::types::PyDict;
-use stepwell::checkpoint::{Checkpoint, Checkpointer, PutCheckpoint, PutWrites};
+use stepwell::checkpoint::{Checkpoint, CheckpointError, Checkpointer, PutCheckpoint, PutWrites};
 use stepwell::db::Durability;
 
 use crate::database::Database;
-use crate::failure::guarded;
+use crate::failure::{Outcome, guarded};
 use crate::pending::{Pending, PutTo};
 use crate::values::{encoded, metadata, versions, versions_seen};
 
@@ -23,7 +23,8 @@ pub(crate) type Named = (String, PyBackedStr, PyBackedBytes);
 
 #[pymethods]
 impl Database {
-    /// Submits a checkpoint. `appended`: by channel, elements that its list has grown by.
+    /// Submits a checkpoint. `appended`: by channel, elements that its list has grown by since the namespace's turn was `appended_since`; if it is
+    /// another one, somebody may have put the parent again, and what was appended is refused.
     #[expect(
         clippy::too_many_arguments,
         reason = "one call into the engine for each of Python's"
@@ -43,6 +44,7 @@ impl Database {
         new_versions: &Bound<'_, PyDict>,
         values: Vec<Named>,
         appended: Vec<(String, Vec<(PyBackedStr, PyBackedBytes)>)>,
+        appended_since: u64,
         durability: Option<&str>,
     ) -> PyResult<Pending> {
         guarded(py, || {
@@ -75,14 +77,21 @@ impl Database {
                 let warm = Arc::clone(&self.engine()?.warm);
                 let (thread, namespace) = (put.thread.clone(), put.namespace.clone());
                 self.with_saver(durability, |saver| {
-                    let turn = warm.put(&thread, &namespace);
+                    // Between the look at the turn and this put no other one may come.
+                    let in_turn = warm.in_turn(&thread, &namespace);
+                    if in_turn.number() != appended_since {
+                        refuse_appended(&put)?;
+                    }
+                    let turn = in_turn.put();
+                    let commit = saver.put(put);
+                    drop(in_turn);
                     let put_to = PutTo {
                         warm,
                         thread,
                         namespace,
                         turn,
                     };
-                    Ok(Pending::put(saver.put(put), put_to))
+                    Ok(Pending::put(commit, put_to))
                 })
             })
         })
@@ -153,4 +162,17 @@ impl Database {
             })
         })
     }
+}
+
+/// Lists that were appended to must be those that their parent has now.
+fn refuse_appended(put: &PutCheckpoint) -> Outcome<()> {
+    let Some(channel) = put.appended.keys().next() else {
+        return Ok(());
+    };
+    let refused = CheckpointError::NothingToAppendTo {
+        thread: put.thread.clone(),
+        checkpoint: put.checkpoint.id.clone(),
+        channel: channel.clone(),
+    };
+    Err(refused.into())
 }

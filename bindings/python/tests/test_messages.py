@@ -199,3 +199,94 @@ def test_a_trusting_saver_sees_what_another_one_has_put_in_the_place(db: Stepwel
     other.put(parent, found.checkpoint, found.metadata, {"messages": 3})
     assert contents(trusting, config()) == contents(other, config()) == ["another"]
     assert contents(trusting, at) == ["another"]
+
+
+def test_nothing_is_appended_to_a_list_that_another_one_has_put_in_the_place(
+    db: Stepwell,
+) -> None:
+    other = db.checkpointer()
+    for trust in (False, True):
+        saver = db.checkpointer(trust_messages=trust)
+        db.checkpointer().delete_thread("t")
+        said, at = conversation(saver, 3)
+        found = other.get_tuple(at)
+        assert found
+        found.checkpoint["channel_values"]["messages"] = [HumanMessage("another")]
+        parent: Any = found.parent_config
+        other.put(parent, found.checkpoint, found.metadata, {"messages": 3})
+        said, at = conversation(saver, 1, said, at)
+        assert contents(other, at) == [m.content for m in said]
+
+
+def test_a_message_that_was_changed_in_place_is_saved_as_it_is_now(db: Stepwell) -> None:
+    saver = db.checkpointer()
+    random = Random(7)
+    kept, at = conversation(saver, 1)
+    expected: list[tuple[Any, list[Any]]] = []
+    for n in range(120):
+        message = random.choice(kept)
+        match random.randrange(9):
+            case 0:
+                message.content += " changed"
+            case 1:
+                message.response_metadata["n"] = random.choice([1, 1.0, True, "1", [1], (1,)])
+            case 2:
+                message.additional_kwargs.setdefault("deep", [{}])[0][f"k{n}"] = n
+            case 3:
+                message.id = None
+            case 4:
+                message.more = n  # a field that the class does not have
+            case 5:
+                kept = kept[: random.randrange(1, len(kept) + 1)]
+            case 6:
+                kept = [*kept[:-1], ToolMessage("r", tool_call_id="c", artifact={"a": {n}})]
+            case _:
+                kept = [*kept, *(HumanMessage(f"new {n}") for _ in range(random.randrange(20)))]
+        at = put(saver, {"messages": kept}, at, versions={"messages": n + 2}, step=n)
+        expected.append((at, copy.deepcopy(kept)))
+    serde = saver.serde
+    for at, messages in expected:
+        found = saver.get_tuple(at)
+        assert found
+        read = found.checkpoint["channel_values"]["messages"]
+        assert serde.dumps_typed(read) == serde.dumps_typed(messages)
+
+
+def test_of_a_list_that_grew_what_is_new_is_handed_over(db: Stepwell) -> None:
+    saver = db.checkpointer()
+    calls: list[tuple[int, int]] = []
+
+    class Counting:
+        def __getattr__(self, name: str) -> Any:
+            return getattr(db.native, name)
+
+        def put(self, *args: Any) -> Any:
+            calls.append((len(args[10]), len(args[11])))
+            return db.native.put(*args)
+
+    saver._native = Counting()  # type: ignore[assignment]
+    said, at = conversation(saver, 3)
+    assert calls == [(1, 0), (0, 1), (0, 1)]
+    said[0].content = "changed"
+    said, at = conversation(saver, 2, said, at)
+    assert calls[3:] == [(1, 0), (0, 1)]
+    assert contents(saver, at) == [m.content for m in said]
+
+
+def test_what_is_known_of_lists_is_bounded(db: Stepwell) -> None:
+    saver = db.checkpointer()
+    for thread in range(2000):
+        put(saver, {"messages": [HumanMessage("x" * 20_000)]}, thread=str(thread))
+    assert 1 < len(saver._compared._known) <= 1024
+    assert 0 < saver._compared._bytes <= 16 << 20
+    assert saver._compared._bytes == sum(k.bytes() for k in saver._compared._known.values())
+
+
+def test_a_trusting_saver_that_reads_an_older_checkpoint_still_knows_the_last(db: Stepwell) -> None:
+    saver = db.checkpointer(trust_messages=True)
+    said, at = conversation(saver, 5)
+    old = list(saver.list(config()))[3].config
+    for _ in range(3):
+        assert contents(saver, old) == [m.content for m in said[:2]]
+        last = saver.get_tuple(config())
+        assert last and all(a is b for a, b in zip(last.checkpoint["channel_values"]["messages"], said))

@@ -16,7 +16,8 @@ Exit codes:
   0  Done
   1  The answer is no (`diff --exit-code`: something differs; `salvage`:
      something is lost; `compact`: not all was done; `torture`: something is
-     missing or not whole; `store`: there is no such item), or another failure
+     missing or not whole; `store`: there is no such item; `import`, `export`:
+     something was left alone, passed over or differs), or another failure
   2  Wrong usage: a thread or checkpoint that the database does not have, or a
      name or directory that is taken
   3  There is no database, or it is damaged or cannot be read

@@ -140,6 +140,8 @@ impl Rewriter<'_> {
                 lifetime: None,
                 index: IndexedFields::NONE,
                 ranked: Ranked::default(),
+                at: put.moved.map_or(put.at, |moved| moved.created),
+                moved: None,
                 ..put
             })),
             false => Fate::Goes,

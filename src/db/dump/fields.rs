@@ -27,11 +27,15 @@ pub(super) fn fields(record: Record<Value>) -> Value {
                 "writes": writes.collect::<Vec<_>>(),
             })
         }
-        Record::ItemPut(put) if put.ranked.is_empty() => item(put),
+        Record::ItemPut(put) if put.ranked.is_empty() && put.moved.is_none() => item(put),
         Record::ItemPut(mut put) => {
-            let ranked = std::mem::take(&mut put.ranked);
+            let (ranked, moved) = (std::mem::take(&mut put.ranked), put.moved);
             let mut fields = item(put);
             if let Some(fields) = fields.as_object_mut() {
+                if let Some(moved) = moved {
+                    fields.insert("created".into(), json!(moved.created));
+                    fields.insert("expires".into(), json!(moved.expires));
+                }
                 fields.insert("texts".into(), json!(ranked.texts.paths()));
                 fields.insert("vectors".into(), ranked.vectors.unwrap_or_default());
             }

@@ -39,6 +39,7 @@ impl Values {
                 lifetime: None,
                 index: IndexedFields::All,
                 is_new: false,
+                moved: None,
                 fields: None,
                 ranked: crate::codec::Ranked::default(),
             })

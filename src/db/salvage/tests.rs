@@ -165,6 +165,7 @@ impl Made {
             lifetime: None,
             index: IndexedFields::All,
             is_new: false,
+            moved: None,
             fields: None,
             ranked: crate::codec::Ranked::default(),
         };
@@ -224,6 +225,7 @@ fn make(dir: &Path, shrinks: bool) -> Made {
         lifetime: None,
         index: IndexedFields::All,
         is_new: false,
+        moved: None,
         fields: None,
         ranked: crate::codec::Ranked::default(),
     }));

@@ -12,6 +12,7 @@ use serde_json::Value;
 use crate::checkpoint::{
     CheckpointError, CheckpointStream, CheckpointTuple, ListQuery, Projection,
 };
+use crate::langgraph::Reading;
 use crate::postgres::PostgresError;
 use crate::postgres::jobs::{Job, snapshot};
 use crate::postgres::row::{SELECT, tuple};
@@ -46,8 +47,9 @@ impl PostgresSaver {
         let (answer, connection) = oneshot::channel();
         self.shared.submit(Job::List(answer));
         let pools = self.shared.pools.clone();
+        let reading = self.reading;
         self.shared.spawn(async move {
-            if let Err(error) = feed(&pools, connection, &wanted, &mut listed).await {
+            if let Err(error) = feed(&pools, connection, (&wanted, reading), &mut listed).await {
                 let _ = listed
                     .send(Err(error.checkpoint("listing checkpoints")))
                     .await;
@@ -66,7 +68,7 @@ impl PostgresSaver {
 async fn feed(
     pools: &Pools,
     connection: oneshot::Receiver<Option<Object>>,
-    wanted: &Wanted,
+    (wanted, reading): (&Wanted, Reading),
     listed: &mut mpsc::Sender<Listed>,
 ) -> Result<(), PostgresError> {
     let client = match connection.await {
@@ -74,7 +76,7 @@ async fn feed(
         // All connections for lists are taken: this one sees what is there when it gets one.
         Ok(None) | Err(_) => snapshot(pools, true).await?,
     };
-    let fed = pages(&client, wanted, listed).await;
+    let fed = pages(&client, (wanted, reading), listed).await;
     // It goes back to the others without its transaction, or not at all.
     if client.batch_execute("ROLLBACK").await.is_err() {
         drop(Object::take(client));
@@ -84,7 +86,7 @@ async fn feed(
 
 async fn pages(
     client: &Object,
-    wanted: &Wanted,
+    (wanted, reading): (&Wanted, Reading),
     listed: &mut mpsc::Sender<Listed>,
 ) -> Result<(), PostgresError> {
     let mut after: After = None;
@@ -94,11 +96,11 @@ async fn pages(
     };
     while left > 0 {
         let (page, last) = match wanted {
-            Wanted::All(query) => page(client, query, &after).await?,
+            Wanted::All(query) => page(client, query, &after, reading).await?,
             Wanted::Latest {
                 namespace,
                 projection,
-            } => latest(client, namespace, projection, &after).await?,
+            } => latest(client, namespace, projection, (&after, reading)).await?,
         };
         for found in page {
             if let Wanted::All(query) = wanted
@@ -124,6 +126,7 @@ async fn page(
     client: &Object,
     query: &ListQuery,
     after: &After,
+    reading: Reading,
 ) -> Result<(Vec<CheckpointTuple>, After), PostgresError> {
     let order = "checkpoint_id COLLATE \"C\" DESC, thread_id COLLATE \"C\",
         checkpoint_ns COLLATE \"C\"";
@@ -172,14 +175,14 @@ async fn page(
             ],
         )
         .await?;
-    read(&rows, &query.projection)
+    read(&rows, &query.projection, reading)
 }
 
 async fn latest(
     client: &Object,
     namespace: &str,
     projection: &Projection,
-    after: &After,
+    (after, reading): (&After, Reading),
 ) -> Result<(Vec<CheckpointTuple>, After), PostgresError> {
     let from = format!(
         "(SELECT DISTINCT ON (thread_id) * FROM checkpoints
@@ -203,16 +206,17 @@ async fn latest(
             ],
         )
         .await?;
-    read(&rows, projection)
+    read(&rows, projection, reading)
 }
 
 /// The checkpoints of a page, and where the next one begins, if this one is full.
 fn read(
     rows: &[tokio_postgres::Row],
     projection: &Projection,
+    reading: Reading,
 ) -> Result<(Vec<CheckpointTuple>, After), PostgresError> {
     let wants = |channel: &str| projection.channels.has(channel);
-    let page: Result<Vec<_>, _> = rows.iter().map(|row| tuple(row, &wants)).collect();
+    let page: Result<Vec<_>, _> = rows.iter().map(|row| tuple(row, &wants, reading)).collect();
     let is_full = i64::try_from(rows.len()).is_ok_and(|len| len >= PAGE);
     let last = match rows.last().filter(|_| is_full) {
         Some(row) => Some((row.try_get(2)?, row.try_get(0)?, row.try_get(1)?)),

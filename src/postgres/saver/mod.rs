@@ -20,6 +20,7 @@ use crate::checkpoint::{
     Projection, Prune, PruneReport, PutCheckpoint, PutWrites, RetentionPolicy, Tag, ThreadInfo,
     ThreadQuery,
 };
+use crate::langgraph::Reading;
 use crate::postgres::jobs::{Job, Submitted};
 use crate::postgres::lease::OnServer;
 use crate::postgres::server::{Shared, ended};
@@ -39,9 +40,10 @@ use crate::{Commit, Leases};
 /// A value is stored whole with each checkpoint that changes it, and copying a thread copies its rows, as LangGraph's tables have no other way.
 #[derive(Clone)]
 pub struct PostgresSaver {
-    shared: Arc<Shared>,
+    pub(super) shared: Arc<Shared>,
     ids: Arc<CheckpointIds>,
     leases: Leases,
+    reading: Reading,
 }
 
 impl std::fmt::Debug for PostgresSaver {
@@ -74,7 +76,16 @@ impl PostgresSaver {
             leases: shared.leases.kept_by(beyond),
             shared,
             ids: Arc::default(),
+            reading: Reading::AsJson,
         }
+    }
+
+    /// The same checkpoints, whose values come back under the types that they have in the tables, and as the same bytes: for
+    /// what moves them elsewhere.
+    #[must_use]
+    pub fn as_kept(mut self) -> Self {
+        self.reading = Reading::AsKept;
+        self
     }
 
     fn submit(&self, write: Write) -> Commit<CheckpointError> {

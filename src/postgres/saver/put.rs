@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 use crate::Encoded;
 use crate::checkpoint::{CheckpointError, PutCheckpoint, make_whole};
 use crate::index::precedes;
-use crate::langgraph::value_column;
+use crate::langgraph::{Reading, form_of, value_column};
 use crate::postgres::PostgresError;
 use crate::postgres::row::{self, EMPTY, Texts, checkpoint_json, metadata_json, texts};
 use crate::postgres::saver::write::{Fault, Turn};
@@ -149,7 +149,13 @@ impl Turn<'_> {
         }
         self.insert_blobs(&put, &blobs).await?;
         let seen = seen_texts(&put, &versions, &parent);
-        let json = checkpoint_json(&put.checkpoint, versions, seen, inline);
+        let json = checkpoint_json(
+            &put.checkpoint,
+            form_of(&put.metadata),
+            versions,
+            seen,
+            inline,
+        );
         Ok(self.insert_checkpoint(&put, &json).await?)
     }
 
@@ -240,7 +246,7 @@ impl Turn<'_> {
                 )
                 .await?;
             if let Some(found) = found.first() {
-                let value = row::value(found.try_get(0)?, found.try_get(1)?);
+                let value = row::value(found.try_get(0)?, found.try_get(1)?, Reading::AsJson);
                 lists.extend(value.map(|value| (channel.clone(), value)));
             }
         }

@@ -41,7 +41,10 @@ impl PostgresSaver {
         let (all, names) = wanted(&projection.channels);
         let writes = projection.writes;
         let channels = projection.channels.clone();
+        let reading = self.reading;
         let (thread_id, namespace) = (escape(thread).into_owned(), escape(namespace).into_owned());
+        let which = id.map(|id| format!("checkpoint `{id}`"));
+        let which = which.unwrap_or_else(|| "the latest checkpoint".to_owned());
         let id = id.map(|id| escape(id).into_owned());
         let found = self.shared.retried(move |pools| {
             let (sql, names, channels) = (sql.clone(), names.clone(), channels.clone());
@@ -55,11 +58,11 @@ impl PostgresSaver {
                         &[&all, &names, &writes, &thread_id, &namespace, &id],
                     )
                     .await?;
-                row.map(|row| tuple(&row, &|channel| channels.has(channel)))
+                row.map(|row| tuple(&row, &|channel| channels.has(channel), reading))
                     .transpose()
             }
         });
         let found = found.await;
-        found.map_err(|e| e.checkpoint(format!("reading a checkpoint of thread `{thread}`")))
+        found.map_err(|e| e.checkpoint(format!("reading {which} of thread `{thread}`")))
     }
 }

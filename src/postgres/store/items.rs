@@ -1,106 +1,35 @@
-//! The rows of items: reading and writing them.
+//! The rows of items: writing them.
 
 use deadpool_postgres::Transaction;
 use serde_json::{Value, json};
-use tokio_postgres::Row;
+use tokio_postgres::types::ToSql;
 
 use crate::postgres::PostgresError;
-use crate::postgres::text::{escape, escape_json, owned, unescape_json};
+use crate::postgres::store::history;
+use crate::postgres::text::{escape, escape_json, owned};
 use crate::store::TextFields;
-use crate::store::scratch::Loaded;
-use crate::{Encoded, ItemChange, item_vectors};
+use crate::{Encoded, ItemChange};
 
-/// Which rows are read.
-pub(super) struct Which {
-    /// Labels with dots between them, escaped.
-    pub(super) prefix: String,
-    /// Only this one, escaped; all below the prefix if there is none.
-    pub(super) key: Option<String>,
-}
-
-impl Which {
-    pub(super) fn one(namespace: &[String], key: &str) -> Self {
-        Self {
-            prefix: prefix_of(namespace),
-            key: Some(escape(key).into_owned()),
-        }
-    }
-
-    pub(super) fn below(namespace: &[String]) -> Self {
-        Self {
-            prefix: prefix_of(namespace),
-            key: None,
-        }
-    }
-}
-
-fn prefix_of(namespace: &[String]) -> String {
+/// Labels as they stand in the column.
+pub(in crate::postgres) fn prefix_of(namespace: &[String]) -> String {
     escape(&namespace.join(".")).into_owned()
 }
 
-/// Rows that have not expired, oldest first. A label has no dot, and what follows a dot is a slash.
-const LOAD: &str = "SELECT s.prefix, s.key, s.value,
-    (extract(epoch FROM s.created_at) * 1000000)::bigint,
-    (extract(epoch FROM s.updated_at) * 1000000)::bigint,
-    (extract(epoch FROM s.expires_at) * 1000000)::bigint,
-    s.ttl_minutes, i.lifetime_us, i.exact, i.texts, i.vectors
-FROM store s LEFT JOIN stepwell_items i
-    ON i.prefix = s.prefix AND i.key = s.key AND i.updated_at = s.updated_at
-WHERE (s.expires_at IS NULL OR s.expires_at > clock_timestamp()) AND ";
-const ONE: &str = "s.prefix = $1 AND s.key = $2";
-const BELOW: &str = "$2::text IS NULL AND ($1 = '' OR s.prefix = $1
-    OR (s.prefix ~>=~ ($1 || '.') AND s.prefix ~<~ ($1 || '/')))
-    ORDER BY s.updated_at, s.prefix, s.key";
-
-pub(super) async fn load(
-    transaction: &Transaction<'_>,
-    which: &Which,
-) -> Result<Vec<Loaded>, PostgresError> {
-    let condition = if which.key.is_some() { ONE } else { BELOW };
-    let sql = format!("{LOAD}{condition}");
-    let statement = transaction.prepare_cached(&sql).await?;
-    let rows = transaction
-        .query(&statement, &[&which.prefix, &which.key])
-        .await?;
-    rows.iter().map(loaded).collect()
+/// The labels that stand in a column.
+pub(super) fn labels_of(prefix: &str) -> Vec<String> {
+    let prefix = owned(prefix);
+    let labels = prefix.split('.').filter(|_| !prefix.is_empty());
+    labels.map(str::to_owned).collect()
 }
 
-fn loaded(row: &Row) -> Result<Loaded, PostgresError> {
-    let micros = |column: usize| -> Result<Option<u64>, PostgresError> {
-        let micros: Option<i64> = row.try_get(column)?;
-        Ok(micros.map(|micros| u64::try_from(micros).unwrap_or_default()))
-    };
-    let prefix = owned(row.try_get(0)?);
-    let value: Value = row.try_get(2)?;
-    let exact: Option<&str> = row.try_get(8)?;
-    let value = match exact.map(|text| serde_json::from_str(&owned(text))) {
-        Some(Ok(exact)) => exact,
-        _ => unescape_json(value),
-    };
-    let updated_at = micros(4)?.unwrap_or_default();
-    let minutes: Option<i32> = row.try_get(6)?;
-    let minutes = minutes.and_then(|minutes| u64::try_from(minutes).ok());
-    let texts: Option<Value> = row.try_get(9)?;
-    let texts = texts.and_then(|texts| serde_json::from_value::<Vec<String>>(texts).ok());
-    let vectors: Option<Vec<u8>> = row.try_get(10)?;
-    Ok(Loaded {
-        namespace: prefix.split('.').map(str::to_owned).collect(),
-        key: owned(row.try_get(1)?),
-        value,
-        created_at: micros(3)?.unwrap_or(updated_at).min(updated_at),
-        updated_at,
-        expires_at: micros(5)?,
-        lifetime: micros(7)?.or(minutes.map(|minutes| minutes.saturating_mul(MINUTE))),
-        texts: texts.map(TextFields::new),
-        vectors: vectors.map(|bytes| Encoded::new(item_vectors::TAG, bytes)),
-    })
-}
+/// The time in a column, `{}`, in microseconds since the Unix epoch.
+pub(super) const MICROS: &str = "(extract(epoch FROM {}) * 1000000)::bigint";
 
 /// In microseconds.
-const MINUTE: u64 = 60_000_000;
+pub(in crate::postgres) const MINUTE: u64 = 60_000_000;
 
 /// The end of the year 9999. What lives on for longer expires then.
-const LATEST: i64 = 253_402_300_799_000_000;
+pub(in crate::postgres) const LATEST: i64 = 253_402_300_799_000_000;
 
 /// A change of an item, as its rows will be.
 pub(super) struct New {
@@ -149,7 +78,7 @@ impl New {
 }
 
 /// Whether a number in it would come back as another one, or a float as an integer: JSONB has decimals.
-fn is_changed_by_jsonb(value: &Value) -> bool {
+pub(in crate::postgres) fn is_changed_by_jsonb(value: &Value) -> bool {
     match value {
         Value::Number(number) => (number.as_f64().filter(|_| number.is_f64()))
             .is_some_and(|float| float.abs() >= 1e15 || (float == 0.0 && float.is_sign_negative())),
@@ -159,61 +88,62 @@ fn is_changed_by_jsonb(value: &Value) -> bool {
     }
 }
 
-const PUT: &str = "INSERT INTO store AS s
+/// Puts an item, right after its last change if that was later, and notes with the same time what its row does not say.
+const PUT: &str = "WITH put AS (INSERT INTO store AS s
     (prefix, key, value, created_at, updated_at, expires_at, ttl_minutes)
 SELECT $1, $2, $3, t.at, t.at, 'epoch'::timestamptz + ($5::bigint || ' microseconds')::interval, $6
-FROM (SELECT 'epoch'::timestamptz + ($4::bigint || ' microseconds')::interval AS at) t
+FROM (SELECT GREATEST('epoch'::timestamptz + ($4::bigint || ' microseconds')::interval,
+        (SELECT max(h.ended_at) + interval '1 microsecond' FROM stepwell_item_history h
+            WHERE h.prefix = $1 AND h.key = $2)) AS at) t
 ON CONFLICT (prefix, key) DO UPDATE SET
     created_at = CASE WHEN s.expires_at <= EXCLUDED.updated_at THEN EXCLUDED.created_at
         ELSE s.created_at END,
-    value = EXCLUDED.value, updated_at = EXCLUDED.updated_at,
-    expires_at = EXCLUDED.expires_at, ttl_minutes = EXCLUDED.ttl_minutes";
-
-const NOTE: &str = "INSERT INTO stepwell_items
-    (prefix, key, updated_at, lifetime_us, exact, texts, vectors)
-VALUES ($1, $2, 'epoch'::timestamptz + ($3::bigint || ' microseconds')::interval, $4, $5, $6, $7)
+    value = EXCLUDED.value,
+    updated_at = GREATEST(EXCLUDED.updated_at, s.updated_at + interval '1 microsecond'),
+    expires_at = EXCLUDED.expires_at, ttl_minutes = EXCLUDED.ttl_minutes
+RETURNING updated_at)
+INSERT INTO stepwell_items (prefix, key, updated_at, lifetime_us, exact, texts, vectors)
+SELECT $1, $2, put.updated_at, $7, $8, $9, $10 FROM put
 ON CONFLICT (prefix, key) DO UPDATE SET updated_at = EXCLUDED.updated_at,
     lifetime_us = EXCLUDED.lifetime_us, exact = EXCLUDED.exact, texts = EXCLUDED.texts,
     vectors = EXCLUDED.vectors";
 
-pub(super) async fn change(transaction: &Transaction<'_>, new: &New) -> Result<(), PostgresError> {
+/// Makes a change. `has_vectors`: LangGraph has a table of vectors.
+pub(super) async fn change(
+    transaction: &Transaction<'_>,
+    new: &New,
+    has_vectors: bool,
+) -> Result<(), PostgresError> {
+    let name: [&(dyn ToSql + Sync); 2] = [&new.prefix, &new.key];
+    // They are not of what the item will be.
+    let vectors = has_vectors.then_some("store_vectors");
+    let removed = match &new.value {
+        Some(_) => [vectors, None, None],
+        None => [vectors, Some("store"), Some("stepwell_items")],
+    };
+    for table in removed.into_iter().flatten() {
+        let sql = format!("DELETE FROM {table} WHERE prefix = $1 AND key = $2");
+        let delete = transaction.prepare_cached(&sql).await?;
+        transaction.execute(&delete, &name).await?;
+    }
     let Some(value) = &new.value else {
-        for table in ["store", "stepwell_items"] {
-            let sql = format!("DELETE FROM {table} WHERE prefix = $1 AND key = $2");
-            transaction.execute(&sql, &[&new.prefix, &new.key]).await?;
-        }
         return Ok(());
     };
     let put = transaction.prepare_cached(PUT).await?;
-    transaction
-        .execute(
-            &put,
-            &[
-                &new.prefix,
-                &new.key,
-                value,
-                &new.at,
-                &new.expires_at,
-                &new.minutes,
-            ],
-        )
-        .await?;
-    let note = transaction.prepare_cached(NOTE).await?;
     let vectors = new.vectors.as_ref().map(|vectors| &vectors.bytes()[..]);
-    transaction
-        .execute(
-            &note,
-            &[
-                &new.prefix,
-                &new.key,
-                &new.at,
-                &new.lifetime,
-                &new.exact,
-                &new.texts,
-                &vectors,
-            ],
-        )
-        .await?;
+    let row: [&(dyn ToSql + Sync); 10] = [
+        &new.prefix,
+        &new.key,
+        value,
+        &new.at,
+        &new.expires_at,
+        &new.minutes,
+        &new.lifetime,
+        &new.exact,
+        &new.texts,
+        &vectors,
+    ];
+    transaction.execute(&put, &row).await?;
     Ok(())
 }
 
@@ -243,6 +173,7 @@ pub(super) async fn sweep(transaction: &Transaction<'_>, now: u64) -> Result<(),
                 LIMIT 16 FOR UPDATE SKIP LOCKED)
             RETURNING prefix, key)
         DELETE FROM stepwell_items i USING gone WHERE i.prefix = gone.prefix AND i.key = gone.key";
-    transaction.execute(sql, &[&now]).await?;
-    Ok(())
+    let statement = transaction.prepare_cached(sql).await?;
+    transaction.execute(&statement, &[&now]).await?;
+    history::forget(transaction, now).await
 }

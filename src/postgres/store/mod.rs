@@ -1,20 +1,26 @@
 //! [`PostgresStore`]: items in LangGraph's table.
 
-mod items;
+mod asking;
+mod finding;
+mod history;
+pub(super) mod items;
 
-use std::collections::HashSet;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use tokio::time::Instant;
 
-use self::items::{New, Which};
+pub(super) use self::asking::{LABELS, in_order};
+use self::finding::Items;
+use self::items::New;
 use crate::postgres::PostgresError;
 use crate::postgres::jobs::settled;
 use crate::postgres::server::{PAUSE, Pools, Shared};
-use crate::store::scratch::{Loaded, Outcome, Prepared, Scratch};
+use crate::postgres::text::escape;
+use crate::store::scratch::{Outcome, Prepared};
+use crate::store::table::{self, Unanswered};
 use crate::store::{Answer, Op, Store, StoreError, StoreOptions};
 use crate::time;
 use crate::vfs::{Host, OsHost};
@@ -23,14 +29,20 @@ use crate::vfs::{Host, OsHost};
 /// connections.
 ///
 /// What searches with a query need (which texts are ranked, their vectors) stands in a table of our own; items that Python put are
-/// ranked by the words of the texts that the options say. LangGraph's own table of vectors, which needs an extension of the server, is neither read nor
-/// written. What items were is not kept. A search reads all items below its prefix.
+/// ranked by the words of the texts that the options say. LangGraph's own table of vectors, which needs an extension of the server, is not read, and
+/// what it has of an item goes when the item is put here: Python finds that by its vectors again when it puts it itself. A search with a query
+/// reads all items below its prefix into memory; any other reads them in their order until it has found enough, those that cannot satisfy its filter
+/// left out by the server.
+///
+/// What items were is kept in a table of our own, by triggers, so that also what Python replaces or deletes is in it.
 #[derive(Clone)]
 pub struct PostgresStore {
     shared: Arc<Shared>,
     options: Arc<StoreOptions>,
     /// When something was last written by this handle, in microseconds since the Unix epoch.
     clock: Arc<AtomicU64>,
+    /// Whether the server knows what is kept of what items were.
+    has_rules: Arc<AtomicBool>,
 }
 
 impl std::fmt::Debug for PostgresStore {
@@ -44,6 +56,8 @@ struct Written {
     new: Vec<New>,
     /// Namespace, key and until when.
     refreshed: Vec<(String, String, u64)>,
+    /// What is to be kept of what items were, if this is the first that this handle writes.
+    rules: Option<Arc<StoreOptions>>,
     now: u64,
 }
 
@@ -53,38 +67,28 @@ impl PostgresStore {
             shared,
             options: Arc::new(options),
             clock: Arc::default(),
+            has_rules: Arc::default(),
         }
     }
 
-    async fn answer(&self, ops: &[Op], prepared: &Prepared) -> Result<Outcome, StoreError> {
-        let mut wanted = Vec::new();
-        for op in ops {
-            wanted.extend(match op {
-                Op::Get(get) => Some(Which::one(&get.namespace, &get.key)),
-                Op::History(of) => Some(Which::one(&of.namespace, &of.key)),
-                Op::Search(search) | Op::Count(search) | Op::Explain(search) => {
-                    Some(Which::below(&search.prefix))
-                }
-                Op::ListNamespaces(_) => Some(Which::below(&[])),
-                Op::Put(_) | Op::Delete { .. } => None,
+    async fn answer(&self, ops: Vec<Op>, prepared: &Arc<Prepared>) -> Result<Outcome, StoreError> {
+        if ops
+            .iter()
+            .all(|op| matches!(op, Op::Put(_) | Op::Delete { .. }))
+        {
+            return Ok(Outcome {
+                answers: ops.iter().map(|_| Answer::Done).collect(),
+                refreshed: Vec::new(),
             });
         }
-        let mut scratch = Scratch::new(&self.options)?;
-        if !wanted.is_empty() {
-            let wanted = Arc::new(wanted);
-            let read = self.shared.retried(move |pools| {
-                let wanted = Arc::clone(&wanted);
-                async move { read(&pools, &wanted).await }
-            });
-            let read = read.await.map_err(|e| e.store("reading items"))?;
-            let mut known = HashSet::new();
-            for item in read {
-                if known.insert((item.namespace.clone(), item.key.clone())) {
-                    scratch.load(item)?;
-                }
-            }
-        }
-        scratch.answer(ops, prepared)
+        let asked = Arc::new(ops);
+        let (prepared, options) = (Arc::clone(prepared), Arc::clone(&self.options));
+        let read = self.shared.retried(move |pools| {
+            let (ops, prepared) = (Arc::clone(&asked), Arc::clone(&prepared));
+            let options = Arc::clone(&options);
+            async move { read(&pools, &ops, &prepared, &options).await }
+        });
+        read.await.map_err(|e| e.store("reading items"))?
     }
 
     fn written(&self, prepared: &Prepared, outcome: &mut Outcome) -> Result<Written, StoreError> {
@@ -99,14 +103,19 @@ impl PostgresStore {
         new.sort_by(|a, b| (&a.prefix, &a.key).cmp(&(&b.prefix, &b.key)));
         let refreshed = std::mem::take(&mut outcome.refreshed).into_iter();
         let refreshed = refreshed.map(|(namespace, key, until)| {
-            let which = Which::one(&namespace, &key);
-            (which.prefix, which.key.unwrap_or_default(), until)
+            (
+                items::prefix_of(&namespace),
+                escape(&key).into_owned(),
+                until,
+            )
         });
         let mut refreshed: Vec<_> = refreshed.collect();
         refreshed.sort();
+        let is_first = !new.is_empty() && !self.has_rules.load(Ordering::Acquire);
         Ok(Written {
             new,
             refreshed,
+            rules: is_first.then(|| Arc::clone(&self.options)),
             now: time::to_micros(OsHost.system_time()),
         })
     }
@@ -120,8 +129,13 @@ fn tick(clock: &AtomicU64) -> u64 {
     last.map_or(now, |last| now.max(last.saturating_add(1)))
 }
 
-/// All that is wanted, as it was at one moment.
-async fn read(pools: &Pools, wanted: &[Which]) -> Result<Vec<Loaded>, PostgresError> {
+/// The answers to what is asked, as it was at one moment.
+async fn read(
+    pools: &Pools,
+    ops: &[Op],
+    prepared: &Prepared,
+    options: &StoreOptions,
+) -> Result<Result<Outcome, StoreError>, PostgresError> {
     let mut client = pools.client().await?;
     let transaction = client
         .build_transaction()
@@ -129,12 +143,18 @@ async fn read(pools: &Pools, wanted: &[Which]) -> Result<Vec<Loaded>, PostgresEr
         .read_only(true)
         .start()
         .await?;
-    let mut all = Vec::new();
-    for which in wanted {
-        all.extend(items::load(&transaction, which).await?);
-    }
+    let now = time::to_micros(OsHost.system_time());
+    let mut items = Items {
+        transaction: &transaction,
+        now,
+    };
+    let answered = match table::answer(&mut items, ops, prepared, options, now).await {
+        Ok(outcome) => Ok(outcome),
+        Err(Unanswered::Store(error)) => Err(error),
+        Err(Unanswered::Table(error)) => return Err(error),
+    };
     transaction.commit().await?;
-    Ok(all)
+    Ok(answered)
 }
 
 /// Writes all or nothing, and tries again as long as that may help.
@@ -166,8 +186,15 @@ async fn attempt(
 ) -> Result<(), PostgresError> {
     let mut client = pools.client().await?;
     let transaction = client.transaction().await?;
+    let asked = "SELECT pg_current_xact_id()::text, to_regclass('store_vectors') IS NOT NULL";
+    let asked = transaction.prepare_cached(asked).await?;
+    let row = transaction.query_one(&asked, &[]).await?;
+    let (this, has_vectors): (String, bool) = (row.try_get(0)?, row.try_get(1)?);
+    if let Some(options) = &written.rules {
+        history::set_rules(&transaction, options, written.now).await?;
+    }
     for new in &written.new {
-        items::change(&transaction, new).await?;
+        items::change(&transaction, new, has_vectors).await?;
     }
     for (prefix, key, until) in &written.refreshed {
         items::refresh(&transaction, prefix, key, *until).await?;
@@ -175,24 +202,24 @@ async fn attempt(
     if !written.new.is_empty() {
         items::sweep(&transaction, written.now).await?;
     }
-    let row = transaction
-        .query_one("SELECT pg_current_xact_id()::text", &[])
-        .await?;
-    *number = Some(row.try_get(0)?);
+    *number = Some(this);
     Ok(transaction.commit().await?)
 }
 
 impl Store for PostgresStore {
     fn batch(&self, ops: Vec<Op>) -> BoxFuture<'_, Result<Vec<Answer>, StoreError>> {
         async move {
-            let prepared = Prepared::of(&ops, &self.options).await?;
-            let mut outcome = self.answer(&ops, &prepared).await?;
+            let prepared = Arc::new(Prepared::of(&ops, &self.options).await?);
+            let mut outcome = self.answer(ops, &prepared).await?;
             let written = self.written(&prepared, &mut outcome)?;
             if !written.new.is_empty() || !written.refreshed.is_empty() {
                 let pools = self.shared.pools.clone();
-                let done = self
-                    .shared
-                    .run(async move { write(&pools, &written).await });
+                let has_rules = Arc::clone(&self.has_rules);
+                let done = self.shared.run(async move {
+                    write(&pools, &written).await?;
+                    has_rules.fetch_or(written.rules.is_some(), Ordering::Release);
+                    Ok(())
+                });
                 done.await.map_err(|e| e.store("writing items"))?;
             }
             Ok(outcome.answers)

@@ -39,12 +39,16 @@ macro_rules! holds {
 mod batches;
 mod expiry;
 mod failure;
+mod filters;
 mod items;
+mod kept;
 mod namespaces;
 mod past;
 mod ranking;
+mod scopes;
 mod searching;
 mod used;
+mod words;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -61,12 +65,33 @@ pub trait Subject {
 
     /// Closes the store and opens it again, if it outlives its process. It is called between writing and reading.
     fn reopen(&mut self) {}
+
+    /// Whether the store does such things. Cases about what it does not do are left out; in their place it is seen whether it says so.
+    fn can(&self, capability: Capability) -> bool {
+        let _ = capability;
+        true
+    }
+}
+
+/// What a store may do without.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Capability {
+    /// It keeps what items were. One that does not answers what it is asked about the past with an error, unless it knows.
+    History,
+    /// Items expire.
+    Expiry,
+    /// Queries rank items by meaning, with the embedder of its options.
+    Meaning,
+    /// Queries rank items by their words. One that has no such ranking answers with [`CannotRank`](crate::store::StoreError::CannotRank).
+    Words,
 }
 
 /// One behaviour.
 #[derive(Clone, Copy, Debug)]
 pub struct Case {
     name: &'static str,
+    needs: Option<Capability>,
     run: fn(&mut Used<'_>) -> Outcome,
     options: fn() -> StoreOptions,
 }
@@ -77,26 +102,47 @@ impl Case {
         self.name
     }
 
+    /// What a store must be able to do for that; one that cannot passes.
+    pub fn needs(&self) -> Option<Capability> {
+        self.needs
+    }
+
     /// Makes an empty store and sees whether it does so.
     ///
     /// # Errors
     /// It does not.
     pub fn check(&self, make: impl Fn(StoreOptions) -> Box<dyn Subject>) -> Result<(), Failure> {
         let mut subject = make((self.options)());
+        if self.needs.is_some_and(|needs| !subject.can(needs)) {
+            return Ok(());
+        }
         let outcome = (self.run)(&mut Used::new(&mut *subject));
         outcome.map_err(|failed| failed.of_case(self.name))
     }
 }
 
+macro_rules! capability {
+    () => {
+        None
+    };
+    ($capability:ident) => {
+        Some(Capability::$capability)
+    };
+}
+
 macro_rules! cases {
-    ($($module:ident { $($case:ident)* })*) => {
+    ($($module:ident $(needs $capability:ident)? { $($case:ident)* })*) => {
         /// All behaviours. They take some seconds, as items expire.
         pub fn cases() -> Vec<Case> {
-            vec![$($(Case {
-                name: stringify!($case),
-                run: $module::$case,
-                options: $module::options,
-            },)*)*]
+            let mut all = Vec::new();
+            $(
+                let (needs, options) = (capability!($($capability)?), $module::options);
+                $(
+                    let (name, run) = (stringify!($case), $module::$case);
+                    all.push(Case { name, needs, run, options });
+                )*
+            )*
+            all
         }
     };
 }
@@ -121,8 +167,18 @@ cases! {
         a_search_finds_ten_items_unless_told_otherwise
         filters_select_by_value
         pages_follow_one_another_whatever_is_written_meanwhile
+        pages_are_whole_while_others_write
+        an_explanation_counts_what_the_search_finds
         a_cursor_of_another_order_is_refused
         a_count_has_no_limit
+    }
+    filters {
+        each_operator_says_what_holds_for_a_missing_field
+        numbers_are_compared_by_value
+    }
+    scopes {
+        labels_are_compared_whole
+        a_scope_neither_reads_nor_writes_outside_of_its_prefix
     }
     namespaces {
         namespaces_are_sorted_selected_cut_and_paged
@@ -135,7 +191,7 @@ cases! {
         a_batch_that_is_wrong_changes_nothing
         answers_have_the_order_of_what_was_asked
     }
-    ranking {
+    ranking needs Meaning {
         a_query_ranks_items_by_their_nearest_text
         a_put_says_which_of_its_texts_are_ranked
         a_query_ranks_what_prefix_and_filter_leave
@@ -143,15 +199,20 @@ cases! {
         an_embedder_that_fails_changes_nothing
         a_query_in_a_batch_ranks_what_was_there_before
         a_query_that_cannot_be_answered_is_refused
-        a_query_ranks_items_by_their_words
         both_rankings_are_fused_by_rank
     }
-    past {
+    words needs Words {
+        a_query_ranks_items_by_their_words
+    }
+    past needs History {
         what_an_item_was_is_listed_newest_first
         items_are_read_as_they_were
         what_is_not_kept_is_an_error_and_no_wrong_answer
     }
-    expiry {
+    kept {
+        a_store_without_history_says_so
+    }
+    expiry needs Expiry {
         an_item_that_has_expired_is_never_read
         the_put_and_the_longest_prefix_say_how_long_an_item_lives
         reading_refreshes_unless_told_otherwise

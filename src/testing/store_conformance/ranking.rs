@@ -6,6 +6,7 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use serde_json::{Value, json};
 
+use super::Capability;
 use super::failure::{Failure, Outcome};
 use super::used::{Used, wait};
 use crate::store::{
@@ -191,7 +192,7 @@ pub(super) fn a_query_finds_nothing_that_has_expired(store: &mut Used<'_>) -> Ou
     store.put(&["p"], "stays", json!({"title": "dog cat"}))?;
     wait(250);
     for ranking in [Ranking::Meaning, Ranking::Words, Ranking::Both] {
-        if !has_words() && ranking != Ranking::Meaning {
+        if !has_words(store) && ranking != Ranking::Meaning {
             continue;
         }
         let before = found(store, query("dog").ranking(ranking))?;
@@ -271,47 +272,13 @@ pub(super) fn a_query_that_cannot_be_answered_is_refused(store: &mut Used<'_>) -
     Ok(())
 }
 
-fn has_words() -> bool {
-    cfg!(feature = "words")
-}
-
-pub(super) fn a_query_ranks_items_by_their_words(store: &mut Used<'_>) -> Outcome {
-    let by_words = |query: &str| Search::new(&["p"]).query(query).ranking(Ranking::Words);
-    if !has_words() {
-        let refused = store.search(by_words("dog"));
-        holds!(matches!(refused, Err(StoreError::CannotRank { .. })));
-        return Ok(());
-    }
-    for (key, title) in [
-        ("short", "The Dog"),
-        ("long", "the dog and the cat, and the dog under a wide sky"),
-        ("cat", "cat"),
-        ("none", "fish"),
-    ] {
-        store.put(&["p", "a"], key, json!({"title": title, "title2": "dog"}))?;
-    }
-    store.put(&["p", "b"], "notes", json!({"notes": ["cat", "CAT's"]}))?;
-    store.put(&["q"], "elsewhere", json!("dog"))?;
-    store.reopen();
-    same!(store.keys(by_words("dog"))?, ["short", "long"]);
-    same!(store.keys(by_words("DOG!"))?, ["short", "long"]);
-    same!(store.keys(by_words("cat sky"))?, ["long", "cat", "notes"]);
-    same!(store.keys(by_words("bird"))?, [""; 0]);
-    same!(store.keys(by_words("..."))?, [""; 0]);
-    same!(store.count(by_words("cat"))?, 3);
-    same!(store.keys(by_words("cat").limit(1).offset(1))?, ["notes"]);
-    store.put(&["p", "a"], "short", json!({"title": "bird"}))?;
-    store.delete(&["p", "a"], "long")?;
-    same!(store.keys(by_words("dog"))?, [""; 0]);
-    same!(store.keys(by_words("bird cat"))?, ["short", "cat", "notes"]);
-    store.reopen();
-    same!(store.keys(by_words("bird cat"))?, ["short", "cat", "notes"]);
-    Ok(())
+pub(super) fn has_words(store: &Used<'_>) -> bool {
+    cfg!(feature = "words") && store.can(Capability::Words)
 }
 
 pub(super) fn both_rankings_are_fused_by_rank(store: &mut Used<'_>) -> Outcome {
     let both = query("dog").ranking(Ranking::Both);
-    if !has_words() {
+    if !has_words(store) {
         holds!(matches!(
             store.search(both),
             Err(StoreError::CannotRank { .. })

@@ -1,11 +1,13 @@
 //! Searching items.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use serde_json::{Value, json};
 
 pub(super) use super::default_options as options;
-use super::failure::Outcome;
+use super::failure::{Failure, Outcome};
 use super::used::{Used, wait};
-use crate::store::{Cursor, Filter, Item, Order, Search, StoreError};
+use crate::store::{BlockingStore, Cursor, Filter, Item, Order, Search, StoreError};
 
 pub(super) fn a_search_finds_items_below_a_prefix_of_whole_labels(store: &mut Used<'_>) -> Outcome {
     let namespaces = [
@@ -196,6 +198,70 @@ pub(super) fn pages_follow_one_another_whatever_is_written_meanwhile(
         for key in keys.iter().map(String::as_str).chain(["a new one"]) {
             store.delete(&["p"], key)?;
         }
+    }
+    Ok(())
+}
+
+pub(super) fn pages_are_whole_while_others_write(store: &mut Used<'_>) -> Outcome {
+    let stays: Vec<_> = (0..24).map(|i| format!("stays {i:02}")).collect();
+    for key in &stays {
+        store.put(&["p"], key, json!({"n": 1}))?;
+    }
+    let is_over = AtomicBool::new(false);
+    let other = BlockingStore::new(store.shared());
+    std::thread::scope(|scope| {
+        let is_over = &is_over;
+        let writer = scope.spawn(move || {
+            // Those that come and go are in front of the others, among them and behind them.
+            for round in (0..).take_while(|_| !is_over.load(Ordering::Acquire)) {
+                for front in ["a", "stays 1 and ", "z"] {
+                    let key = format!("{front}{}", round % 7);
+                    other.put(&["p"], &key, json!({"n": 1}))?;
+                    other.delete(&["p"], &format!("{front}{}", (round + 3) % 7))?;
+                }
+            }
+            Ok::<_, StoreError>(())
+        });
+        let read = || {
+            for order in [Order::Updated, Order::Created, Order::Key] {
+                let mut search = Search::new(&["p"]).order(order).limit(5);
+                search = search.filter(Filter::eq("n", 1));
+                let mut seen: Vec<String> = Vec::new();
+                loop {
+                    let page = store.page(search.clone())?;
+                    let keys = page.items.into_iter().map(|item| item.key);
+                    seen.extend(keys.filter(|key| stays.contains(key)));
+                    // In the order of creation new ones come at the end, as long as somebody puts them.
+                    search.after = page.next;
+                    if search.after.is_none() || seen.len() == stays.len() {
+                        break;
+                    }
+                }
+                seen.sort();
+                same!((order, seen), (order, stays.clone()));
+            }
+            Ok(())
+        };
+        let outcome: Outcome = read();
+        is_over.store(true, Ordering::Release);
+        match writer.join() {
+            Ok(written) => written?,
+            Err(_) => return Err(Failure::new("a writer beside the reader has panicked")),
+        }
+        outcome
+    })
+}
+
+pub(super) fn an_explanation_counts_what_the_search_finds(store: &mut Used<'_>) -> Outcome {
+    for i in 0..12 {
+        store.put(&["p"], &i.to_string(), json!({"even": i % 2 == 0}))?;
+    }
+    store.reopen();
+    let even = Search::new(&["p"]).filter(Filter::eq("even", true));
+    for search in [even.clone(), even.limit(2), Search::new(&["q"])] {
+        let found = store.keys(search.clone())?.len();
+        let explained = store.explain(search)?.found;
+        same!(usize::try_from(explained).ok(), Some(found));
     }
     Ok(())
 }

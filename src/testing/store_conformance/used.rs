@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::Subject;
 use super::failure::Failure;
+use super::{Capability, Subject};
 use crate::store::{
-    Answer, BlockingStore, Filter, Get, Item, ItemHistory, ListNamespaces, Op, Page, Put, Search,
-    Store, StoreError, Versions,
+    Answer, BlockingStore, Explain, Filter, Get, Item, ItemHistory, ListNamespaces, Op, Page, Put,
+    Search, Store, StoreError, Versions,
 };
 use crate::vfs::{Host, OsHost};
 
@@ -29,6 +29,16 @@ impl<'s> Used<'s> {
         self.store = None;
         self.subject.reopen();
         self.store = Some(BlockingStore::new(self.subject.store()));
+    }
+
+    /// The store itself, as whoever shares it has it. To be let go before it is opened again.
+    pub(super) fn shared(&self) -> Arc<dyn Store> {
+        self.subject.store()
+    }
+
+    /// Whether the store does such things.
+    pub(super) fn can(&self, capability: Capability) -> bool {
+        self.subject.can(capability)
     }
 
     fn with<T>(
@@ -86,6 +96,10 @@ impl<'s> Used<'s> {
 
     pub(super) fn count(&self, search: Search) -> Result<u64, StoreError> {
         self.with(|store| store.count(search))
+    }
+
+    pub(super) fn explain(&self, search: Search) -> Result<Explain, StoreError> {
+        self.with(|store| store.explain(search))
     }
 
     pub(super) fn history(&self, of: ItemHistory) -> Result<Versions, StoreError> {

@@ -9,7 +9,7 @@ from typing import Any, cast
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import CheckpointTuple, get_checkpoint_id
 
-from stepwell._trusting import Known
+from stepwell._growing import Known
 from stepwell.errors import InvalidRequestError
 
 
@@ -83,7 +83,7 @@ def address(config: RunnableConfig) -> tuple[str, str, str | None]:
     )
 
 
-def names(known: Known | None) -> tuple[str, list[str]] | None:
+def names(known: Known[Any] | None) -> tuple[str, list[str]] | None:
     """The id of a checkpoint and its channels of which the values are known."""
     return (known.checkpoint_id, list(known.lists)) if known and known.lists else None
 

@@ -95,16 +95,20 @@ class Decoding:
 
 class Recent:
     """Decodes checkpoints that are read one at a time. From the second time on that a thread's is, each message of it is
-    decoded once, as long as the thread is among those that were read last."""
+    decoded once, as long as the thread is among those that were read last.
 
-    def __init__(self, serde: SerializerProtocol) -> None:
+    Everybody gets copies, or, if messages are trusted not to change, the same objects.
+    """
+
+    def __init__(self, serde: SerializerProtocol, *, shares: bool) -> None:
         self.serde = serde
+        self._shares = shares
         self._lists: OrderedDict[_Place, Lists | None] = OrderedDict()
         self._bytes = 0
         self._lock = Lock()
 
     def loads(self, place: _Place, tag: str, data: bytes) -> Any:
-        """The value that the serializer made these bytes of. Nobody else has it."""
+        """The value that the serializer made these bytes of."""
         if is_list(self.serde, tag, data):
             lists = self._taken(place)
             if lists is not None:
@@ -125,7 +129,7 @@ class Recent:
             lists = self._lists.pop(place)
             self._lists[place] = None
             if lists is None:
-                return Lists(self.serde, shares=False)
+                return Lists(self.serde, shares=self._shares)
             self._bytes -= lists.bytes
             return lists
 

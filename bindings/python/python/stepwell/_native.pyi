@@ -83,6 +83,7 @@ class Database:
         new_versions: _Versions,
         values: _list[_Named],
         appended: _list[tuple[str, _list[_Value]]],
+        appended_since: int,
         durability: str | None,
     ) -> Pending: ...
     def put_writes(

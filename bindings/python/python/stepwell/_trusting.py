@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from operator import is_
-from threading import Lock
 from typing import Any
 
 from langchain_core.messages import BaseMessage
 from langgraph.checkpoint.serde.base import SerializerProtocol
 
+from stepwell._growing import Growing, Known
 from stepwell.errors import MutatedMessageError
 
 _THREADS = 64
@@ -27,45 +26,25 @@ class List:
     digests: list[int]
     """Of their bytes, if they are to be checked."""
 
-
-@dataclass
-class Known:
-    """The lists of messages of a checkpoint."""
-
-    checkpoint_id: str
-    turn: int = 0
-    """Of the namespace, when they were saved or read."""
-    lists: dict[str, List] = field(default_factory=dict)
+    @property
+    def bytes(self) -> int:
+        """Nothing: whoever has the messages has them anyway."""
+        return 0
 
 
-class Trusted:
+class Trusted(Growing[List]):
     """What was saved of each thread last: messages in it are not saved, or decoded, again."""
 
     def __init__(self, *, checks: bool) -> None:
+        super().__init__(_THREADS, 0)
         self._checks = checks
-        self._known: OrderedDict[tuple[str, str], Known] = OrderedDict()
-        self._lock = Lock()
 
-    def known(self, thread: str, namespace: str) -> Known | None:
-        """The last checkpoint of a thread."""
-        with self._lock:
-            found = self._known.get((thread, namespace))
-            if found is not None:
-                self._known.move_to_end((thread, namespace))
-            return found
-
-    def remember(self, thread: str, namespace: str, known: Known) -> None:
-        """Takes the place of what was known of the thread."""
-        with self._lock:
-            self._known[thread, namespace] = known
-            self._known.move_to_end((thread, namespace))
-            if len(self._known) > _THREADS:
-                self._known.popitem(last=False)
-
-    def forget(self, thread: str, namespace: str) -> None:
-        """Nothing is known of the thread any more."""
-        with self._lock:
-            self._known.pop((thread, namespace), None)
+    def grown(
+        self, before: List | None, version: Any, value: Any, serde: SerializerProtocol
+    ) -> tuple[list[tuple[str, bytes]] | None, List | None]:
+        """What is new, if all that was saved is still there; and the list."""
+        new = self._appended(before, value, serde)
+        return new, self._list_of(version, value, serde, before if new is not None else None)
 
     def read(
         self,
@@ -74,15 +53,15 @@ class Trusted:
         values: Mapping[str, Any],
         versions: Mapping[str, Any],
         serde: SerializerProtocol,
-    ) -> Known:
+    ) -> Known[List]:
         """What there is to know of a checkpoint that was read."""
-        known = Known(checkpoint_id, turn)
+        known: Known[List] = Known(checkpoint_id, turn)
         for channel, value in values.items():
-            if (of := self.list_of(versions.get(channel), value, serde)) is not None:
+            if (of := self._list_of(versions.get(channel), value, serde)) is not None:
                 known.lists[channel] = of
         return known
 
-    def appended(
+    def _appended(
         self, before: List | None, value: Any, serde: SerializerProtocol
     ) -> list[tuple[str, bytes]] | None:
         """What `value` has more than the list before, encoded; `None` if it has to be saved whole."""
@@ -98,7 +77,7 @@ class Trusted:
         encoded = [serde.dumps_typed(message) for message in new]
         return encoded if all(tag == "msgpack" for tag, _ in encoded) else None
 
-    def list_of(
+    def _list_of(
         self,
         version: Any,
         value: Any,

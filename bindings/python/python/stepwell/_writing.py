@@ -17,8 +17,8 @@ from langgraph.checkpoint.serde.base import SerializerProtocol
 
 from stepwell import _metadata
 from stepwell._asking import config_of, configurable_of
+from stepwell._growing import Growing, Known
 from stepwell._native import Database, Pending
-from stepwell._trusting import Known, Trusted
 from stepwell._waiting import acknowledged
 from stepwell.errors import NothingToAppendToError
 
@@ -33,7 +33,7 @@ class Put:
         self,
         native: Database,
         serde: SerializerProtocol,
-        trusted: Trusted | None,
+        growing: Growing[Any],
         durability: str | None,
         config: RunnableConfig,
         checkpoint: Checkpoint,
@@ -44,7 +44,7 @@ class Put:
         configurable = configurable_of(config)
         self._native = native
         self._serde = serde
-        self._trusted = trusted
+        self._growing = growing
         self._durability = durability
         self._thread = str(configurable["thread_id"])
         self._namespace: str = configurable.get("checkpoint_ns", "")
@@ -54,7 +54,10 @@ class Put:
         self._new_versions = new_versions
         self.saved = config_of(configurable["thread_id"], self._namespace, checkpoint["id"])
         """Its config."""
-        self._pending = self._submitted()
+        try:
+            self._pending = self._submitted()
+        except NothingToAppendToError:
+            self._pending = self._whole()
 
     def wait(self) -> None:
         """Blocks until it is acknowledged."""
@@ -72,8 +75,7 @@ class Put:
 
     def _whole(self) -> Pending:
         """Submits it again, with whole values: the engine has no list that could grow."""
-        if self._trusted:
-            self._trusted.forget(self._thread, self._namespace)
+        self._growing.forget(self._thread, self._namespace)
         return self._submitted()
 
     def _submitted(self) -> Pending:
@@ -85,7 +87,7 @@ class Put:
             versions = checkpoint["channel_versions"]
             changed += [c for c in values if c in versions and c not in new_versions]
         updated = checkpoint.get("updated_channels")
-        whole, appended, known = self._encoded(changed)
+        whole, appended, turn, known = self._encoded(changed)
         pending = self._native.put(
             self._thread,
             self._namespace,
@@ -99,42 +101,42 @@ class Put:
             new_versions,
             whole,
             appended,
+            turn,
             self._durability,
         )
-        if self._trusted and known:
-            known.turn = pending.turn
-            self._trusted.remember(self._thread, self._namespace, known)
+        known.turn = pending.turn
+        self._growing.remember(self._thread, self._namespace, known)
         return pending
 
     def _encoded(
         self, changed: list[str]
-    ) -> tuple[list[_Encoded], list[tuple[str, list[tuple[str, bytes]]]], Known | None]:
-        """The values of changed channels, what is new of those that only grew, and what to remember of them."""
-        serde, trusted = self._serde, self._trusted
-        values = self._checkpoint["channel_values"]
-        if trusted is None:
-            return [dumps(serde, channel, values[channel]) for channel in changed], [], None
+    ) -> tuple[list[_Encoded], list[tuple[str, list[tuple[str, bytes]]]], int, Known[Any]]:
+        """The values of changed channels, what is new of those that only grew since which turn, and what to remember of them."""
+        serde, values = self._serde, self._checkpoint["channel_values"]
         versions = self._checkpoint["channel_versions"]
-        last = trusted.known(self._thread, self._namespace)
-        before = last.lists if last and last.checkpoint_id == self._parent else {}
-        known = Known(self._checkpoint["id"])
+        last = self._growing.known(self._thread, self._namespace)
+        if last and last.checkpoint_id != self._parent:
+            last = None
+        before = last.lists if last else {}
+        known: Known[Any] = Known(self._checkpoint["id"])
         known.lists = {
             channel: of for channel, of in before.items() if versions.get(channel) == of.version
         }
         whole, appended = [], []
         for channel in changed:
-            value, old = values[channel], before.get(channel)
-            new = trusted.appended(old, value, serde)
+            value = values[channel]
+            new, grown = self._growing.grown(
+                before.get(channel), versions.get(channel), value, serde
+            )
             if new is None:
                 whole.append(dumps(serde, channel, value))
-                old = None
             else:
                 appended.append((channel, new))
-            if (of := trusted.list_of(versions.get(channel), value, serde, old)) is not None:
-                known.lists[channel] = of
+            if grown is not None:
+                known.lists[channel] = grown
             else:
                 known.lists.pop(channel, None)
-        return whole, appended, known
+        return whole, appended, last.turn if last else 0, known
 
 
 def submitted_writes(

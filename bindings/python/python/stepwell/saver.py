@@ -18,10 +18,12 @@ from langgraph.checkpoint.base import (
 from langgraph.checkpoint.serde.base import SerializerProtocol
 
 from stepwell._asking import Query, address, names
+from stepwell._comparing import Compared
 from stepwell._decoding import Decoding, Recent
+from stepwell._growing import Known
 from stepwell._history import History
 from stepwell._opening import Opening
-from stepwell._trusting import Known, Trusted
+from stepwell._trusting import List, Trusted
 from stepwell._tuples import to_histories, to_tuple
 from stepwell._waiting import acknowledged, in_thread
 from stepwell._whole_threads import WholeThreads
@@ -71,7 +73,8 @@ class StepwellSaver(WholeThreads):
         self.db = db
         self._native = db.native
         self._durability = None if durability is None else str(durability)
-        self._recent = Recent(self.serde)
+        self._compared = Compared()
+        self._recent = Recent(self.serde, shares=bool(trust_messages))
 
     @classmethod
     def from_conn_string(
@@ -245,7 +248,7 @@ class StepwellSaver(WholeThreads):
         return Put(
             self._native,
             self.serde,
-            self._trusted,
+            self._trusted or self._compared,
             self._durability,
             config,
             checkpoint,
@@ -264,7 +267,7 @@ class StepwellSaver(WholeThreads):
             self._native, self.serde, self._durability, config, writes, task_id, task_path
         )
 
-    def _known(self, thread: str, namespace: str) -> Known | None:
+    def _known(self, thread: str, namespace: str) -> Known[List] | None:
         return self._trusted.known(thread, namespace) if self._trusted else None
 
     def _history(self, config: RunnableConfig | None, query: Query) -> History:
@@ -272,16 +275,16 @@ class StepwellSaver(WholeThreads):
         return History(self._native, query, config, self.serde, decoding.loads)
 
     def _read(
-        self, found: Found, config: RunnableConfig, known: Known | None
+        self, found: Found, config: RunnableConfig, known: Known[List] | None
     ) -> CheckpointTuple:
         """What was read, with the lists that are known of it."""
         serde, trusted = self.serde, self._trusted
+        if self._recent.serde is not serde:
+            # Another one may refuse what this one made.
+            self._recent = Recent(serde, shares=trusted is not None)
+        read = to_tuple(found, config, serde, self._recent.loads)
         if trusted is None:
-            if self._recent.serde is not serde:
-                # Another one may refuse what this one made.
-                self._recent = Recent(serde)
-            return to_tuple(found, config, serde, self._recent.loads)
-        read = to_tuple(found, config, serde, lambda _, tag, data: serde.loads_typed((tag, data)))
+            return read
         thread, namespace, id, versions, turn = found[0], found[1], found[2], found[6], found[11]
         values = read.checkpoint["channel_values"]
         if known and known.checkpoint_id == id:
@@ -293,6 +296,7 @@ class StepwellSaver(WholeThreads):
             trusted.forget(thread, namespace)
             again = self._native.get(thread, namespace, id, False, None)
             return self._read(again, config, None) if again else read
-        if turn:
+        # Of an older one than is known nothing is to be remembered instead.
+        if turn and (known is None or known.checkpoint_id < id):
             trusted.remember(thread, namespace, trusted.read(id, turn, values, versions, serde))
         return read

@@ -5,7 +5,7 @@ use std::io::Read;
 use clap::builder::NonEmptyStringValueParser;
 use serde_json::{Value, json};
 use stepwell::db::Db;
-use stepwell::store::{Op, Order, Put as StorePut, Search, Store, StoreError, Ttl};
+use stepwell::store::{Op, Order, Put as StorePut, Search, Store, StoreError, TextFields, Ttl};
 
 use super::Place;
 use crate::database;
@@ -29,6 +29,9 @@ pub(super) struct Put {
     /// It expires after so long, as `90s`, `30m`, `12h` or `7d` [default: never]
     #[arg(long, value_name = "TIME", value_parser = crate::commands::prune::time)]
     ttl: Option<std::time::Duration>,
+    /// `search --query` looks at the texts of this field, as `text`, `notes[*]` or `$` for all; can be repeated
+    #[arg(long, value_name = "FIELD")]
+    text: Vec<String>,
     /// Print one JSON document on a line
     #[arg(long)]
     json: bool,
@@ -44,6 +47,11 @@ impl Put {
             None => {
                 let mut text = String::new();
                 std::io::stdin().read_to_string(&mut text)?;
+                if text.trim().is_empty() {
+                    return Err(Failure::usage(
+                        "there is no value: give it with --value, or on standard input",
+                    ));
+                }
                 text
             }
         };
@@ -56,7 +64,7 @@ impl Put {
             value,
             ttl: self.ttl.map_or(Ttl::Never, Ttl::After),
             index: None,
-            texts: None,
+            texts: (!self.text.is_empty()).then(|| TextFields::new(self.text.clone())),
         });
         db.close()?;
         put.map_err(usage)?;

@@ -1,9 +1,11 @@
 //! `stepwell store ls` and `search`: several items.
 
 use clap::ValueEnum;
+use clap::builder::NonEmptyStringValueParser;
 use serde_json::json;
 use stepwell::store::{
-    Cursor, Explain, Filter, Item, ListNamespaces, Order, Search as StoreSearch, Store, StoreError,
+    Cursor, Explain, Filter, Item, ListNamespaces, Order, Ranking, Search as StoreSearch, Store,
+    StoreError,
 };
 
 use super::{AsOf, Prefix, document, time};
@@ -53,7 +55,7 @@ impl Ls {
             let found = store.search(below(&prefix))?;
             drop(store);
             db.close()?;
-            return print(&screen, &found, Order::Key, self.json);
+            return print(&screen, &found, Some(Order::Key), self.json);
         }
         let found = store.list_namespaces(ListNamespaces {
             max_depth: self.depth.map(|depth| depth.saturating_sub(prefix.len())),
@@ -97,6 +99,9 @@ pub(super) struct Search {
     /// Only items whose values satisfy this, as `{"age": {"$gte": 18}}`
     #[arg(long, value_name = "JSON")]
     filter: Option<String>,
+    /// Only items whose texts have a word of this, those that fit best first
+    #[arg(long, value_name = "WORDS", conflicts_with_all = ["sort", "after"], value_parser = NonEmptyStringValueParser::new())]
+    query: Option<String>,
     /// The newest update first, the oldest first, or by namespace and key
     #[arg(long, value_enum, default_value = "updated")]
     sort: Sort,
@@ -139,6 +144,7 @@ impl Search {
             explain(&screen, &store.explain(search).map_err(usage)?, self.json)?;
             Answer::Yes
         } else {
+            let order = self.query.is_none().then_some(order);
             print(
                 &screen,
                 &store.search(search).map_err(usage)?,
@@ -169,6 +175,8 @@ impl Search {
                 Sort::Created => Order::Created,
                 Sort::Key => Order::Key,
             },
+            query: self.query.clone(),
+            ranking: Ranking::Words,
             after: self.after.clone(),
             limit: self.limit,
             refresh_ttl: Some(false),
@@ -177,14 +185,21 @@ impl Search {
     }
 }
 
-/// The answer is no if there are none.
-fn print(screen: &Screen, found: &[Item], order: Order, json: bool) -> Result<Answer, Failure> {
+/// Those that have no order have scores. The answer is no if there are none.
+fn print(
+    screen: &Screen,
+    found: &[Item],
+    order: Option<Order>,
+    json: bool,
+) -> Result<Answer, Failure> {
     for item in found {
         if json {
             let mut document = document(item);
             if let Some(document) = document.as_object_mut() {
-                let cursor = Cursor::behind(item, order).to_string();
-                document.insert("cursor".to_owned(), cursor.into());
+                let cursor = order.map(|order| Cursor::behind(item, order).to_string());
+                document.extend(cursor.map(|cursor| ("cursor".to_owned(), cursor.into())));
+                let score = item.score.as_ref().map(|score| score.value.into());
+                document.extend(score.map(|score| ("score".to_owned(), score)));
             }
             screen.json(&document)?;
         } else {
@@ -208,6 +223,9 @@ fn explain(screen: &Screen, how: &Explain, json: bool) -> Result<(), Failure> {
     if json {
         return Ok(screen.json(&json!({
             "index": how.index,
+            "considered": how.considered.iter().map(|condition| {
+                json!({"fields": condition.paths, "items": condition.items})
+            }).collect::<Vec<_>>(),
             "rows_read": how.rows_read,
             "values_read": how.values_read,
             "found": how.found,
@@ -243,6 +261,7 @@ fn usage(error: StoreError) -> Failure {
     match error {
         StoreError::InvalidFilter { .. }
         | StoreError::InvalidCursor { .. }
+        | StoreError::CannotRank { .. }
         | StoreError::NotKept { .. } => Failure::usage(error.to_string()),
         error => error.into(),
     }

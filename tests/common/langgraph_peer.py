@@ -1,17 +1,16 @@
-"""The side of LangGraph in the tests of `interop.rs`: called with what to do, an address and a thread; prints one JSON document."""
+"""The side of LangGraph in tests: called with what to do, a SQLite file or the address of a PostgreSQL server, and a thread; prints one JSON document."""
 
 import dataclasses
 import json
+import operator
 import sys
 import uuid
 from typing import Annotated, Any, TypedDict
 
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
-from langgraph.checkpoint.postgres import PostgresSaver
 from langgraph.graph import END, START, StateGraph
 from langgraph.graph.message import add_messages
-from langgraph.store.postgres import PostgresStore
-from langgraph.types import Command, interrupt
+from langgraph.types import Command, Send, interrupt
 
 
 @dataclasses.dataclass
@@ -26,6 +25,30 @@ class State(TypedDict, total=False):
     opaque: Any
     name: str
     answer: str
+
+
+class Fanned(TypedDict, total=False):
+    got: Annotated[list, operator.add]
+
+
+def is_server(address):
+    return "host=" in address
+
+
+def saver_at(address):
+    if is_server(address):
+        from langgraph.checkpoint.postgres import PostgresSaver as Saver
+    else:
+        from langgraph.checkpoint.sqlite import SqliteSaver as Saver
+    return Saver.from_conn_string(address)
+
+
+def store_at(address):
+    if is_server(address):
+        from langgraph.store.postgres import PostgresStore as Store
+    else:
+        from langgraph.store.sqlite import SqliteStore as Store
+    return Store.from_conn_string(address)
 
 
 def think(state: State):
@@ -79,21 +102,58 @@ def history(app, config):
 
 
 def items(address, what):
-    with PostgresStore.from_conn_string(address) as store:
+    with store_at(address) as store:
         store.setup()
         if what == "write":
             store.put(("users", "ada"), "likes", {"tea": True, "n": [1, 2.5, None]})
             store.put(("usersx",), "other", {"a": 1})
             store.put(("gone",), "soon", {"a": 1}, ttl=0.0001)
-        found = store.search(("users",), limit=10)
-        print(json.dumps(sorted([".".join(of.namespace), of.key, of.value] for of in found)))
+            store.put(("carts", "bob"), "cart", {"n": 1}, ttl=90)
+        if what == "change":
+            store.put(("users", "ada"), "likes", {"tea": 0})
+            store.delete(("users", "bob"), "likes")
+        if what == "times":
+            found = [[of.key, of.created_at.timestamp(), of.updated_at.timestamp()] for of in store.search((), limit=10)]
+        else:
+            found = [[".".join(of.namespace), of.key, of.value] for of in store.search(("users",), limit=10)]
+        print(json.dumps(sorted(found)))
+
+
+def work(n):
+    return {"got": [f"{n}:{interrupt('ok?')}" if n == 1 else str(n)]}
+
+
+def old(what, address, thread):
+    """A thread with tasks that were sent, as LangGraph kept it before form 4."""
+    config = {"configurable": {"thread_id": thread}}
+    builder = StateGraph(Fanned)
+    builder.add_node("fan", lambda state: {})
+    builder.add_node("work", work)
+    builder.add_edge(START, "fan")
+    builder.add_conditional_edges("fan", lambda state: [Send("work", 1), Send("work", 2)], ["work"])
+    with saver_at(address) as saver:
+        saver.setup()
+        app = builder.compile(checkpointer=saver)
+        if what == "old-write":
+            app.invoke({"got": []}, config)
+            with saver._cursor() as cursor:
+                cursor.execute(
+                    """UPDATE checkpoints SET checkpoint = jsonb_set(
+                    checkpoint #- '{channel_versions,__pregel_tasks}' #- '{channel_values,__pregel_tasks}', '{v}', '2')"""
+                )
+                cursor.execute("DELETE FROM checkpoint_blobs WHERE channel = '__pregel_tasks'")
+        elif what == "old-resume":
+            app.invoke(Command(resume="yes"), config)
+        print(json.dumps({"history": history(app, config), "values": shown(app.get_state(config).values)}))
 
 
 def main(what, address, thread):
     if what == "items":
         return items(address, thread)
+    if what.startswith("old"):
+        return old(what, address, thread)
     config = {"configurable": {"thread_id": thread}}
-    with PostgresSaver.from_conn_string(address) as saver:
+    with saver_at(address) as saver:
         app = graph(saver)
         if what == "write":
             saver.setup()

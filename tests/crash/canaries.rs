@@ -58,12 +58,6 @@ fn a_compaction_that_removes_files_too_early_is_found() {
     assert!(finds(Canary::SkippedPublishing, run, 1));
 }
 
-#[test]
-fn readers_that_see_an_old_index_are_found() {
-    let run = |seed| _ = random::everything(seed);
-    assert!(finds(Canary::StaleIndex, run, 20));
-}
-
 /// So many seeds of the soak are enough for any of them.
 const SOAKED: u64 = 200;
 

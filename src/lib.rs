@@ -46,7 +46,7 @@ mod item_words;
 #[cfg(feature = "langgraph")]
 #[cfg_attr(
     not(feature = "sqlite"),
-    expect(dead_code, unused_imports, reason = "only SQLite has columns with all")
+    expect(unused_imports, reason = "only SQLite has columns with all")
 )]
 mod langgraph;
 mod lease;

@@ -2,6 +2,10 @@
 //!
 //! This module must never know which database has the tables.
 
+#[cfg_attr(
+    not(feature = "sqlite"),
+    expect(dead_code, reason = "only SQLite has columns with all")
+)]
 mod checkpoint;
 mod error;
 mod metadata;

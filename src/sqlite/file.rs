@@ -63,6 +63,10 @@ impl<E: Failure> File<E> {
         }))
     }
 
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
     pub(crate) fn writer(&self) -> &Writer<E> {
         &self.writer
     }

@@ -50,10 +50,11 @@ impl SqliteSaver {
 
     /// The checkpoints of a file.
     pub(super) fn of(file: Arc<File<CheckpointError>>) -> Self {
+        let leases = Leases::new().kept_by(Arc::new(OnHost::beside(file.path())));
         Self {
             file,
             ids: Arc::default(),
-            leases: Leases::new().kept_by(Arc::new(OnHost::beside(path.as_ref()))),
+            leases,
             reading: Reading::AsJson,
         }
     }

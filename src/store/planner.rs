@@ -13,7 +13,7 @@ use crate::store::filter::{Need, Probe};
 
 /// Candidates are counted so far first, and then so many times farther until a condition has no more.
 const FIRST_LIMIT: usize = 256;
-const FARTHER: usize = 16;
+const FARTHER: usize = 4;
 
 /// What it costs to look up a candidate, and to read a value, in rows that are gone through.
 const LOOK_UP: u64 = 3;

@@ -268,6 +268,11 @@ async fn what_was_imported_and_exported_is_gone_on_with() {
     let seen = python.run("items", out, "read");
     let ada = json!(["users.ada", "likes", {"tea": true, "n": [1, 2.5, null]}]);
     assert_eq!(seen, json!([ada]));
-    let times = |of: &str| python.run("items", of, "times");
+    let times = |of: &str| -> Vec<Value> {
+        let all = python.run("items", of, "times");
+        // LangGraph's store gives what has expired as long as nobody has removed it.
+        let there = all.as_array().unwrap().iter().filter(|of| of[0] != "soon");
+        there.cloned().collect()
+    };
     assert_eq!(times(out), times(&file));
 }

@@ -87,33 +87,34 @@ impl Subject for Kept {
     }
 }
 
-fn check(backend: Backend, is_scoped: bool) {
-    let failures = check_all(|options| Box::new(Kept::new(backend, options, is_scoped)));
+fn check(backend: Backend, is_scoped: bool, leaves_out: impl Fn(&str) -> bool) {
+    let mut failures = check_all(|options| Box::new(Kept::new(backend, options, is_scoped)));
+    failures.retain(|failure| !leaves_out(failure.case));
     assert!(failures.is_empty(), "{failures:#?}");
 }
 
 #[test]
 fn the_store_in_memory_does_what_stores_do() {
-    check(Backend::Memory, false);
+    check(Backend::Memory, false, |_| false);
 }
 
 #[test]
 fn the_store_of_a_database_does_what_stores_do() {
-    check(Backend::Database, false);
+    check(Backend::Database, false, |_| false);
 }
 
 #[test]
 fn the_store_of_a_database_that_is_closed_and_opened_does_what_stores_do() {
-    check(Backend::Reopened, false);
+    check(Backend::Reopened, false, |_| false);
 }
 
 #[test]
 fn the_store_of_a_database_that_is_recovered_does_what_stores_do() {
-    check(Backend::Recovered, false);
+    check(Backend::Recovered, false, |_| false);
 }
 
 #[cfg(feature = "sqlite")]
 #[test]
 fn the_store_in_sqlite_does_what_stores_do() {
-    check(Backend::Sqlite, false);
+    check(Backend::Sqlite, false, |_| false);
 }

@@ -24,6 +24,8 @@ pub enum Canary {
     NotRewritten,
     /// Compaction takes a new segment's name for durable.
     SkippedPublishing,
+    /// Readers do not see what was acknowledged since the index was told last.
+    StaleIndex,
     /// Between a look at the log's state and the wait for another one, somebody may change it.
     LateRegistration,
 }
@@ -40,7 +42,7 @@ mod switch {
 
     impl Canary {
         /// Those that runs in one thread can find.
-        pub const ALL: [Self; 7] = [
+        pub const ALL: [Self; 8] = [
             Self::SkippedSync,
             Self::SkippedDirectorySync,
             Self::SkippedSeal,
@@ -48,6 +50,7 @@ mod switch {
             Self::EarlyWatermark,
             Self::NotRewritten,
             Self::SkippedPublishing,
+            Self::StaleIndex,
         ];
 
         /// This thread has this bug, or none, from now on.

@@ -11,6 +11,7 @@ mod stepwell;
 use std::path::Path;
 
 pub(crate) use contract::Engine;
+pub(crate) use stepwell::{Stepwell, submit};
 
 /// Opens the floor in `dir`; `synced`: commits are on the device when they are acknowledged.
 pub(crate) fn raw_log(dir: &Path, synced: bool) -> Box<dyn Engine> {
@@ -19,5 +20,5 @@ pub(crate) fn raw_log(dir: &Path, synced: bool) -> Box<dyn Engine> {
 
 /// Opens a database in `dir`.
 pub(crate) fn stepwell(dir: &Path, synced: bool) -> Box<dyn Engine> {
-    Box::new(stepwell::Stepwell::open(dir, synced))
+    Box::new(Stepwell::open(dir, synced))
 }

@@ -17,13 +17,15 @@ mod stats;
 #[path = "../peers/src/workload.rs"]
 mod workload;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use engine::Engine;
+use engine::{Engine, Stepwell};
 use probe::Probe;
 use stats::{Summary, latencies};
+use stepwell::checkpoint::DbSaver;
 use tempfile::TempDir;
+use tokio::runtime::Runtime;
 use workload::{STEP_BYTES, Steps};
 
 struct Plan {
@@ -58,7 +60,7 @@ fn main() {
         "row", "what", "aim", "reached", "mean us", "p50", "p99", "max"
     );
     type Measure = fn(&Plan) -> Row;
-    let rows: [(&str, &str, &str, Measure); 4] = [
+    let rows: [(&str, &str, &str, Measure); 5] = [
         (
             "durable-1",
             "time, to raw overwrite + fdatasync",
@@ -71,6 +73,12 @@ fn main() {
             "steps/s, to 64 raw records per fdatasync",
             ">= 0.5",
             grouped,
+        ),
+        (
+            "awaited-64",
+            "the same, the writers being tasks",
+            ">= 0.5",
+            awaited,
         ),
         (
             "unsynced-1",
@@ -145,15 +153,65 @@ fn together(plan: &Plan) -> Row {
     row
 }
 
-/// 64 writers, and between their turns raw writes of as many records.
+/// 64 writers, each a thread, and between their turns raw writes of as many records.
 fn grouped(plan: &Plan) -> Row {
     let dir = tempfile::tempdir_in(&plan.dir).unwrap();
     let engine = engine::stepwell(&dir.path().join("db"), true);
-    let mut probe = Probe::new(&dir.path().join("db"), STEP_BYTES * GROUP);
     let mut steps: Vec<_> = (0..64).map(|n| Steps::new(n, 64)).collect();
+    let row = beside_groups(plan, dir.path(), || {
+        at_once(&*engine, &mut steps, plan.slice)
+    });
+    engine.close();
+    row
+}
+
+/// The same, but that the writers are tasks, which have as many threads as there are cores.
+fn awaited(plan: &Plan) -> Row {
+    let dir = tempfile::tempdir_in(&plan.dir).unwrap();
+    let engine = Stepwell::open(&dir.path().join("db"), true);
+    let runtime = Runtime::new().unwrap();
+    let mut steps: Vec<_> = (0..64).map(|n| Steps::new(n, 64)).collect();
+    let row = beside_groups(plan, dir.path(), || {
+        let start = Instant::now();
+        let writers: Vec<_> = (steps.drain(..))
+            .map(|steps| runtime.spawn(write(engine.saver.clone(), steps, start, plan.slice)))
+            .collect();
+        let mut all = Vec::new();
+        for writer in writers {
+            let (writer, us) = runtime.block_on(writer).unwrap();
+            steps.push(writer);
+            all.extend(us);
+        }
+        (all.len() as f64 / start.elapsed().as_secs_f64(), all)
+    });
+    drop(runtime);
+    Box::new(engine).close();
+    row
+}
+
+/// A writer that is a task.
+async fn write(
+    saver: DbSaver,
+    mut steps: Steps,
+    start: Instant,
+    slice: Duration,
+) -> (Steps, Vec<f64>) {
+    let mut us = Vec::new();
+    while start.elapsed() < slice {
+        let batch = steps.batch(1);
+        let start = Instant::now();
+        engine::submit(&saver, &batch[0]).await.unwrap();
+        us.push(start.elapsed().as_secs_f64() * 1e6);
+    }
+    (steps, us)
+}
+
+/// What `measure` says of steps, to raw writes of groups.
+fn beside_groups(plan: &Plan, dir: &Path, mut measure: impl FnMut() -> (f64, Vec<f64>)) -> Row {
+    let mut probe = Probe::new(&dir.join("db"), STEP_BYTES * GROUP);
     let mut row = Row::default();
     for _ in 0..plan.rounds {
-        let (rate, us) = at_once(&*engine, &mut steps, plan.slice);
+        let (rate, us) = measure();
         row.us.extend(us);
         let start = Instant::now();
         let (mut probing, mut probes) = (Duration::ZERO, 0);
@@ -164,7 +222,6 @@ fn grouped(plan: &Plan) -> Row {
         row.ratios
             .push(rate / (probes as f64 / probing.as_secs_f64()));
     }
-    engine.close();
     row
 }
 

@@ -10,6 +10,7 @@ use parking_lot::{Mutex, RwLock};
 
 use crate::Leases;
 use crate::codec::{self, Compression, Record, Stored};
+use crate::db::backlog::Applier;
 use crate::db::compaction::{
     CompactionOptions, CompactionProgress, CompactionReport, CompactionStats, Engine, Entered,
     Worker,
@@ -63,6 +64,8 @@ struct Inner {
     vfs: Arc<dyn Vfs>,
     /// Ends before the log does. `None` once it was closed.
     indexer: Mutex<Option<Indexer>>,
+    /// Ends before the indexer does. `None` once it was closed.
+    applier: Mutex<Option<Applier>>,
     /// Ends before the log and the indexer do.
     worker: Mutex<Option<Worker>>,
     engine: Arc<Engine>,
@@ -160,6 +163,7 @@ impl Drop for Inner {
         drop(self.worker.get_mut().take());
         drop(self.background.get_mut().take());
         self.items.stop();
+        drop(self.applier.get_mut().take());
         drop(self.indexer.get_mut().take());
     }
 }
@@ -279,12 +283,15 @@ impl Db {
         if let Some(newest) = log.segments().last() {
             view.opened(newest);
         }
+        let applier = Applier::start(view, vfs.host()).map_err(|error| DbError::Index {
+            reason: format!("the thread that applies commits cannot be started: {error}"),
+        })?;
         *indexed.log.write() = LogState::Open(log);
         Ok(Self::of(
             vfs,
             path,
             indexed,
-            Some((indexer, index_reads)),
+            Some((indexer, applier, index_reads)),
             (rebuilt, recovery),
             values,
             options.segment_bytes,
@@ -296,18 +303,22 @@ impl Db {
         vfs: &Arc<dyn Vfs>,
         path: &Path,
         indexed: Arc<Indexed>,
-        indexer: Option<(Indexer, Arc<FileReads>)>,
+        threads: Option<(Indexer, Applier, Arc<FileReads>)>,
         (rebuilt, recovery): (Option<String>, RecoveryReport),
         values: ValueOptions,
         segment_bytes: u64,
     ) -> Self {
         let hot = Arc::new(Hot::new(values.hot_bytes));
-        let (indexer, index_reads) = indexer.unzip();
+        let (indexer, applier, index_reads) = match threads {
+            Some((indexer, applier, reads)) => (Some(indexer), Some(applier), Some(reads)),
+            None => (None, None, None),
+        };
         Self {
             inner: Arc::new(Inner {
                 path: path.to_path_buf(),
                 vfs: Arc::clone(vfs),
                 indexer: Mutex::new(indexer),
+                applier: Mutex::new(applier),
                 worker: Mutex::new(None),
                 engine: Arc::new(Engine::new(
                     Arc::clone(&indexed),
@@ -406,6 +417,7 @@ impl Db {
         };
         let durable = closed.is_ok();
         *indexed.log.write() = LogState::Closed { durable };
+        drop(self.inner.applier.lock().take());
         let indexer = self.inner.indexer.lock().take();
         if let Some(indexer) = indexer {
             let tail = indexed.view.with_rows(|rows| rows.tail_bytes());
@@ -427,14 +439,16 @@ impl Db {
         what: impl Fn() -> String,
     ) -> Result<Submitted, DbError> {
         let _entered = self.enter();
-        self.submit_with(records, Vec::new(), durability, |_| what())
+        self.submit_with(records, Vec::new(), false, durability, |_| what())
     }
 
-    /// The same, with `contents` being those of their values that others may be found to be equal to. The caller has [entered](Self::enter).
+    /// The same, with `contents` being those of their values that others may be found to be equal to. If the index is `certain` to take
+    /// them, they are acknowledged before it does. The caller has [entered](Self::enter).
     pub(super) fn submit_with(
         &self,
         records: Vec<Record<Stored>>,
         contents: Vec<NewContent>,
+        certain: bool,
         durability: Option<Durability>,
         what: impl Fn(&[Record<Stored>]) -> String,
     ) -> Result<Submitted, DbError> {
@@ -450,12 +464,14 @@ impl Db {
         let note = Note {
             records: records.into_iter().map(Record::numbered).collect(),
             contents: contents.clone(),
+            certain,
             unapplied: Arc::clone(&unapplied),
         };
-        self.inner.indexed.view.wait_for_room()?;
+        let view = &self.inner.indexed.view;
+        view.wait_for_room()?;
         let ticket =
             self.with_log(|log| Ok(log.submit(count, &payload.bytes, note, durability)?))?;
-        let submitted = Submitted::new(ticket, unapplied);
+        let submitted = Submitted::new(ticket, certain, unapplied, view);
         for new in contents {
             let at = submitted.at(new.record, new.value);
             self.hot().contents().note(new.content, at);

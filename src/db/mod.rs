@@ -1,9 +1,10 @@
 //! The database: one directory, one log, checkpoints and long-term memory together.
 //!
 //! Its one job is to keep the index and the log in step: what is committed to the log is applied to
-//! the index before anyone is told, and what the index points at is read from the log. It speaks
+//! the index before anyone looks, and what the index points at is read from the log. It speaks
 //! in records and must never know the traits that checkpointers and stores implement.
 
+mod backlog;
 mod backup;
 mod compaction;
 mod dump;

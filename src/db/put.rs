@@ -95,7 +95,9 @@ impl Db {
             records.extend(others);
             let values = kept.iter().filter_map(|kept| kept.value.as_ref());
             contents.extend(values.filter_map(KeptValue::new_content));
-            let submitted = self.submit_with(records, contents, durability, named)?;
+            // Of other records nothing is known.
+            let certain = has_parent && has_ancestors && records.len() == 1;
+            let submitted = self.submit_with(records, contents, certain, durability, named)?;
             puts.note(&id, submitted.address().end());
 
             let mut channels = parent.map(|parent| parent.channels).unwrap_or_default();
@@ -126,6 +128,7 @@ impl Db {
         let _entered = self.enter();
         let name = put.thread.clone();
         self.hot().with_thread(&name, |thread| {
+            let certain = self.takes_writes(&name, &put.namespace, thread);
             let sources = &mut thread.namespace(&put.namespace).sources;
             sources.begin(&put.checkpoint_id);
             let mut contents = Vec::new();
@@ -162,7 +165,7 @@ impl Db {
                 task_path: put.task_path,
                 writes,
             });
-            let submitted = self.submit_with(vec![record], contents, durability, named)?;
+            let submitted = self.submit_with(vec![record], contents, certain, durability, named)?;
             for (at, number, value) in written {
                 sources.add(at.unwrap_or_else(|| submitted.at(0, number)), value);
             }
@@ -185,6 +188,12 @@ impl Db {
             thread.note_change(submitted.address().end());
             Ok(submitted)
         })
+    }
+
+    /// Whether the index is sure to take writes of the thread. Of one that was not put to lately that is not worth a look-up.
+    fn takes_writes(&self, name: &str, namespace: &str, thread: &mut HotThread) -> bool {
+        let is_known = thread.is_asked() || thread.namespace(namespace).checkpoint.is_some();
+        is_known && self.is_sure_of_ancestors(name, thread).unwrap_or(false)
     }
 
     /// Whether the index is sure to have the ancestors of what is put, if it ever had them.
@@ -224,6 +233,7 @@ impl Db {
             if !is_applied {
                 wait()?;
             }
+            self.indexed().view.catch_up();
             last.certain = true;
         }
         let parent = match last.filter(|last| !last.is_refused()) {

@@ -17,7 +17,7 @@ impl Db {
     ) -> Result<Submitted, DbError> {
         let _entered = self.enter();
         let (records, contents) = self.shared(records, 0);
-        self.submit_with(records, contents, durability, |_| what())
+        self.submit_with(records, contents, false, durability, |_| what())
     }
 
     /// Records whose large values are those that are known already, and which of their values are not. The first one has

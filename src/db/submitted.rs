@@ -7,7 +7,7 @@ use std::task::{Context, Poll, ready};
 
 use crate::db::DbError;
 use crate::db::place::At;
-use crate::db::view::Note;
+use crate::db::view::{Note, View};
 use crate::index::{Refused, Unapplied};
 use crate::log::{FrameAddress, Ticket};
 
@@ -17,12 +17,33 @@ use crate::log::{FrameAddress, Ticket};
 #[derive(Debug)]
 pub(crate) struct Submitted {
     ticket: Ticket<Note>,
+    fate: Fate,
+}
+
+/// What becomes of the record in the index.
+#[derive(Debug)]
+struct Fate {
+    /// It will be taken.
+    certain: bool,
     unapplied: Arc<OnceLock<Unapplied>>,
+    view: Arc<View>,
 }
 
 impl Submitted {
-    pub(super) fn new(ticket: Ticket<Note>, unapplied: Arc<OnceLock<Unapplied>>) -> Self {
-        Self { ticket, unapplied }
+    /// A record on its way into the log, and then into the index `view`, which is `certain` to take it, or sets `unapplied`.
+    pub(super) fn new(
+        ticket: Ticket<Note>,
+        certain: bool,
+        unapplied: Arc<OnceLock<Unapplied>>,
+        view: &Arc<View>,
+    ) -> Self {
+        let view = Arc::clone(view);
+        let fate = Fate {
+            certain,
+            unapplied,
+            view,
+        };
+        Self { ticket, fate }
     }
 
     /// Where its frame is, or will be.
@@ -41,14 +62,14 @@ impl Submitted {
 
     /// Is set when the index has not taken it.
     pub(super) fn fate(&self) -> Arc<OnceLock<Unapplied>> {
-        Arc::clone(&self.unapplied)
+        Arc::clone(&self.fate.unapplied)
     }
 
     /// Blocks until the record is acknowledged, and may lead the commit of all who wait.
     pub(crate) fn wait(self) -> Result<Option<Refused>, DbError> {
-        let Self { ticket, unapplied } = self;
+        let Self { ticket, fate } = self;
         ticket.wait()?;
-        outcome(&unapplied)
+        fate.outcome()
     }
 }
 
@@ -57,14 +78,20 @@ impl Future for Submitted {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         ready!(Pin::new(&mut self.ticket).poll(cx))?;
-        Poll::Ready(outcome(&self.unapplied))
+        Poll::Ready(self.fate.outcome())
     }
 }
 
-fn outcome(unapplied: &OnceLock<Unapplied>) -> Result<Option<Refused>, DbError> {
-    match unapplied.get() {
-        None => Ok(None),
-        Some(Unapplied::Refused(refused)) => Ok(Some(refused.clone())),
-        Some(Unapplied::Tables(error)) => Err(error.clone().into()),
+impl Fate {
+    /// What became of it, once it is acknowledged.
+    fn outcome(&self) -> Result<Option<Refused>, DbError> {
+        if !self.certain || self.view.has_ended() {
+            self.view.catch_up();
+        }
+        match self.unapplied.get() {
+            None => Ok(None),
+            Some(Unapplied::Refused(refused)) => Ok(Some(refused.clone())),
+            Some(Unapplied::Tables(error)) => Err(error.clone().into()),
+        }
     }
 }

@@ -1,10 +1,13 @@
 //! [`View`]: the index of a database, fed by its log.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
-use parking_lot::{RwLock, RwLockWriteGuard};
+use parking_lot::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 
+use crate::canary::Canary;
 use crate::codec::{self, CodecError, Numbered, Record, Value};
+use crate::db::backlog::{Backlog, PORTION, Then};
 use crate::db::hot::{Content, LASTING_BYTES, NewContent};
 use crate::db::place::{At, Place, RecordPlace};
 use crate::index::{
@@ -13,16 +16,22 @@ use crate::index::{
 };
 use crate::log::{CommitSink, FrameAddress, LogPosition, SegmentStats};
 
-/// The index of a database. The log tells it of every commit, in order, before the committer.
+type DbIndex = Index<Place, DbTables>;
+
+/// The index of a database. The log tells it of every commit, in order, before the committer; whoever looks at it sees all of them.
 #[derive(Debug)]
 pub(crate) struct View {
-    index: RwLock<Index<Place, DbTables>>,
+    /// Locked by [`read`](Self::read) and [`write`](Self::write) only.
+    index: RwLock<DbIndex>,
+    backlog: Backlog,
+    /// The index has ended for this run.
+    ended: AtomicBool,
     gate: Arc<Gate>,
 }
 
 /// How many rows that nobody needs are removed at a time while others wait.
 pub(super) const RECLAIMED_AT_ONCE: usize = 64;
-/// ... and after each commit, which waits for it. More than a commit makes of them in the long run.
+/// ... and for each commit, when it is applied. More than a commit makes of them in the long run.
 const RECLAIMED_AFTER_COMMIT: usize = 16;
 
 /// Where the rows of a database's index are.
@@ -37,6 +46,8 @@ pub(crate) struct Note {
     pub(crate) records: Vec<Record<Numbered>>,
     /// Large values among theirs.
     pub(super) contents: Vec<NewContent>,
+    /// The index will take the records: nobody waits to hear of it.
+    pub(super) certain: bool,
     /// Set if the index did not take one of the records.
     pub(crate) unapplied: Arc<OnceLock<Unapplied>>,
 }
@@ -47,32 +58,117 @@ impl View {
         let tables = Layered::new(found, Arc::clone(gate));
         Self {
             index: RwLock::new(Index::new(tables)),
+            backlog: Backlog::beside(gate.memory_bytes()),
+            ended: AtomicBool::new(false),
             gate: Arc::clone(gate),
         }
     }
 
+    /// Commits that are not applied yet.
+    pub(super) fn backlog(&self) -> &Backlog {
+        &self.backlog
+    }
+
+    /// Applies all that was acknowledged before the call.
+    pub(super) fn catch_up(&self) {
+        if self.backlog.is_waiting() {
+            drop(self.write());
+        } else {
+            // If somebody is applying it, this waits for him.
+            drop(self.index.read());
+        }
+    }
+
+    /// Whether the index has ended for this run.
+    pub(super) fn has_ended(&self) -> bool {
+        self.ended.load(Ordering::Acquire)
+    }
+
+    /// The index with all that was acknowledged before the call.
+    fn read(&self) -> RwLockReadGuard<'_, DbIndex> {
+        if self.backlog.is_waiting() && !Canary::StaleIndex.sings() {
+            RwLockWriteGuard::downgrade(self.write())
+        } else {
+            self.index.read()
+        }
+    }
+
+    /// The same, to be changed.
+    fn write(&self) -> RwLockWriteGuard<'_, DbIndex> {
+        let mut index = self.index.write();
+        if self.backlog.is_waiting() {
+            self.apply_backlog(&mut index, usize::MAX);
+        }
+        index
+    }
+
+    /// Applies a portion of what is waiting.
+    pub(super) fn apply_some(&self) {
+        let mut index = self.index.write();
+        self.apply_backlog(&mut index, PORTION);
+        // Others come first: whoever calls this calls it again.
+        RwLockWriteGuard::unlock_fair(index);
+    }
+
+    /// Applies up to so many frames of what is waiting.
+    fn apply_backlog(&self, index: &mut DbIndex, limit: usize) {
+        let mut applying = Applying {
+            index,
+            ended: &self.ended,
+            is_done: false,
+        };
+        let frames = self.backlog.take(limit);
+        let reclaimed =
+            (frames.len().saturating_mul(RECLAIMED_AFTER_COMMIT)).min(RECLAIMED_AT_ONCE);
+        let mut applied = None;
+        let mut bytes = 0;
+        for (frame, note) in frames {
+            let done = apply_all(applying.index, frame, note.records, &note.contents);
+            if let Err(unapplied) = done {
+                let is_refused = matches!(unapplied, Unapplied::Refused(_));
+                debug_assert!(
+                    !(note.certain && is_refused),
+                    "it was certain: {unapplied:?}"
+                );
+                if !is_refused {
+                    self.ended.store(true, Ordering::Release);
+                }
+                let _ = note.unapplied.set(unapplied);
+            }
+            applied = Some(after(frame));
+            bytes += frame_bytes(frame);
+        }
+        applying.index.settle();
+        if let Some(applied) = applied {
+            applying.index.tables_mut().advance(applied, bytes);
+        }
+        // What cannot be read now is removed another time.
+        let _ = applying.index.reclaim(reclaimed);
+        applying.is_done = true;
+    }
+
     /// The index as it is now.
     pub(crate) fn snapshot(&self) -> DbSnapshot {
-        Snapshot::new(self.index.read().tables().snapshot())
+        Snapshot::new(self.read().tables().snapshot())
     }
 
     /// The same with the vectors of items, if they are known.
     pub(crate) fn snapshot_with_vectors(&self) -> (DbSnapshot, Option<VectorTable>) {
-        let index = self.index.read();
+        let index = self.read();
         let rows = Snapshot::new(index.tables().snapshot());
         (rows, index.vectors().cloned())
     }
 
     /// The index as it is now, from when on the vectors of items are being made known.
     pub(crate) fn begin_vectors(&self) -> DbSnapshot {
-        let mut index = self.index.write();
+        let mut index = self.write();
         index.begin_vectors();
         Snapshot::new(index.tables().snapshot())
     }
 
     /// The vectors of items are `then` as it was begun. Whether they are all known now.
     pub(crate) fn finish_vectors(&self, then: VectorTable) -> bool {
-        self.index.write().finish_vectors(then)
+        self.write().finish_vectors(then)
     }
 
     /// The vectors of items are not asked for any more.
@@ -82,7 +178,7 @@ impl View {
 
     /// The index as it is now, and the LSN up to which the log is applied to it.
     pub(crate) fn snapshot_as_of(&self) -> (DbSnapshot, u64) {
-        let index = self.index.read();
+        let index = self.read();
         let rows = index.tables();
         let applied = rows.applied().map_or(0, |applied| applied.lsn);
         (Snapshot::new(rows.snapshot()), applied)
@@ -90,7 +186,7 @@ impl View {
 
     /// Takes note that all of the log is applied, which ends with this segment: what was dropped from its end need not be.
     pub(crate) fn opened(&self, newest: &SegmentStats) {
-        let mut index = self.index.write();
+        let mut index = self.write();
         let rows = index.tables_mut();
         let watermark = Watermark {
             lsn: newest.end.get(),
@@ -105,12 +201,12 @@ impl View {
 
     /// See [`Index::be_sure_below`].
     pub(crate) fn be_sure_below(&self, lsn: u64) {
-        self.index.write().be_sure_below(lsn);
+        self.write().be_sure_below(lsn);
     }
 
     /// Removes up to about `limit` rows that belong to no thread any more, and tells how many.
     pub(crate) fn reclaim(&self, limit: usize) -> Result<usize, TablesError> {
-        let mut index = self.index.write();
+        let mut index = self.write();
         let rows = index.reclaim(limit);
         // Commits come first: whoever calls this calls it again.
         RwLockWriteGuard::unlock_fair(index);
@@ -119,17 +215,17 @@ impl View {
 
     /// See [`Index::died`].
     pub(crate) fn died(&self) -> u64 {
-        self.index.read().died()
+        self.read().died()
     }
 
     /// Lends the rows.
     pub(crate) fn with_rows<T>(&self, with: impl FnOnce(&mut DbTables) -> T) -> T {
-        with(self.index.write().tables_mut())
+        with(self.write().tables_mut())
     }
 
     /// Blocks until the index file, if there is one, follows the log up to `lsn`, or never will.
     pub(crate) fn flush(&self, lsn: u64) -> Result<(), TablesError> {
-        while self.index.read().tables().lags(lsn) && self.gate.wait_for_flush()? {}
+        while self.read().tables().lags(lsn) && self.gate.wait_for_flush()? {}
         Ok(())
     }
 
@@ -149,7 +245,7 @@ impl View {
         frames: impl IntoIterator<Item = (FrameAddress, Decoded)>,
     ) -> Result<(), TablesError> {
         self.wait_for_room()?;
-        let mut index = self.index.write();
+        let mut index = self.write();
         let mut outcome = Ok(());
         let mut last = None;
         let mut bytes = 0;
@@ -234,31 +330,41 @@ pub(super) fn require_count(frame: FrameAddress, records: usize) -> Result<(), C
     })
 }
 
+/// The index while commits are applied to it. If that does not come to its end, the index would lack some: it ends here.
+struct Applying<'i> {
+    index: &'i mut DbIndex,
+    ended: &'i AtomicBool,
+    is_done: bool,
+}
+
+impl Drop for Applying<'_> {
+    fn drop(&mut self) {
+        if !self.is_done {
+            let error = TablesError::Contradictory("a commit could not be applied to it");
+            self.index.tables_mut().abandon(error);
+            self.ended.store(true, Ordering::Release);
+        }
+    }
+}
+
 impl CommitSink<Note> for View {
     fn committed(&self, frames: &mut dyn Iterator<Item = (FrameAddress, Note)>) {
-        let mut index = self.index.write();
-        let mut applied = None;
-        let mut bytes = 0;
-        for (frame, note) in frames {
-            if let Err(unapplied) = apply_all(&mut index, frame, note.records, &note.contents) {
-                let _ = note.unapplied.set(unapplied);
+        match self.backlog.add(frames) {
+            Then::Nothing => {}
+            Then::Help(count) => {
+                if let Some(mut index) = self.index.try_write() {
+                    self.apply_backlog(&mut index, count);
+                }
             }
-            applied = Some(after(frame));
-            bytes += frame_bytes(frame);
+            Then::Apply => self.catch_up(),
         }
-        index.settle();
-        if let Some(applied) = applied {
-            index.tables_mut().advance(applied, bytes);
-        }
-        // What cannot be read now is removed another time.
-        let _ = index.reclaim(RECLAIMED_AFTER_COMMIT);
     }
 }
 
 /// Applies the records of a frame up to the first that is not taken. If that is for want of rows, the index
 /// would be wrong from here on, and is given up. The rows are not settled yet.
 fn apply_all(
-    index: &mut Index<Place, DbTables>,
+    index: &mut DbIndex,
     frame: FrameAddress,
     records: Vec<Record<Numbered>>,
     contents: &[NewContent],
@@ -299,7 +405,7 @@ fn after(frame: FrameAddress) -> Watermark {
 }
 
 /// What a frame takes in the log.
-fn frame_bytes(frame: FrameAddress) -> u64 {
+pub(super) fn frame_bytes(frame: FrameAddress) -> u64 {
     frame.position_after().offset.saturating_sub(frame.offset)
 }
 

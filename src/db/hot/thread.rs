@@ -91,6 +91,11 @@ impl HotThread {
         }
     }
 
+    /// Whether that was asked since the last change.
+    pub(in crate::db) fn is_asked(&self) -> bool {
+        self.deleted.is_some()
+    }
+
     /// Forgets everything but what must not be forgotten.
     pub(in crate::db) fn forget(&mut self) {
         self.namespaces = LruCache::new(NAMESPACES_MAX);

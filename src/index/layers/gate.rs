@@ -78,6 +78,11 @@ impl Gate {
         }
     }
 
+    /// How much the changes in memory may weigh.
+    pub(crate) fn memory_bytes(&self) -> usize {
+        self.options.memory_bytes
+    }
+
     /// Blocks while the changes in memory weigh too much. For whoever is about to commit and holds no lock.
     ///
     /// # Errors

@@ -6,11 +6,12 @@ use std::path::Path;
 
 use bytes::Bytes;
 use futures::executor::block_on;
-use stepwell::Encoded;
 use stepwell::checkpoint::{
-    ChannelVersion, Checkpoint, Checkpointer, DbSaver, Metadata, PutCheckpoint, PutWrites, Source,
+    ChannelVersion, Checkpoint, CheckpointError, Checkpointer, DbSaver, Metadata, PutCheckpoint,
+    PutWrites, Source,
 };
 use stepwell::db::{Db, Durability};
+use stepwell::{Commit, Encoded};
 
 use super::Engine;
 use crate::workload::{self, Step};
@@ -19,7 +20,7 @@ const CHANNEL: &str = "state";
 
 pub(crate) struct Stepwell {
     db: Db,
-    saver: DbSaver,
+    pub(crate) saver: DbSaver,
 }
 
 impl Stepwell {
@@ -49,13 +50,7 @@ impl Stepwell {
 
 impl Engine for Stepwell {
     fn append(&self, steps: &[Step<'_>]) {
-        let commits: Vec<_> = steps
-            .iter()
-            .map(|step| {
-                drop(self.saver.put_writes(writes(step)));
-                self.saver.put(checkpoint(step))
-            })
-            .collect();
+        let commits: Vec<_> = steps.iter().map(|step| submit(&self.saver, step)).collect();
         for commit in commits {
             commit.wait().unwrap();
         }
@@ -73,6 +68,12 @@ impl Engine for Stepwell {
         drop(self.saver);
         self.db.close().unwrap();
     }
+}
+
+/// Submits a step, to be waited for or awaited.
+pub(crate) fn submit(saver: &DbSaver, step: &Step<'_>) -> Commit<CheckpointError> {
+    drop(saver.put_writes(writes(step)));
+    saver.put(checkpoint(step))
 }
 
 fn writes(step: &Step<'_>) -> PutWrites {

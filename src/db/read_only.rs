@@ -65,6 +65,14 @@ impl Db {
         matches!(&*self.indexed().log.read(), LogState::ReadOnly(_))
     }
 
+    /// Whether it is open read-only, and somebody who knew more of its log has compacted that since.
+    pub(super) fn is_outdated(&self) -> bool {
+        match &*self.indexed().log.read() {
+            LogState::ReadOnly(log) => log.is_outdated(),
+            _ => false,
+        }
+    }
+
     /// The payload of a frame, by way of a window if those in front of it are wanted next.
     pub(super) fn frame(
         &self,

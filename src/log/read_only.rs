@@ -130,6 +130,13 @@ impl ReadOnlyLog {
         self.end
     }
 
+    /// Whether somebody has compacted the log who knew more of it than was there when this was opened: what has died since may be gone.
+    pub(crate) fn is_outdated(&self) -> bool {
+        let infos = self.table.infos();
+        let mut known = infos.iter().map(|info| info.header.kind.as_of());
+        known.any(|as_of| as_of > self.end.get())
+    }
+
     /// The payload of a frame that was replayed, as [`Log::read`](super::Log::read).
     ///
     /// # Errors

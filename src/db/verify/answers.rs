@@ -220,6 +220,9 @@ impl Answers<'_, '_> {
             };
             let snapshot = self.db.snapshot();
             let now = snapshot.entry(&found.thread, &found.namespace, &found.id)?;
+            if self.is_compacted_away(&error) {
+                continue;
+            }
             if is_gone(
                 &error,
                 now.map(|entry| entry.origin.lsn),
@@ -233,6 +236,20 @@ impl Answers<'_, '_> {
             self.values.add(finding);
         }
         Ok(())
+    }
+
+    /// Whether a value may be missing because somebody else has compacted what was opened here: its record is gone, or only what must be
+    /// left of it is there. Takes note of that.
+    fn is_compacted_away(&mut self, error: &DbError) -> bool {
+        let is_missing = matches!(
+            error,
+            DbError::Log(LogError::Dropped { .. })
+                | DbError::UnreadableRecord { .. }
+                | DbError::UnreadableValue { .. }
+        );
+        let is_gone = is_missing && self.db.is_outdated();
+        self.report.outdated |= is_gone;
+        is_gone
     }
 
     fn items(&mut self, checked: &mut Checked) -> Result<(), Failed> {
@@ -276,7 +293,9 @@ impl Answers<'_, '_> {
                 Some(vectors) => checked.value(vectors, self.report),
                 None => Ok(()),
             });
-            if let Err(error) = all {
+            if let Err(error) = all
+                && !self.is_compacted_away(&error)
+            {
                 let now = match is_past {
                     true => None,
                     false => self.db.snapshot().item(&item.namespace, &item.key)?,

@@ -73,12 +73,15 @@ pub struct VerifyReport {
     pub found: u64,
     /// It was stopped before it had checked everything.
     pub stopped: bool,
+    /// The database is open read-only, and whoever writes to it has compacted it since it was opened: values that have gone with
+    /// that were not checked. Open it again to verify what there is now.
+    pub outdated: bool,
 }
 
 impl VerifyReport {
     /// Whether everything was checked and nothing is wrong.
     pub fn is_clean(&self) -> bool {
-        self.found == 0 && !self.stopped
+        self.found == 0 && !self.stopped && !self.outdated
     }
 }
 

@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
-use stepwell::db::{DbError, Finding, VerifyOptions, VerifyReport, VerifyStage};
+use stepwell::db::{Db, DbError, Finding, VerifyOptions, VerifyReport, VerifyStage};
 use stepwell::log::{self, LogError};
 use stepwell::vfs::OsFs;
 
@@ -28,19 +28,49 @@ pub(crate) struct Args {
     json: bool,
 }
 
+/// How often it is begun anew while another process compacts what was opened.
+const ATTEMPTS: u32 = 50;
+
 /// Verifies the database and prints what is wrong.
 pub(crate) fn run(args: &Args) -> Result<Answer, Failure> {
     let screen = Screen::new();
     database::require(args.db.path())?;
-    let db = match database::look(args.db.path()) {
-        Ok(db) => db,
-        Err(
-            error @ DbError::Log(
-                LogError::Locked { .. } | LogError::Io { .. } | LogError::OutOfSpace { .. },
-            ),
-        ) => return Err(error.into()),
-        Err(error) => return does_not_open(args, &screen, error),
+    let mut attempts = 0;
+    let report = loop {
+        let db = match database::look(args.db.path()) {
+            Ok(db) => db,
+            Err(
+                error @ DbError::Log(
+                    LogError::Locked { .. } | LogError::Io { .. } | LogError::OutOfSpace { .. },
+                ),
+            ) => return Err(error.into()),
+            Err(error) => return does_not_open(args, &screen, error),
+        };
+        let report = verified(args, &db)?;
+        db.close()?;
+        attempts += 1;
+        // What is wrong for certain is said.
+        if !report.outdated || report.found > 0 {
+            break report;
+        }
+        if attempts == ATTEMPTS {
+            return Err(Failure::new(
+                "another process compacts the database faster than it can be read; try again when it does less",
+            ));
+        }
     };
+    if args.json {
+        screen.json(&document(&report))?;
+    } else {
+        print(&screen, args, &report)?;
+    }
+    match report.is_clean() {
+        true => Ok(Answer::Yes),
+        false => Ok(Answer::Damaged),
+    }
+}
+
+fn verified(args: &Args, db: &Db) -> Result<VerifyReport, DbError> {
     let mut progress = Progress::new();
     let options = VerifyOptions { quick: args.quick };
     let report = db.verify(options, &mut |at| {
@@ -53,17 +83,7 @@ pub(crate) fn run(args: &Args) -> Result<Answer, Failure> {
         ControlFlow::Continue(())
     });
     progress.finish();
-    let report = report?;
-    db.close()?;
-    if args.json {
-        screen.json(&document(&report))?;
-    } else {
-        print(&screen, args, &report)?;
-    }
-    match report.is_clean() {
-        true => Ok(Answer::Yes),
-        false => Ok(Answer::Damaged),
-    }
+    report
 }
 
 /// Says what of the log cannot be read.

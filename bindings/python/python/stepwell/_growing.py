@@ -17,10 +17,12 @@ class Saved(Protocol):
     @property
     def version(self) -> Any:
         """Of its channel."""
+        ...
 
     @property
     def bytes(self) -> int:
         """How much memory it is to be counted with."""
+        ...
 
 
 L = TypeVar("L", bound=Saved)

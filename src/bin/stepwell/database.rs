@@ -98,7 +98,7 @@ pub(crate) fn check_free(path: &Path) -> Result<(), Failure> {
         }
     }
     Err(Failure::new(format!(
-        "`{}` is there and is not a Stepwell database; choose another place with --db",
+        "`{}` is there and is not a Stepwell database; choose another directory",
         path.display()
     )))
 }

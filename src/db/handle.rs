@@ -373,7 +373,7 @@ impl Db {
     pub fn compact(&self) -> Result<CompactionReport, DbError> {
         // If it is only to be looked at, that is the answer.
         self.with_log(|_| Ok(()))?;
-        self.inner.engine.compact_all()
+        self.inner.engine.compact_all(self.host())
     }
 
     /// How far the compaction is that runs, or ran last.

@@ -11,7 +11,7 @@ use super::segment::Segment;
 use super::segment_header::SEGMENT_HEADER_BYTES;
 use super::shared::Shared;
 use super::state::{Active, State};
-use super::{LogError, Lsn, SegmentId};
+use super::{Durability, LogError, Lsn, SegmentId};
 use crate::canary::Canary;
 
 const STEP_MIN: u64 = 128 * 1024;
@@ -165,10 +165,12 @@ impl<T: Send + 'static> Shared<T> {
 
         let guard = PanicGuard(self);
         // Not synced: the next commit's sync takes it along, at less cost than a sync of its own.
-        let prepared = segment
-            .file
-            .prepare(from, to)
-            .map_err(|error| LogError::space("prepare space in", &segment.path, error));
+        let prepared = match self.options.durability {
+            Durability::Sync => segment.file.prepare(from, to),
+            Durability::Interval(_) | Durability::Os => segment.file.reserve(from, to),
+        };
+        let prepared =
+            prepared.map_err(|error| LogError::space("prepare space in", &segment.path, error));
         std::mem::forget(guard);
 
         match prepared {

@@ -61,6 +61,14 @@ pub trait VfsFile: Debug + Send + Sync {
     /// `StorageFull` if there is no room; whatever else the file system says. A part of the range
     /// may have been filled.
     fn prepare(&self, from: u64, to: u64) -> io::Result<()>;
+
+    /// The same for whoever syncs seldom: what is written there may cost more when it is synced.
+    ///
+    /// # Errors
+    /// As [`prepare`](Self::prepare).
+    fn reserve(&self, from: u64, to: u64) -> io::Result<()> {
+        self.prepare(from, to)
+    }
 }
 
 impl dyn VfsFile + '_ {

@@ -30,6 +30,9 @@ pub trait Host: Debug + Send + Sync {
     /// Whatever the operating system says.
     fn start(&self, name: &str, job: Weak<dyn Job>) -> io::Result<Option<JoinHandle<()>>>;
 
+    /// Does `work`, and returns when it is done. Where the machine has not enough for all, others come before it.
+    fn aside(&self, work: &mut (dyn FnMut() + Send));
+
     /// Has the jobs done that have no threads. Whether there are any such: else whoever needs something of a job waits for
     /// its thread.
     fn help(&self) -> bool;
@@ -42,6 +45,25 @@ pub trait Job: Send + Sync + 'static {
 
     /// Does what is to be done now, and waits for nothing.
     fn step(&self);
+
+    /// Whether others come first where the machine has not enough for all.
+    fn gives_way(&self) -> bool {
+        false
+    }
+}
+
+/// Of the "nice" values of Linux: a tenth of the time that others get, so that it goes on, whoever else is busy.
+#[cfg(target_os = "linux")]
+const NICE: i32 = 10;
+
+/// Lets others come before this thread, where the operating system can do that for a thread.
+fn give_way() {
+    #[cfg(target_os = "linux")]
+    {
+        let thread = rustix::thread::gettid();
+        // It goes on all the same if it may not.
+        let _ = rustix::process::setpriority_process(Some(thread), NICE);
+    }
 }
 
 /// The operating system's time, randomness and threads.
@@ -72,13 +94,47 @@ impl Host for OsHost {
     fn start(&self, name: &str, job: Weak<dyn Job>) -> io::Result<Option<JoinHandle<()>>> {
         let thread = Builder::new().name(name.to_owned()).spawn(move || {
             if let Some(job) = job.upgrade() {
+                if job.gives_way() {
+                    give_way();
+                }
                 job.run();
             }
         });
         thread.map(Some)
     }
 
+    /// By a thread of its own, since one that has given way cannot take it back.
+    fn aside(&self, work: &mut (dyn FnMut() + Send)) {
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                give_way();
+                work();
+            });
+        });
+    }
+
     fn help(&self) -> bool {
         false
+    }
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use rustix::process::getpriority_process;
+    use rustix::thread::gettid;
+
+    use super::*;
+
+    fn nice() -> Option<i32> {
+        getpriority_process(Some(gettid())).ok()
+    }
+
+    #[test]
+    fn what_is_done_aside_gives_way_and_its_caller_does_not() {
+        let before = nice().unwrap();
+        let mut aside = None;
+        OsHost.aside(&mut || aside = nice());
+        assert_eq!(aside, Some(NICE.max(before)));
+        assert_eq!(nice(), Some(before));
     }
 }

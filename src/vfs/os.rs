@@ -152,6 +152,29 @@ impl VfsFile for OsFile {
         }
         Ok(())
     }
+
+    // Writing zeros keeps the file to itself as long as it lasts, and whoever commits meanwhile waits.
+    #[cfg(target_os = "linux")]
+    fn reserve(&self, from: u64, to: u64) -> io::Result<()> {
+        use rustix::fs::{FallocateFlags, fallocate};
+        use rustix::io::{Errno, retry_on_intr};
+
+        // What the file has already is not made zero by the operating system.
+        let end = self.len()?.min(to);
+        if from < end {
+            self.prepare(from, end)?;
+        }
+        let from = from.max(end);
+        if from >= to {
+            return Ok(());
+        }
+        let reserved =
+            retry_on_intr(|| fallocate(&self.0, FallocateFlags::empty(), from, to - from));
+        match reserved {
+            Err(Errno::OPNOTSUPP | Errno::NOSYS | Errno::INVAL) => self.prepare(from, to),
+            reserved => Ok(reserved?),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -174,17 +197,41 @@ mod tests {
 
     #[test]
     fn prepared_space_is_zero_and_leaves_the_rest_alone() {
+        type Fill = fn(&dyn VfsFile, u64, u64) -> io::Result<()>;
+        let fills: [Fill; 2] = [
+            |file, from, to| file.prepare(from, to),
+            |file, from, to| file.reserve(from, to),
+        ];
+        for fill in fills {
+            let dir = tempfile::tempdir().unwrap();
+            let file = OsFs
+                .open(&dir.path().join("f"), OpenMode::CreateNew)
+                .unwrap();
+            file.write_all_at(&[7; 100], 0).unwrap();
+            fill(&*file, 90, 200_001).unwrap();
+            assert_eq!(file.len().unwrap(), 200_001);
+            // What is there already is not made longer, and what lies behind it is none of its business.
+            fill(&*file, 80, 85).unwrap();
+            assert_eq!(file.len().unwrap(), 200_001);
+            let mut bytes = vec![1; 200_001];
+            file.read_exact_at(&mut bytes, 0).unwrap();
+            assert_eq!(bytes[..80], [7; 80]);
+            assert_eq!(bytes[80..85], [0; 5]);
+            assert_eq!(bytes[85..90], [7; 5]);
+            assert!(bytes[90..].iter().all(|byte| *byte == 0));
+        }
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn reserved_space_has_its_place_on_the_medium() {
+        use std::os::unix::fs::MetadataExt;
+
         let dir = tempfile::tempdir().unwrap();
-        let file = OsFs
-            .open(&dir.path().join("f"), OpenMode::CreateNew)
-            .unwrap();
-        file.write_all_at(&[7; 100], 0).unwrap();
-        file.prepare(90, 200_001).unwrap();
-        assert_eq!(file.len().unwrap(), 200_001);
-        let mut bytes = vec![1; 200_001];
-        file.read_exact_at(&mut bytes, 0).unwrap();
-        assert_eq!(bytes[..90], [7; 90]);
-        assert!(bytes[90..].iter().all(|byte| *byte == 0));
+        let path = dir.path().join("f");
+        let file = OsFs.open(&path, OpenMode::CreateNew).unwrap();
+        file.reserve(0, 1 << 20).unwrap();
+        assert!(fs::metadata(&path).unwrap().blocks() * 512 >= 1 << 20);
     }
 
     #[test]

@@ -48,6 +48,10 @@ impl Host for Explored {
         Ok(None)
     }
 
+    fn aside(&self, work: &mut (dyn FnMut() + Send)) {
+        work();
+    }
+
     fn help(&self) -> bool {
         false
     }

@@ -16,6 +16,7 @@ use crate::db::hot::Hot;
 use crate::db::indexed::{Indexed, LogState};
 use crate::db::view::{DbSnapshot, Note};
 use crate::log::{Log, Lsn};
+use crate::vfs::Host;
 
 /// What compaction works with.
 #[derive(Debug)]
@@ -112,15 +113,16 @@ impl Engine {
         !*stopped
     }
 
-    /// Compacts everything that has something dead.
-    pub(crate) fn compact_all(&self) -> Result<CompactionReport, DbError> {
+    /// Compacts everything that has something dead, and lets those who commit meanwhile come first.
+    pub(crate) fn compact_all(&self, host: &dyn Host) -> Result<CompactionReport, DbError> {
         self.awaiting.fetch_add(1, Ordering::AcqRel);
         // Under the lock, so that whoever is about to rest sees it or is woken.
         drop(self.resting.lock());
         self.stopped.notify_all();
         let one = self.running.lock();
         self.awaiting.fetch_sub(1, Ordering::AcqRel);
-        let compacted = self.compact(Worth::Any, u64::MAX);
+        let mut compacted = Ok(CompactionReport::default());
+        host.aside(&mut || compacted = self.compact(Worth::Any, u64::MAX));
         drop(one);
         compacted
     }

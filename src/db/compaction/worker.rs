@@ -62,6 +62,10 @@ impl Job for Working {
 
     /// What is done in the background can be done on demand as well.
     fn step(&self) {}
+
+    fn gives_way(&self) -> bool {
+        true
+    }
 }
 
 impl Drop for Worker {

@@ -5,11 +5,11 @@ use std::mem;
 use std::path::Path;
 use std::sync::Arc;
 
-use redb::{Builder, Database, ReadableDatabase, TableDefinition};
+use redb::{Database, ReadableDatabase, TableDefinition};
 
 use super::base::Base;
 use super::home::{FileReads, Home, NAME};
-use super::pages::Pages;
+use super::redb_file::RedbFile;
 use super::snapshot::Changes;
 use super::unusable::{Unusable, contain};
 use super::watermark::{self, Identity, Watermark};
@@ -35,8 +35,8 @@ enum State {
     /// Nothing was written yet.
     Absent,
     /// It has no name yet, as no transaction of it is durable.
-    New(Database),
-    Open(Database),
+    New(RedbFile),
+    Open(RedbFile),
     /// There was a file, and it cannot be used any more. Writing a new one would lose its rows.
     Lost,
 }
@@ -94,7 +94,7 @@ impl IndexFile {
     /// # Errors
     /// [`TablesError::Unreadable`] if it cannot be removed.
     pub(crate) fn discard(mut self) -> Result<(), TablesError> {
-        self.close();
+        self.let_go();
         self.home.remove(NAME)
     }
 
@@ -119,7 +119,7 @@ impl IndexFile {
 
     /// Opens the file again after a failure: redb does nothing more after one.
     pub(super) fn reopen(&mut self) -> Result<Option<Arc<Base>>, TablesError> {
-        self.close();
+        self.let_go();
         self.home.remove(NEW_NAME)?;
         let reason = match self.load() {
             Ok(_) if matches!(self.state, State::Lost) => "it is gone".to_owned(),
@@ -138,21 +138,15 @@ impl IndexFile {
             return Err(Unusable::Damaged("it is empty".to_owned()));
         }
         contain(|| {
-            let database = self.start(file)?;
-            let found = self.found(&database)?;
-            self.state = State::Open(database);
+            let file = self.start(file)?;
+            let found = self.found(file.database()?)?;
+            self.state = State::Open(file);
             Ok(Some(found))
         })
     }
 
-    fn start(&self, file: Arc<dyn VfsFile>) -> Result<Database, redb::Error> {
-        let mut builder = Builder::new();
-        builder
-            .set_cache_size(self.cache_bytes)
-            // Every transaction leaves what a repair would find out. A file that needs one all the same was
-            // not written here.
-            .set_repair_callback(|repair| repair.abort());
-        Ok(builder.create_with_backend(Pages::new(file, Arc::clone(&self.home.reads)))?)
+    fn start(&self, file: Arc<dyn VfsFile>) -> Result<RedbFile, redb::Error> {
+        RedbFile::open(file, Arc::clone(&self.home.reads), self.cache_bytes)
     }
 
     fn found(&self, database: &Database) -> Result<Found, Unusable> {
@@ -185,9 +179,10 @@ impl IndexFile {
             let file = home.vfs.open(&new_path, OpenMode::CreateNew)?;
             self.state = State::New(self.start(file)?);
         }
-        let (State::New(database) | State::Open(database)) = &self.state else {
+        let (State::New(file) | State::Open(file)) = &self.state else {
             return Err(Unusable::Damaged("it is gone".to_owned()));
         };
+        let database = file.database()?;
         let about = watermark::encode(self.identity, watermark);
         commit(database, changes, &about)?;
         if matches!(self.state, State::New(_)) {
@@ -197,32 +192,32 @@ impl IndexFile {
         let read = database.begin_read().map_err(redb::Error::from)?;
         let rows = read.open_table(ROWS).map_err(redb::Error::from)?;
         self.state = match mem::replace(&mut self.state, State::Lost) {
-            State::New(database) => State::Open(database),
+            State::New(file) => State::Open(file),
             state => state,
         };
         Ok(Arc::new(Base::new(rows, home)))
     }
 
-    fn close(&mut self) {
-        let (database, left) = match mem::replace(&mut self.state, State::Lost) {
-            State::New(database) => (database, State::Absent),
-            State::Open(database) => (database, State::Lost),
-            state => {
-                self.state = state;
-                return;
-            }
-        };
-        self.state = left;
-        let closed = contain(|| Ok(database.close().map_err(redb::Error::from)?));
-        if let Err(error) = closed {
+    /// Closes it after all is written.
+    pub(super) fn close(mut self) {
+        let Some(file) = self.let_go() else { return };
+        if let Err(error) = file.close() {
             tracing::warn!(%error, path = %self.home.path.display(), "the index was not closed cleanly");
         }
     }
-}
 
-impl Drop for IndexFile {
-    fn drop(&mut self) {
-        self.close();
+    /// What was open, which is closed without another word when that is dropped.
+    fn let_go(&mut self) -> Option<RedbFile> {
+        let (file, left) = match mem::replace(&mut self.state, State::Lost) {
+            State::New(file) => (file, State::Absent),
+            State::Open(file) => (file, State::Lost),
+            state => {
+                self.state = state;
+                return None;
+            }
+        };
+        self.state = left;
+        Some(file)
     }
 }
 

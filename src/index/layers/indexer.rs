@@ -111,17 +111,23 @@ impl<O: Owner> Moving<O> {
         let Some(file) = &mut *held else {
             return false;
         };
-        if work != Work::Stop(Stop::Now) {
-            self.flush_all(file, work);
+        if work == Work::Stop(Stop::Now) {
+            *held = None;
+            return false;
         }
+        let all = self.flush_all(file, work);
         if work == Work::Flush {
             return true;
         }
-        *held = None;
+        // After a failure nothing is left to be written.
+        if let Some(file) = held.take().filter(|_| all) {
+            file.close();
+        }
         false
     }
 
-    fn flush_all(&self, file: &mut IndexFile, work: Work) {
+    /// Whether all is written.
+    fn flush_all(&self, file: &mut IndexFile, work: Work) -> bool {
         let flushed = loop {
             match flush(file, &*self.owner, &self.gate) {
                 Ok(true) if work != Work::Flush => {}
@@ -129,10 +135,14 @@ impl<O: Owner> Moving<O> {
             }
         };
         match flushed {
-            Ok(_) => self.gate.succeeded(),
+            Ok(_) => {
+                self.gate.succeeded();
+                true
+            }
             Err(error) => {
                 tracing::error!(%error, "what the index file lacks stays in memory");
                 self.gate.failed(error);
+                false
             }
         }
     }

@@ -15,6 +15,7 @@ mod options;
 mod pages;
 mod range;
 mod ranked;
+mod redb_file;
 mod snapshot;
 #[cfg(test)]
 mod tests;

@@ -32,15 +32,25 @@ pub(super) struct Pages {
     file: Arc<dyn VfsFile>,
     reads: Arc<FileReads>,
     resized: AtomicBool,
+    off: Arc<AtomicBool>,
 }
 
 impl Pages {
-    pub(super) fn new(file: Arc<dyn VfsFile>, reads: Arc<FileReads>) -> Self {
+    /// From when on `off` is set, all calls fail.
+    pub(super) fn new(file: Arc<dyn VfsFile>, reads: Arc<FileReads>, off: Arc<AtomicBool>) -> Self {
         Self {
             file,
             reads,
             resized: AtomicBool::new(false),
+            off,
         }
+    }
+
+    fn require_on(&self) -> io::Result<()> {
+        if self.off.load(Ordering::Acquire) {
+            return Err(io::Error::other("the index file is not used any more"));
+        }
+        Ok(())
     }
 
     fn read_header(&self) -> io::Result<[u8; HEADER]> {
@@ -101,6 +111,7 @@ impl Pages {
 
 impl StorageBackend for Pages {
     fn len(&self) -> io::Result<u64> {
+        self.require_on()?;
         let stored = self.file.len()?;
         match stored.checked_sub(HEAD as u64) {
             _ if stored == 0 => Ok(0),
@@ -112,6 +123,7 @@ impl StorageBackend for Pages {
     }
 
     fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+        self.require_on()?;
         let (start, out) = if offset < PAGE as u64 {
             let offset = usize::try_from(offset).unwrap_or(PAGE);
             let (in_head, rest) = out.split_at_mut(out.len().min(PAGE - offset));
@@ -136,6 +148,7 @@ impl StorageBackend for Pages {
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {
+        self.require_on()?;
         self.resized.store(true, Ordering::Release);
         let pages = len / PAGE as u64;
         match pages.checked_sub(1) {
@@ -147,6 +160,7 @@ impl StorageBackend for Pages {
     }
 
     fn sync_data(&self) -> io::Result<()> {
+        self.require_on()?;
         if self.resized.swap(false, Ordering::AcqRel) {
             return self
                 .file
@@ -157,6 +171,7 @@ impl StorageBackend for Pages {
     }
 
     fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
+        self.require_on()?;
         let (first, data) = if offset == 0 {
             let (page, rest) = data.split_at(data.len().min(PAGE));
             self.write_header(page)?;
@@ -208,7 +223,7 @@ mod tests {
     fn pages(dir: &tempfile::TempDir) -> (Pages, Arc<dyn VfsFile>) {
         let path = dir.path().join("pages");
         let file = OsFs.open(&path, OpenMode::CreateNew).unwrap();
-        let pages = Pages::new(Arc::clone(&file), Arc::default());
+        let pages = Pages::new(Arc::clone(&file), Arc::default(), Arc::default());
         pages.set_len(8 * PAGE as u64).unwrap();
         (pages, file)
     }

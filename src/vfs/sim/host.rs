@@ -97,6 +97,10 @@ impl Host for SimHost {
         Ok(None)
     }
 
+    fn aside(&self, work: &mut (dyn FnMut() + Send)) {
+        work();
+    }
+
     fn help(&self) -> bool {
         self.work();
         true

@@ -142,3 +142,31 @@ fn after_an_unclean_end_a_file_opens_at_once_and_as_it_was_flushed() {
         Some(row(19_999))
     );
 }
+
+#[test]
+fn a_file_that_is_let_go_is_not_written_to_and_is_whole() {
+    let dir = tempfile::tempdir().unwrap();
+    make(dir.path(), 100);
+    let path = dir.path().join("index.redb");
+    let (mut file, found) = open(dir.path());
+    let mut rows = over(found.unwrap());
+    rows.put(name(100), row(100));
+    rows.advance(at(102), 64);
+    flush(&mut rows, &mut file);
+    let before = fs::read(&path).unwrap();
+    // Once with a reader, of whom redb knows, and once without.
+    drop(file);
+    assert!(fs::read(&path).unwrap() == before);
+    drop(rows);
+    let (file, found) = open(dir.path());
+    let rows = over(found.unwrap());
+    assert_eq!(rows.get(&name(100)).unwrap(), Some(row(100)));
+    drop(rows);
+    let opened = fs::read(&path).unwrap();
+    drop(file);
+    assert!(fs::read(&path).unwrap() == opened);
+    let (file, found) = open(dir.path());
+    drop(found.unwrap());
+    file.close();
+    assert!(open(dir.path()).1.unwrap().is_some());
+}

@@ -28,10 +28,6 @@ use tempfile::TempDir;
 use tokio::runtime::Runtime;
 use workload::{STEP_BYTES, Steps};
 
-/// What a program should have that makes as many short-lived values on several threads; the floor hardly allocates.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 struct Plan {
     dir: PathBuf,
     rounds: usize,

@@ -18,10 +18,6 @@ mod workload;
 
 use bench::Bench;
 
-/// What a program should have that makes as many short-lived values on several threads; the floor hardly allocates.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 fn main() {
     let mut args: Vec<String> = std::env::args().skip(1).collect();
     if args.first().is_some_and(|first| first == child::CHILD) {

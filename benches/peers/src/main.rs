@@ -18,10 +18,6 @@ mod report;
 mod rounds;
 mod workload;
 
-/// For all engines that are written in Rust.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 fn main() {
     let mut args = std::env::args().skip(1).peekable();
     if args.next_if(|arg| arg == rounds::CHILD).is_some() {

@@ -15,6 +15,7 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use parking_lot::Mutex;
 use redb::StorageBackend;
 
 use super::home::FileReads;
@@ -29,33 +30,61 @@ const HEADER: usize = HEAD - MAGIC.len() - CHECK;
 
 #[derive(Debug)]
 pub(super) struct Pages {
-    file: Arc<dyn VfsFile>,
+    file: Lent,
     reads: Arc<FileReads>,
     resized: AtomicBool,
-    off: Arc<AtomicBool>,
+}
+
+/// A file that can be taken away from redb.
+#[derive(Clone, Debug)]
+pub(super) struct Lent(Arc<Lending>);
+
+#[derive(Debug)]
+struct Lending {
+    file: Mutex<Option<Arc<dyn VfsFile>>>,
+    /// A call has failed.
+    failed: AtomicBool,
+}
+
+impl Lent {
+    pub(super) fn new(file: Arc<dyn VfsFile>) -> Self {
+        Self(Arc::new(Lending {
+            file: Mutex::new(Some(file)),
+            failed: AtomicBool::new(false),
+        }))
+    }
+
+    /// Has all further calls fail. Whether one has failed before: redb makes no more of them then.
+    pub(super) fn take_back(&self) -> bool {
+        *self.0.file.lock() = None;
+        self.0.failed.load(Ordering::Acquire)
+    }
+
+    fn get(&self) -> io::Result<Arc<dyn VfsFile>> {
+        let file = self.0.file.lock().clone();
+        file.ok_or_else(|| io::Error::other("the index file is not used any more"))
+    }
+
+    fn noted<T>(&self, called: io::Result<T>) -> io::Result<T> {
+        if called.is_err() {
+            self.0.failed.store(true, Ordering::Release);
+        }
+        called
+    }
 }
 
 impl Pages {
-    /// From when on `off` is set, all calls fail.
-    pub(super) fn new(file: Arc<dyn VfsFile>, reads: Arc<FileReads>, off: Arc<AtomicBool>) -> Self {
+    pub(super) fn new(file: Lent, reads: Arc<FileReads>) -> Self {
         Self {
             file,
             reads,
             resized: AtomicBool::new(false),
-            off,
         }
-    }
-
-    fn require_on(&self) -> io::Result<()> {
-        if self.off.load(Ordering::Acquire) {
-            return Err(io::Error::other("the index file is not used any more"));
-        }
-        Ok(())
     }
 
     fn read_header(&self) -> io::Result<[u8; HEADER]> {
         let mut head = [0; HEAD];
-        self.file.read_exact_at(&mut head, 0)?;
+        self.file.get()?.read_exact_at(&mut head, 0)?;
         let (magic, rest) = head.split_at(MAGIC.len());
         let (check, header) = rest.split_at(CHECK);
         let header = header.try_into().unwrap_or([0; HEADER]);
@@ -80,14 +109,16 @@ impl Pages {
         head.extend(MAGIC);
         head.extend(check_of(0, &header));
         head.extend(header);
-        self.file.write_all_at(&head, 0)
+        self.file.get()?.write_all_at(&head, 0)
     }
 
     fn read_pages(&self, first: u64, count: usize) -> io::Result<Vec<u8>> {
         let pages = u64::try_from(count).unwrap_or(u64::MAX);
         self.reads.pages.fetch_add(pages, Ordering::Relaxed);
         let mut stored = vec![0; count * STORED];
-        self.file.read_exact_at(&mut stored, stored_at(first))?;
+        self.file
+            .get()?
+            .read_exact_at(&mut stored, stored_at(first))?;
         let mut pages = Vec::with_capacity(count * PAGE);
         for (number, stored) in (first..).zip(stored.chunks_exact(STORED)) {
             let (page, check) = stored.split_at(PAGE);
@@ -105,14 +136,14 @@ impl Pages {
             stored.extend(page);
             stored.extend(check_of(number, page));
         }
-        self.file.write_all_at(&stored, stored_at(first))
+        self.file.get()?.write_all_at(&stored, stored_at(first))
     }
 }
 
-impl StorageBackend for Pages {
-    fn len(&self) -> io::Result<u64> {
-        self.require_on()?;
-        let stored = self.file.len()?;
+/// What redb asks for.
+impl Pages {
+    fn try_len(&self) -> io::Result<u64> {
+        let stored = self.file.get()?.len()?;
         match stored.checked_sub(HEAD as u64) {
             _ if stored == 0 => Ok(0),
             Some(pages) if pages.is_multiple_of(STORED as u64) => {
@@ -122,8 +153,7 @@ impl StorageBackend for Pages {
         }
     }
 
-    fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
-        self.require_on()?;
+    fn try_read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
         let (start, out) = if offset < PAGE as u64 {
             let offset = usize::try_from(offset).unwrap_or(PAGE);
             let (in_head, rest) = out.split_at_mut(out.len().min(PAGE - offset));
@@ -147,31 +177,30 @@ impl StorageBackend for Pages {
         Ok(())
     }
 
-    fn set_len(&self, len: u64) -> io::Result<()> {
-        self.require_on()?;
+    fn try_set_len(&self, len: u64) -> io::Result<()> {
         self.resized.store(true, Ordering::Release);
         let pages = len / PAGE as u64;
         match pages.checked_sub(1) {
-            Some(after_first) if len.is_multiple_of(PAGE as u64) => {
-                self.file.set_len(HEAD as u64 + after_first * STORED as u64)
-            }
+            Some(after_first) if len.is_multiple_of(PAGE as u64) => self
+                .file
+                .get()?
+                .set_len(HEAD as u64 + after_first * STORED as u64),
             _ => Err(unsupported("its length is not one of whole pages")),
         }
     }
 
-    fn sync_data(&self) -> io::Result<()> {
-        self.require_on()?;
+    fn try_sync_data(&self) -> io::Result<()> {
         if self.resized.swap(false, Ordering::AcqRel) {
             return self
                 .file
+                .get()?
                 .sync_all()
                 .inspect_err(|_| self.resized.store(true, Ordering::Release));
         }
-        self.file.sync_data()
+        self.file.get()?.sync_data()
     }
 
-    fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
-        self.require_on()?;
+    fn try_write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
         let (first, data) = if offset == 0 {
             let (page, rest) = data.split_at(data.len().min(PAGE));
             self.write_header(page)?;
@@ -183,6 +212,28 @@ impl StorageBackend for Pages {
             return Err(unsupported("only whole pages are written"));
         }
         self.write_pages(first, data)
+    }
+}
+
+impl StorageBackend for Pages {
+    fn len(&self) -> io::Result<u64> {
+        self.file.noted(self.try_len())
+    }
+
+    fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+        self.file.noted(self.try_read(offset, out))
+    }
+
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        self.file.noted(self.try_set_len(len))
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        self.file.noted(self.try_sync_data())
+    }
+
+    fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
+        self.file.noted(self.try_write(offset, data))
     }
 }
 
@@ -223,7 +274,7 @@ mod tests {
     fn pages(dir: &tempfile::TempDir) -> (Pages, Arc<dyn VfsFile>) {
         let path = dir.path().join("pages");
         let file = OsFs.open(&path, OpenMode::CreateNew).unwrap();
-        let pages = Pages::new(Arc::clone(&file), Arc::default(), Arc::default());
+        let pages = Pages::new(Lent::new(Arc::clone(&file)), Arc::default());
         pages.set_len(8 * PAGE as u64).unwrap();
         (pages, file)
     }

@@ -2,12 +2,11 @@
 
 use std::mem;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use redb::{Builder, Database, DatabaseError};
 
 use super::home::FileReads;
-use super::pages::Pages;
+use super::pages::{Lent, Pages};
 use super::unusable::{Unusable, contain};
 use crate::vfs::VfsFile;
 
@@ -18,7 +17,7 @@ use crate::vfs::VfsFile;
 pub(super) struct RedbFile {
     /// `None` once it is closed.
     database: Option<Database>,
-    off: Arc<AtomicBool>,
+    file: Lent,
 }
 
 impl RedbFile {
@@ -27,8 +26,8 @@ impl RedbFile {
         reads: Arc<FileReads>,
         cache_bytes: usize,
     ) -> Result<Self, redb::Error> {
-        let off = Arc::<AtomicBool>::default();
-        let pages = Pages::new(file, reads, Arc::clone(&off));
+        let file = Lent::new(file);
+        let pages = Pages::new(file.clone(), reads);
         let mut builder = Builder::new();
         builder
             .set_cache_size(cache_bytes)
@@ -36,7 +35,7 @@ impl RedbFile {
             // not written here.
             .set_repair_callback(|repair| repair.abort());
         let database = Some(builder.create_with_backend(pages)?);
-        Ok(Self { database, off })
+        Ok(Self { database, file })
     }
 
     pub(super) fn database(&self) -> Result<&Database, Unusable> {
@@ -58,18 +57,20 @@ impl Drop for RedbFile {
         let Some(mut database) = self.database.take() else {
             return;
         };
-        self.off.store(true, Ordering::Release);
-        // It drops what it has in memory and fails at its first call, after which redb writes nothing any more.
-        let failed = contain(|| Ok(database.check_integrity()));
-        match failed {
-            Ok(Err(DatabaseError::Storage(_))) => {
-                let _ = contain(|| {
-                    drop(database);
-                    Ok(())
-                });
-            }
+        // Else it drops what it has in memory and fails at its first call.
+        let silent = self.file.take_back()
+            || matches!(
+                contain(|| Ok(database.check_integrity())),
+                Ok(Err(DatabaseError::Storage(_)))
+            );
+        if silent {
+            let _ = contain(|| {
+                drop(database);
+                Ok(())
+            });
+        } else {
             // It has readers yet, or is in a state of its own: rather its memory is lost than the process.
-            _ => mem::forget(database),
+            mem::forget(database);
         }
     }
 }

@@ -1,7 +1,8 @@
 //! A database in a directory of its own, to be opened again and again.
 
+use std::collections::BTreeMap;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use stepwell::db::{CompactionOptions, Db, DbOptions, Durability};
 use tempfile::TempDir;
@@ -55,13 +56,25 @@ impl Database {
         self.db.as_ref().unwrap()
     }
 
+    /// A copy of its files as of one moment. What is committed in the background meanwhile, such as what the sweeper removes, would be in some
+    /// of them and not in others, and then the next copy is another.
+    fn copied(&self) -> TempDir {
+        loop {
+            let [one, other] = [(); 2].map(|()| TempDir::new().unwrap());
+            copy(self.dir.path(), one.path());
+            copy(self.dir.path(), other.path());
+            if bytes(one.path()) == bytes(other.path()) {
+                return one;
+            }
+        }
+    }
+
     /// Opens the database again. All that uses it must be gone.
     pub(crate) fn reopen(&mut self, reopening: Reopening) {
         match reopening {
             Reopening::Clean => self.db.take().unwrap().close().unwrap(),
             Reopening::Unclean => {
-                let dir = TempDir::new().unwrap();
-                copy(self.dir.path(), dir.path());
+                let dir = self.copied();
                 self.db = None;
                 self.dir = dir;
             }
@@ -85,4 +98,19 @@ pub(crate) fn copy(from: &Path, to: &Path) {
             fs::copy(entry.path(), to).unwrap();
         }
     }
+}
+
+/// All files in a directory and below it.
+fn bytes(dir: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let mut all = BTreeMap::new();
+    for entry in fs::read_dir(dir).unwrap() {
+        let path = entry.unwrap().path();
+        let name = PathBuf::from(path.file_name().unwrap());
+        if path.is_dir() {
+            all.extend((bytes(&path).into_iter()).map(|(below, bytes)| (name.join(below), bytes)));
+        } else {
+            all.insert(name, fs::read(&path).unwrap());
+        }
+    }
+    all
 }

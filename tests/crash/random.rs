@@ -180,6 +180,12 @@ fn a_sync_in_the_background_that_fails_makes_nothing_durable() {
 }
 
 #[test]
+fn an_index_file_whose_writes_were_lost_does_not_end_the_process() {
+    // redb panicked while it panicked, when a database that could not be opened let go of the file.
+    everything(725_306);
+}
+
+#[test]
 fn what_is_appended_to_a_checkpoint_that_was_put_again_follows_the_new_one() {
     everything(20_005_875);
 }

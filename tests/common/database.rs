@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use stepwell::db::{CompactionOptions, Db, DbOptions, Durability};
@@ -60,11 +61,18 @@ impl Database {
     /// of them and not in others, and then the next copy is another.
     fn copied(&self) -> TempDir {
         loop {
-            let [one, other] = [(); 2].map(|()| TempDir::new().unwrap());
-            copy(self.dir.path(), one.path());
-            copy(self.dir.path(), other.path());
-            if bytes(one.path()) == bytes(other.path()) {
-                return one;
+            let copies = [(); 2].map(|()| TempDir::new().unwrap());
+            let copied = (copies.iter()).try_for_each(|to| try_copy(self.dir.path(), to.path()));
+            let [one, other] = copies;
+            match copied {
+                // A file got its name, or went, meanwhile.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                copied => {
+                    copied.unwrap();
+                    if bytes(one.path()) == bytes(other.path()) {
+                        return one;
+                    }
+                }
             }
         }
     }
@@ -88,16 +96,21 @@ impl Database {
 
 /// Copies the files of a database, as they are at this moment.
 pub(crate) fn copy(from: &Path, to: &Path) {
-    fs::create_dir_all(to).unwrap();
-    for entry in fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
+    try_copy(from, to).unwrap();
+}
+
+fn try_copy(from: &Path, to: &Path) -> io::Result<()> {
+    fs::create_dir_all(to)?;
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
         let to = to.join(entry.file_name());
-        if entry.file_type().unwrap().is_dir() {
-            copy(&entry.path(), &to);
+        if entry.file_type()?.is_dir() {
+            try_copy(&entry.path(), &to)?;
         } else {
-            fs::copy(entry.path(), to).unwrap();
+            fs::copy(entry.path(), to)?;
         }
     }
+    Ok(())
 }
 
 /// All files in a directory and below it.

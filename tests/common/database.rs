@@ -62,7 +62,7 @@ impl Database {
     fn copied(&self) -> TempDir {
         loop {
             let copies = [(); 2].map(|()| TempDir::new().unwrap());
-            let copied = (copies.iter()).try_for_each(|to| try_copy(self.dir.path(), to.path()));
+            let copied = (copies.iter()).try_for_each(|to| copy(self.dir.path(), to.path()));
             let [one, other] = copies;
             match copied {
                 // A file got its name, or went, meanwhile.
@@ -95,17 +95,13 @@ impl Database {
 }
 
 /// Copies the files of a database, as they are at this moment.
-pub(crate) fn copy(from: &Path, to: &Path) {
-    try_copy(from, to).unwrap();
-}
-
-fn try_copy(from: &Path, to: &Path) -> io::Result<()> {
+pub(crate) fn copy(from: &Path, to: &Path) -> io::Result<()> {
     fs::create_dir_all(to)?;
     for entry in fs::read_dir(from)? {
         let entry = entry?;
         let to = to.join(entry.file_name());
         if entry.file_type()?.is_dir() {
-            try_copy(&entry.path(), &to)?;
+            copy(&entry.path(), &to)?;
         } else {
             fs::copy(entry.path(), to)?;
         }

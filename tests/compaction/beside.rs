@@ -235,7 +235,7 @@ fn work(options: &DbOptions, path: &Path) {
             while !done.load(Ordering::Acquire) {
                 db.backup(backup.path()).unwrap();
                 let restored = TempDir::new().unwrap();
-                crate::database::copy(backup.path(), restored.path());
+                crate::database::copy(backup.path(), restored.path()).unwrap();
                 let restored = Db::open(restored.path()).unwrap();
                 read(&restored);
                 assert_whole(&restored);

@@ -57,7 +57,7 @@ fn what_does_not_need_the_damaged_part_is_as_it_was() {
         {
             let dir = TempDir::new().unwrap();
             let [from, to] = ["from", "to"].map(|name| dir.path().join(name));
-            copy(base.path(), &from);
+            copy(base.path(), &from).unwrap();
             let mut bytes = whole.clone();
             *bytes.get_mut(at).unwrap() ^= 0x10;
             fs::write(from.join("log").join(segment.file_name().unwrap()), bytes).unwrap();

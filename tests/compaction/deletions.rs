@@ -51,7 +51,7 @@ fn deletions_go_with_what_they_deleted() {
         database.db().compact().unwrap();
         database.reopen(Reopening::Clean);
         let copied = TempDir::new().unwrap();
-        copy(database.db().path(), copied.path());
+        copy(database.db().path(), copied.path()).unwrap();
         // All that is known is in the log.
         let _ = fs::remove_file(copied.path().join("index.redb"));
         let db = Db::open(copied.path()).unwrap();

@@ -40,7 +40,7 @@ fn a_crash_at_any_operation_changes_no_answer() {
         let (mut first, mut stopped) = (None, 0_u64);
         for stop_after in 0_u64.. {
             let dir = TempDir::new().unwrap();
-            copy(base.path(), dir.path());
+            copy(base.path(), dir.path()).unwrap();
             let (fs, left) = StoppingFs::new();
             let db = options.clone().vfs(fs).open(dir.path()).unwrap();
             left.set(stop_after);

@@ -46,7 +46,7 @@ fn a_history_with_something_of_everything_answers_the_same_wherever_it_is_kept()
             }
             let dir = TempDir::new().unwrap();
             let [without, backup, salvaged] = ["a", "b", "c"].map(|name| dir.path().join(name));
-            crate::database::copy(database.db().path(), &without);
+            crate::database::copy(database.db().path(), &without).unwrap();
             let _ = fs::remove_file(without.join("index.redb"));
             let report = salvage(&without, &salvaged).unwrap();
             assert!(report.is_whole() && report.assumed_values.is_empty());

@@ -42,7 +42,7 @@ fn make(name: &str, index_memory_bytes: usize, with: impl Fn(&Db)) {
     let store = (name == RANKED).then(|| store_answers(database.db()));
     let path = database.db().path().to_path_buf();
     database.db().clone().close().unwrap();
-    copy(&path, &dir.join("db"));
+    copy(&path, &dir.join("db")).unwrap();
     let write = |name, answers| {
         let text = serde_json::to_string_pretty(answers).unwrap() + "\n";
         fs::write(dir.join(name), text).unwrap();
@@ -107,7 +107,7 @@ fn databases_of_earlier_versions_answer_what_they_did() {
         assert_eq!(of_store.is_some(), name == RANKED);
         let expected = (expected, of_store);
         let copied = TempDir::new().unwrap();
-        copy(&dir.join("db"), copied.path());
+        copy(&dir.join("db"), copied.path()).unwrap();
         let open = || {
             options()
                 .segment_bytes(16 << 10)

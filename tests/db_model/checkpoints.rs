@@ -337,7 +337,7 @@ impl Trio {
             Op::Backup => {
                 self.database.db().backup(self.backup.path()).unwrap();
                 let restored = TempDir::new().unwrap();
-                copy(self.backup.path(), restored.path());
+                copy(self.backup.path(), restored.path()).unwrap();
                 self.compare_with(&Db::open(restored.path()).unwrap());
                 let looked = Db::options().read_only().open(self.backup.path());
                 self.compare_with(&looked.unwrap());
@@ -578,7 +578,7 @@ proptest! {
         trio.run(&Op::Backup);
         trio.run(&Op::RemoveIndex);
         let (left, salvaged) = (TempDir::new().unwrap(), TempDir::new().unwrap());
-        copy(trio.database.db().path(), left.path());
+        copy(trio.database.db().path(), left.path()).unwrap();
         let report = salvage(left.path(), salvaged.path()).unwrap();
         assert!(report.is_whole() && report.assumed_values.is_empty(), "{report:?}");
         let salvaged = Db::open(salvaged.path()).unwrap();

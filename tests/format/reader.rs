@@ -72,7 +72,7 @@ fn the_golden_databases_are_read_alike() {
     let mut read = 0;
     for entry in fs::read_dir(golden).unwrap() {
         let dir = TempDir::new().unwrap();
-        copy(&entry.unwrap().path().join("db"), dir.path());
+        copy(&entry.unwrap().path().join("db"), dir.path()).unwrap();
         let (records, _) = assert_same(dir.path());
         assert!(records > 5);
         read += 1;
@@ -90,7 +90,7 @@ fn assert_same_at_all_times(compression: Compression, segment_bytes: u64, size: 
     fill(db, size);
     long_values(db);
     let copied = TempDir::new().unwrap();
-    copy(db.path(), copied.path());
+    copy(db.path(), copied.path()).unwrap();
     let (_, deltas) = assert_same(copied.path());
     assert!(deltas > 10, "only {deltas} deltas");
     db.compact().unwrap();

@@ -63,7 +63,7 @@ fn a_backup_has_what_was_acknowledged_before_it_began_and_later_ones_only_add() 
 
             // To open the backup itself would end it as one.
             let restored = TempDir::new().unwrap();
-            crate::database::copy(&backup, restored.path());
+            crate::database::copy(&backup, restored.path()).unwrap();
             let restored = Db::open(restored.path()).unwrap();
             assert!(restored.recovery().clean);
             for (writer, acked) in before.iter().enumerate() {

@@ -209,7 +209,7 @@ fn an_index_that_does_not_say_what_the_log_says_is_found() {
     };
     options().open(&base).unwrap().close().unwrap();
     for (path, what) in [(&one, "a"), (&other, "b")] {
-        copy(&base, path);
+        copy(&base, path).unwrap();
         let db = options().open(path).unwrap();
         let saver = db.checkpointer();
         for n in 0..600_u64 {

@@ -186,6 +186,12 @@ fn an_index_file_whose_writes_were_lost_does_not_end_the_process() {
 }
 
 #[test]
+fn what_is_put_on_a_checkpoint_whose_put_has_failed_has_what_was_put() {
+    // And not what it would have inherited. The value that the first one was compared with could not be read.
+    everything(803_344);
+}
+
+#[test]
 fn what_is_appended_to_a_checkpoint_that_was_put_again_follows_the_new_one() {
     everything(20_005_875);
 }

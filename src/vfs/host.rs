@@ -60,9 +60,14 @@ const NICE: i32 = 10;
 fn give_way() {
     #[cfg(target_os = "linux")]
     {
-        let thread = rustix::thread::gettid();
-        // It goes on all the same if it may not.
-        let _ = rustix::process::setpriority_process(Some(thread), NICE);
+        use rustix::process::{getpriority_process, setpriority_process};
+
+        let thread = Some(rustix::thread::gettid());
+        // Root may raise a priority as well.
+        if getpriority_process(thread).is_ok_and(|now| now < NICE) {
+            // It goes on all the same if it may not.
+            let _ = setpriority_process(thread, NICE);
+        }
     }
 }
 

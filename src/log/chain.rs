@@ -2,6 +2,8 @@
 //!
 //! Every segment names the one in front of it, so that a missing one is found without reading frames.
 
+use uuid::Uuid;
+
 use super::directory::Directory;
 use super::segment_header::{Kind, SEGMENT_HEADER_BYTES, SegmentHeader};
 use super::superblock::Superblock;
@@ -88,6 +90,24 @@ pub(super) fn read_chain(
         Some(last) if last.base < newest => Err(missing(newest, watermark.max(newest + 1))),
         _ => Ok(chain),
     }
+}
+
+/// The databases that the headers of the segments in `directory` name, as far as they can be read.
+pub(super) fn databases_of(directory: &Directory) -> Result<Vec<Uuid>, LogError> {
+    let mut databases = Vec::new();
+    for id in directory.segments()? {
+        let path = directory.segment(id);
+        let file = directory
+            .vfs
+            .open(&path, OpenMode::Read)
+            .map_err(|error| LogError::io("open", &path, error))?;
+        let header = file
+            .len()
+            .and_then(|len| header_of(file.as_ref(), len))
+            .map_err(|error| LogError::io("read", &path, error))?;
+        databases.extend(SegmentHeader::database_of(&header));
+    }
+    Ok(databases)
 }
 
 /// A segment that does not know the one in front of it.

@@ -95,6 +95,12 @@ impl SegmentHeader {
         (fields.kind == KIND_COMPACTED).then_some(fields.as_of)
     }
 
+    /// The database that a header names, if its checksum is right.
+    pub(super) fn database_of(bytes: &[u8]) -> Option<Uuid> {
+        let fields = Stored::read(bytes)?;
+        (fields.magic == MAGIC && fields.checked).then_some(fields.database)
+    }
+
     /// Reads the header of the segment that `path` names `id`, of the database `database`.
     pub(super) fn decode(
         bytes: &[u8],

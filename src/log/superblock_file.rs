@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::LogError;
+use super::chain::databases_of;
 use super::directory::Directory;
 use super::superblock::{BadSlot, SLOT_BYTES, Superblock};
 use crate::vfs::{OpenMode, VfsFile};
@@ -70,7 +71,7 @@ impl SuperblockFile {
         let path = directory.superblock();
         let file = directory.vfs.open(&path, OpenMode::Read);
         let file = file.map_err(|error| LogError::io("open", &path, error))?;
-        let slots = Self::of(file, path)?;
+        let slots = Self::of(file, path, directory)?;
         Ok((slots.current, slots.damaged))
     }
 
@@ -84,10 +85,10 @@ impl SuperblockFile {
         };
         file.sync_all()
             .map_err(|error| LogError::io("sync", &path, error))?;
-        Self::of(file, path).map(Some)
+        Self::of(file, path, directory).map(Some)
     }
 
-    fn of(file: Arc<dyn VfsFile>, path: PathBuf) -> Result<Self, LogError> {
+    fn of(file: Arc<dyn VfsFile>, path: PathBuf, directory: &Directory) -> Result<Self, LogError> {
         let mut slots = Vec::with_capacity(2);
         for index in 0..2 {
             let mut slot = [0; SLOT_BYTES];
@@ -118,9 +119,14 @@ impl SuperblockFile {
         let (current, trusted, damaged) = match slots.as_slice() {
             [Some(first), Some(second)] => {
                 if first.database != second.database {
-                    return Err(damaged("its two slots are of different databases"));
-                }
-                if second.epoch > first.epoch {
+                    // A medium may leave in a slot what it has of another file: a backup's superblock, say.
+                    let here = databases_of(directory)?;
+                    match [first, second].map(|slot| here.contains(&slot.database)) {
+                        [true, false] => (*first, 0, Some(1)),
+                        [false, true] => (*second, 1, Some(0)),
+                        _ => return Err(damaged("its two slots are of different databases")),
+                    }
+                } else if second.epoch > first.epoch {
                     (*second, 1, None)
                 } else {
                     (*first, 0, None)

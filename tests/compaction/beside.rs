@@ -22,8 +22,11 @@ use crate::history::{keep_last, text};
 use crate::samples::{With, checkpoint, values};
 use crate::whole::assert_whole;
 
-/// How often each writer changes something.
+/// How often each writer changes something, at the least.
 const CHANGES: u64 = 120;
+
+/// How many segments are compacted meanwhile, at the least.
+const COMPACTED: u64 = 10;
 
 /// Numbers that look random.
 struct Dice(u64);
@@ -201,26 +204,28 @@ fn look(path: &Path) {
 fn work(options: &DbOptions, path: &Path) {
     let db = options.clone().open(path).unwrap();
     let done = AtomicBool::new(false);
-    let writing = AtomicU64::new(3);
+    let compacted = AtomicU64::new(0);
     let backup = TempDir::new().unwrap();
     let writers = thread::scope(|scope| {
         let writers: Vec<_> = (0..3)
             .map(|number| {
-                let (db, writing) = (&db, &writing);
+                let (db, compacted) = (&db, &compacted);
                 scope.spawn(move || {
                     let mut writer = Writer::new(db, number);
-                    for n in 0..CHANGES {
+                    for n in 0..CHANGES * 20 {
+                        // Whoever compacts gives way to all the others.
+                        if n >= CHANGES && compacted.load(Ordering::Acquire) > COMPACTED {
+                            break;
+                        }
                         writer.change();
                         if n % 16 == 0 {
                             writer.check(db);
                         }
                     }
-                    writing.fetch_sub(1, Ordering::AcqRel);
                     writer
                 })
             })
             .collect();
-        let goes_on = || writing.load(Ordering::Acquire) > 0;
         scope.spawn(|| {
             while !done.load(Ordering::Acquire) {
                 read(&db);
@@ -241,13 +246,12 @@ fn work(options: &DbOptions, path: &Path) {
                 assert_whole(&restored);
             }
         });
-        let mut compacted = 0;
-        while goes_on() {
+        while writers.iter().any(|writer| !writer.is_finished()) {
             let report = db.compact().unwrap();
-            compacted += report.segments_before;
+            compacted.fetch_add(report.segments_before, Ordering::AcqRel);
         }
         done.store(true, Ordering::Release);
-        assert!(compacted > 10, "{compacted}");
+        assert!(compacted.load(Ordering::Acquire) > COMPACTED);
         writers
             .into_iter()
             .map(|writer| writer.join().unwrap())

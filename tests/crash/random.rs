@@ -192,6 +192,11 @@ fn what_is_put_on_a_checkpoint_whose_put_has_failed_has_what_was_put() {
 }
 
 #[test]
+fn a_slot_that_has_what_the_medium_has_of_another_superblock_does_not_count() {
+    everything(867_771);
+}
+
+#[test]
 fn what_is_appended_to_a_checkpoint_that_was_put_again_follows_the_new_one() {
     everything(20_005_875);
 }

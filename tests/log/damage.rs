@@ -202,6 +202,40 @@ fn a_missing_superblock_or_one_without_a_whole_slot_is_named() {
 }
 
 #[test]
+fn a_slot_of_another_database_does_not_count() {
+    let (other, _) = database(true, 3);
+    let other = std::fs::read(other.path().join("SUPERBLOCK")).unwrap();
+    for slot in [0, 4096] {
+        let (dir, frames) = database(true, 3);
+        let path = dir.path().join("SUPERBLOCK");
+        let mut bytes = std::fs::read(&path).unwrap();
+        bytes[slot..][..4096].copy_from_slice(&other[slot..][..4096]);
+        overwrite(&path, &bytes);
+        let (log, report, found) = open(dir.path(), small_segments()).unwrap();
+        assert_eq!(payloads(&found), frames);
+        assert_eq!(report.damaged_superblock_slot, Some((slot / 4096) as u8));
+        log.close().unwrap();
+        let now = std::fs::read(&path).unwrap();
+        assert_eq!(now[16..32], now[4096 + 16..][..16]);
+    }
+}
+
+#[test]
+fn two_slots_of_which_no_segment_or_each_tells_the_database_are_named() {
+    let (dir, _) = database(true, 16);
+    let (other, _) = database(true, 16);
+    let path = dir.path().join("SUPERBLOCK");
+    let mut bytes = std::fs::read(&path).unwrap();
+    let foreign = std::fs::read(other.path().join("SUPERBLOCK")).unwrap();
+    bytes[4096..].copy_from_slice(&foreign[4096..]);
+    overwrite(&path, &bytes);
+    std::fs::copy(last_segment(other.path()), last_segment(dir.path())).unwrap();
+    assert_names(&refused(&fast_fs(), dir.path()), &path);
+    std::fs::remove_dir_all(dir.path().join("log")).unwrap();
+    assert_names(&refused(&fast_fs(), dir.path()), &path);
+}
+
+#[test]
 fn a_segment_of_another_database_is_named() {
     let (dir, _) = database(true, 3);
     let (other, _) = database(true, 3);

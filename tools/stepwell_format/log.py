@@ -35,8 +35,8 @@ def seeded(salt, place, role, data):
     return zlib.crc32(data, zlib.crc32(seed))
 
 
-def superblock(data):
-    """The slot that counts."""
+def superblock(data, named):
+    """The slot that counts. `named` gives the databases that headers of segments name."""
     slots = []
     for at in (0, 4096):
         slot = data[at : at + 4096]
@@ -46,7 +46,10 @@ def superblock(data):
             name = str(uuid.UUID(bytes=bytes(slot[16:32])))
             slots.append(Superblock(name, u32(slot, 12) == 1, u64(slot, 32), u64(slot, 40), u64(slot, 48)))
     need(slots, "superblock: no slot counts")
-    need(len({slot.uuid for slot in slots}) == 1, "superblock: two databases")
+    if len({slot.uuid for slot in slots}) == 2:
+        here = named()
+        slots = [slot for slot in slots if slot.uuid in here]
+        need(len(slots) == 1, "superblock: two databases")
     return max(slots, key=lambda slot: slot.epoch)
 
 
@@ -171,21 +174,29 @@ def read(path):
         return file.read()
 
 
+def head(path):
+    with open(path, "rb") as file:
+        return file.read(HEADER)
+
+
+def databases(paths):
+    """The databases that the headers of these segments name, of those whose checksum is right."""
+    heads = [data for data in map(head, paths) if len(data) == HEADER and data[:8] == b"STEPWSEG"]
+    return {str(uuid.UUID(bytes=data[16:32])) for data in heads if zlib.crc32(data[:92]) == u32(data, 92)}
+
+
 class Log:
     """The segments of a database that count. `end` and `cut` are known when all frames were read."""
 
     def __init__(self, directory):
-        path = os.path.join(directory, "SUPERBLOCK")
-        self.superblock = superblock(read(path))
         self.files, self.end, self.cut = [], 1, 0
         folder, covered = os.path.join(directory, "log"), 0
         names = sorted(os.listdir(folder)) if os.path.isdir(folder) else []
-        for name in names:
-            if not re.fullmatch(r"\d{20}\.seg", name):
-                continue
-            path = os.path.join(folder, name)
-            with open(path, "rb") as file:
-                one = segment(name, int(name[:20]), file.read(HEADER))
+        names = [name for name in names if re.fullmatch(r"\d{20}\.seg", name)]
+        paths = [os.path.join(folder, name) for name in names]
+        self.superblock = superblock(read(os.path.join(directory, "SUPERBLOCK")), lambda: databases(paths))
+        for name, path in zip(names, paths):
+            one = segment(name, int(name[:20]), head(path))
             if one.base < covered:
                 continue  # a leftover of the compaction that made the one before
             need(one.uuid == self.superblock.uuid, f"{name}: of another database")

@@ -267,7 +267,6 @@ impl Db {
             let sink = Arc::clone(view) as Arc<dyn CommitSink<Note>>;
             locked.open(options, from, replay, sink)
         });
-        let opened = opened.map_err(DbError::from).and_then(|opened| Ok(opened?));
         let (log, recovery) = opened.map_err(|error| {
             let unusable = match (&error, from) {
                 (DbError::Log(LogError::NoSuchPosition { .. }), ReplayFrom::Position(_)) => {

@@ -1,4 +1,7 @@
-//! Replaying a log in two threads: one reads, checks and decodes its frames, the other applies them to the index.
+//! Replaying a log in two threads: one reads its frames and checks them, the other decodes them and applies them to the index.
+//!
+//! Memory that one thread allocates and the other frees costs more than what there would be to gain by decoding in the first one,
+//! so bytes are handed over, and come back to be used again.
 
 use std::hint;
 use std::mem;
@@ -8,37 +11,58 @@ use std::thread::JoinHandle;
 
 use parking_lot::Mutex;
 
+use crate::codec::CodecError;
+use crate::db::DbError;
 use crate::db::view::{Decoded, View};
-use crate::index::TablesError;
 use crate::log::{FrameAddress, LogError, Replay};
 use crate::vfs::{Host, Job};
 
 /// So many frames are handed over together: waking a thread costs as much as applying a few.
-const BATCH: usize = 128;
+const FRAMES: usize = 128;
+/// ... or so many bytes of them.
+const BYTES: usize = 256 << 10;
 /// So many of those may wait.
 const AHEAD: usize = 8;
-/// About what the rows of a batch take.
+/// Of a longer payload, which is nearly all values, only what it says is handed over.
+const LONG: usize = 64 << 10;
+/// About what the rows of so many frames take.
 const ROWS_BYTES: usize = 96 << 10;
 
-type Batch = Vec<(FrameAddress, Decoded)>;
-
-/// Why frames are not handed over any more: the thread that applies them has failed, and says itself why.
+/// Why frames are not handed over any more: whoever applies them has failed, and says himself why.
 #[derive(Debug, thiserror::Error)]
 #[error("the index does not take what is replayed")]
 struct NotApplied;
+
+/// Frames that follow each other.
+#[derive(Default)]
+struct Batch {
+    frames: Vec<(FrameAddress, Told)>,
+    payloads: Vec<u8>,
+}
+
+/// What a frame tells.
+enum Told {
+    /// Its payload, which ends there.
+    Payload {
+        end: usize,
+    },
+    Decoded(Result<Decoded, CodecError>),
+}
 
 /// The job of applying frames.
 struct Applying {
     view: Arc<View>,
     /// Until it is begun.
-    batches: Mutex<Option<Receiver<Batch>>>,
-    failed: Mutex<Option<TablesError>>,
+    batches: Mutex<Option<(Receiver<Batch>, SyncSender<Batch>)>>,
+    failed: Mutex<Option<DbError>>,
 }
 
 /// The thread that does it.
 struct Applier {
     job: Arc<Applying>,
     batches: SyncSender<Batch>,
+    /// Batches to be filled again.
+    spent: Receiver<Batch>,
     thread: JoinHandle<()>,
 }
 
@@ -47,35 +71,75 @@ pub(super) fn replaying<T>(
     view: &Arc<View>,
     host: &dyn Host,
     open: impl FnOnce(&mut Replay<'_>) -> Result<T, LogError>,
-) -> Result<Result<T, LogError>, TablesError> {
-    let mut batch = Batch::new();
+) -> Result<T, DbError> {
+    let mut batch = Batch::default();
     // A short log needs no thread.
     let mut applier = None;
+    let mut failed = None;
     let opened = open(&mut |frame, payload| {
-        batch.push((frame, Decoded::of(frame, payload)?));
-        if batch.len() < BATCH {
+        batch.add(frame, payload);
+        if !batch.is_full() {
             return Ok(());
         }
-        let batch = mem::take(&mut batch);
-        match applier.get_or_insert_with(|| Applier::start(view, host)) {
-            Some(applier) => Ok(applier.batches.send(batch).map_err(|_| NotApplied)?),
-            None => Ok(view.replay(batch)?),
-        }
+        let applied = match applier.get_or_insert_with(|| Applier::start(view, host)) {
+            Some(applier) => applier.apply(&mut batch),
+            None => batch.apply(view).map_err(|error| {
+                failed = Some(error);
+                NotApplied
+            }),
+        };
+        Ok(applied?)
     });
-    match applier.flatten() {
-        Some(applier) => applier.finish(batch)?,
-        None => view.replay(batch)?,
+    match (failed, applier.flatten()) {
+        (Some(error), _) => return Err(error),
+        (None, Some(applier)) => applier.finish(batch)?,
+        (None, None) => batch.apply(view)?,
     }
-    Ok(opened)
+    Ok(opened?)
+}
+
+impl Batch {
+    fn add(&mut self, frame: FrameAddress, payload: &[u8]) {
+        let told = if payload.len() > LONG {
+            Told::Decoded(Decoded::of(frame, payload))
+        } else {
+            self.payloads.extend_from_slice(payload);
+            let end = self.payloads.len();
+            Told::Payload { end }
+        };
+        self.frames.push((frame, told));
+    }
+
+    fn is_full(&self) -> bool {
+        self.frames.len() >= FRAMES || self.payloads.len() >= BYTES
+    }
+
+    /// Applies the frames, and is empty then.
+    fn apply(&mut self, view: &View) -> Result<(), DbError> {
+        let payloads = mem::take(&mut self.payloads);
+        let mut begin = 0;
+        view.replay(self.frames.drain(..).map(|(frame, told)| match told {
+            Told::Decoded(decoded) => (frame, decoded),
+            Told::Payload { end } => {
+                let payload = payloads.get(begin..end).unwrap_or_default();
+                begin = end;
+                (frame, Decoded::of(frame, payload))
+            }
+        }))?;
+        self.payloads = payloads;
+        self.payloads.clear();
+        Ok(())
+    }
 }
 
 impl Applier {
     /// Starts the thread, if there can be one.
     fn start(view: &Arc<View>, host: &dyn Host) -> Option<Self> {
         let (batches, received) = sync_channel(AHEAD);
+        let (emptied, spent) = sync_channel(AHEAD);
         let job = Arc::new(Applying {
             view: Arc::clone(view),
-            batches: Mutex::new(Some(received)),
+            batches: Mutex::new(Some((received, emptied))),
             failed: Mutex::new(None),
         });
         let weak: Weak<Applying> = Arc::downgrade(&job);
@@ -83,11 +147,19 @@ impl Applier {
         Some(Self {
             job,
             batches,
+            spent,
             thread,
         })
     }
 
-    fn finish(self, last: Batch) -> Result<(), TablesError> {
+    /// Hands a batch over, in the place of which there is an empty one then.
+    fn apply(&self, batch: &mut Batch) -> Result<(), NotApplied> {
+        let next = self.spent.try_recv().unwrap_or_default();
+        let full = mem::replace(batch, next);
+        self.batches.send(full).map_err(|_| NotApplied)
+    }
+
+    fn finish(self, last: Batch) -> Result<(), DbError> {
         // If it has failed, it says why.
         let _ = self.batches.send(last);
         drop(self.batches);
@@ -100,14 +172,17 @@ impl Applier {
 
 impl Job for Applying {
     fn run(&self) {
-        let Some(batches) = self.batches.lock().take() else {
+        let Some((batches, emptied)) = self.batches.lock().take() else {
             return;
         };
-        let applied = (batches.iter()).try_for_each(|batch| {
+        let applied = batches.iter().try_for_each(|mut batch| {
             // The C library makes the memory of a thread larger by single pages, with a system call each, unless it is asked
             // for more at a time. That was a sixth of this thread's time.
             drop(hint::black_box(Vec::<u8>::with_capacity(ROWS_BYTES)));
-            self.view.replay(batch)
+            batch.apply(&self.view)?;
+            // If there are enough of them, it goes.
+            let _ = emptied.try_send(batch);
+            Ok(())
         });
         *self.failed.lock() = applied.err();
     }

@@ -7,6 +7,7 @@ use parking_lot::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use crate::canary::Canary;
 use crate::codec::{self, CodecError, Numbered, Record, Value};
+use crate::db::DbError;
 use crate::db::backlog::{Backlog, PORTION, Then};
 use crate::db::hot::{Content, LASTING_BYTES, NewContent};
 use crate::db::place::{At, Place, RecordPlace};
@@ -239,22 +240,29 @@ impl View {
         self.gate.waits()
     }
 
-    /// Applies frames of the log that is being opened.
+    /// Applies frames of the log that is being opened, up to the first that cannot be understood.
     pub(super) fn replay(
         &self,
-        frames: impl IntoIterator<Item = (FrameAddress, Decoded)>,
-    ) -> Result<(), TablesError> {
+        frames: impl IntoIterator<Item = (FrameAddress, Result<Decoded, CodecError>)>,
+    ) -> Result<(), DbError> {
         self.wait_for_room()?;
         let mut index = self.write();
         let mut outcome = Ok(());
         let mut last = None;
         let mut bytes = 0;
-        for (frame, Decoded { records, contents }) in frames {
+        for (frame, decoded) in frames {
+            let Decoded { records, contents } = match decoded {
+                Ok(decoded) => decoded,
+                Err(error) => {
+                    outcome = Err(DbError::unreadable_record(frame, 0, error));
+                    break;
+                }
+            };
             last = Some(after(frame));
             bytes += frame_bytes(frame);
             match apply_all(&mut index, frame, records, &contents) {
                 Err(Unapplied::Tables(error)) => {
-                    outcome = Err(error);
+                    outcome = Err(error.into());
                     break;
                 }
                 // What was refused when it was written is refused again.

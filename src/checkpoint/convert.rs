@@ -13,6 +13,7 @@ use crate::checkpoint::{
     PutWrites, Source, Tag, special_write_index,
 };
 use crate::codec::{Changed, CheckpointPut, TagSet, TaskWrite, Versions, WritesPut};
+use crate::compact::Step;
 use crate::index::{
     Entry, Found, Held, Key, List, Reason, Refused, Row, Rows, Selection, Snapshot, Survivor,
     TablesError,
@@ -267,16 +268,25 @@ fn metadata_to_json(metadata: &Metadata) -> Vec<u8> {
 
 /// The metadata of an entry, or why it cannot be read.
 pub(crate) fn metadata_of<H>(entry: &Entry<H>) -> Result<Metadata, serde_json::Error> {
-    let mut extra: Map<String, Value> = serde_json::from_slice(&entry.metadata)?;
-    let source = extra
-        .get("source")
-        .and_then(|source| match source.as_str()? {
-            "input" => Some(Source::Input),
-            "loop" => Some(Source::Loop),
-            "update" => Some(Source::Update),
-            "fork" => Some(Source::Fork),
-            _ => None,
+    let parents = entry
+        .ancestors
+        .iter()
+        .map(|(namespace, id)| (namespace.to_string(), id.to_string()))
+        .collect();
+    if let Some(found) = Step::of(&entry.metadata)
+        && (found.before, found.after) == (b"{", b"}")
+    {
+        // As most are.
+        return Ok(Metadata {
+            source: found.source_name().and_then(source_of),
+            step: Some(found.step),
+            parents,
+            extra: Map::new(),
         });
+    }
+    let mut extra: Map<String, Value> = serde_json::from_slice(&entry.metadata)?;
+    let source = extra.get("source").and_then(Value::as_str);
+    let source = source.and_then(source_of);
     if source.is_some() {
         extra.remove("source");
     }
@@ -284,17 +294,22 @@ pub(crate) fn metadata_of<H>(entry: &Entry<H>) -> Result<Metadata, serde_json::E
     if step.is_some() {
         extra.remove("step");
     }
-    let parents = entry
-        .ancestors
-        .iter()
-        .map(|(namespace, id)| (namespace.to_string(), id.to_string()))
-        .collect();
     Ok(Metadata {
         source,
         step,
         parents,
         extra,
     })
+}
+
+fn source_of(name: &str) -> Option<Source> {
+    match name {
+        "input" => Some(Source::Input),
+        "loop" => Some(Source::Loop),
+        "update" => Some(Source::Update),
+        "fork" => Some(Source::Fork),
+        _ => None,
+    }
 }
 
 /// The handle of the value that a checkpoint has of `channel`.

@@ -54,9 +54,14 @@ impl<'m> Step<'m> {
         })
     }
 
+    /// What the checkpoint was made by; `None` if there is no such source.
+    pub(crate) fn source_name(&self) -> Option<&'static str> {
+        SOURCES.get(usize::from(self.source)).copied()
+    }
+
     /// The metadata; `None` if there is no such source.
     pub(crate) fn bytes(&self) -> Option<Box<[u8]>> {
-        let source = SOURCES.get(usize::from(self.source))?.as_bytes();
+        let source = self.source_name()?.as_bytes();
         let step = self.step.to_string();
         let parts = [
             self.before,

@@ -3,6 +3,7 @@
 use std::ops::Bound;
 use std::sync::Arc;
 
+use crate::index::id::made_at;
 use crate::index::key::Branch;
 use crate::index::row::{Life, wrong};
 use crate::index::{Entry, Key, Row, Rows, TablesError};
@@ -12,6 +13,8 @@ use crate::index::{Entry, Key, Row, Rows, TablesError};
 pub(super) struct Chain {
     own: Branch,
     ancestors: Vec<Branch>,
+    /// See [`Life::written_to`].
+    written_to: u64,
 }
 
 /// A row that shows in a chain.
@@ -63,7 +66,14 @@ impl Chain {
                 Some(ancestor) => lineage(tables, ancestor)?,
                 None => Vec::new(),
             },
+            written_to: life.written_to,
         })
+    }
+
+    /// Whether writes may have been put to this checkpoint. It need not be looked for what there cannot be: the newest
+    /// checkpoint of a run that ended has none.
+    pub(super) fn may_have_writes(&self, checkpoint: &str) -> bool {
+        made_at(checkpoint).is_none_or(|at| at <= self.written_to)
     }
 
     /// The branch into which is put.

@@ -106,12 +106,29 @@ pub(super) fn of<H>(
     namespace: &Arc<str>,
     checkpoint: &Arc<str>,
 ) -> Result<ByTask<H>, TablesError> {
+    let mut found = Vec::new();
+    if !chain.may_have_writes(checkpoint) {
+        return Ok(found);
+    }
     let own = chain.own();
     let of =
         |checkpoint: Arc<str>| Key::Writes(own, Arc::clone(namespace), checkpoint, Arc::default());
     let mut from = Bound::Included(of(Arc::clone(checkpoint)));
     let end = of(after(checkpoint));
-    let mut found = Vec::new();
+    if chain.ancestors().is_empty() {
+        let mut whole = true;
+        tables.scan(from.as_ref(), Bound::Excluded(&end), |key, row| {
+            match (key, row) {
+                (Key::Writes(.., task), Row::Writes(Some(writes))) => {
+                    found.push((Arc::clone(task), Arc::clone(writes)));
+                }
+                (Key::Writes(..), Row::Writes(None)) => {}
+                _ => whole = false,
+            }
+            whole
+        })?;
+        return if whole { Ok(found) } else { Err(wrong()) };
+    }
     while let Some(shown) = chain.next(tables, from.as_ref(), Bound::Excluded(&end))? {
         let (Key::Writes(.., task), Row::Writes(Some(writes))) = (&shown.key, shown.row) else {
             return Err(wrong());

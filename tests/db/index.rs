@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
@@ -9,7 +10,9 @@ use futures::StreamExt;
 use futures::executor::block_on;
 use serde_json::{Value, json};
 use stepwell::checkpoint::{Checkpointer, ListQuery};
-use stepwell::db::{Db, Durability};
+use stepwell::db::{Db, DbError, Durability};
+use stepwell::log::{Log, LogOptions, ReplayFrom};
+use stepwell::vfs::OsFs;
 
 use crate::samples::{With, checkpoint, pending, values, writes};
 
@@ -161,4 +164,66 @@ fn a_small_database_has_no_index_file() {
     saver.put(checkpoint("0000", None)).wait().unwrap();
     db.close().unwrap();
     assert!(!path.join("index.redb").exists());
+}
+
+#[test]
+fn a_record_that_cannot_be_understood_is_named_wherever_it_is() {
+    let dir = tempfile::tempdir().unwrap();
+    let made = dir.path().join("made");
+    let db = Db::options()
+        .durability(Durability::Os)
+        .open(&made)
+        .unwrap();
+    let saver = db.checkpointer();
+    for n in 0..COUNT {
+        drop(saver.put(checkpoint(&format!("{n:04}"), None).changed("n", n.into(), json!(n))));
+    }
+    drop(saver);
+    db.close().unwrap();
+    let frames = log(&made, &[]);
+    assert_eq!(frames.len(), COUNT as usize);
+
+    // In a log too short for a second thread, handed over by one, behind the last that is, and longer than is handed over.
+    for (count, at, length) in [
+        (50, 49, 9),
+        (600, 0, 9),
+        (600, 300, 9),
+        (600, 599, 9),
+        (600, 300, 200_000),
+    ] {
+        let path = dir.path().join(format!("{count}-{at}-{length}"));
+        let mut frames = frames[..count].to_vec();
+        frames[at] = vec![0xee; length];
+        log(&path, &frames);
+        for _ in 0..2 {
+            let error = Db::open(&path).unwrap_err();
+            let lsn = at as u64 + 1;
+            assert!(
+                matches!(error, DbError::UnreadableRecord { lsn: of, .. } if of == lsn),
+                "{error}"
+            );
+        }
+    }
+}
+
+/// Adds frames of a record each to a log, and gives those that were there.
+fn log(path: &Path, frames: &[Vec<u8>]) -> Vec<Vec<u8>> {
+    let mut found = Vec::new();
+    let (log, _) = Log::<()>::open(
+        Arc::new(OsFs),
+        path,
+        LogOptions::default(),
+        ReplayFrom::Beginning,
+        &mut |_, payload| {
+            found.push(payload.to_vec());
+            Ok(())
+        },
+        Arc::new(()),
+    )
+    .unwrap();
+    for frame in frames {
+        drop(log.submit(1, frame, (), None).unwrap());
+    }
+    log.close().unwrap();
+    found
 }

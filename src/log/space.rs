@@ -110,8 +110,10 @@ impl<T: Send + 'static> Shared<T> {
         &'a self,
         mut state: MutexGuard<'a, State<T>>,
     ) -> Result<MutexGuard<'a, State<T>>, LogError> {
+        // Ahead of where the writer is now: who runs behind him extends the file by each of his frames.
+        let goal = state.active.offset.saturating_add(step(state.bytes()));
+        let segment = state.active.segment.id;
         loop {
-            let goal = state.active.offset.saturating_add(step(state.bytes()));
             let to = state
                 .active
                 .prepared
@@ -119,6 +121,7 @@ impl<T: Send + 'static> Shared<T> {
                 .min(goal)
                 .min(state.active.capacity);
             if to <= state.active.prepared
+                || state.active.segment.id != segment
                 || state.preparing
                 || state.exclusive
                 || state.poison.is_some()

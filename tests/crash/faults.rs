@@ -1,7 +1,12 @@
 //! A medium that fails now and then, and one that lies.
 
+use std::ops::ControlFlow;
+use std::path::Path;
+
 use stepwell::checkpoint::CheckpointTuple;
+use stepwell::db::{Db, VerifyOptions};
 use stepwell::testing::{Faults, Random, SimFs, Survival};
+use stepwell::vfs::Vfs;
 
 use crate::contents::Contents;
 use crate::operation::{Maker, Operation};
@@ -112,23 +117,46 @@ pub(crate) fn lie(seed: u64, size: Size) {
         moment.power_cut(&Survival::Everything),
         moment.power_cut(&Survival::Random(random.number())),
     ] {
-        let Ok(db) = setup.open(&image, PATH) else {
+        let Some((db, found)) = answered(&setup, &image) else {
             continue;
         };
-        let Ok(found) = Contents::of(&db) else {
-            continue;
-        };
-        for checkpoint in &found.checkpoints {
-            let is_known = (run.states.iter().rev())
-                .flat_map(|state| &state.contents.checkpoints)
-                .any(|known| known == checkpoint || failed && inherits_less(checkpoint, known));
-            assert!(is_known, "this was never there: {checkpoint:?}");
-        }
-        for item in &found.items {
-            let is_known = (run.states.iter()).any(|state| state.contents.items.contains(item));
-            assert!(is_known, "this was never there: {item:?}");
+        if let Err(unknown) = is_known(&run, &found, failed) {
+            // Whoever reads does not notice that the medium has lost a write of the index file. Who verifies does, and the log has
+            // it all.
+            let verified = db.verify(VerifyOptions::default(), &mut |_| ControlFlow::Continue(()));
+            assert!(!verified.is_ok_and(|report| report.is_clean()), "{unknown}");
+            drop(db);
+            let index = Path::new(PATH).join("index.redb");
+            image.remove(&index).unwrap();
+            if let Some((_, found)) = answered(&setup, &image) {
+                is_known(&run, &found, failed).unwrap();
+            }
         }
     }
+}
+
+/// A database and what it answers, if it does.
+fn answered(setup: &Setup, image: &SimFs) -> Option<(Db, Contents)> {
+    let db = setup.open(image, PATH).ok()?;
+    let found = Contents::of(&db).ok()?;
+    Some((db, found))
+}
+
+/// Whether all that was found was put once.
+fn is_known(run: &Run, found: &Contents, failed: bool) -> Result<(), String> {
+    for checkpoint in &found.checkpoints {
+        let mut known = (run.states.iter().rev()).flat_map(|state| &state.contents.checkpoints);
+        if !known.any(|known| known == checkpoint || failed && inherits_less(checkpoint, known)) {
+            return Err(format!("this was never there: {checkpoint:?}"));
+        }
+    }
+    for item in &found.items {
+        let mut states = run.states.iter();
+        if !states.any(|state| state.contents.items.contains(item)) {
+            return Err(format!("this was never there: {item:?}"));
+        }
+    }
+    Ok(())
 }
 
 /// Whether a checkpoint is what was put, but for values that it has not: it may have been put on one whose own put had failed, for which nobody

@@ -197,6 +197,11 @@ fn a_slot_that_has_what_the_medium_has_of_another_superblock_does_not_count() {
 }
 
 #[test]
+fn a_write_of_the_index_file_that_the_medium_has_lost_is_found_by_verifying() {
+    everything(2_021_325);
+}
+
+#[test]
 fn what_is_appended_to_a_checkpoint_that_was_put_again_follows_the_new_one() {
     everything(20_005_875);
 }

@@ -11,6 +11,7 @@ mod gate;
 mod home;
 mod indexer;
 mod layered;
+mod lent;
 mod options;
 mod pages;
 mod range;
@@ -21,6 +22,7 @@ mod snapshot;
 mod tests;
 mod unusable;
 mod watermark;
+mod written;
 
 pub(crate) use file::{Found, IndexFile};
 pub(crate) use gate::{Gate, Stop, Waits};

@@ -1,7 +1,8 @@
-//! [`Pages`]: the file under redb, on a [`VfsFile`], every page with a check of its own.
+//! [`Pages`]: the file under redb, on a [`VfsFile`](crate::vfs::VfsFile), every page with a check of its own.
 //!
 //! redb sums its pages up but compares only when it repairs, and trusts what it reads otherwise: one
-//! flipped bit in a branch page would hide rows. So no page gets past here that is not as it was written.
+//! flipped bit in a branch page would hide rows. So no page gets past here that is not as it was written, and if it was
+//! written since the file was opened, as it was written last.
 //!
 //! ```text
 //! 0    magic (8), CRC-32 of the header (4), header: the first 500 bytes of redb's page 0
@@ -15,11 +16,11 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use parking_lot::Mutex;
 use redb::StorageBackend;
 
 use super::home::FileReads;
-use crate::vfs::VfsFile;
+use super::lent::Lent;
+use super::written::Written;
 
 const PAGE: usize = 4096;
 const CHECK: usize = 4;
@@ -32,45 +33,8 @@ const HEADER: usize = HEAD - MAGIC.len() - CHECK;
 pub(super) struct Pages {
     file: Lent,
     reads: Arc<FileReads>,
+    written: Written,
     resized: AtomicBool,
-}
-
-/// A file that can be taken away from redb.
-#[derive(Clone, Debug)]
-pub(super) struct Lent(Arc<Lending>);
-
-#[derive(Debug)]
-struct Lending {
-    file: Mutex<Option<Arc<dyn VfsFile>>>,
-    /// A call has failed.
-    failed: AtomicBool,
-}
-
-impl Lent {
-    pub(super) fn new(file: Arc<dyn VfsFile>) -> Self {
-        Self(Arc::new(Lending {
-            file: Mutex::new(Some(file)),
-            failed: AtomicBool::new(false),
-        }))
-    }
-
-    /// Has all further calls fail. Whether one has failed before: redb makes no more of them then.
-    pub(super) fn take_back(&self) -> bool {
-        *self.0.file.lock() = None;
-        self.0.failed.load(Ordering::Acquire)
-    }
-
-    fn get(&self) -> io::Result<Arc<dyn VfsFile>> {
-        let file = self.0.file.lock().clone();
-        file.ok_or_else(|| io::Error::other("the index file is not used any more"))
-    }
-
-    fn noted<T>(&self, called: io::Result<T>) -> io::Result<T> {
-        if called.is_err() {
-            self.0.failed.store(true, Ordering::Release);
-        }
-        called
-    }
 }
 
 impl Pages {
@@ -78,6 +42,7 @@ impl Pages {
         Self {
             file,
             reads,
+            written: Written::default(),
             resized: AtomicBool::new(false),
         }
     }
@@ -91,7 +56,8 @@ impl Pages {
         if magic != MAGIC {
             return Err(damaged("it does not begin as an index does".to_owned()));
         }
-        if check != check_of(0, &header) {
+        let wanted = check_of(0, &header);
+        if check != wanted || !self.written.allows(0, wanted) {
             return Err(damaged("its header is not as it was written".to_owned()));
         }
         Ok(header)
@@ -106,10 +72,14 @@ impl Pages {
         let mut header = header.to_vec();
         header.resize(HEADER, 0);
         let mut head = Vec::with_capacity(HEAD);
+        let check = check_of(0, &header);
         head.extend(MAGIC);
-        head.extend(check_of(0, &header));
+        head.extend(check);
         head.extend(header);
-        self.file.get()?.write_all_at(&head, 0)
+        self.written.forget([0].into_iter());
+        self.file.get()?.write_all_at(&head, 0)?;
+        self.written.note([(0, check)].into_iter());
+        Ok(())
     }
 
     fn read_pages(&self, first: u64, count: usize) -> io::Result<Vec<u8>> {
@@ -122,7 +92,8 @@ impl Pages {
         let mut pages = Vec::with_capacity(count * PAGE);
         for (number, stored) in (first..).zip(stored.chunks_exact(STORED)) {
             let (page, check) = stored.split_at(PAGE);
-            if check != check_of(number, page) {
+            let wanted = check_of(number, page);
+            if check != wanted || !self.written.allows(number, wanted) {
                 return Err(damaged(format!("page {number} is not as it was written")));
             }
             pages.extend(page);
@@ -132,11 +103,17 @@ impl Pages {
 
     fn write_pages(&self, first: u64, pages: &[u8]) -> io::Result<()> {
         let mut stored = Vec::with_capacity(pages.len() / PAGE * STORED);
+        let mut checks = Vec::with_capacity(pages.len() / PAGE);
         for (number, page) in (first..).zip(pages.chunks_exact(PAGE)) {
+            let check = check_of(number, page);
             stored.extend(page);
-            stored.extend(check_of(number, page));
+            stored.extend(check);
+            checks.push((number, check));
         }
-        self.file.get()?.write_all_at(&stored, stored_at(first))
+        self.written.forget(checks.iter().map(|(page, _)| *page));
+        self.file.get()?.write_all_at(&stored, stored_at(first))?;
+        self.written.note(checks.into_iter());
+        Ok(())
     }
 }
 
@@ -180,6 +157,7 @@ impl Pages {
     fn try_set_len(&self, len: u64) -> io::Result<()> {
         self.resized.store(true, Ordering::Release);
         let pages = len / PAGE as u64;
+        self.written.truncate(pages);
         match pages.checked_sub(1) {
             Some(after_first) if len.is_multiple_of(PAGE as u64) => self
                 .file
@@ -269,7 +247,7 @@ fn unsupported(reason: &str) -> io::Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::vfs::{OpenMode, OsFs, Vfs};
+    use crate::vfs::{OpenMode, OsFs, Vfs, VfsFile};
 
     fn pages(dir: &tempfile::TempDir) -> (Pages, Arc<dyn VfsFile>) {
         let path = dir.path().join("pages");
@@ -327,5 +305,22 @@ mod tests {
         file.read_exact_at(&mut stored, stored_at(1)).unwrap();
         file.write_all_at(&stored, stored_at(2)).unwrap();
         assert!(pages.read(2 * PAGE as u64, &mut [0; PAGE]).is_err());
+    }
+
+    #[test]
+    fn a_page_that_a_write_never_came_to_is_found() {
+        let dir = tempfile::tempdir().unwrap();
+        let (pages, file) = pages(&dir);
+        for (at, length) in [(0, HEAD), (stored_at(2), STORED)] {
+            pages.write(0, &[1; 320]).unwrap();
+            pages.write(PAGE as u64, &[1; 3 * PAGE]).unwrap();
+            let mut before = vec![0; length];
+            file.read_exact_at(&mut before, at).unwrap();
+            pages.write(0, &[2; 320]).unwrap();
+            pages.write(PAGE as u64, &[2; 3 * PAGE]).unwrap();
+            file.write_all_at(&before, at).unwrap();
+            let error = pages.read(0, &mut [0; 4 * PAGE]).unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::InvalidData);
+        }
     }
 }

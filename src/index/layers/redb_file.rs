@@ -6,7 +6,8 @@ use std::sync::Arc;
 use redb::{Builder, Database, DatabaseError};
 
 use super::home::FileReads;
-use super::pages::{Lent, Pages};
+use super::lent::Lent;
+use super::pages::Pages;
 use super::unusable::{Unusable, contain};
 use crate::vfs::VfsFile;
 

@@ -365,6 +365,29 @@ fn a_failing_replay_fails_the_open_and_names_the_frame() {
 }
 
 #[test]
+fn space_is_not_prepared_for_each_frame() {
+    let dir = tempfile::tempdir().unwrap();
+    let (fs, faults) = crate::faults::FaultyFs::new();
+    let options = LogOptions {
+        durability: Durability::Os,
+        ..LogOptions::default()
+    };
+    let (log, _, _) = open_with(fs, dir.path(), options, Arc::new(())).unwrap();
+    for number in 0..3_000 {
+        commit(&log, &[number as u8; 2_000]);
+    }
+    log.close().unwrap();
+    let prepared = faults.prepared.lock();
+    let short = prepared.iter().filter(|(from, to)| to - from < 32 << 10);
+    let short = short.count();
+    assert!(
+        prepared.len() > 10 && short < 10,
+        "{short} of {}",
+        prepared.len()
+    );
+}
+
+#[test]
 fn nobody_hangs_when_everything_happens_at_once() {
     let dir = tempfile::tempdir().unwrap();
     let told = Arc::new(Told::default());

@@ -26,6 +26,8 @@ pub(crate) struct Faults {
     calls: AtomicU64,
     /// How many syncs of segments there were, failed ones included.
     pub(crate) syncs: AtomicU64,
+    /// Where space was prepared, and up to where.
+    pub(crate) prepared: Mutex<Vec<(u64, u64)>>,
     closed: Mutex<bool>,
     opened: Condvar,
 }
@@ -170,6 +172,7 @@ impl VfsFile for FaultyFile {
     }
 
     fn prepare(&self, from: u64, to: u64) -> io::Result<()> {
+        self.faults.prepared.lock().push((from, to));
         if self.faults.full.load(Ordering::Relaxed) {
             // Some of it still fits, as it would.
             self.file.prepare(from, from + (to - from) / 2)?;

@@ -33,6 +33,7 @@ macro_rules! behaviours {
                 writes_may_come_before_their_checkpoint
                 writes_may_come_after_the_successor
                 writes_belong_to_one_checkpoint_of_one_namespace
+                writes_are_found_whenever_their_checkpoint_was_made
                 a_call_without_writes_changes_nothing
             }
             listing {

@@ -1,8 +1,11 @@
 //! Pending writes.
 
-use serde_json::json;
+use std::collections::BTreeMap;
 
-use crate::samples::{checkpoint, pending, writes};
+use serde_json::json;
+use stepwell::checkpoint::CheckpointIds;
+
+use crate::samples::{With, checkpoint, pending, writes};
 use crate::saver::Saver;
 
 pub(crate) fn writes_come_sorted_by_path_task_and_index(saver: &mut Saver) {
@@ -118,4 +121,48 @@ pub(crate) fn a_call_without_writes_changes_nothing(saver: &mut Saver) {
     saver.put_writes(writes("1", "p", "t", &[]));
     saver.reopen();
     assert_eq!(pending(&saver.latest("t", "").unwrap()), json!([]));
+}
+
+/// Ids that tell when they were made, so that it is known of some that they have no writes.
+pub(crate) fn writes_are_found_whenever_their_checkpoint_was_made(saver: &mut Saver) {
+    let ids = CheckpointIds::new();
+    let mut made: Vec<String> = Vec::new();
+    for step in 0..6 {
+        made.push(ids.next(made.last().map(String::as_str), step));
+    }
+    let mut threads = BTreeMap::from([("t", BTreeMap::new())]);
+    let mut random = 7_usize;
+    for step in 0..90 {
+        random = random
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1);
+        let dice = random >> 33;
+        if step == 30 {
+            saver.copy("t", "u");
+            threads.insert("u", threads["t"].clone());
+        }
+        let thread = ["t", "u"][dice % threads.len()];
+        let known: &mut BTreeMap<String, usize> = threads.get_mut(thread).unwrap();
+        let id = &made[dice / 2 % made.len()];
+        if let Some(count) = known.get_mut(id) {
+            let mut put = writes(id, "p", &format!("{count:03}"), &[("x", json!(step))]);
+            put.thread = thread.into();
+            saver.put_writes(put);
+            *count += 1;
+        } else {
+            saver.put(checkpoint(id, None).in_thread(thread));
+            known.insert(id.clone(), 0);
+        }
+        if step % 10 == 9 {
+            saver.reopen();
+        }
+        for (thread, known) in &threads {
+            let count = |id: &String| saver.get(thread, "", id).unwrap().pending_writes.len();
+            let found: BTreeMap<_, _> = known.keys().map(|id| (id.clone(), count(id))).collect();
+            assert_eq!(&found, known);
+            let latest = saver.latest(thread, "");
+            let latest = latest.map(|latest| latest.pending_writes.len());
+            assert_eq!(latest.as_ref(), known.values().next_back());
+        }
+    }
 }

@@ -4,9 +4,11 @@
 //! the index before anyone looks, and what the index points at is read from the log. It speaks
 //! in records and must never know the traits that checkpointers and stores implement.
 
+mod applying;
 mod backlog;
 mod backup;
 mod compaction;
+mod decoded;
 mod dump;
 mod error;
 mod freed;

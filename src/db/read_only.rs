@@ -7,9 +7,10 @@ use std::sync::atomic::Ordering;
 use bytes::Bytes;
 use parking_lot::RwLock;
 
+use crate::db::decoded::Decoded;
 use crate::db::indexed::{Indexed, LogState};
 use crate::db::options::ValueOptions;
-use crate::db::view::{Decoded, View};
+use crate::db::view::View;
 use crate::db::{Db, DbError, RecoveryReport};
 use crate::index::{Gate, IndexOptions};
 use crate::log::{FrameAddress, LogOptions, ReadOnlyLog, Window};

@@ -13,7 +13,8 @@ use parking_lot::Mutex;
 
 use crate::codec::CodecError;
 use crate::db::DbError;
-use crate::db::view::{Decoded, View};
+use crate::db::decoded::Decoded;
+use crate::db::view::View;
 use crate::log::{FrameAddress, LogError, Replay};
 use crate::vfs::{Host, Job};
 

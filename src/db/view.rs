@@ -6,14 +6,16 @@ use std::sync::{Arc, OnceLock};
 use parking_lot::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use crate::canary::Canary;
-use crate::codec::{self, CodecError, Numbered, Record, Value};
+use crate::codec::{CodecError, Numbered, Record};
 use crate::db::DbError;
+use crate::db::applying::apply_all;
 use crate::db::backlog::{Backlog, PORTION, Then};
-use crate::db::hot::{Content, LASTING_BYTES, NewContent};
-use crate::db::place::{At, Place, RecordPlace};
+use crate::db::decoded::Decoded;
+use crate::db::hot::NewContent;
+use crate::db::place::Place;
 use crate::index::{
-    FoundFile, Gate, Index, Key, Layered, LayeredSnapshot, Origin, Row, Snapshot, Tables,
-    TablesError, Unapplied, VectorTable, Waits, Watermark,
+    FoundFile, Gate, Index, Layered, LayeredSnapshot, Row, Snapshot, TablesError, Unapplied,
+    VectorTable, Waits, Watermark,
 };
 use crate::log::{CommitSink, FrameAddress, LogPosition, SegmentStats};
 
@@ -277,67 +279,6 @@ impl View {
     }
 }
 
-/// What a frame of the log tells the index.
-pub(super) struct Decoded {
-    records: Vec<Record<Numbered>>,
-    contents: Vec<NewContent>,
-}
-
-impl Decoded {
-    pub(super) fn of(frame: FrameAddress, payload: &[u8]) -> Result<Self, CodecError> {
-        Ok(Self {
-            records: decoded(frame, payload)?,
-            contents: contents(payload)?,
-        })
-    }
-}
-
-/// The records of a frame, as many as it says.
-pub(super) fn decoded(
-    frame: FrameAddress,
-    payload: &[u8],
-) -> Result<Vec<Record<Numbered>>, CodecError> {
-    let records = codec::decode(payload, |record| record.numbered())?;
-    require_count(frame, records.len())?;
-    Ok(records)
-}
-
-/// The values of a frame that the index has rows of by their contents.
-fn contents(payload: &[u8]) -> Result<Vec<NewContent>, CodecError> {
-    // A compressed value may be longer than the payload, and then is not found again.
-    if payload.len() < LASTING_BYTES {
-        return Ok(Vec::new());
-    }
-    let mut contents = Vec::new();
-    let mut record = 0_u32;
-    codec::decode(payload, |found| {
-        for (value, found) in (0_u32..).zip(found.into_values()) {
-            if let Value::Whole(whole) = found
-                && whole.bytes.len() >= LASTING_BYTES
-            {
-                contents.extend(Content::of(whole.bytes).map(|content| NewContent {
-                    content,
-                    record,
-                    value,
-                }));
-            }
-        }
-        record = record.saturating_add(1);
-    })?;
-    Ok(contents)
-}
-
-pub(super) fn require_count(frame: FrameAddress, records: usize) -> Result<(), CodecError> {
-    let found = u32::try_from(records).unwrap_or(u32::MAX);
-    if found == frame.records {
-        return Ok(());
-    }
-    Err(CodecError::WrongCount {
-        expected: frame.records,
-        found,
-    })
-}
-
 /// The index while commits are applied to it. If that does not come to its end, the index would lack some: it ends here.
 struct Applying<'i> {
     index: &'i mut DbIndex,
@@ -369,35 +310,6 @@ impl CommitSink<Note> for View {
     }
 }
 
-/// Applies the records of a frame up to the first that is not taken. If that is for want of rows, the index
-/// would be wrong from here on, and is given up. The rows are not settled yet.
-fn apply_all(
-    index: &mut DbIndex,
-    frame: FrameAddress,
-    records: Vec<Record<Numbered>>,
-    contents: &[NewContent],
-) -> Result<(), Unapplied> {
-    let applied = (0..)
-        .zip(records)
-        .try_for_each(|(number, record)| apply_next(index, frame, number, record));
-    let tables = index.tables_mut();
-    if applied.is_ok() {
-        for new in contents.iter().filter(|new| new.content.lasts) {
-            let (record, value) = (new.record, new.value);
-            let at = At {
-                frame,
-                record,
-                value,
-            };
-            tables.put(Key::Content(new.content.hash), Row::Content(at.into()));
-        }
-    }
-    if let Err(Unapplied::Tables(error)) = &applied {
-        tables.abandon(error.clone());
-    }
-    applied
-}
-
 /// Up to where the log is applied when this frame is.
 fn after(frame: FrameAddress) -> Watermark {
     let LogPosition {
@@ -415,63 +327,4 @@ fn after(frame: FrameAddress) -> Watermark {
 /// What a frame takes in the log.
 pub(super) fn frame_bytes(frame: FrameAddress) -> u64 {
     frame.position_after().offset.saturating_sub(frame.offset)
-}
-
-pub(super) fn try_apply_all(
-    index: &mut Index<Place, impl Tables<Key, Row<Place>>>,
-    frame: FrameAddress,
-    records: Vec<Record<Numbered>>,
-) -> Result<(), Unapplied> {
-    for (number, record) in (0..).zip(records) {
-        apply_one(index, frame, number, record)?;
-    }
-    Ok(())
-}
-
-/// Applies the record with this number of a frame.
-pub(super) fn apply_one(
-    index: &mut Index<Place, impl Tables<Key, Row<Place>>>,
-    frame: FrameAddress,
-    number: u32,
-    record: Record<Numbered>,
-) -> Result<(), Unapplied> {
-    let applied = apply_next(index, frame, number, record);
-    index.settle();
-    applied
-}
-
-/// The same, but the rows are not settled yet.
-fn apply_next(
-    index: &mut Index<Place, impl Tables<Key, Row<Place>>>,
-    frame: FrameAddress,
-    number: u32,
-    record: Record<Numbered>,
-) -> Result<(), Unapplied> {
-    let place = Arc::new(RecordPlace { frame, number });
-    let mut record = record;
-    if let Record::CheckpointPut(put) = &mut record {
-        // What is put into the store with it comes behind it.
-        put.moment.get_or_insert(frame.end().get());
-    }
-    let handle = |value: Numbered| match value.alias {
-        None => Place {
-            record: Arc::clone(&place),
-            value: value.number,
-        },
-        // What it stands for may stay when the record goes.
-        Some(of) => At::of(frame, of).into(),
-    };
-    let origin = Origin {
-        lsn: frame.lsn.plus(u64::from(number)).get(),
-        segment: frame.segment.base().get(),
-        bytes: u64::from(frame.payload_len) / u64::from(frame.records.max(1)),
-    };
-    let applied = index.apply_next(record, origin, handle);
-    if matches!(applied, Err(Unapplied::Refused(_))) {
-        let end = frame.end().get();
-        index
-            .tables_mut()
-            .put(Key::Refused(origin.lsn), Row::Refused(end));
-    }
-    applied
 }

@@ -12,10 +12,11 @@ use crate::codec::{
     Value, Versions,
 };
 use crate::db::Place;
+use crate::db::applying::apply_one;
+use crate::db::decoded::require_count;
 use crate::db::salvage::hiding::{hide, placeholder};
 use crate::db::salvage::regaining::Regaining;
 use crate::db::salvage::{LostItem, LostValue, LostWrites, SalvageReport};
-use crate::db::view::{apply_one, require_count};
 use crate::index::{
     Entry, Held, Index, Key, MemTables, Reason, Refused, Row, Selection, Snapshot, TablesError,
     Unapplied,

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use super::finding::{Finding, FindingKind, Findings};
 use super::{Tell, VerifyProgress, VerifyReport, VerifyStage};
-use crate::db::view::{decoded, try_apply_all};
+use crate::db::applying::try_apply_all;
+use crate::db::decoded::decoded;
 use crate::db::{Db, DbError, Place};
 use crate::index::{Index, Key, MemTables, Row, Unapplied};
 use crate::log::{LogError, ReadOnlyLog};

@@ -230,13 +230,8 @@ fn blocking_and_async_waiters_do_not_starve_each_other() {
 fn a_frame_whose_ticket_is_dropped_or_kept_unpolled_is_written_soon() {
     let dir = tempfile::tempdir().unwrap();
     let told = Arc::new(Told::default());
-    let (log, _, _) = open_with(
-        Arc::new(OsFs),
-        dir.path(),
-        LogOptions::default(),
-        told.clone(),
-    )
-    .unwrap();
+    let (fs, faults) = crate::faults::FaultyFs::new();
+    let (log, _, _) = open_with(fs, dir.path(), LogOptions::default(), told.clone()).unwrap();
     drop(log.submit(1, b"dropped", (), None).unwrap());
     let kept = log.submit(1, b"kept", (), None).unwrap();
     let begun = Instant::now();
@@ -245,9 +240,11 @@ fn a_frame_whose_ticket_is_dropped_or_kept_unpolled_is_written_soon() {
         std::thread::sleep(Duration::from_millis(1));
     }
     // A future that was polled once and dropped leaves nothing behind.
+    faults.close_gate();
     let mut polled = log.submit(1, b"polled", (), None).unwrap();
     assert!(block_on(async { futures::poll!(&mut polled) }).is_pending());
     drop(polled);
+    faults.open_gate();
     log.close().unwrap();
     assert_eq!(kept.wait().unwrap(), Lsn::new(2));
 }

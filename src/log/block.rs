@@ -3,7 +3,7 @@
 
 use std::io;
 
-use super::checksum::{Role, seeded};
+use super::checksum::{self, Role, seeded};
 use super::fields::Fields;
 use super::frame::{ALIGNMENT, BadHeader};
 
@@ -95,6 +95,15 @@ impl BlockHeader {
         }))
     }
 
+    /// A salt with which these bytes are the header of a block at `offset`, whose checksum then proves nothing; none if they
+    /// are none with any.
+    pub(super) fn salt_of(bytes: &[u8], offset: u64) -> Option<u64> {
+        let checked = bytes.get(..CHECKED_BYTES)?;
+        let crc = Fields::new(bytes.get(CHECKED_BYTES..)?).u32()?;
+        let is_one = checked.starts_with(&MAGIC.to_le_bytes());
+        is_one.then(|| checksum::salt_of(crc, offset, Role::BlockHeader, checked))
+    }
+
     /// The whole block's length in bytes, padding included.
     pub(super) fn block_bytes(&self) -> u64 {
         block_bytes(self.stored)
@@ -107,10 +116,15 @@ impl BlockHeader {
         salt: u64,
         offset: u64,
     ) -> Result<Vec<u8>, &'static str> {
-        if seeded(salt, offset, Role::Block, &[stored_and_padding]) != self.crc {
+        if !self.covers(stored_and_padding, salt, offset) {
             return Err("the block's checksum is wrong");
         }
         self.unchecked(stored_and_padding)
+    }
+
+    /// Whether these bytes, the block at `offset` without its header, are what was written.
+    pub(super) fn covers(&self, stored_and_padding: &[u8], salt: u64, offset: u64) -> bool {
+        seeded(salt, offset, Role::Block, &[stored_and_padding]) == self.crc
     }
 
     /// As [`contents`](Self::contents), whether or not the checksum is right.

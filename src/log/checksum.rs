@@ -23,6 +23,15 @@ pub(super) fn seeded(salt: u64, place: u64, role: Role, parts: &[&[u8]]) -> u32 
     Seed::of(salt, place).checksum(role, parts)
 }
 
+/// A salt with which `crc` is what [`seeded`] gives for the rest. Checksums that are right with the salt that it was made
+/// with are right with this one, and no others: both leave the same state behind.
+pub(super) fn salt_of(crc: u32, place: u64, role: Role, bytes: &[u8]) -> u64 {
+    let state = back(!crc, bytes);
+    let state = back(state, &[role as u8]);
+    let state = back(state, &place.to_le_bytes());
+    u64::from(!back(state, &[0; 8]))
+}
+
 impl Seed {
     /// Of the segment's salt, and the frame's LSN or what else tells the place.
     pub(super) fn of(salt: u64, place: u64) -> Self {
@@ -56,6 +65,21 @@ fn entry(distance: usize, byte: u64) -> u32 {
 
 fn one(state: u32, byte: u8) -> u32 {
     entry(0, u64::from(state) ^ u64::from(byte)) ^ (state >> 8)
+}
+
+/// The state in front of these bytes, from that behind them.
+fn back(state: u32, bytes: &[u8]) -> u32 {
+    bytes.iter().rev().fold(state, |state, byte| {
+        // The highest byte of an entry tells which it is.
+        let entry = (TABLES.first()).and_then(|table| {
+            table
+                .iter()
+                .zip(0_u32..)
+                .find(|(entry, _)| *entry >> 24 == state >> 24)
+        });
+        let (entry, index) = entry.unwrap_or((&0, 0));
+        (state ^ entry) << 8 | (index ^ u32::from(*byte))
+    })
 }
 
 #[inline]
@@ -124,6 +148,17 @@ mod tests {
             bytes.extend(parts.iter().flatten());
             let parts: Vec<_> = parts.iter().map(Vec::as_slice).collect();
             prop_assert_eq!(seeded(salt, lsn, Role::Payload, &parts), crc32fast::hash(&bytes));
+        }
+
+        #[test]
+        fn a_salt_that_a_checksum_tells_is_as_good_as_the_one_it_was_made_with(
+            salt: u64, place: u64, other: u64, bytes in proptest::collection::vec(any::<u8>(), 0..50),
+        ) {
+            let crc = seeded(salt, place, Role::Header, &[&bytes]);
+            let told = salt_of(crc, place, Role::Header, &bytes);
+            prop_assert_eq!(Seed::of(told, other), Seed::of(salt, other));
+            let wrong = salt_of(crc ^ 1, place, Role::Header, &bytes);
+            prop_assert_ne!(Seed::of(wrong, other), Seed::of(salt, other));
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The bytes of a frame.
 
-use super::checksum::{Role, Seed};
+use super::checksum::{self, Role, Seed};
 use super::fields::Fields;
 use super::{FrameAddress, Lsn, SegmentId};
 
@@ -81,6 +81,15 @@ impl FrameHeader {
         let length = Fields::new(bytes.get(8..12)?).u32()?;
         let lsn = Fields::new(bytes.get(16..24)?).u64()?;
         Some((lsn, usize::try_from(frame_bytes(u64::from(length))).ok()?))
+    }
+
+    /// A salt with which these bytes are a header, whose checksum then proves nothing; none if they are none with any.
+    pub(super) fn salt_of(bytes: &[u8]) -> Option<u64> {
+        let checked = bytes.get(..CHECKED_BYTES)?;
+        let is_one = checked.starts_with(&MAGIC.to_le_bytes());
+        let (lsn, _) = Self::peek(bytes).filter(|_| is_one)?;
+        let crc = Fields::new(bytes.get(CHECKED_BYTES..)?).u32()?;
+        Some(checksum::salt_of(crc, lsn, Role::Header, checked))
     }
 
     /// The frame that begins at `at` among others, and what is behind its header: payload and padding.

@@ -42,6 +42,7 @@ mod report;
 mod resume;
 mod salvage;
 mod salvage_packed;
+mod salvage_salt;
 mod salvage_to;
 mod scan;
 mod sealed;

@@ -5,13 +5,11 @@ use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
-use uuid::Uuid;
-
-use super::block::{BLOCK_HEADER_BYTES, BlockHeader};
 use super::chain::header_of;
 use super::directory::Directory;
 use super::frame::FrameHeader;
 use super::salvage_packed::PackedSalvage;
+use super::salvage_salt;
 use super::scan::{Expected, Found, SegmentScan};
 use super::segment_header::{Kind, SEGMENT_HEADER_BYTES, SegmentHeader};
 use super::superblock::Superblock;
@@ -125,26 +123,52 @@ impl Salvage<'_, '_> {
         let mut scan = SegmentScan::new(file, &path)?;
         let header = header_of(scan.file(), scan.len())
             .map_err(|error| LogError::io("read", &path, error))?;
-        let (salt, kind, damage) = self.read_header(&header, &path, id);
-        match kind {
-            Kind::Compacted { as_of, .. } => self.as_of(as_of),
-            // More likely its header is damaged elsewhere, and what was compacted cannot be understood without.
-            Kind::Ordinary => self.presumed.extend(SegmentHeader::presumed_as_of(&header)),
-        }
         let next = later.first().map(|next| next.base().get());
-        let first = SEGMENT_HEADER_BYTES..SEGMENT_HEADER_BYTES + BLOCK_HEADER_BYTES as u64;
-        let is_packed = BlockHeader::decode(scan.bytes(first)?, salt, SEGMENT_HEADER_BYTES).is_ok();
-        match kind {
-            Kind::Compacted { end, footer, .. } => {
-                self.compacted(id, &mut scan, (salt, footer), Some(end), damage)
-            }
-            // What its header would say is not known.
-            Kind::Ordinary if damage.is_some() && is_packed => {
-                let footer = scan.len();
-                self.compacted(id, &mut scan, (salt, footer), next, damage)
-            }
-            Kind::Ordinary => self.ordinary(id, &mut scan, salt, next, damage),
+        let database = self.superblock.map(|superblock| superblock.database);
+        let database = database.or_else(|| SegmentHeader::database_of(&header));
+        match SegmentHeader::decode(&header, &path, id, database.unwrap_or_default()) {
+            Ok(header) => match header.kind {
+                Kind::Compacted {
+                    as_of, end, footer, ..
+                } => {
+                    self.as_of(as_of);
+                    self.compacted(id, &mut scan, (header.salt, footer), Some(end), None)
+                }
+                Kind::Ordinary => self.ordinary(id, &mut scan, header.salt, next, None),
+            },
+            Err(error) => self.headless(id, &mut scan, &header, next, &error),
         }
+    }
+
+    /// A segment whose header does not say what it is, but these bytes, which are wrong for this reason.
+    fn headless(
+        &mut self,
+        id: SegmentId,
+        scan: &mut SegmentScan,
+        header: &[u8],
+        next: Option<u64>,
+        error: &LogError,
+    ) -> Result<(), LogError> {
+        // More likely it is damaged elsewhere, and what was compacted cannot be understood without.
+        self.presumed.extend(SegmentHeader::presumed_as_of(header));
+        let base = id.base().get();
+        let lsns = base..next.unwrap_or(u64::MAX);
+        // What a header that is whole, but another segment's, belongs to is not of this one.
+        let is_newer = matches!(error, LogError::NewerFormat { .. });
+        let except = SegmentHeader::salt_of(header).filter(|_| !is_newer);
+        let regained = salvage_salt::regain(scan, &lsns, except)?;
+        let damage = (0, error.to_string());
+        match regained {
+            Some(regained) if regained.is_packed => {
+                let footer = scan.len();
+                self.compacted(id, scan, (regained.salt, footer), next, Some(damage))?;
+            }
+            Some(regained) => self.ordinary(id, scan, regained.salt, next, Some(damage))?,
+            None => self.end_of(id, next, damage),
+        }
+        // It was there before its first record was, and nothing else may tell that there were any.
+        self.lose(base.saturating_add(1), id, 0, error.to_string());
+        Ok(())
     }
 
     fn ordinary(
@@ -263,29 +287,6 @@ impl Salvage<'_, '_> {
         let end = end.unwrap_or(watermark.max(self.lsn));
         self.lose(end, id, at, reason);
         self.lsn = self.lsn.max(end);
-    }
-
-    /// The salt and kind of a segment. If the header is damaged, its salt may still be right: the frames tell.
-    fn read_header(
-        &self,
-        bytes: &[u8],
-        path: &Path,
-        id: SegmentId,
-    ) -> (u64, Kind, Option<(u64, String)>) {
-        let at = |at: usize| bytes.get(at..).unwrap_or_default();
-        let database = at(16).first_chunk().map(|bytes| Uuid::from_bytes(*bytes));
-        let known = self.superblock.map(|superblock| superblock.database);
-        match SegmentHeader::decode(bytes, path, id, known.or(database).unwrap_or_default()) {
-            Ok(header) => (header.salt, header.kind, None),
-            Err(error) => {
-                let salt = at(40).first_chunk().map(|bytes| u64::from_le_bytes(*bytes));
-                (
-                    salt.unwrap_or(0),
-                    Kind::Ordinary,
-                    Some((0, error.to_string())),
-                )
-            }
-        }
     }
 
     fn watermark(&self) -> u64 {

@@ -95,6 +95,12 @@ impl SegmentHeader {
         (fields.kind == KIND_COMPACTED).then_some(fields.as_of)
     }
 
+    /// The salt that a header names, if its checksum is right.
+    pub(super) fn salt_of(bytes: &[u8]) -> Option<u64> {
+        let fields = Stored::read(bytes)?;
+        (fields.magic == MAGIC && fields.checked).then_some(fields.salt)
+    }
+
     /// The database that a header names, if its checksum is right.
     pub(super) fn database_of(bytes: &[u8]) -> Option<Uuid> {
         let fields = Stored::read(bytes)?;

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use proptest::prelude::*;
-use stepwell::log::{LogError, SalvageReport, Verdict, salvage};
+use stepwell::log::{LogError, LogOptions, SalvageReport, Verdict, salvage};
 use stepwell::vfs::OsFs;
 
 use crate::compaction::compact;
@@ -72,10 +72,8 @@ fn a_flipped_byte_costs_its_frame_or_its_block_and_no_other() {
             overwrite(&path, &damaged);
             let (report, found) = salvaged(dir.path());
             let lost: Vec<_> = kept.difference(&found).collect();
-            // Without the salt no frame of the segment can be told from others.
-            let salt = (40..48).contains(&at) && !path.ends_with("SUPERBLOCK");
             assert!(
-                salt || is_compacted || lost.len() <= 1,
+                is_compacted || lost.len() <= 1,
                 "byte {at} of {path:?}: {lost:?}"
             );
             for lsn in lost {
@@ -92,6 +90,99 @@ fn a_flipped_byte_costs_its_frame_or_its_block_and_no_other() {
         }
         overwrite(&path, &bytes);
     }
+}
+
+/// The LSNs of the frames of an ordinary segment that begin at this byte or behind it.
+fn from(bytes: &[u8], offset: usize) -> BTreeSet<u64> {
+    let starts = (HEADER as usize..bytes.len())
+        .step_by(8)
+        .filter(|at| bytes[*at..].starts_with(b"SWFR"));
+    let lsn = |at: usize| u64::from_le_bytes(bytes[at + 16..at + 24].try_into().unwrap());
+    starts.filter(|at| *at >= offset).map(lsn).collect()
+}
+
+#[test]
+fn what_is_behind_the_head_of_a_segment_is_kept_whatever_is_in_its_place() {
+    let (dir, other) = (scratch(), scratch());
+    let kept = written(dir.path());
+    written(other.path());
+    let files = all_files(&dir.path().join("log"));
+    let foreign = all_files(&other.path().join("log"));
+    let heads: Vec<_> = [vec![0; 300], vec![0xA5; 300], b"SWFR".repeat(75)]
+        .into_iter()
+        .chain(
+            files
+                .values()
+                .chain(foreign.values())
+                .map(|bytes| bytes[..bytes.len().min(300)].to_vec()),
+        )
+        .collect();
+    for (path, bytes) in &files {
+        let is_compacted = bytes[72] == 2;
+        for head in &heads {
+            let length = head.len().min(bytes.len());
+            if bytes[..length] == head[..length] {
+                continue;
+            }
+            let damaged = [&head[..length], &bytes[length..]].concat();
+            overwrite(path, &damaged);
+            let (report, found) = salvaged(dir.path());
+            for lsn in kept.difference(&found) {
+                let listed = (report.lost.iter())
+                    .any(|lost| (lost.lsns.start.get()..lost.lsns.end.get()).contains(lsn));
+                assert!(listed, "{lsn} of {path:?} is not in {:?}", report.lost);
+            }
+            assert!(found.is_subset(&kept));
+            assert!(
+                is_compacted || from(bytes, length).is_subset(&found),
+                "{path:?}: {:?}",
+                report.lost
+            );
+        }
+        overwrite(path, bytes);
+    }
+}
+
+#[test]
+fn a_compacted_segment_without_its_header_gives_all_of_its_frames() {
+    let dir = scratch();
+    let kept = written(dir.path());
+    for (path, bytes) in all_files(&dir.path().join("log")) {
+        let mut damaged = bytes.clone();
+        damaged[..HEADER as usize].fill(0);
+        overwrite(&path, &damaged);
+        let (_, found) = salvaged(dir.path());
+        assert_eq!(found, kept, "{path:?}");
+        overwrite(&path, &bytes);
+    }
+}
+
+#[test]
+fn records_of_a_killed_log_that_nothing_else_tells_of_are_named() {
+    let dir = scratch();
+    let (log, _, _) = open(dir.path(), LogOptions::default()).unwrap();
+    commit(&log, &payload(0));
+    // Its watermark is not written down.
+    std::mem::forget(log);
+    let killed = scratch();
+    for (path, bytes) in all_files(dir.path()) {
+        let to = killed.path().join(path.strip_prefix(dir.path()).unwrap());
+        std::fs::create_dir_all(to.parent().unwrap()).unwrap();
+        let length = bytes.len();
+        let bytes = match path.ends_with("SUPERBLOCK") || path.ends_with("LOCK") {
+            true => bytes,
+            false => vec![0; length],
+        };
+        std::fs::write(to, bytes).unwrap();
+    }
+    let (report, found) = salvaged(killed.path());
+    assert_eq!(found, BTreeSet::new());
+    let lost: Vec<_> = report
+        .lost
+        .iter()
+        .map(|lost| (lost.lsns.start.get(), lost.offset))
+        .collect();
+    assert_eq!(lost, [(1, 0)]);
 }
 
 proptest! {

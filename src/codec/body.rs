@@ -22,24 +22,24 @@ use crate::store_options::IndexedFields;
 use crate::text_fields::TextFields;
 
 /// The kinds of records. Missing numbers are reserved; docs/format.md says for what.
-mod kind {
-    pub(super) const THREAD_COPIED: u8 = 1;
-    pub(super) const CHECKPOINT_PUT: u8 = 2;
-    pub(super) const WRITES_PUT: u8 = 3;
-    pub(super) const ITEM_PUT: u8 = 4;
-    pub(super) const ITEM_DELETED: u8 = 5;
-    pub(super) const THREAD_DELETED: u8 = 6;
-    pub(super) const CHECKPOINTS_PRUNED: u8 = 7;
-    pub(super) const REMNANT: u8 = 8;
-    pub(super) const ITEM_TOUCHED: u8 = 9;
-    pub(super) const TAG_SET: u8 = 10;
-    pub(super) const TAG_REMOVED: u8 = 11;
-    pub(super) const THREAD_POLICY_SET: u8 = 12;
-    pub(super) const ITEM_EXPIRED: u8 = 13;
-    pub(super) const ITEM_DELETED_AT: u8 = 14;
-    pub(super) const ITEM_HISTORY_SET: u8 = 15;
-    pub(super) const ITEM_PUT_RANKED: u8 = 16;
-    pub(super) const ITEM_MOVED: u8 = 17;
+pub(super) mod kind {
+    pub(in crate::codec) const THREAD_COPIED: u8 = 1;
+    pub(in crate::codec) const CHECKPOINT_PUT: u8 = 2;
+    pub(in crate::codec) const WRITES_PUT: u8 = 3;
+    pub(in crate::codec) const ITEM_PUT: u8 = 4;
+    pub(in crate::codec) const ITEM_DELETED: u8 = 5;
+    pub(in crate::codec) const THREAD_DELETED: u8 = 6;
+    pub(in crate::codec) const CHECKPOINTS_PRUNED: u8 = 7;
+    pub(in crate::codec) const REMNANT: u8 = 8;
+    pub(in crate::codec) const ITEM_TOUCHED: u8 = 9;
+    pub(in crate::codec) const TAG_SET: u8 = 10;
+    pub(in crate::codec) const TAG_REMOVED: u8 = 11;
+    pub(in crate::codec) const THREAD_POLICY_SET: u8 = 12;
+    pub(in crate::codec) const ITEM_EXPIRED: u8 = 13;
+    pub(in crate::codec) const ITEM_DELETED_AT: u8 = 14;
+    pub(in crate::codec) const ITEM_HISTORY_SET: u8 = 15;
+    pub(in crate::codec) const ITEM_PUT_RANKED: u8 = 16;
+    pub(in crate::codec) const ITEM_MOVED: u8 = 17;
 }
 
 /// The number that says what a record is.

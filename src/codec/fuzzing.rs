@@ -4,6 +4,7 @@ use bytes::Bytes;
 
 use super::{
     Compression, Record, Stored, decode, decode_all, decode_one, encode, is_compressed, thread_of,
+    values_to,
 };
 
 /// A frame's payload. What is read is written so that it is read again, in each compression; records are read one by one
@@ -21,6 +22,13 @@ pub(crate) fn payload(input: &[u8]) {
     let each = (0_u32..).zip(&records);
     for (number, record) in each.take(8) {
         assert_eq!(decode_one(&payload, number).as_ref(), Ok(record));
+        let values = record.clone().into_values();
+        for value in [0, values.len().saturating_sub(1), values.len()] {
+            let value = u32::try_from(value).unwrap_or(u32::MAX);
+            let first = values_to(&payload, number, value).unwrap_or_default();
+            assert!(values.starts_with(&first), "{values:?}: {first:?}");
+            assert!(first.len() > value as usize || first.len() == values.len());
+        }
     }
     for compression in [Compression::None, Compression::All] {
         written_again(&records, compression);

@@ -13,6 +13,7 @@ pub(crate) mod fuzzing;
 mod payload;
 mod place;
 mod record;
+mod skim;
 #[cfg(test)]
 mod tests;
 mod value;
@@ -21,7 +22,7 @@ mod wire;
 pub use compression::Compression;
 pub(crate) use error::CodecError;
 pub(crate) use payload::{
-    decode, decode_all, decode_one, encode, encode_into, is_compressed, thread_of,
+    decode, decode_all, decode_one, encode, encode_into, is_compressed, thread_of, values_to,
 };
 pub(crate) use place::{FramePlace, Place};
 pub(crate) use record::{

@@ -10,6 +10,7 @@ use crate::codec::CodecError;
 use crate::codec::body::{Body, body, kind_of, thread};
 use crate::codec::compression::{Compression, Method, claimed, compressed, expanded};
 use crate::codec::record::Record;
+use crate::codec::skim::first_values;
 use crate::codec::value::{Found, Stored};
 use crate::codec::wire::{MORE_ENTRIES, Reading, config};
 
@@ -104,14 +105,29 @@ pub(crate) fn decode<T>(
 /// the payload.
 pub(crate) fn decode_one(payload: &Bytes, record: u32) -> Result<Record<Stored>, CodecError> {
     let mut rest = Rest::of(payload);
-    let mut of = 0;
-    while let Some(raw) = rest.next()? {
-        if of == record {
-            return raw.keep(payload, &mut rest.more);
-        }
-        of += 1;
+    rest.nth(record)?.keep(payload, &mut rest.more)
+}
+
+/// The values of that record in their order, as many at least as it takes for the one with number `value`, if it has so many. No
+/// more of it is read than that takes.
+pub(crate) fn values_to(
+    payload: &Bytes,
+    record: u32,
+    value: u32,
+) -> Result<Vec<Stored>, CodecError> {
+    let mut rest = Rest::of(payload);
+    let raw = rest.nth(record)?;
+    let body = raw.kept_body(payload)?;
+    let reading = Reading::stored_in(raw.bytes.len(), rest.more);
+    let mut decoder = DecoderImpl::new(SliceReader::new(&body), config(), reading);
+    let first = first_values(raw.kind, &mut decoder).map_err(|e| raw.malformed(e.to_string()))?;
+    if let Some(first) = first
+        && u32::try_from(first.len()).is_ok_and(|first| value < first)
+    {
+        return Ok(first.into_iter().map(|value| value.keep(&body)).collect());
     }
-    Err(CodecError::NoSuchRecord { record, of })
+    let values = raw.decode(&body, &mut rest.more)?.into_values();
+    Ok(values.into_iter().map(|value| value.keep(&body)).collect())
 }
 
 /// The records of a payload, which their values keep.
@@ -173,6 +189,18 @@ impl<'p> Rest<'p> {
         }
     }
 
+    /// The record with this number. Those before it are not looked into.
+    fn nth(&mut self, record: u32) -> Result<Raw<'p>, CodecError> {
+        let mut of = 0;
+        while let Some(raw) = self.next()? {
+            if of == record {
+                return Ok(raw);
+            }
+            of += 1;
+        }
+        Err(CodecError::NoSuchRecord { record, of })
+    }
+
     fn next(&mut self) -> Result<Option<Raw<'p>>, CodecError> {
         let at = self.at;
         let rest = self.payload.get(at..).unwrap_or_default();
@@ -219,11 +247,16 @@ impl<'p> Raw<'p> {
         }
     }
 
-    fn keep(&self, payload: &Bytes, more: &mut usize) -> Result<Record<Stored>, CodecError> {
-        let body = match self.body()? {
+    /// The body, which keeps the payload if it is a part of that.
+    fn kept_body(&self, payload: &Bytes) -> Result<Bytes, CodecError> {
+        Ok(match self.body()? {
             Cow::Borrowed(body) => payload.slice_ref(body),
             Cow::Owned(body) => body.into(),
-        };
+        })
+    }
+
+    fn keep(&self, payload: &Bytes, more: &mut usize) -> Result<Record<Stored>, CodecError> {
+        let body = self.kept_body(payload)?;
         Ok(self.decode(&body, more)?.map(|value| value.keep(&body)))
     }
 

@@ -555,6 +555,23 @@ proptest! {
     }
 
     #[test]
+    fn values_are_read_without_the_rest_as_with_it(records in vec(record(), 1..5), is_compressed: bool) {
+        let compression = if is_compressed { Compression::All } else { Compression::None };
+        let payload = Bytes::from(encode(&records, compression).unwrap());
+        for (number, record) in (0..).zip(records) {
+            let values = record.into_values();
+            for value in 0..=values.len() {
+                let first = values_to(&payload, number, u32::try_from(value).unwrap()).unwrap();
+                prop_assert!(first.len() > value || first.len() == values.len());
+                prop_assert_eq!(&values[..first.len()], first.as_slice());
+            }
+        }
+        let none = u32::try_from(decode_all(&payload).unwrap().len()).unwrap();
+        let beyond = values_to(&payload, none, 0);
+        prop_assert!(beyond.is_err(), "{:?}", beyond);
+    }
+
+    #[test]
     fn any_bytes_are_decoded_or_refused(bytes in vec(any::<u8>(), 0..200)) {
         let _ = decoded(&bytes);
     }

@@ -27,7 +27,7 @@ pub(super) struct Walking {
     window: Window,
 }
 
-/// The values of records, by the record's LSN.
+/// The first values of records, or all, by the record's LSN.
 type Records = HashMap<Lsn, Arc<[Stored]>>;
 
 /// Reads values. It is made before the places are looked up that it reads. What one call read, the next need not read again: neighbours in a thread's history
@@ -82,7 +82,9 @@ impl Reader {
 
     /// All values of the record at `at`.
     pub(super) fn values_of(&self, at: At) -> Result<Vec<Stored>, DbError> {
-        Ok(self.read(at, None)?.to_vec())
+        let payload = self.payload(at.frame, None)?;
+        let record = codec::decode_one(&payload, at.record).map_err(|e| unreadable(at, e))?;
+        Ok(record.into_values())
     }
 
     /// One value.
@@ -203,24 +205,23 @@ impl Reader {
         at: At,
         near: Option<&mut Window>,
     ) -> Result<Stored, DbError> {
-        let of_record = match used.get(&at.lsn()).or_else(|| self.last.get(&at.lsn())) {
+        let number = usize::try_from(at.value).unwrap_or(usize::MAX);
+        let known = used.get(&at.lsn()).or_else(|| self.last.get(&at.lsn()));
+        let of_record = match known.filter(|known| number < known.len()) {
             Some(known) => Arc::clone(known),
             None => self.read(at, near)?,
         };
-        let value = usize::try_from(at.value)
-            .ok()
-            .and_then(|number| of_record.get(number))
-            .cloned();
+        let value = of_record.get(number).cloned();
         let value = value.ok_or_else(|| unreadable(at, format!("it has no value {}", at.value)))?;
         used.insert(at.lsn(), of_record);
         Ok(value)
     }
 
-    /// Reads a record, with what lies in front of it if others that do are wanted next.
+    /// Reads the values of a record as far as the one at `at`, with what lies in front of it if others that do are wanted next.
     fn read(&self, at: At, near: Option<&mut Window>) -> Result<Arc<[Stored]>, DbError> {
         let payload = self.payload(at.frame, near)?;
-        let record = codec::decode_one(&payload, at.record).map_err(|e| unreadable(at, e))?;
-        Ok(record.into_values().into())
+        let values = codec::values_to(&payload, at.record, at.value);
+        Ok(values.map_err(|e| unreadable(at, e))?.into())
     }
 }
 

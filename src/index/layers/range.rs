@@ -1,30 +1,48 @@
-//! [`Range`]: the rows of several layers, merged, from both ends.
+//! [`Range`]: the rows of several layers, merged, from one end to the other.
 
+use std::cmp::Ordering;
+use std::ops::Bound;
+
+use equivalent::Comparable;
 use imbl::ordmap::RangedIter;
 use imbl::shared_ptr::DefaultSharedPtr;
 
 use super::base::{BaseRange, Raw};
-use super::ranked::Ranked;
+use super::ranked::{Asked, Ranked};
+use super::snapshot::Changes;
 use crate::index::tables::{TableRow, TablesError};
 
-/// The rows of a range in the order of their keys; also from the end. After an error there is
-/// nothing more.
-pub(crate) struct Range<'s, R: TableRow> {
+/// The rows of a range in the order of their keys, or from the last to the first. After an error there is nothing more.
+pub(super) struct Range<'s, R: TableRow> {
     /// What is newer first.
-    layers: Vec<Ends<'s, R>>,
+    layers: Vec<Layer<'s, R>>,
+    way: Way,
+}
+
+/// In which order rows are wanted.
+#[derive(Clone, Copy)]
+pub(super) enum Way {
+    Up,
+    Down,
 }
 
 /// Where a layer's rows come from.
 pub(super) enum Source<'s, R: TableRow> {
-    Changes(RangedIter<'s, Ranked<R::Key>, Option<R>, DefaultSharedPtr>),
+    Changes(Changed<'s, R>),
     Base(Box<BaseRange<R::Key>>),
 }
 
-/// A layer, and what was taken from its ends already.
-struct Ends<'s, R: TableRow> {
+/// The changes of a range. Only the end at which it begins is looked for: mostly there are few rows, or none.
+pub(super) struct Changed<'s, R: TableRow> {
+    rest: RangedIter<'s, Ranked<R::Key>, Option<R>, DefaultSharedPtr>,
+    /// Where it ends.
+    until: Bound<Asked<'s, R::Key>>,
+}
+
+/// A layer, and what was taken from it already.
+struct Layer<'s, R: TableRow> {
     source: Source<'s, R>,
-    first: Option<Head<'s, R>>,
-    last: Option<Head<'s, R>>,
+    head: Option<Head<'s, R>>,
 }
 
 enum Head<'s, R: TableRow> {
@@ -32,49 +50,68 @@ enum Head<'s, R: TableRow> {
     Row(R::Key, Raw),
 }
 
-#[derive(Clone, Copy)]
-enum End {
-    First,
-    Last,
+impl Way {
+    /// How the keys that come first are ordered against those that come later.
+    fn first(self) -> Ordering {
+        match self {
+            Self::Up => Ordering::Less,
+            Self::Down => Ordering::Greater,
+        }
+    }
 }
 
 impl<'s, R: TableRow> Range<'s, R> {
     /// Merges `sources`, of which an earlier one hides the same keys of later ones.
-    pub(super) fn new(sources: impl IntoIterator<Item = Source<'s, R>>) -> Self {
-        let layers = sources.into_iter().map(|source| Ends {
-            source,
-            first: None,
-            last: None,
-        });
+    pub(super) fn new(way: Way, sources: impl IntoIterator<Item = Source<'s, R>>) -> Self {
+        let layers = sources
+            .into_iter()
+            .map(|source| Layer { source, head: None });
         Self {
             layers: layers.collect(),
+            way,
         }
     }
 
-    fn take(&mut self, end: End) -> Result<Option<(R::Key, R)>, TablesError> {
-        loop {
-            for layer in &mut self.layers {
-                layer.look(end)?;
+    /// What is next, of the newest layer that says something of that key.
+    fn take(&mut self) -> Result<Option<Head<'s, R>>, TablesError> {
+        let mut first: Option<usize> = None;
+        for number in 0..self.layers.len() {
+            if let Some(layer) = self.layers.get_mut(number) {
+                layer.look(self.way)?;
             }
-            let heads = self.layers.iter().filter_map(|layer| layer.head(end));
-            let outermost = match end {
-                End::First => heads.map(Head::key).min(),
-                End::Last => heads.map(Head::key).max(),
-            };
-            let Some(key) = outermost.cloned() else {
-                return Ok(None);
-            };
-            let mut newest = None;
-            for layer in &mut self.layers {
-                if layer.head(end).is_some_and(|head| *head.key() == key) {
-                    let head = layer.head_mut(end).take();
-                    newest = newest.or(head);
-                }
-            }
-            if let Some(row) = newest.map_or(Ok(None), Head::row)? {
-                return Ok(Some((key, row)));
+            let head = |number: usize| self.layers.get(number)?.head.as_ref();
+            if let Some(key) = head(number).map(Head::key)
+                && first
+                    .and_then(head)
+                    .is_none_or(|first| key.cmp(first.key()) == self.way.first())
+            {
+                first = Some(number);
             }
         }
+        let mut layers = self.layers.iter_mut().skip(first.unwrap_or(usize::MAX));
+        let Some(head) = layers.next().and_then(|layer| layer.head.take()) else {
+            return Ok(None);
+        };
+        // What is newer hides what is older.
+        for layer in layers {
+            drop(layer.head.take_if(|older| older.key() == head.key()));
+        }
+        Ok(Some(head))
+    }
+
+    /// The first row.
+    pub(super) fn first(mut self) -> Result<Option<(R::Key, R)>, TablesError> {
+        while let Some(head) = self.take()? {
+            match head {
+                Head::Change(_, None) => {}
+                Head::Change(key, Some(row)) => return Ok(Some((key.clone(), row.clone()))),
+                Head::Row(key, raw) => {
+                    let row = raw.row(&key)?;
+                    return Ok(Some((key, row)));
+                }
+            }
+        }
+        Ok(None)
     }
 
     /// Hands the rows to `visit`, until it says false. Nothing is cloned.
@@ -82,27 +119,7 @@ impl<'s, R: TableRow> Range<'s, R> {
         mut self,
         mut visit: impl FnMut(&R::Key, &R) -> bool,
     ) -> Result<(), TablesError> {
-        loop {
-            for layer in &mut self.layers {
-                layer.look(End::First)?;
-            }
-            let mut first: Option<usize> = None;
-            for (number, layer) in self.layers.iter().enumerate() {
-                let best = first.and_then(|first| self.layers.get(first)?.head(End::First));
-                if let Some(head) = layer.head(End::First)
-                    && best.is_none_or(|best| head.key() < best.key())
-                {
-                    first = Some(number);
-                }
-            }
-            let mut layers = self.layers.iter_mut().skip(first.unwrap_or(usize::MAX));
-            let Some(head) = layers.next().and_then(|layer| layer.first.take()) else {
-                return Ok(());
-            };
-            // What is newer hides what is older.
-            for layer in layers {
-                drop(layer.first.take_if(|older| older.key() == head.key()));
-            }
+        while let Some(head) = self.take()? {
             let goes_on = match &head {
                 Head::Change(key, row) => row.is_none_or(|row| visit(key, row)),
                 Head::Row(key, raw) => visit(key, &raw.row(key)?),
@@ -111,82 +128,65 @@ impl<'s, R: TableRow> Range<'s, R> {
                 return Ok(());
             }
         }
-    }
-
-    fn take_or_end(&mut self, end: End) -> Option<Result<(R::Key, R), TablesError>> {
-        let taken = self.take(end);
-        if taken.is_err() {
-            self.layers.clear();
-        }
-        taken.transpose()
+        Ok(())
     }
 }
 
-impl<R: TableRow> Iterator for Range<'_, R> {
-    type Item = Result<(R::Key, R), TablesError>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        self.take_or_end(End::First)
-    }
-}
-
-impl<R: TableRow> DoubleEndedIterator for Range<'_, R> {
-    fn next_back(&mut self) -> Option<Self::Item> {
-        self.take_or_end(End::Last)
-    }
-}
-
-impl<'s, R: TableRow> Ends<'s, R> {
-    fn head(&self, end: End) -> Option<&Head<'s, R>> {
-        match end {
-            End::First => self.first.as_ref(),
-            End::Last => self.last.as_ref(),
+impl<R: TableRow> Layer<'_, R> {
+    /// Takes the next row, unless that was done.
+    fn look(&mut self, way: Way) -> Result<(), TablesError> {
+        if self.head.is_none() {
+            self.head = self.source.take(way)?;
         }
-    }
-
-    fn head_mut(&mut self, end: End) -> &mut Option<Head<'s, R>> {
-        match end {
-            End::First => &mut self.first,
-            End::Last => &mut self.last,
-        }
-    }
-
-    /// Takes the next row at `end`, unless that was done. If nothing is left between the ends, what was
-    /// taken at the other one is next.
-    fn look(&mut self, end: End) -> Result<(), TablesError> {
-        if self.head(end).is_some() {
-            return Ok(());
-        }
-        let taken = match self.source.take(end)? {
-            Some(head) => Some(head),
-            None => match end {
-                End::First => self.last.take(),
-                End::Last => self.first.take(),
-            },
-        };
-        *self.head_mut(end) = taken;
         Ok(())
     }
 }
 
 impl<'s, R: TableRow> Source<'s, R> {
-    fn take(&mut self, end: End) -> Result<Option<Head<'s, R>>, TablesError> {
+    /// The changes between two keys, if there are any.
+    pub(super) fn of(
+        changes: &'s Changes<R>,
+        start: Bound<&'s R::Key>,
+        end: Bound<&'s R::Key>,
+        way: Way,
+    ) -> Option<Self> {
+        if changes.is_empty() {
+            return None;
+        }
+        let (start, end) = (start.map(Asked::new), end.map(Asked::new));
+        let (rest, until) = match way {
+            Way::Up => (changes.range((start, Bound::Unbounded)), end),
+            Way::Down => (changes.range((Bound::Unbounded, end)), start),
+        };
+        Some(Self::Changes(Changed { rest, until }))
+    }
+
+    fn take(&mut self, way: Way) -> Result<Option<Head<'s, R>>, TablesError> {
         match self {
-            Self::Changes(changes) => {
-                let change = match end {
-                    End::First => changes.next(),
-                    End::Last => changes.next_back(),
-                };
-                Ok(change.map(|(key, row)| Head::Change(&key.key, row.as_ref())))
-            }
+            Self::Changes(changes) => Ok(changes.take(way)),
             Self::Base(rows) => {
-                let row = match end {
-                    End::First => rows.next(),
-                    End::Last => rows.next_back(),
+                let row = match way {
+                    Way::Up => rows.next(),
+                    Way::Down => rows.next_back(),
                 };
                 Ok(row.transpose()?.map(|(key, raw)| Head::Row(key, raw)))
             }
         }
+    }
+}
+
+impl<'s, R: TableRow> Changed<'s, R> {
+    fn take(&mut self, way: Way) -> Option<Head<'s, R>> {
+        let (key, row) = match way {
+            Way::Up => self.rest.next()?,
+            Way::Down => self.rest.next_back()?,
+        };
+        let is_in = match &self.until {
+            Bound::Unbounded => true,
+            Bound::Included(until) => until.compare(key) != way.first(),
+            Bound::Excluded(until) => until.compare(key) == way.first().reverse(),
+        };
+        is_in.then_some(Head::Change(&key.key, row.as_ref()))
     }
 }
 
@@ -195,14 +195,6 @@ impl<R: TableRow> Head<'_, R> {
         match self {
             Self::Change(key, _) => key,
             Self::Row(key, _) => key,
-        }
-    }
-
-    /// The row, or `None` if it was deleted.
-    fn row(self) -> Result<Option<R>, TablesError> {
-        match self {
-            Self::Change(_, row) => Ok(row.cloned()),
-            Self::Row(key, raw) => raw.row(&key).map(Some),
         }
     }
 }

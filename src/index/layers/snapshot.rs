@@ -6,7 +6,7 @@ use std::sync::Arc;
 use imbl::OrdMap;
 
 use super::base::Base;
-use super::range::{Range, Source};
+use super::range::{Range, Source, Way};
 use super::ranked::{Asked, Ranked};
 use crate::index::tables::{Rows, TableRow, Tables, TablesError};
 
@@ -32,26 +32,22 @@ impl<R: TableRow> LayeredSnapshot<R> {
         self.abandoned.clone().map_or(Ok(()), Err)
     }
 
-    /// The rows between two keys, from both ends.
-    pub(crate) fn range(
-        &self,
-        start: Bound<&R::Key>,
-        end: Bound<&R::Key>,
-    ) -> Result<Range<'_, R>, TablesError> {
+    /// The rows between two keys.
+    fn range<'s>(
+        &'s self,
+        start: Bound<&'s R::Key>,
+        end: Bound<&'s R::Key>,
+        way: Way,
+    ) -> Result<Range<'s, R>, TablesError> {
         self.check()?;
         if nothing_between(start, end) {
-            return Ok(Range::new([]));
+            return Ok(Range::new(way, []));
         }
-        let asked = || (start.map(Asked::new), end.map(Asked::new));
-        let layers = [&self.young, &self.old];
-        let changes = layers
-            .into_iter()
-            .filter(|changes| !changes.is_empty())
-            .map(|changes| Source::Changes(changes.range(asked())));
+        let changes = [&self.young, &self.old].into_iter();
+        let changes = changes.filter_map(|changes| Source::of(changes, start, end, way));
         let base = self.base.as_ref().map(|base| base.range(start, end));
-        Ok(Range::new(changes.chain(
-            base.transpose()?.map(|range| Source::Base(Box::new(range))),
-        )))
+        let base = base.transpose()?.map(|range| Source::Base(Box::new(range)));
+        Ok(Range::new(way, changes.chain(base)))
     }
 }
 
@@ -73,7 +69,7 @@ impl<R: TableRow> Rows<R::Key, R> for LayeredSnapshot<R> {
         after: Bound<&R::Key>,
         end: Bound<&R::Key>,
     ) -> Result<Option<(R::Key, R)>, TablesError> {
-        self.range(after, end)?.next().transpose()
+        self.range(after, end, Way::Up)?.first()
     }
 
     fn scan(
@@ -82,7 +78,7 @@ impl<R: TableRow> Rows<R::Key, R> for LayeredSnapshot<R> {
         end: Bound<&R::Key>,
         visit: impl FnMut(&R::Key, &R) -> bool,
     ) -> Result<(), TablesError> {
-        self.range(start, end)?.visit(visit)
+        self.range(start, end, Way::Up)?.visit(visit)
     }
 
     fn previous(
@@ -90,7 +86,7 @@ impl<R: TableRow> Rows<R::Key, R> for LayeredSnapshot<R> {
         start: Bound<&R::Key>,
         before: Bound<&R::Key>,
     ) -> Result<Option<(R::Key, R)>, TablesError> {
-        self.range(start, before)?.next_back().transpose()
+        self.range(start, before, Way::Down)?.first()
     }
 }
 

@@ -19,9 +19,12 @@ fn read_all(rows: &Rowset) -> Result<Vec<(Name, Row)>, crate::index::tables::Tab
     for number in (0..COUNT).step_by(611) {
         assert_eq!(rows.get(&name(number))?, Some(row(number)));
     }
-    let rows = rows.snapshot();
-    let all = rows.range(Bound::Unbounded, Bound::Unbounded)?;
-    all.collect()
+    let mut all = Vec::new();
+    rows.scan(Bound::Unbounded, Bound::Unbounded, |key, row| {
+        all.push((key.clone(), row.clone()));
+        true
+    })?;
+    Ok(all)
 }
 
 fn outcome(dir: &Path, truth: &[(Name, Row)]) -> Outcome {

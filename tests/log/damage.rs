@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
-use stepwell::log::{LogError, LogOptions, Lsn};
+use stepwell::log::{LogError, LogOptions, Lsn, salvage};
 use stepwell::vfs::Vfs;
 use tempfile::TempDir;
 
@@ -295,6 +295,49 @@ proptest! {
         match open_with(fast_fs(), dir.path(), small_segments(), Arc::new(())) {
             Ok((_, _, frames)) => prop_assert_eq!(payloads(&frames), &expected[..frames.len()]),
             Err(_) => prop_assert_eq!(all_files(dir.path()), before),
+        }
+    }
+}
+
+#[test]
+fn a_frame_of_a_later_kind_is_refused_where_it_is_and_salvage_goes_past_it() {
+    let fs = fast_fs();
+    for clean in [true, false] {
+        let (dir, expected) = database(clean, 20);
+        let segments = all_files(&dir.path().join("log"));
+        assert!(segments.len() > 3);
+        for (path, bytes) in &segments {
+            let at = HEADER as usize;
+            let mut newer = bytes.clone();
+            newer[at + 4] = 2;
+            let seed = [&bytes[40..48], &bytes[at + 16..at + 24], &[1]].concat();
+            let crc = crc32fast::hash(&[&seed, &newer[at..at + 36]].concat());
+            newer[at + 36..at + 40].copy_from_slice(&crc.to_le_bytes());
+            overwrite(path, &newer);
+            match refused(&fs, dir.path()) {
+                LogError::NewerFormat {
+                    path: named,
+                    offset,
+                    what,
+                } => {
+                    assert_eq!((&named, offset), (path, HEADER));
+                    assert!(what.contains("kind 2"), "{what}");
+                }
+                other => panic!("{other}"),
+            }
+            let mut frames = 0;
+            let report = salvage(fs.clone(), dir.path(), &mut |_, _| {
+                frames += 1;
+                Ok(())
+            });
+            let lost = report.unwrap().lost;
+            assert_eq!(frames + 1, expected.len());
+            overwrite(path, bytes);
+            match lost.as_slice() {
+                [lost] => assert!(lost.reason.contains("newer version"), "{lost:?}"),
+                // Nothing behind it says that it was durable.
+                lost => assert!(!clean && lost.is_empty(), "{lost:?}"),
+            }
         }
     }
 }

@@ -162,18 +162,10 @@ fn records_of_a_killed_log_that_nothing_else_tells_of_are_named() {
     let dir = scratch();
     let (log, _, _) = open(dir.path(), LogOptions::default()).unwrap();
     commit(&log, &payload(0));
-    // Its watermark is not written down.
-    std::mem::forget(log);
     let killed = scratch();
-    for (path, bytes) in all_files(dir.path()) {
-        let to = killed.path().join(path.strip_prefix(dir.path()).unwrap());
-        std::fs::create_dir_all(to.parent().unwrap()).unwrap();
-        let length = bytes.len();
-        let bytes = match path.ends_with("SUPERBLOCK") || path.ends_with("LOCK") {
-            true => bytes,
-            false => vec![0; length],
-        };
-        std::fs::write(to, bytes).unwrap();
+    copy_dir(dir.path(), killed.path());
+    for (path, bytes) in all_files(&killed.path().join("log")) {
+        overwrite(&path, &vec![0; bytes.len()]);
     }
     let (report, found) = salvaged(killed.path());
     assert_eq!(found, BTreeSet::new());

@@ -16,7 +16,7 @@ use crate::codec::{Changed, CheckpointPut, TagSet, TaskWrite, Versions, WritesPu
 use crate::compact::Step;
 use crate::index::{
     Entry, Found, Held, Key, List, Reason, Refused, Row, Rows, Selection, Snapshot, Survivor,
-    TablesError,
+    TablesError, owned,
 };
 
 impl From<Refused> for CheckpointError {
@@ -271,7 +271,7 @@ pub(crate) fn metadata_of<H>(entry: &Entry<H>) -> Result<Metadata, serde_json::E
     let parents = entry
         .ancestors
         .iter()
-        .map(|(namespace, id)| (namespace.to_string(), id.to_string()))
+        .map(|(namespace, id)| (owned(namespace), owned(id)))
         .collect();
     if let Some(found) = Step::of(&entry.metadata)
         && (found.before, found.after) == (b"{", b"}")
@@ -346,17 +346,17 @@ pub(crate) fn tuple<H>(
         .channels()
         .iter()
         .filter(|channel| matches!(channel.held, Held::Value(_)) && wants(&channel.name))
-        .map_while(|channel| Some((channel.name.to_string(), values.next()?)))
+        .map_while(|channel| Some((owned(&channel.name), values.next()?)))
         .collect();
     let writes = found.writes.iter();
     let writes = writes.flat_map(|(task, writes)| writes.writes.iter().map(move |w| (task, w)));
     let mut pending_writes: Vec<PendingWrite> = writes
         .map_while(|(task, write)| {
             Some(PendingWrite {
-                task_id: task.to_string(),
-                task_path: write.task_path.to_string(),
+                task_id: owned(task),
+                task_path: owned(&write.task_path),
                 index: write.index,
-                channel: write.channel.to_string(),
+                channel: owned(&write.channel),
                 value: values.next()?,
             })
         })
@@ -366,18 +366,18 @@ pub(crate) fn tuple<H>(
         (&a.task_path, &a.task_id, a.index).cmp(&(&b.task_path, &b.task_id, b.index))
     });
     CheckpointTuple {
-        thread: found.thread.to_string(),
-        namespace: found.namespace.to_string(),
+        thread: owned(&found.thread),
+        namespace: owned(&found.namespace),
         checkpoint: Checkpoint {
-            id: found.id.to_string(),
-            ts: entry.ts.to_string(),
+            id: owned(&found.id),
+            ts: owned(&entry.ts),
             channel_values,
             channel_versions: entry.versions(),
             versions_seen: entry.seen(),
             updated_channels: entry.updated(),
         },
         metadata,
-        parent_id: entry.parent_id.as_deref().map(str::to_owned),
+        parent_id: entry.parent_id.as_deref().map(owned),
         pending_writes,
     }
 }

@@ -15,7 +15,7 @@ use crate::delta::{MAX_LINKS, Rope, Weight};
 use crate::log::{FrameAddress, Lsn, Window};
 
 /// More places than lie between any value and the bytes that it is made of: its deltas, and an alias before each.
-const MAX_HOPS: u32 = 2 * MAX_LINKS;
+pub(super) const MAX_HOPS: u32 = 2 * MAX_LINKS;
 
 /// The payload of a frame of several records is kept for the next one of them, unless it is longer.
 const KEPT_PAYLOAD: usize = 8 << 20;

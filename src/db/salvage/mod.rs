@@ -2,6 +2,7 @@
 
 mod hiding;
 mod progress;
+mod readable;
 mod regaining;
 mod rescue;
 #[cfg(test)]

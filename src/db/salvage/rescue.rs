@@ -3,18 +3,18 @@
 //! Records keep their LSNs and values their numbers, so that whatever names a value that is whole still finds it. A
 //! value only depends on older ones, so one pass in the order of the log is enough.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap};
 
 use bytes::Bytes;
 
 use crate::codec::{
-    self, CheckpointPut, CodecError, Compression, ItemDeleted, Place as NamedPlace, Record, Stored,
-    Value, Versions,
+    self, CheckpointPut, CodecError, Compression, ItemDeleted, Record, Stored, Versions,
 };
 use crate::db::Place;
 use crate::db::applying::apply_one;
 use crate::db::decoded::require_count;
 use crate::db::salvage::hiding::{hide, placeholder};
+use crate::db::salvage::readable::Readable;
 use crate::db::salvage::regaining::Regaining;
 use crate::db::salvage::{LostItem, LostValue, LostWrites, SalvageReport};
 use crate::index::{
@@ -26,10 +26,7 @@ use crate::log::{FrameAddress, Lost, Lsn, ReplayError, Verdict};
 /// What is known of the records so far.
 pub(super) struct Rescue {
     index: Index<Place, MemTables<Key, Row<Place>>>,
-    /// The LSNs of the frames that are whole, ascending.
-    frames: Vec<u64>,
-    /// By the LSN of the record and its number there.
-    lost: HashSet<(u64, u32)>,
+    readable: Readable,
     /// The first record that is lost.
     lost_from: Option<Lsn>,
     regaining: Regaining,
@@ -43,8 +40,7 @@ impl Rescue {
         index.be_sure_below(as_of.get());
         Self {
             index,
-            frames: Vec::new(),
-            lost: HashSet::new(),
+            readable: Readable::default(),
             lost_from,
             regaining: Regaining::default(),
             report: SalvageReport::default(),
@@ -76,7 +72,7 @@ impl Rescue {
                 return Ok(Verdict::Drop);
             }
         };
-        self.frames.push(frame.lsn.get());
+        self.readable.begin(frame);
         self.report.frames += 1;
         let mut kept = Vec::with_capacity(records.len());
         let (mut changed, mut refused) = (false, false);
@@ -104,14 +100,13 @@ impl Rescue {
         let values = record.clone().into_values();
         let mut broken = BTreeSet::new();
         for (value, of) in (0_u32..).zip(&values) {
-            if !self.is_whole((frame, number), of, &broken) {
+            if !self.readable.add(frame, number, value, of) {
                 broken.insert(value);
             }
         }
         if broken.is_empty() {
             return Ok(false);
         }
-        let all = (0..).zip(&values).map(|(number, _)| number);
         match record {
             Record::CheckpointPut(put) => {
                 // What is hidden is a channel of its own, which its parent does not have.
@@ -120,10 +115,9 @@ impl Rescue {
                     let lost = value_of(&put.thread, &put.namespace, &put.id, &channel);
                     self.report.lost_values.push(lost);
                 }
-                self.lost.extend(broken.iter().map(|value| (lsn, *value)));
             }
             Record::WritesPut(put) => {
-                self.lost.extend(all.map(|value| (lsn, value)));
+                self.readable.forget(frame, number, values.len());
                 // Without one of its writes a task would pass for finished.
                 put.writes.clear();
                 self.report.lost_writes.push(LostWrites {
@@ -134,7 +128,7 @@ impl Rescue {
                 });
             }
             Record::ItemPut(put) => {
-                self.lost.extend(all.map(|value| (lsn, value)));
+                self.readable.forget(frame, number, values.len());
                 self.report.lost_items.push(LostItem {
                     namespace: put.namespace.clone(),
                     key: put.key.clone(),
@@ -151,33 +145,10 @@ impl Rescue {
                         *value = placeholder();
                     }
                 }
-                self.lost.extend(broken.iter().map(|value| (lsn, *value)));
             }
             _ => {}
         }
         Ok(true)
-    }
-
-    /// Whether all is there that a value of a record is made of. Those in front of it that are `broken` are not.
-    fn is_whole(
-        &self,
-        (frame, number): (FrameAddress, u32),
-        value: &Stored,
-        broken: &BTreeSet<u32>,
-    ) -> bool {
-        let is_there = |place: &NamedPlace| {
-            let of = place.frame.map_or(frame.lsn.get(), |frame| frame.lsn);
-            if of == frame.lsn.get() && place.record == number {
-                return !broken.contains(&place.value);
-            }
-            let record = of.saturating_add(u64::from(place.record));
-            self.frames.binary_search(&of).is_ok() && !self.lost.contains(&(record, place.value))
-        };
-        match value {
-            Value::Whole(_) => true,
-            Value::Alias(alias) => is_there(&alias.of),
-            Value::Delta(delta) => is_there(&delta.base) && delta.sources.iter().all(is_there),
-        }
     }
 
     /// Applies a record to the index, as opening the new database will; whether it had to be changed for that.

@@ -517,3 +517,84 @@ fn of_versions_that_cannot_be_found_again_those_are_kept_that_are_known() {
         }
     }
 }
+
+#[test]
+fn values_that_nothing_can_make_are_lost_though_their_checksums_are_right() {
+    let dir = TempDir::new().unwrap();
+    let (from, to) = (dir.path().join("from"), dir.path().join("to"));
+    let mut made = make(&from, false);
+    let whole = named(&made.place("t", 1, "log"));
+    let length = made
+        .db
+        .reader()
+        .values([&made.place("t", 1, "log")])
+        .unwrap();
+    let length = length.first().unwrap().bytes().len() as u64;
+    let built = named(&made.place("t", 2, "log"));
+    let delta = |sources: &[Named], op: Op| {
+        Stored::Delta(Delta {
+            base: whole,
+            weight: Weight {
+                length: op.len(),
+                links: 1,
+                cost: 0,
+            },
+            sources: sources.to_vec(),
+            ops: vec![op],
+        })
+    };
+    let copied = |source, offset| Op::CopySource {
+        source,
+        offset,
+        len: 9,
+    };
+    let alias = |of| {
+        let weight = Weight::whole(9);
+        Stored::Alias(Alias { of, weight })
+    };
+    let copy = |offset| Op::CopyBase { offset, len: 9 };
+    let (end, records) = (length - 9, whole.frame.unwrap().records);
+    let frame = |change: fn(&mut FramePlace)| {
+        let mut place = whole;
+        place.frame.iter_mut().for_each(change);
+        place
+    };
+    let cases: [(&str, Stored, bool); 12] = [
+        ("copy", delta(&[], copy(end)), true),
+        ("source", delta(&[whole], copied(0, end)), true),
+        ("copy-beyond", delta(&[], copy(end + 1)), false),
+        ("copy-far-beyond", delta(&[], copy(u64::MAX)), false),
+        ("source-beyond", delta(&[whole], copied(0, end + 1)), false),
+        ("no-source", delta(&[whole], copied(1, 0)), false),
+        ("source-of-a-delta", delta(&[built], copied(0, 0)), false),
+        ("no-value", alias(Named { value: 9, ..whole }), false),
+        (
+            "no-record",
+            alias(Named {
+                record: records,
+                ..whole
+            }),
+            false,
+        ),
+        ("no-frame", alias(frame(|frame| frame.lsn = 1 << 40)), false),
+        (
+            "few-records",
+            alias(frame(|frame| frame.records = 0)),
+            false,
+        ),
+        ("whole", alias(whole), true),
+    ];
+    for (key, value, _) in &cases {
+        made.item(key, value.clone(), 20, &[]);
+    }
+    drop(made);
+    let report = salvage(&from, &to).unwrap();
+    assert!(report.lost_records.is_empty(), "{report:?}");
+    let mut lost: Vec<_> = report.lost_items.iter().map(|item| &*item.key).collect();
+    lost.sort_unstable();
+    let mut expected: Vec<_> = cases.iter().filter(|of| !of.2).map(|of| of.0).collect();
+    expected.sort_unstable();
+    assert_eq!(lost, expected);
+    assert_eq!(report.items as usize, 2 + cases.len() - lost.len());
+    drop(verified(&to));
+}

@@ -2,6 +2,8 @@
 //!
 //! Every segment names the one in front of it, so that a missing one is found without reading frames.
 
+use std::path::Path;
+
 use uuid::Uuid;
 
 use super::directory::Directory;
@@ -96,15 +98,7 @@ pub(super) fn read_chain(
 pub(super) fn databases_of(directory: &Directory) -> Result<Vec<Uuid>, LogError> {
     let mut databases = Vec::new();
     for id in directory.segments()? {
-        let path = directory.segment(id);
-        let file = directory
-            .vfs
-            .open(&path, OpenMode::Read)
-            .map_err(|error| LogError::io("open", &path, error))?;
-        let header = file
-            .len()
-            .and_then(|len| header_of(file.as_ref(), len))
-            .map_err(|error| LogError::io("read", &path, error))?;
+        let (header, _) = header_bytes(directory, &directory.segment(id))?;
         databases.extend(SegmentHeader::database_of(&header));
     }
     Ok(databases)
@@ -127,16 +121,8 @@ fn read_header(
     superblock: &Superblock,
 ) -> Result<SegmentInfo, LogError> {
     let path = directory.segment(id);
-    let file = directory
-        .vfs
-        .open(&path, OpenMode::Read)
-        .map_err(|error| LogError::io("open", &path, error))?;
-    let bytes = file
-        .len()
-        .map_err(|error| LogError::io("measure", &path, error))?;
-    let header = header_of(file.as_ref(), bytes)
-        .map_err(|error| LogError::io("read", &path, error))
-        .and_then(|header| SegmentHeader::decode(&header, &path, id, superblock.database))?;
+    let (header, bytes) = header_bytes(directory, &path)?;
+    let header = SegmentHeader::decode(&header, &path, id, superblock.database)?;
     if let Kind::Compacted { footer, end, .. } = header.kind
         && bytes <= footer
     {
@@ -144,6 +130,16 @@ fn read_header(
         return Err(LogError::corrupt(&path, footer, header.base..end, reason));
     }
     Ok(SegmentInfo { header, bytes })
+}
+
+/// The bytes of a segment's header, as [`header_of`], and the length of its file.
+fn header_bytes(directory: &Directory, path: &Path) -> Result<(Vec<u8>, u64), LogError> {
+    let io = |action| move |error| LogError::io(action, path, error);
+    let file = directory.vfs.open(path, OpenMode::Read);
+    let file = file.map_err(io("open"))?;
+    let length = file.len().map_err(io("measure"))?;
+    let header = header_of(file.as_ref(), length).map_err(io("read"))?;
+    Ok((header, length))
 }
 
 /// The bytes of a segment's header, or as many as there are.

@@ -120,6 +120,10 @@ fn a_position_that_the_log_does_not_have_is_refused_and_nothing_changes() {
             ..last
         },
         LogPosition {
+            lsn: Lsn::new(last.lsn.get() - 1),
+            ..last
+        },
+        LogPosition {
             lsn: Lsn::new(0),
             ..last
         },
@@ -188,6 +192,41 @@ fn what_is_below_the_position_is_not_read_but_a_missing_segment_is_found() {
         assert!(error.to_string().contains("missing"), "{error}");
         overwrite(path, &files[*path]);
     }
+}
+
+#[test]
+fn what_is_below_the_position_in_the_newest_segment_is_not_read_either() {
+    let dir = scratch();
+    let (log, report, _) = open(dir.path(), LogOptions::default()).unwrap();
+    assert!(report.created);
+    log.close().unwrap();
+    let (log, report, _) = open(dir.path(), LogOptions::default()).unwrap();
+    assert!(!report.created);
+    for number in 0..6 {
+        commit(&log, &payload(number));
+    }
+    log.close().unwrap();
+    let (log, report, frames) = open(dir.path(), LogOptions::default()).unwrap();
+    assert_eq!((report.frames, report.created), (6, false));
+    log.close().unwrap();
+    let segment = last_segment(dir.path());
+    let mut bytes = std::fs::read(&segment).unwrap();
+    bytes[frames[1].0.offset as usize + 41] ^= 1;
+    overwrite(&segment, &bytes);
+    let end = frames[5].0.position_after();
+    for (at, replayed) in [(frames[3].0.position(), &frames[3..]), (end, &[])] {
+        let from = ReplayFrom::Position(at);
+        let options = LogOptions::default();
+        let opened = open_from(Arc::new(OsFs), dir.path(), options, from, Arc::new(()));
+        let (log, report, found) = opened.unwrap();
+        assert_eq!(found, replayed);
+        assert_eq!(report.frames, replayed.len() as u64);
+        log.close().unwrap();
+    }
+    assert!(matches!(
+        open(dir.path(), LogOptions::default()),
+        Err(LogError::Corrupt { .. })
+    ));
 }
 
 #[test]

@@ -215,14 +215,19 @@ fn what_was_deleted_is_given_back_and_in_use_it_is_refused() {
     let dir = TempDir::new().unwrap();
     make(dir.path());
     // What is not packed is, even if nothing is dead.
-    assert_eq!(done(dir.path(), &["compact"])["complete"], json!(true));
+    let packed = done(dir.path(), &["compact"]);
+    assert_eq!(packed["complete"], json!(true));
+    assert!(packed["log_bytes"].as_u64() < packed["log_bytes_before"].as_u64());
     for thread in ["order-17", "order-18"] {
         done(dir.path(), &["delete", "--thread", thread]);
     }
+    // Those that deleted may have given back some of it before they closed the database.
     let given = done(dir.path(), &["compact"]);
     assert!(given["segments_before"].as_u64() >= Some(1));
-    assert!(given["log_bytes"].as_u64() < given["log_bytes_before"].as_u64());
-    assert!(given["dropped"].as_u64() > Some(5), "{given}");
+    assert!(
+        given["log_bytes"].as_u64() < packed["log_bytes"].as_u64(),
+        "{packed} {given}"
+    );
     assert_eq!(done(dir.path(), &["verify"])["clean"], json!(true));
     assert_eq!(done(dir.path(), &["stats"])["log"]["dead_bytes"], json!(0));
     let _open = Db::open(dir.path().join("agents.stepwell")).unwrap();

@@ -211,3 +211,20 @@ fn a_creation_interrupted_after_any_of_its_steps_is_finished() {
         assert_eq!(commit(&log, b"first"), 1);
     }
 }
+
+#[test]
+fn a_log_that_was_killed_before_it_wrote_anything_was_not_closed() {
+    let (dir, killed) = (scratch(), scratch());
+    let (log, _, _) = open(dir.path(), LogOptions::default()).unwrap();
+    commit(&log, &payload(0));
+    log.close().unwrap();
+    let (log, report, _) = open(dir.path(), LogOptions::default()).unwrap();
+    assert!(report.clean);
+    copy_dir(dir.path(), killed.path());
+    log.close().unwrap();
+    for clean in [false, true] {
+        let (log, report, frames) = open(killed.path(), LogOptions::default()).unwrap();
+        assert_eq!((report.clean, frames.len()), (clean, 1));
+        log.close().unwrap();
+    }
+}

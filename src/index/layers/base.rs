@@ -6,27 +6,38 @@ use std::ops::Bound;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use redb::{AccessGuard, ReadOnlyTable};
+use redb::{AccessGuard, ReadOnlyTable, StorageError};
 
 use super::home::Home;
+use super::redb_file::RedbFile;
 use crate::index::tables::{TableKey, TableRow, TablesError};
 
 /// The rows of an index file as one transaction left them. No later transaction changes them.
 pub(super) struct Base {
+    // In front of the file, which redb's readers must not outlive.
     rows: ReadOnlyTable<&'static [u8], &'static [u8]>,
     home: Arc<Home>,
+    file: Arc<RedbFile>,
 }
 
 type Guard = AccessGuard<'static, &'static [u8]>;
 
 impl Base {
-    pub(super) fn new(rows: ReadOnlyTable<&'static [u8], &'static [u8]>, home: Arc<Home>) -> Self {
-        Self { rows, home }
+    pub(super) fn new(
+        rows: ReadOnlyTable<&'static [u8], &'static [u8]>,
+        home: Arc<Home>,
+        file: Arc<RedbFile>,
+    ) -> Self {
+        Self { rows, home, file }
+    }
+
+    fn contain<T>(&self, read: impl FnOnce() -> Result<T, StorageError>) -> Result<T, TablesError> {
+        self.home.contain(&self.file, read)
     }
 
     pub(super) fn get<R: TableRow>(&self, key: &R::Key) -> Result<Option<R>, TablesError> {
         self.home.reads.look_ups.fetch_add(1, Ordering::Relaxed);
-        let found = self.home.contain(|| self.rows.get(&*key.encode()))?;
+        let found = self.contain(|| self.rows.get(&*key.encode()))?;
         found
             .map(|value| self.home.row(key, value.value()))
             .transpose()
@@ -43,10 +54,10 @@ impl Base {
             end.as_ref().map(Vec::as_slice),
         );
         self.home.reads.look_ups.fetch_add(1, Ordering::Relaxed);
-        let range = self.home.contain(|| self.rows.range::<&[u8]>(bounds))?;
+        let range = self.contain(|| self.rows.range::<&[u8]>(bounds))?;
         Ok(BaseRange {
             range,
-            home: Arc::clone(&self.home),
+            base: Arc::clone(self),
             key: PhantomData,
         })
     }
@@ -63,30 +74,30 @@ impl fmt::Debug for Base {
 /// A range of rows, from both ends.
 pub(super) struct BaseRange<K> {
     range: redb::Range<'static, &'static [u8], &'static [u8]>,
-    home: Arc<Home>,
+    base: Arc<Base>,
     key: PhantomData<K>,
 }
 
 /// A row that was not decoded yet.
 pub(super) struct Raw {
     value: Guard,
-    home: Arc<Home>,
+    base: Arc<Base>,
 }
 
 impl Raw {
     pub(super) fn row<R: TableRow>(&self, key: &R::Key) -> Result<R, TablesError> {
-        self.home.row(key, self.value.value())
+        self.base.home.row(key, self.value.value())
     }
 }
 
 impl<K: TableKey> BaseRange<K> {
     pub(super) fn next(&mut self) -> Option<Result<(K, Raw), TablesError>> {
-        let found = self.home.contain(|| self.range.next().transpose());
+        let found = self.base.contain(|| self.range.next().transpose());
         self.found(found)
     }
 
     pub(super) fn next_back(&mut self) -> Option<Result<(K, Raw), TablesError>> {
-        let found = self.home.contain(|| self.range.next_back().transpose());
+        let found = self.base.contain(|| self.range.next_back().transpose());
         self.found(found)
     }
 
@@ -95,9 +106,9 @@ impl<K: TableKey> BaseRange<K> {
         found: Result<Option<(Guard, Guard)>, TablesError>,
     ) -> Option<Result<(K, Raw), TablesError>> {
         let decoded = |(key, value): (Guard, Guard)| {
-            let key = K::decode(key.value()).map_err(|error| self.home.undecodable(&error))?;
-            let home = Arc::clone(&self.home);
-            Ok((key, Raw { value, home }))
+            let key = K::decode(key.value()).map_err(|error| self.base.home.undecodable(&error))?;
+            let base = Arc::clone(&self.base);
+            Ok((key, Raw { value, base }))
         };
         found.transpose().map(|found| found.and_then(decoded))
     }

@@ -35,8 +35,8 @@ enum State {
     /// Nothing was written yet.
     Absent,
     /// It has no name yet, as no transaction of it is durable.
-    New(RedbFile),
-    Open(RedbFile),
+    New(Arc<RedbFile>),
+    Open(Arc<RedbFile>),
     /// There was a file, and it cannot be used any more. Writing a new one would lose its rows.
     Lost,
 }
@@ -139,17 +139,17 @@ impl IndexFile {
         }
         contain(|| {
             let file = self.start(file)?;
-            let found = self.found(file.database()?)?;
+            let found = file.with(|database| self.found(database, &file))?;
             self.state = State::Open(file);
             Ok(Some(found))
         })
     }
 
-    fn start(&self, file: Arc<dyn VfsFile>) -> Result<RedbFile, redb::Error> {
+    fn start(&self, file: Arc<dyn VfsFile>) -> Result<Arc<RedbFile>, redb::Error> {
         RedbFile::open(file, Arc::clone(&self.home.reads), self.cache_bytes)
     }
 
-    fn found(&self, database: &Database) -> Result<Found, Unusable> {
+    fn found(&self, database: &Database, file: &Arc<RedbFile>) -> Result<Found, Unusable> {
         let damaged = |error: redb::TableError| Unusable::from(redb::Error::from(error));
         let read = database.begin_read().map_err(redb::Error::from)?;
         let about = read.open_table(ABOUT).map_err(damaged)?;
@@ -164,7 +164,8 @@ impl IndexFile {
             return Err(Unusable::OtherDatabase);
         }
         let rows = read.open_table(ROWS).map_err(damaged)?;
-        let base = Arc::new(Base::new(rows, Arc::clone(&self.home)));
+        let base = Base::new(rows, Arc::clone(&self.home), Arc::clone(file));
+        let base = Arc::new(base);
         Ok(Found { base, watermark })
     }
 
@@ -182,32 +183,41 @@ impl IndexFile {
         let (State::New(file) | State::Open(file)) = &self.state else {
             return Err(Unusable::Damaged("it is gone".to_owned()));
         };
-        let database = file.database()?;
+        let file = Arc::clone(file);
         let about = watermark::encode(self.identity, watermark);
-        commit(database, changes, &about)?;
+        file.with(|database| Ok(commit(database, changes, &about)?))?;
         if matches!(self.state, State::New(_)) {
             home.vfs.rename(&new_path, &home.path)?;
             home.vfs.sync_dir(&home.dir)?;
         }
-        let read = database.begin_read().map_err(redb::Error::from)?;
-        let rows = read.open_table(ROWS).map_err(redb::Error::from)?;
+        let rows = file.with(|database| {
+            let read = database.begin_read().map_err(redb::Error::from)?;
+            Ok(read.open_table(ROWS).map_err(redb::Error::from)?)
+        })?;
         self.state = match mem::replace(&mut self.state, State::Lost) {
             State::New(file) => State::Open(file),
             state => state,
         };
-        Ok(Arc::new(Base::new(rows, home)))
+        Ok(Arc::new(Base::new(rows, home, file)))
     }
 
     /// Closes it after all is written.
     pub(super) fn close(mut self) {
-        let Some(file) = self.let_go() else { return };
+        let Some(file) = self.take() else { return };
         if let Err(error) = file.close() {
             tracing::warn!(%error, path = %self.home.path.display(), "the index was not closed cleanly");
         }
     }
 
-    /// What was open, which is closed without another word when that is dropped.
-    fn let_go(&mut self) -> Option<RedbFile> {
+    /// Lets go of what was open: nothing of it is read or written any more.
+    fn let_go(&mut self) {
+        if let Some(file) = self.take() {
+            file.let_go();
+        }
+    }
+
+    /// What was open.
+    fn take(&mut self) -> Option<Arc<RedbFile>> {
         let (file, left) = match mem::replace(&mut self.state, State::Lost) {
             State::New(file) => (file, State::Absent),
             State::Open(file) => (file, State::Lost),
@@ -218,6 +228,12 @@ impl IndexFile {
         };
         self.state = left;
         Some(file)
+    }
+}
+
+impl Drop for IndexFile {
+    fn drop(&mut self) {
+        self.let_go();
     }
 }
 

@@ -8,6 +8,7 @@ use std::sync::atomic::AtomicU64;
 
 use redb::StorageError;
 
+use super::redb_file::RedbFile;
 use crate::index::tables::{TableRow, TablesError, Undecodable};
 use crate::vfs::Vfs;
 
@@ -37,15 +38,17 @@ impl Home {
         R::decode(key, value).map_err(|error| self.undecodable(&error))
     }
 
-    /// Calls redb to read. It panics on pages that contradict each other, which a file system that
+    /// Calls redb to read `file`. It panics on pages that contradict each other, which a file system that
     /// loses writes can bring about.
     pub(super) fn contain<T>(
         &self,
+        file: &RedbFile,
         read: impl FnOnce() -> Result<T, StorageError>,
     ) -> Result<T, TablesError> {
         match catch_unwind(AssertUnwindSafe(read)) {
             Ok(Ok(read)) => Ok(read),
-            Ok(Err(StorageError::DatabaseClosed)) => Err(TablesError::Closed {
+            // Another file may have its name by now.
+            _ if file.is_over() => Err(TablesError::Closed {
                 path: self.path.clone(),
             }),
             // Nothing is said about the file: what failed before has been told.

@@ -27,9 +27,17 @@ impl Lent {
         }))
     }
 
-    /// Has all further calls fail. Whether one has failed before: redb makes no more of them then.
-    pub(super) fn take_back(&self) -> bool {
+    /// Has all further calls fail.
+    pub(super) fn take_back(&self) {
         *self.0.file.lock() = None;
+    }
+
+    pub(super) fn is_taken_back(&self) -> bool {
+        self.0.file.lock().is_none()
+    }
+
+    /// Whether a call has failed: redb makes no more of them then.
+    pub(super) fn has_failed(&self) -> bool {
         self.0.failed.load(Ordering::Acquire)
     }
 

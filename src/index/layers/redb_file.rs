@@ -3,6 +3,7 @@
 use std::mem;
 use std::sync::Arc;
 
+use parking_lot::Mutex;
 use redb::{Builder, Database, DatabaseError};
 
 use super::home::FileReads;
@@ -11,13 +12,13 @@ use super::pages::Pages;
 use super::unusable::{Unusable, contain};
 use crate::vfs::VfsFile;
 
-/// A file under redb. Dropping it lets go of it: nothing is written any more.
+/// A file under redb. Whoever reads rows of it has a share in it, so that it outlives all of redb's own readers.
 ///
-/// redb would write when it is dropped. If pages contradict each other it may then panic while it panics, which ends the
-/// process; and whoever drops it without closing it has no use for what it would write.
+/// What was not closed is never written to by dropping it. redb would do so. If pages contradict each other it may then panic
+/// while it panics, which ends the process; and whoever drops it without closing it has no use for what it would write.
 pub(super) struct RedbFile {
     /// `None` once it is closed.
-    database: Option<Database>,
+    database: Mutex<Option<Database>>,
     file: Lent,
 }
 
@@ -26,7 +27,7 @@ impl RedbFile {
         file: Arc<dyn VfsFile>,
         reads: Arc<FileReads>,
         cache_bytes: usize,
-    ) -> Result<Self, redb::Error> {
+    ) -> Result<Arc<Self>, redb::Error> {
         let file = Lent::new(file);
         let pages = Pages::new(file.clone(), reads);
         let mut builder = Builder::new();
@@ -35,31 +36,48 @@ impl RedbFile {
             // Every transaction leaves what a repair would find out. A file that needs one all the same was
             // not written here.
             .set_repair_callback(|repair| repair.abort());
-        let database = Some(builder.create_with_backend(pages)?);
-        Ok(Self { database, file })
+        let database = Mutex::new(Some(builder.create_with_backend(pages)?));
+        Ok(Arc::new(Self { database, file }))
     }
 
-    pub(super) fn database(&self) -> Result<&Database, Unusable> {
+    /// What `with` makes of it.
+    pub(super) fn with<T>(
+        &self,
+        with: impl FnOnce(&Database) -> Result<T, Unusable>,
+    ) -> Result<T, Unusable> {
         let closed = || Unusable::Damaged("it is closed".to_owned());
-        self.database.as_ref().ok_or_else(closed)
+        with(self.database.lock().as_ref().ok_or_else(closed)?)
     }
 
     /// Writes what is to be written at the end.
-    pub(super) fn close(mut self) -> Result<(), Unusable> {
-        let Some(database) = self.database.take() else {
+    pub(super) fn close(&self) -> Result<(), Unusable> {
+        let Some(database) = self.database.lock().take() else {
             return Ok(());
         };
-        contain(|| Ok(database.close().map_err(redb::Error::from)?))
+        let closed = contain(|| Ok(database.close().map_err(redb::Error::from)?));
+        self.file.take_back();
+        closed
+    }
+
+    /// Ends all reading and writing.
+    pub(super) fn let_go(&self) {
+        self.file.take_back();
+    }
+
+    /// Whether it was closed or let go of.
+    pub(super) fn is_over(&self) -> bool {
+        self.file.is_taken_back()
     }
 }
 
 impl Drop for RedbFile {
     fn drop(&mut self) {
-        let Some(mut database) = self.database.take() else {
+        let Some(mut database) = self.database.get_mut().take() else {
             return;
         };
-        // Else it drops what it has in memory and fails at its first call.
-        let silent = self.file.take_back()
+        self.file.take_back();
+        // If no call has failed so far, it drops what it has in memory and fails at its first call.
+        let silent = self.file.has_failed()
             || matches!(
                 contain(|| Ok(database.check_integrity())),
                 Ok(Err(DatabaseError::Storage(_)))
@@ -70,7 +88,8 @@ impl Drop for RedbFile {
                 Ok(())
             });
         } else {
-            // It has readers yet, or is in a state of its own: rather its memory is lost than the process.
+            // It is in a state of its own: rather its memory is lost than the process.
+            tracing::warn!("the memory of an index file is not given back");
             mem::forget(database);
         }
     }

@@ -4,7 +4,7 @@ use std::fs;
 use std::time::Instant;
 
 use super::*;
-use crate::index::tables::{Rows, Tables};
+use crate::index::tables::{Rows, Tables, TablesError};
 
 #[test]
 fn there_is_no_file_until_something_is_flushed() {
@@ -169,4 +169,46 @@ fn a_file_that_is_let_go_is_not_written_to_and_is_whole() {
     drop(found.unwrap());
     file.close();
     assert!(open(dir.path()).1.unwrap().is_some());
+}
+
+#[test]
+fn the_memory_of_a_file_is_given_back_however_it_ends_and_its_readers_do_no_harm() {
+    // Few of the rows are in memory when the rest is asked for.
+    const COUNT: u32 = 20_000;
+    const CACHE: usize = 1 << 16;
+    for ends in ["closed", "dropped", "dropped after writing"] {
+        let dir = tempfile::tempdir().unwrap();
+        make(dir.path(), COUNT);
+        let opened = IndexFile::open(Arc::new(OsFs), dir.path(), IDENTITY, CACHE);
+        let (mut file, found) = opened.unwrap();
+        let reads = file.reads();
+        let mut rows = over(found.unwrap());
+        let before = rows.snapshot();
+        assert_eq!(before.get(&name(1)).unwrap(), Some(row(1)));
+        if ends == "dropped after writing" {
+            rows.put(name(1), row(2));
+            rows.advance(at(u64::from(COUNT) + 2), 0);
+            flush(&mut rows, &mut file);
+        }
+        match ends {
+            "closed" => file.close(),
+            _ => drop(file),
+        }
+        // Another one has the name by now.
+        let (again, found) = open(dir.path());
+        let found = over(found.unwrap());
+        let mut closed = 0;
+        for number in (0..COUNT).step_by(7) {
+            match before.get(&name(number)) {
+                Ok(answer) => assert_eq!(answer, Some(row(number))),
+                Err(TablesError::Closed { .. }) => closed += 1,
+                Err(other) => panic!("{ends}: {other}"),
+            }
+            assert!(found.get(&name(number)).unwrap().is_some());
+        }
+        assert!(closed > 0, "{ends}");
+        drop((rows, before));
+        assert_eq!(Arc::strong_count(&reads), 1, "{ends}");
+        drop((again, found));
+    }
 }

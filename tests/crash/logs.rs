@@ -196,3 +196,31 @@ fn a_log_keeps_what_it_acknowledged() {
         assert!(run.is_ok(), "seed {seed}");
     }
 }
+
+#[test]
+fn what_a_failed_sync_has_dropped_is_written_again_however_much_it_is() {
+    const FRAMES: usize = 3;
+    let options = LogOptions {
+        durability: Durability::Os,
+        ..LogOptions::default()
+    };
+    let fs = SimFs::new(1);
+    let (log, _) = open(&fs, options).unwrap();
+    for byte in 0..FRAMES {
+        let frame = vec![byte as u8 + 1; 1 << 20];
+        log.submit(1, &frame, (), None).unwrap().wait().unwrap();
+    }
+    // Of what it was to write a part may be on the medium, and the rest counts as written.
+    fs.set_faults(Faults {
+        syncs: 1,
+        ..Faults::default()
+    });
+    assert!(log.sync().is_err());
+    drop(log);
+    fs.set_faults(Faults::default());
+    let (log, found) = open(&fs, options).unwrap();
+    assert_eq!(found.len(), FRAMES);
+    drop(log);
+    let cut = fs.moment().power_cut(&Survival::Nothing);
+    assert_eq!(open(&cut, options).unwrap().1, found);
+}

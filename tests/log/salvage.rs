@@ -177,6 +177,34 @@ fn records_of_a_killed_log_that_nothing_else_tells_of_are_named() {
     assert_eq!(lost, [(1, 0)]);
 }
 
+#[test]
+fn of_two_salts_the_one_counts_that_most_frames_were_written_with() {
+    let dirs = [scratch(), scratch()];
+    let [one, other] = dirs.each_ref().map(|dir| {
+        let (log, _, _) = open(dir.path(), LogOptions::default()).unwrap();
+        for number in 0..10 {
+            commit(&log, &payload(number));
+        }
+        log.close().unwrap();
+        std::fs::read(last_segment(dir.path())).unwrap()
+    });
+    // Where the fourth frame begins.
+    let starts = (HEADER as usize..one.len()).filter(|at| one[*at..].starts_with(b"SWFR"));
+    let fourth = starts.skip(3).min().unwrap();
+    for (dir, own, foreign) in [(&dirs[0], &one, &other), (&dirs[1], &other, &one)] {
+        let header = vec![0; HEADER as usize];
+        let middle = &foreign[HEADER as usize..fourth];
+        let damaged = [&header, middle, &own[fourth..]].concat();
+        overwrite(&last_segment(dir.path()), &damaged);
+        let (report, found) = salvaged(dir.path());
+        assert_eq!(found, (4..=10).collect());
+        let lost: Vec<_> = (report.lost.iter())
+            .map(|lost| (lost.lsns.start.get(), lost.lsns.end.get()))
+            .collect();
+        assert_eq!(lost, [(1, 4)]);
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 

@@ -67,7 +67,7 @@ fn presumed(scan: &mut SegmentScan, offset: u64) -> Result<Option<(u64, bool)>, 
     Ok(block.or_else(|| FrameHeader::salt_of(bytes).map(|salt| (salt, false))))
 }
 
-/// The length of the frame at `offset`, and whether it is whole and of these records.
+/// The length of the frame at `offset`, 0 if there can be none, and whether it is whole and of these records.
 fn frame(
     scan: &mut SegmentScan,
     offset: u64,
@@ -80,11 +80,15 @@ fn frame(
         _ => return Ok((0, false)),
     };
     let length = header.frame_bytes();
-    let is_whole = header.covers(scan.bytes(body..offset.saturating_add(length))?);
+    let end = offset.saturating_add(length);
+    if end > scan.len() {
+        return Ok((0, false));
+    }
+    let is_whole = header.covers(scan.bytes(body..end)?);
     Ok((length, is_whole))
 }
 
-/// The length of the block at `offset`, and whether it is whole and of these records.
+/// The length of the block at `offset`, 0 if there can be none, and whether it is whole and of these records.
 fn block(
     scan: &mut SegmentScan,
     offset: u64,
@@ -97,6 +101,10 @@ fn block(
         _ => return Ok((0, false)),
     };
     let length = header.block_bytes();
-    let stored = scan.bytes(body..offset.saturating_add(length))?;
+    let end = offset.saturating_add(length);
+    if end > scan.len() {
+        return Ok((0, false));
+    }
+    let stored = scan.bytes(body..end)?;
     Ok((length, header.covers(stored, salt, offset)))
 }

@@ -178,6 +178,24 @@ fn records_of_a_killed_log_that_nothing_else_tells_of_are_named() {
 }
 
 #[test]
+fn a_frame_that_claims_more_than_the_file_has_does_not_end_the_search_for_a_salt() {
+    let dir = scratch();
+    let (log, _, _) = open(dir.path(), LogOptions::default()).unwrap();
+    for number in 0..10 {
+        commit(&log, &payload(number));
+    }
+    log.close().unwrap();
+    let path = last_segment(dir.path());
+    let mut bytes = std::fs::read(&path).unwrap();
+    let header = HEADER as usize;
+    bytes[..header].fill(0);
+    bytes[header + 8..header + 12].copy_from_slice(&(16_u32 << 20).to_le_bytes());
+    overwrite(&path, &bytes);
+    let (report, found) = salvaged(dir.path());
+    assert_eq!(found, (2..=10).collect(), "{:?}", report.lost);
+}
+
+#[test]
 fn of_two_salts_the_one_counts_that_most_frames_were_written_with() {
     let dirs = [scratch(), scratch()];
     let [one, other] = dirs.each_ref().map(|dir| {

@@ -236,7 +236,7 @@ fn a_frame_whose_ticket_is_dropped_or_kept_unpolled_is_written_soon() {
     let kept = log.submit(1, b"kept", (), None).unwrap();
     let begun = Instant::now();
     while told.0.lock().len() < 2 {
-        assert!(begun.elapsed() < Duration::from_secs(5));
+        assert!(begun.elapsed() < Duration::from_secs(60));
         std::thread::sleep(Duration::from_millis(1));
     }
     // A future that was polled once and dropped leaves nothing behind.
@@ -260,7 +260,7 @@ fn an_interval_is_synced_in_the_background() {
     commit(&log, b"soon");
     let begun = Instant::now();
     while log.durable_lsn() < Lsn::new(2) {
-        assert!(begun.elapsed() < Duration::from_secs(5));
+        assert!(begun.elapsed() < Duration::from_secs(60));
         std::thread::sleep(Duration::from_millis(1));
     }
     assert_eq!(log.stats().syncs, 1);

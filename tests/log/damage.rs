@@ -151,7 +151,7 @@ fn an_acknowledged_last_frame_that_rots_after_a_quiet_second_is_found() {
     let changed =
         |now: &[u8]| (0..2).all(|slot| now[slot * 4096..][..64] != before[slot * 4096..][..64]);
     while !changed(&std::fs::read(dir.path().join("SUPERBLOCK")).unwrap()) {
-        assert!(begun.elapsed() < Duration::from_secs(10));
+        assert!(begun.elapsed() < Duration::from_secs(60));
         std::thread::sleep(Duration::from_millis(20));
     }
     copy_dir(dir.path(), left.path());

@@ -171,7 +171,7 @@ fn one_sync_serves_everyone_who_waits() {
         }
         let begun = Instant::now();
         while log.next_lsn() < Lsn::new(21) {
-            assert!(begun.elapsed() < Duration::from_secs(5));
+            assert!(begun.elapsed() < Duration::from_secs(60));
             std::thread::yield_now();
         }
         faults.open_gate();

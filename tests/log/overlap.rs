@@ -28,7 +28,7 @@ impl CommitSink<()> for Asked {
 fn until(what: &str, is_so: impl Fn() -> bool) {
     let begun = Instant::now();
     while !is_so() {
-        assert!(begun.elapsed() < Duration::from_secs(10), "not {what}");
+        assert!(begun.elapsed() < Duration::from_secs(60), "not {what}");
         std::thread::sleep(Duration::from_millis(1));
     }
 }
@@ -93,9 +93,9 @@ fn a_failure_while_the_sink_is_told_of_frames_before_is_told_to_all() {
             assert!(matches!(error, LogError::Poisoned { .. }), "{error}");
         }
     });
-    // What failed has not been told.
-    assert_eq!(sink.told.0.lock().len(), 2);
     assert!(log.close().is_err());
+    // What failed has not been told. Before the end, the log's own thread may still be telling of the frame before.
+    assert_eq!(sink.told.0.lock().len(), 2);
     faults.fail_syncs.store(false, Relaxed);
     let (_log, _, frames) = open_with(fs, dir.path(), LogOptions::default(), sink).unwrap();
     assert_eq!(frames[0].1, b"durable");

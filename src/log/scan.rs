@@ -207,3 +207,6 @@ impl SegmentScan {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -35,18 +35,15 @@ pub(super) fn regain(
     let mut patience = scan.len().saturating_mul(PATIENCE);
     let mut offset = SEGMENT_HEADER_BYTES;
     while offset < scan.len() {
-        let Some((salt, is_packed)) = presumed(scan, offset)? else {
+        let Some(presumed) = presumed(scan, offset)? else {
             offset += ALIGNMENT;
             continue;
         };
-        let (length, is_whole) = match is_packed {
-            true => block(scan, offset, salt, lsns)?,
-            false => frame(scan, offset, salt, lsns)?,
-        };
+        let (length, is_whole) = check(scan, offset, presumed, lsns)?;
         if is_whole {
             offset += length;
-            if except.is_none_or(|except| Seed::of(except, 0) != Seed::of(salt, 0)) {
-                *votes.entry(Regained { salt, is_packed }).or_default() += 1;
+            if except.is_none_or(|except| Seed::of(except, 0) != Seed::of(presumed.salt, 0)) {
+                *votes.entry(presumed).or_default() += 1;
             }
         } else if patience < length {
             break;
@@ -59,52 +56,76 @@ pub(super) fn regain(
     Ok(most.map(|(regained, _)| regained))
 }
 
-/// A salt with which a frame or a block begins at `offset`, and whether it is a block.
-fn presumed(scan: &mut SegmentScan, offset: u64) -> Result<Option<(u64, bool)>, LogError> {
-    let length = HEADER_BYTES.max(BLOCK_HEADER_BYTES) as u64;
-    let bytes = scan.bytes(offset..offset.saturating_add(length))?;
-    let block = BlockHeader::salt_of(bytes, offset).map(|salt| (salt, true));
-    Ok(block.or_else(|| FrameHeader::salt_of(bytes).map(|salt| (salt, false))))
+/// With what a frame or a block at `offset` was written, if there is one.
+fn presumed(scan: &mut SegmentScan, offset: u64) -> Result<Option<Regained>, LogError> {
+    let bytes = scan.bytes(Header::at(offset))?;
+    let of = |is_packed| move |salt| Regained { salt, is_packed };
+    let block = BlockHeader::salt_of(bytes, offset).map(of(true));
+    Ok(block.or_else(|| FrameHeader::salt_of(bytes).map(of(false))))
 }
 
-/// The length of the frame at `offset`, 0 if there can be none, and whether it is whole and of these records.
-fn frame(
+/// The length of what was presumed at `offset`, 0 if it cannot be there, and whether it is whole and of these records.
+fn check(
     scan: &mut SegmentScan,
     offset: u64,
-    salt: u64,
+    presumed: Regained,
     lsns: &Range<u64>,
 ) -> Result<(u64, bool), LogError> {
-    let body = offset.saturating_add(HEADER_BYTES as u64);
-    let header = match FrameHeader::decode(scan.bytes(offset..body)?, salt) {
-        Ok(header) if lsns.contains(&header.lsn) => header,
-        _ => return Ok((0, false)),
+    let header = Header::decode(scan.bytes(Header::at(offset))?, presumed, offset);
+    let Some(header) = header.filter(|header| lsns.contains(&header.lsn())) else {
+        return Ok((0, false));
     };
-    let length = header.frame_bytes();
-    let end = offset.saturating_add(length);
-    if end > scan.len() {
+    let part = header.part(offset);
+    if part.end > scan.len() {
         return Ok((0, false));
     }
-    let is_whole = header.covers(scan.bytes(body..end)?);
+    let length = part.end - offset;
+    let is_whole = header.covers(scan.bytes(part)?, presumed.salt, offset);
     Ok((length, is_whole))
 }
 
-/// The length of the block at `offset`, 0 if there can be none, and whether it is whole and of these records.
-fn block(
-    scan: &mut SegmentScan,
-    offset: u64,
-    salt: u64,
-    lsns: &Range<u64>,
-) -> Result<(u64, bool), LogError> {
-    let body = offset.saturating_add(BLOCK_HEADER_BYTES as u64);
-    let header = match BlockHeader::decode(scan.bytes(offset..body)?, salt, offset) {
-        Ok(header) if lsns.contains(&header.name.group) => header,
-        _ => return Ok((0, false)),
-    };
-    let length = header.block_bytes();
-    let end = offset.saturating_add(length);
-    if end > scan.len() {
-        return Ok((0, false));
+/// The header of a frame or of a block.
+enum Header {
+    Frame(FrameHeader),
+    Block(BlockHeader),
+}
+
+impl Header {
+    /// Where one is that begins at `offset`.
+    fn at(offset: u64) -> Range<u64> {
+        let length = HEADER_BYTES.max(BLOCK_HEADER_BYTES) as u64;
+        offset..offset.saturating_add(length)
     }
-    let stored = scan.bytes(body..end)?;
-    Ok((length, header.covers(stored, salt, offset)))
+
+    fn decode(bytes: &[u8], with: Regained, offset: u64) -> Option<Self> {
+        match with.is_packed {
+            true => BlockHeader::decode(bytes, with.salt, offset).map(Self::Block),
+            false => FrameHeader::decode(bytes, with.salt).map(Self::Frame),
+        }
+        .ok()
+    }
+
+    /// That of the first record, or of the group that it is in.
+    fn lsn(&self) -> u64 {
+        match self {
+            Self::Frame(header) => header.lsn,
+            Self::Block(header) => header.name.group,
+        }
+    }
+
+    /// Where that is which follows the header at `offset`.
+    fn part(&self, offset: u64) -> Range<u64> {
+        let (header, whole) = match self {
+            Self::Frame(header) => (HEADER_BYTES, header.frame_bytes()),
+            Self::Block(header) => (BLOCK_HEADER_BYTES, header.block_bytes()),
+        };
+        offset.saturating_add(header as u64)..offset.saturating_add(whole)
+    }
+
+    fn covers(&self, part: &[u8], salt: u64, offset: u64) -> bool {
+        match self {
+            Self::Frame(header) => header.covers(part),
+            Self::Block(header) => header.covers(part, salt, offset),
+        }
+    }
 }

@@ -100,6 +100,7 @@ pub(crate) fn lie(seed: u64, size: Size) {
     let mut run = Run::new(SimFs::new(random.number()), setup);
     let mut maker = Maker::new(random.number());
     run.open().unwrap();
+    run.lies = true;
     run.fs.set_faults(lying(&mut random));
     let mut failed = false;
     for _ in 0..random.below(size.operations) {

@@ -129,3 +129,69 @@ impl Header {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+    use std::path::Path;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+    use super::super::frame::MAGIC;
+    use super::*;
+    use crate::vfs::VfsFile;
+
+    /// Bytes, and how many of them were read.
+    #[derive(Debug)]
+    struct Counted(Vec<u8>, AtomicU64);
+
+    impl VfsFile for Counted {
+        fn len(&self) -> io::Result<u64> {
+            Ok(self.0.len() as u64)
+        }
+        fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+            let read = io::Read::read(&mut &self.0[offset as usize..], buffer)?;
+            self.1.fetch_add(read as u64, Relaxed);
+            Ok(read)
+        }
+        fn write_at(&self, _: &[u8], _: u64) -> io::Result<usize> {
+            Err(io::ErrorKind::Unsupported.into())
+        }
+        fn set_len(&self, _: u64) -> io::Result<()> {
+            Err(io::ErrorKind::Unsupported.into())
+        }
+        fn sync_data(&self) -> io::Result<()> {
+            Ok(())
+        }
+        fn sync_all(&self) -> io::Result<()> {
+            Ok(())
+        }
+        fn prepare(&self, _: u64, _: u64) -> io::Result<()> {
+            Err(io::ErrorKind::Unsupported.into())
+        }
+    }
+
+    #[test]
+    fn headers_that_claim_much_in_vain_do_not_make_the_search_long() {
+        const LENGTH: usize = 1 << 20;
+        // Some salt makes the checksum right of whatever says that a frame begins.
+        let mut header = [0; HEADER_BYTES];
+        header[..4].copy_from_slice(&MAGIC.to_le_bytes());
+        header[4] = 1;
+        header[8..12].copy_from_slice(&200_000_u32.to_le_bytes());
+        header[12] = 1;
+        header[16] = 5;
+        let mut bytes = vec![0; SEGMENT_HEADER_BYTES as usize];
+        bytes.extend(header.iter().cycle().take(LENGTH));
+
+        let file = Arc::new(Counted(bytes, AtomicU64::new(0)));
+        let mut scan = SegmentScan::new(Arc::clone(&file) as _, Path::new("any")).unwrap();
+        let presumed = presumed(&mut scan, SEGMENT_HEADER_BYTES).unwrap().unwrap();
+        let found = check(&mut scan, SEGMENT_HEADER_BYTES, presumed, &(0..10)).unwrap();
+        assert_eq!(found, (200_040, false));
+
+        assert_eq!(regain(&mut scan, &(0..10), None).unwrap(), None);
+        let read = file.1.load(Relaxed);
+        assert!(read < 2 * PATIENCE * LENGTH as u64, "{read}");
+    }
+}

@@ -137,7 +137,7 @@ mod tests {
     use std::sync::Arc;
     use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-    use super::super::frame::MAGIC;
+    use super::super::frame::{MAGIC, encode};
     use super::*;
     use crate::vfs::VfsFile;
 
@@ -169,6 +169,23 @@ mod tests {
         fn prepare(&self, _: u64, _: u64) -> io::Result<()> {
             Err(io::ErrorKind::Unsupported.into())
         }
+    }
+
+    #[test]
+    fn frames_of_other_records_do_not_count_however_many_they_are() {
+        let mut bytes = vec![0; SEGMENT_HEADER_BYTES as usize];
+        for lsn in [100, 101, 10] {
+            encode(&mut bytes, 1, lsn, 0, 1, b"of another segment");
+        }
+        encode(&mut bytes, 2, 9, 0, 1, b"of this one");
+        let file = Arc::new(Counted(bytes, AtomicU64::new(0)));
+        let mut scan = SegmentScan::new(file, Path::new("any")).unwrap();
+        let found = regain(&mut scan, &(0..10), None).unwrap().unwrap();
+        assert_eq!(
+            (Seed::of(found.salt, 0), found.is_packed),
+            (Seed::of(2, 0), false)
+        );
+        assert_eq!(regain(&mut scan, &(0..10), Some(2)).unwrap(), None);
     }
 
     #[test]

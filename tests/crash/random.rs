@@ -180,8 +180,8 @@ fn a_sync_in_the_background_that_fails_makes_nothing_durable() {
 }
 
 #[test]
-fn a_superblock_that_the_medium_has_lost_twice_costs_no_more_than_a_recovery() {
-    // The newer slot was damaged, and of the other one the last write was lost: the log had been closed, and that is not known.
+fn a_superblock_that_is_read_as_it_was_costs_no_more_than_a_recovery() {
+    // Of one slot the medium gave what was there before, of the other one damaged bytes: the log had been closed, and that is not known.
     everything(4_074_572);
 }
 

@@ -1,7 +1,8 @@
-//! Replaying a log in two threads: one reads its frames and checks them, the other decodes them and applies them to the index.
+//! Replaying a log in several threads: one reads its frames and checks them, two others decode them and apply them to the index. While one of these
+//! applies, the other decodes what comes next.
 //!
-//! Memory that one thread allocates and the other frees costs more than what there would be to gain by decoding in the first one,
-//! so bytes are handed over, and come back to be used again.
+//! Memory that one thread allocates and another frees costs more than what there would be to gain by decoding in the first one,
+//! so bytes are handed over, and come back to be used again; and who has decoded a batch applies it.
 
 use std::hint;
 use std::mem;
@@ -9,7 +10,7 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Weak};
 use std::thread::JoinHandle;
 
-use parking_lot::Mutex;
+use parking_lot::{Condvar, Mutex};
 
 use crate::codec::CodecError;
 use crate::db::DbError;
@@ -18,6 +19,8 @@ use crate::db::view::View;
 use crate::log::{FrameAddress, LogError, Replay};
 use crate::vfs::{Host, Job};
 
+/// So many threads apply, in turns: decoding takes less than applying, so there is always a batch that is decoded.
+const APPLIERS: usize = 2;
 /// So many frames are handed over together: waking a thread costs as much as applying a few.
 const FRAMES: usize = 128;
 /// ... or so many bytes of them.
@@ -50,21 +53,43 @@ enum Told {
     Decoded(Result<Decoded, CodecError>),
 }
 
-/// The job of applying frames.
+/// The job of applying frames, of each thread that does it.
 struct Applying {
     view: Arc<View>,
-    /// Until it is begun.
-    batches: Mutex<Option<(Receiver<Batch>, SyncSender<Batch>)>>,
+    /// Until they have come to an end, or cannot be applied.
+    batches: Mutex<Option<Numbered>>,
+    emptied: SyncSender<Batch>,
+    turns: Turns,
     failed: Mutex<Option<DbError>>,
 }
 
-/// The thread that does it.
+/// Batches to be applied, in their order.
+struct Numbered {
+    received: Receiver<Batch>,
+    next: u64,
+}
+
+/// Whose turn it is to apply.
+struct Turns {
+    /// The number of the batch; none if no other will be applied.
+    next: Mutex<Option<u64>>,
+    moved: Condvar,
+}
+
+/// The turn of a batch. If it is not [passed](Self::pass) on, it was the last.
+struct Turn<'t> {
+    turns: &'t Turns,
+    number: u64,
+    passed: bool,
+}
+
+/// The threads that do it.
 struct Applier {
     job: Arc<Applying>,
     batches: SyncSender<Batch>,
     /// Batches to be filled again.
     spent: Receiver<Batch>,
-    thread: JoinHandle<()>,
+    threads: Vec<JoinHandle<()>>,
 }
 
 /// What `open` makes of a log, which replays it. All of it is applied to `view` by then, or it is said why not.
@@ -84,7 +109,7 @@ pub(super) fn replaying<T>(
         }
         let applied = match applier.get_or_insert_with(|| Applier::start(view, host)) {
             Some(applier) => applier.apply(&mut batch),
-            None => batch.apply(view).map_err(|error| {
+            None => view.replay(batch.decoded()).map_err(|error| {
                 failed = Some(error);
                 NotApplied
             }),
@@ -94,7 +119,7 @@ pub(super) fn replaying<T>(
     match (failed, applier.flatten()) {
         (Some(error), _) => return Err(error),
         (None, Some(applier)) => applier.finish(batch)?,
-        (None, None) => batch.apply(view)?,
+        (None, None) => view.replay(batch.decoded())?,
     }
     Ok(opened?)
 }
@@ -115,41 +140,70 @@ impl Batch {
         self.frames.len() >= FRAMES || self.payloads.len() >= BYTES
     }
 
-    /// Applies the frames, and is empty then.
-    fn apply(&mut self, view: &View) -> Result<(), DbError> {
-        let payloads = mem::take(&mut self.payloads);
+    /// The frames decoded. It is empty then.
+    fn decoded(&mut self) -> Vec<(FrameAddress, Result<Decoded, CodecError>)> {
         let mut begin = 0;
-        view.replay(self.frames.drain(..).map(|(frame, told)| match told {
+        let payloads = &self.payloads;
+        let decoded = self.frames.drain(..).map(|(frame, told)| match told {
             Told::Decoded(decoded) => (frame, decoded),
             Told::Payload { end } => {
                 let payload = payloads.get(begin..end).unwrap_or_default();
                 begin = end;
                 (frame, Decoded::of(frame, payload))
             }
-        }))?;
-        self.payloads = payloads;
+        });
+        let decoded = decoded.collect();
         self.payloads.clear();
-        Ok(())
+        decoded
+    }
+}
+
+impl Turn<'_> {
+    /// Waits until all before it have passed. Whether they have.
+    fn wait(&self) -> bool {
+        let mut next = self.turns.next.lock();
+        while next.is_some_and(|next| next != self.number) {
+            self.turns.moved.wait(&mut next);
+        }
+        next.is_some()
+    }
+
+    fn pass(mut self) {
+        self.passed = true;
+    }
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        let mut next = self.turns.next.lock();
+        *next = next.filter(|_| self.passed).map(|number| number + 1);
+        self.turns.moved.notify_all();
     }
 }
 
 impl Applier {
-    /// Starts the thread, if there can be one.
+    /// Starts the threads, if there can be any.
     fn start(view: &Arc<View>, host: &dyn Host) -> Option<Self> {
         let (batches, received) = sync_channel(AHEAD);
         let (emptied, spent) = sync_channel(AHEAD);
         let job = Arc::new(Applying {
             view: Arc::clone(view),
-            batches: Mutex::new(Some((received, emptied))),
+            batches: Mutex::new(Some(Numbered { received, next: 0 })),
+            emptied,
+            turns: Turns {
+                next: Mutex::new(Some(0)),
+                moved: Condvar::new(),
+            },
             failed: Mutex::new(None),
         });
         let weak: Weak<Applying> = Arc::downgrade(&job);
-        let thread = host.start("stepwell-replay", weak).ok()??;
-        Some(Self {
+        let start = |_| host.start("stepwell-replay", weak.clone()).ok()?;
+        let threads: Vec<_> = (0..APPLIERS).map_while(start).collect();
+        (!threads.is_empty()).then_some(Self {
             job,
             batches,
             spent,
-            thread,
+            threads,
         })
     }
 
@@ -164,30 +218,123 @@ impl Applier {
         // If it has failed, it says why.
         let _ = self.batches.send(last);
         drop(self.batches);
-        if let Err(panic) = self.thread.join() {
+        let ended = self.threads.into_iter().map(JoinHandle::join);
+        if let Err(panic) = ended.fold(Ok(()), Result::and) {
             std::panic::resume_unwind(panic);
         }
         self.job.failed.lock().take().map_or(Ok(()), Err)
     }
 }
 
+impl Applying {
+    /// The next batch and its turn, when there is one.
+    fn next(&self) -> Option<(Turn<'_>, Batch)> {
+        let mut batches = self.batches.lock();
+        let numbered = batches.as_mut()?;
+        let batch = numbered.received.recv().ok()?;
+        let turn = Turn {
+            turns: &self.turns,
+            number: numbered.next,
+            passed: false,
+        };
+        numbered.next += 1;
+        Some((turn, batch))
+    }
+
+    /// Decodes a batch and applies it when it is its turn. Whether the next can be applied.
+    fn apply(&self, turn: Turn<'_>, batch: &mut Batch) -> bool {
+        let decoded = batch.decoded();
+        if !turn.wait() {
+            return false;
+        }
+        match self.view.replay(decoded) {
+            Ok(()) => {
+                turn.pass();
+                true
+            }
+            Err(error) => {
+                *self.failed.lock() = Some(error);
+                false
+            }
+        }
+    }
+}
+
+/// When a thread ends, there is no other batch, or none that can be applied: whoever hands over is not to wait for room.
+struct Ended<'a>(&'a Applying);
+
+impl Drop for Ended<'_> {
+    fn drop(&mut self) {
+        *self.0.batches.lock() = None;
+    }
+}
+
 impl Job for Applying {
     fn run(&self) {
-        let Some((batches, emptied)) = self.batches.lock().take() else {
-            return;
-        };
-        let applied = batches.iter().try_for_each(|mut batch| {
+        let _ended = Ended(self);
+        while let Some((turn, mut batch)) = self.next() {
             // The C library makes the memory of a thread larger by single pages, with a system call each, unless it is asked
             // for more at a time. That was a sixth of this thread's time.
             drop(hint::black_box(Vec::<u8>::with_capacity(ROWS_BYTES)));
-            batch.apply(&self.view)?;
+            if !self.apply(turn, &mut batch) {
+                return;
+            }
             // If there are enough of them, it goes.
-            let _ = emptied.try_send(batch);
-            Ok(())
-        });
-        *self.failed.lock() = applied.err();
+            let _ = self.emptied.try_send(batch);
+        }
     }
 
     /// Without a thread, whoever replays applies.
     fn step(&self) {}
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn turns() -> Turns {
+        Turns {
+            next: Mutex::new(Some(0)),
+            moved: Condvar::new(),
+        }
+    }
+
+    fn turn(turns: &Turns, number: u64) -> Turn<'_> {
+        Turn {
+            turns,
+            number,
+            passed: false,
+        }
+    }
+
+    #[test]
+    fn turns_are_taken_in_their_order() {
+        let turns = turns();
+        let taken = Mutex::new(Vec::new());
+        std::thread::scope(|scope| {
+            for number in (0..20).rev() {
+                let (turns, taken) = (&turns, &taken);
+                scope.spawn(move || {
+                    let turn = turn(turns, number);
+                    assert!(turn.wait());
+                    taken.lock().push(number);
+                    turn.pass();
+                });
+            }
+        });
+        assert!(taken.into_inner().into_iter().eq(0..20));
+    }
+
+    #[test]
+    fn behind_a_turn_that_was_not_passed_on_there_is_none() {
+        let turns = turns();
+        turn(&turns, 0).pass();
+        std::thread::scope(|scope| {
+            let last = turn(&turns, 1);
+            assert!(last.wait());
+            scope.spawn(|| assert!(!turn(&turns, 2).wait()));
+            drop(last);
+        });
+        assert!(!turn(&turns, 1).wait());
+    }
 }

@@ -10,6 +10,7 @@ mod backup;
 mod batch;
 mod block;
 mod block_cache;
+mod buffer;
 mod chain;
 mod checksum;
 mod commit;

@@ -6,10 +6,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::LogError;
+use super::buffer::{Buffer, PAGE};
 use super::frame::{ALIGNMENT, BadHeader, FrameHeader, HEADER_BYTES, MAGIC};
 use crate::vfs::VfsFile;
 
-const CHUNK: u64 = 256 * 1024;
+/// The system copies a mebibyte a quarter faster than as many bytes in four pieces.
+const CHUNK: u64 = 1024 * 1024;
 /// So much is looked at together to see whether it is all zeros. A chunk is some of them.
 const BLOCK: usize = 1024;
 const ZEROS: [u8; BLOCK] = [0; BLOCK];
@@ -19,8 +21,7 @@ pub(super) struct SegmentScan {
     file: Arc<dyn VfsFile>,
     path: PathBuf,
     len: u64,
-    /// Never made shorter: to fill it with zeros costs as much as to check it.
-    window: Vec<u8>,
+    window: Buffer,
     /// Which part of the file the window holds, at its beginning.
     held: Range<u64>,
 }
@@ -62,7 +63,7 @@ impl SegmentScan {
             file,
             path: path.to_path_buf(),
             len,
-            window: Vec::new(),
+            window: Buffer::default(),
             held: 0..0,
         })
     }
@@ -86,17 +87,25 @@ impl SegmentScan {
 
     /// Those bytes of the range that the file has.
     pub(super) fn bytes(&mut self, range: Range<u64>) -> Result<&[u8], LogError> {
-        let end = range.end.min(self.len);
-        let start = range.start.min(end);
+        let length = range.end.saturating_sub(range.start);
+        let bytes = self.held_from(range.start, length)?;
+        let wanted = usize::try_from(length).ok();
+        Ok(wanted
+            .and_then(|wanted| bytes.get(..wanted))
+            .unwrap_or(bytes))
+    }
+
+    /// What is held from an offset on; so many bytes at least, if the file has them.
+    fn held_from(&mut self, offset: u64, least: u64) -> Result<&[u8], LogError> {
+        let end = offset.saturating_add(least).min(self.len);
+        let start = offset.min(end);
         if start < self.held.start || end > self.held.end {
-            let length = (end - start).max(CHUNK).min(self.len - start);
+            let begin = start - start % PAGE as u64;
+            let length = (end - begin).max(CHUNK).min(self.len - begin);
             let in_memory = self.in_memory(length)?;
-            if self.window.len() < in_memory {
-                self.window.resize(in_memory, 0);
-            }
             self.held = 0..0;
-            let window = self.window.get_mut(..in_memory).unwrap_or_default();
-            if let Err(error) = self.file.read_exact_at(window, start) {
+            let window = self.window.first(in_memory);
+            if let Err(error) = self.file.read_exact_at(window, begin) {
                 let eof = error.kind() == io::ErrorKind::UnexpectedEof;
                 let error = LogError::io("read", &self.path, error);
                 // Whoever writes to it may have trimmed it meanwhile.
@@ -105,13 +114,13 @@ impl SegmentScan {
                     return Err(error);
                 }
                 self.len = len;
-                return self.bytes(range);
+                return self.held_from(offset, least);
             }
-            self.held = start..start + length;
+            self.held = begin..begin + length;
         }
         let from = self.in_memory(start - self.held.start)?;
-        let to = self.in_memory(end - self.held.start)?;
-        Ok(self.window.get(from..to).unwrap_or_default())
+        let to = self.in_memory(self.held.end - self.held.start)?;
+        Ok(self.window.get(from..to))
     }
 
     /// What is at `offset`, where the frame `expected` belongs.
@@ -124,8 +133,8 @@ impl SegmentScan {
         if offset >= self.len {
             return Ok(Found::End);
         }
-        let body = offset + HEADER_BYTES as u64;
-        let header = match FrameHeader::decode(self.bytes(offset..body)?, salt) {
+        let held = self.held_from(offset, HEADER_BYTES as u64)?;
+        let header = match FrameHeader::decode(held, salt) {
             Ok(header) => header,
             Err(BadHeader::Invalid(reason)) => return Ok(Found::Bad(reason)),
             Err(BadHeader::Newer(what)) => {
@@ -143,13 +152,21 @@ impl SegmentScan {
         if !in_place {
             return Ok(Found::Bad("a frame of other records is at this place"));
         }
-        let end = offset.saturating_add(header.frame_bytes());
-        if end > self.len {
-            return Ok(Found::Bad("the file ends before the frame does"));
-        }
-        // Header and payload together, so that what is read again is less than one frame.
-        let frame = self.bytes(offset..end)?;
-        if !header.covers(frame.get(HEADER_BYTES..).unwrap_or_default()) {
+        let body = offset + HEADER_BYTES as u64;
+        let length = usize::try_from(header.frame_bytes()).ok();
+        let is_right = match length.and_then(|length| held.get(HEADER_BYTES..length)) {
+            Some(behind_header) => header.covers(behind_header),
+            None => {
+                let end = offset.saturating_add(header.frame_bytes());
+                if end > self.len {
+                    return Ok(Found::Bad("the file ends before the frame does"));
+                }
+                // From its header on, so that what is read again is less than one frame and a page.
+                let frame = self.bytes(offset..end)?;
+                header.covers(frame.get(HEADER_BYTES..).unwrap_or_default())
+            }
+        };
+        if !is_right {
             return Ok(Found::Bad("the payload's checksum is wrong"));
         }
         Ok(Found::Frame(

@@ -56,7 +56,7 @@ pub enum LogError {
     /// Data that was durable is damaged or missing. Nothing was changed on the medium.
     #[error(
         "log segment `{}` is damaged at byte {offset}: {reason}; records {}..{} cannot be read; \
-         nothing was changed, restore the file from a backup",
+         nothing was changed, restore the file from a backup, or salvage what is whole",
         segment.display(), lsns.start, lsns.end
     )]
     Corrupt {

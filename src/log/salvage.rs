@@ -11,6 +11,7 @@ use super::frame::FrameHeader;
 use super::salvage_packed::PackedSalvage;
 use super::salvage_salt;
 use super::scan::{Expected, Found, SegmentScan};
+use super::segment::Segment;
 use super::segment_header::{Kind, SEGMENT_HEADER_BYTES, SegmentHeader};
 use super::superblock::Superblock;
 use super::superblock_file::SuperblockFile;
@@ -27,6 +28,14 @@ pub struct SalvageReport {
     /// The greatest LSN up to which the log was known to whoever has [compacted](super::Log::compact) segments of it; 0 if
     /// nobody has, as far as it can be told.
     pub compacted_as_of: Lsn,
+}
+
+impl SalvageReport {
+    const EMPTY: Self = Self {
+        frames: 0,
+        lost: Vec::new(),
+        compacted_as_of: Lsn::new(0),
+    };
 }
 
 /// Records that a salvage did not find.
@@ -72,11 +81,7 @@ pub fn salvage(
         each,
         lsn: Lsn::FIRST.get(),
         presumed: Vec::new(),
-        report: SalvageReport {
-            frames: 0,
-            lost: Vec::new(),
-            compacted_as_of: Lsn::new(0),
-        },
+        report: SalvageReport::EMPTY,
     };
     for (number, id) in ids.iter().enumerate() {
         // One that a compacted segment replaced is passed over.
@@ -91,6 +96,25 @@ pub fn salvage(
         }
     }
     Ok(salvage.report)
+}
+
+/// What a segment that is damaged has lost of its records, which are those in front of `next`, and how many frames are whole.
+pub(super) fn lost_of(
+    directory: &Directory,
+    segment: &Segment,
+    next: u64,
+) -> Result<(Vec<Lost>, u64), LogError> {
+    let mut scan = SegmentScan::new(Arc::clone(&segment.file), &segment.path)?;
+    let mut salvage = Salvage {
+        directory,
+        superblock: None,
+        each: &mut |_, _| Ok(()),
+        lsn: segment.id.base().get(),
+        presumed: Vec::new(),
+        report: SalvageReport::EMPTY,
+    };
+    salvage.read(segment.id, &mut scan, Some(next))?;
+    Ok((salvage.report.lost, salvage.report.frames))
 }
 
 /// A file that ends at `offset`, too early.
@@ -121,9 +145,19 @@ impl Salvage<'_, '_> {
         let file = self.directory.vfs.open(&path, OpenMode::Read);
         let file = file.map_err(|error| LogError::io("open", &path, error))?;
         let mut scan = SegmentScan::new(file, &path)?;
+        self.read(id, &mut scan, later.first().map(|next| next.base().get()))
+    }
+
+    /// Reads a segment, whose records end in front of `next` if there is one behind it.
+    fn read(
+        &mut self,
+        id: SegmentId,
+        scan: &mut SegmentScan,
+        next: Option<u64>,
+    ) -> Result<(), LogError> {
+        let path = scan.path().to_path_buf();
         let header = header_of(scan.file(), scan.len())
             .map_err(|error| LogError::io("read", &path, error))?;
-        let next = later.first().map(|next| next.base().get());
         let database = self.superblock.map(|superblock| superblock.database);
         let database = database.or_else(|| SegmentHeader::database_of(&header));
         match SegmentHeader::decode(&header, &path, id, database.unwrap_or_default()) {
@@ -132,11 +166,11 @@ impl Salvage<'_, '_> {
                     as_of, end, footer, ..
                 } => {
                     self.as_of(as_of);
-                    self.compacted(id, &mut scan, (header.salt, footer), Some(end), None)
+                    self.compacted(id, scan, (header.salt, footer), Some(end), None)
                 }
-                Kind::Ordinary => self.ordinary(id, &mut scan, header.salt, next, None),
+                Kind::Ordinary => self.ordinary(id, scan, header.salt, next, None),
             },
-            Err(error) => self.headless(id, &mut scan, &header, next, &error),
+            Err(error) => self.headless(id, scan, &header, next, &error),
         }
     }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::chain::{SegmentInfo, header_of};
 use super::directory::Directory;
+use super::salvage::lost_of;
 use super::scan::SegmentScan;
 use super::sealed::Sealed;
 use super::segment::Segment;
@@ -34,7 +35,7 @@ pub struct VerifyReport {
     pub frames: u64,
     /// How many bytes of segments were read.
     pub bytes: u64,
-    /// What is wrong: at most one thing per segment, as nothing behind it in the segment was read.
+    /// What is wrong. Of a damaged segment these are its records that cannot be read, if there are any, and else what is wrong with it.
     pub damage: Vec<LogError>,
     /// It was stopped before it had read everything.
     pub stopped: bool,
@@ -89,10 +90,11 @@ impl<'a> Verify<'a> {
                 Kind::Compacted { end, .. } => end,
                 Kind::Ordinary => next.unwrap_or(self.end.get()).min(self.end.get()),
             };
+            let frames = self.report.frames;
             match self.segment(&segment, end) {
                 Ok(()) => {}
                 Err(error @ LogError::Io { .. }) => return Err(error),
-                Err(damage) => self.report.damage.push(damage),
+                Err(damage) => self.damaged(&segment, end, frames, damage)?,
             }
             self.report.segments += 1;
             lsn = Lsn::new(next.unwrap_or(end));
@@ -123,6 +125,33 @@ impl<'a> Verify<'a> {
                 }
             }
         }
+        Ok(())
+    }
+
+    /// Reads past the damage that was found in a segment, in front of which there are so many frames.
+    fn damaged(
+        &mut self,
+        segment: &Segment,
+        end: u64,
+        frames: u64,
+        damage: LogError,
+    ) -> Result<(), LogError> {
+        let lost = match &damage {
+            LogError::Corrupt { .. } => {
+                let (lost, whole) = lost_of(self.directory, segment, end)?;
+                self.report.frames = frames + whole;
+                lost
+            }
+            _ => Vec::new(),
+        };
+        if lost.is_empty() {
+            self.report.damage.push(damage);
+        }
+        let lost = lost.into_iter().map(|lost| {
+            let lsns = lost.lsns.start.get()..lost.lsns.end.get();
+            LogError::corrupt(&segment.path, lost.offset, lsns, lost.reason)
+        });
+        self.report.damage.extend(lost);
         Ok(())
     }
 

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
-use stepwell::log::{LogError, Lsn, ReadOnlyLog, Verdict, VerifyReport};
+use stepwell::log::{LogError, LogOptions, Lsn, ReadOnlyLog, Verdict, VerifyReport};
 use stepwell::vfs::OsFs;
 
 use crate::compaction::compact;
@@ -220,6 +220,35 @@ fn a_log_is_read_while_another_handle_writes_and_compacts() {
         }
         done.store(true, Relaxed);
     });
+}
+
+#[test]
+fn verification_reads_on_behind_damage_and_names_the_records_that_are_lost() {
+    let dir = scratch();
+    let (log, _, frames) = open(dir.path(), LogOptions::default()).unwrap();
+    assert!(frames.is_empty());
+    commit_some(&log, 30);
+    let path = last_segment(dir.path());
+    let mut bytes = std::fs::read(&path).unwrap();
+    let mut places = Vec::new();
+    for lost in [4_u64, 5, 17, 30] {
+        let payload = payload(lost - 1);
+        let place = bytes.windows(payload.len()).position(|at| *at == payload);
+        places.push(place.unwrap());
+    }
+    for place in places {
+        bytes[place] ^= 1;
+    }
+    overwrite(&path, &bytes);
+    let report = verify_all(&log);
+    let lost = report.damage.iter().map(|damage| match damage {
+        LogError::Corrupt { lsns, segment, .. } if *segment == path => {
+            (lsns.start.get(), lsns.end.get())
+        }
+        other => panic!("{other}"),
+    });
+    assert!(lost.eq([(4, 6), (17, 18), (30, 31)]), "{report:?}");
+    assert_eq!((report.frames, report.segments), (26, 1));
 }
 
 #[test]

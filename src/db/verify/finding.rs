@@ -38,7 +38,7 @@ pub struct Finding {
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum FindingKind {
-    /// The log is damaged. What is behind it in its segment was not read.
+    /// The log is damaged. [`salvage`](crate::db::salvage()) makes a new database of what is whole.
     Log,
     /// A record is whole and cannot be understood.
     Record,

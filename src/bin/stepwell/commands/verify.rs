@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
-use stepwell::db::{Db, DbError, Finding, VerifyOptions, VerifyReport, VerifyStage};
+use stepwell::db::{Db, DbError, Finding, FindingKind, VerifyOptions, VerifyReport, VerifyStage};
 use stepwell::log::{self, LogError};
 use stepwell::vfs::OsFs;
 
@@ -30,6 +30,8 @@ pub(crate) struct Args {
 
 /// How often it is begun anew while another process compacts what was opened.
 const ATTEMPTS: u32 = 50;
+
+const SALVAGE: &str = "`stepwell salvage` makes a new database of all that is whole.";
 
 /// Verifies the database and prints what is wrong.
 pub(crate) fn run(args: &Args) -> Result<Answer, Failure> {
@@ -113,7 +115,7 @@ fn does_not_open(args: &Args, screen: &Screen, error: DbError) -> Result<Answer,
     );
     screen::error(&error.into());
     if !is_of_another_version {
-        screen.line("`stepwell salvage` makes a new database of all that is whole.")?;
+        screen.line(SALVAGE)?;
     }
     Ok(Answer::Damaged)
 }
@@ -148,6 +150,12 @@ fn print(screen: &Screen, args: &Args, report: &VerifyReport) -> Result<(), Fail
             false => "",
         }
     ))?;
+    let of_index = |finding: &Finding| finding.kind == FindingKind::Index;
+    if report.findings.iter().any(|finding| !of_index(finding)) {
+        screen.line(SALVAGE)?;
+    } else if report.found > 0 {
+        screen.line("Remove `index.redb` while nobody has the database open: it is made again.")?;
+    }
     Ok(())
 }
 

@@ -98,6 +98,23 @@ fn a_whole_database_is_verified_and_measured() {
 }
 
 #[test]
+fn verify_tells_that_opening_has_mended_the_superblock() {
+    let dir = TempDir::new().unwrap();
+    make(dir.path());
+    let path = dir.path().join("agents.stepwell/SUPERBLOCK");
+    for slot in [0, 1] {
+        let mut bytes = fs::read(&path).unwrap();
+        bytes[slot * 4096 + 20] ^= 1;
+        fs::write(&path, bytes).unwrap();
+        for mended in [json!(slot), json!(null)] {
+            let verified = done(dir.path(), &["verify"]);
+            assert_eq!(verified["clean"], true);
+            assert_eq!(verified["mended_superblock_slot"], mended);
+        }
+    }
+}
+
+#[test]
 fn a_damaged_database_is_described_and_salvaged() {
     let dir = TempDir::new().unwrap();
     make(dir.path());

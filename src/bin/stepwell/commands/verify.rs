@@ -38,7 +38,7 @@ pub(crate) fn run(args: &Args) -> Result<Answer, Failure> {
     let screen = Screen::new();
     database::require(args.db.path())?;
     let mut attempts = 0;
-    let report = loop {
+    let (report, mended) = loop {
         let db = match database::look(args.db.path()) {
             Ok(db) => db,
             Err(
@@ -49,11 +49,12 @@ pub(crate) fn run(args: &Args) -> Result<Answer, Failure> {
             Err(error) => return does_not_open(args, &screen, error),
         };
         let report = verified(args, &db)?;
+        let mended = db.recovery().damaged_superblock_slot;
         db.close()?;
         attempts += 1;
         // What is wrong for certain is said.
         if !report.outdated || report.found > 0 {
-            break report;
+            break (report, mended);
         }
         if attempts == ATTEMPTS {
             return Err(Failure::new(
@@ -62,8 +63,13 @@ pub(crate) fn run(args: &Args) -> Result<Answer, Failure> {
         }
     };
     if args.json {
-        screen.json(&document(&report))?;
+        screen.json(&document(&report, mended))?;
     } else {
+        if let Some(slot) = mended {
+            screen.line(format_args!(
+                "slot {slot} of the superblock was damaged; the other one served, and opening the database has written it anew"
+            ))?;
+        }
         print(&screen, args, &report)?;
     }
     match report.is_clean() {
@@ -174,9 +180,10 @@ fn line(finding: &Finding) -> String {
     format!("{}{}", thread.unwrap_or_default(), plain(&finding.what))
 }
 
-fn document(report: &VerifyReport) -> Value {
+fn document(report: &VerifyReport, mended: Option<u8>) -> Value {
     json!({
         "clean": report.is_clean(),
+        "mended_superblock_slot": mended,
         "segments": report.segments,
         "frames": report.frames,
         "records": report.records,

@@ -271,8 +271,11 @@ fn verification_finds_every_flipped_byte_and_can_be_stopped() {
             overwrite(&path, &damaged);
             let report = verify_all(&log);
             let name = path.file_name().unwrap().to_string_lossy().into_owned();
-            assert_eq!(report.damage.len(), 1, "byte {at} of {name}");
-            assert!(report.damage[0].to_string().contains(&name));
+            // Of a compressed block some frames may be left, so what is lost may be in several places.
+            assert!(!report.damage.is_empty(), "byte {at} of {name}");
+            for damage in report.damage {
+                assert!(damage.to_string().contains(&name));
+            }
         }
         overwrite(&path, &bytes);
     }

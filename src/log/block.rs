@@ -83,7 +83,7 @@ impl BlockHeader {
             true => u64::from(stored).saturating_mul(MAX_RATIO) >= u64::from(length),
             false => stored == length,
         };
-        if !possible || stored == 0 || u64::from(length) > CONTENTS_MAX {
+        if !possible || stored == 0 || length == 0 || u64::from(length) > CONTENTS_MAX {
             return Some(Err(BadHeader::Invalid("the block header is impossible")));
         }
         Some(Ok(Self {
@@ -315,6 +315,9 @@ mod tests {
             let bytes = forged(form, stored, length, &[0; 8]);
             assert!(matches!(read(&bytes, 3, 96), Err(BadHeader::Invalid(_))));
         }
+        let nothing = zstd::bulk::compress(&[], 1).unwrap();
+        let stored = u32::try_from(nothing.len()).unwrap();
+        assert!(read(&forged(1, stored, 0, &nothing), 3, 96).is_err());
         let newer = forged(2, 8, 8, &[0; 8]);
         assert!(matches!(read(&newer, 3, 96), Err(BadHeader::Newer(_))));
         let compressed = zstd::bulk::compress(&[1; 1000], 1).unwrap();

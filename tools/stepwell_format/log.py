@@ -107,7 +107,7 @@ def block(of, data, at):
     need(head[4] <= 1 and not any(head[5:8]), f"{where}: of a newer version")
     stored, length = u32(head, 8), u32(head, 12)
     end = at + BLOCK_HEADER + padded(stored)
-    need(stored and length <= GIB and end <= of.footer, f"{where}: lengths")
+    need(stored and 0 < length <= GIB and end <= of.footer, f"{where}: lengths")
     body = data[at + BLOCK_HEADER : end]
     need(seeded(of.salt, at, STORED, body) == u32(head, 32), f"{where}: checksum")
     if head[4] == 0:

@@ -46,7 +46,13 @@ fn make(dir: &Path) -> PathBuf {
     }
     db.sync().unwrap();
     wait_for_file(&path);
+    let index = |of: &Path| fs::read(of.join("index.redb")).unwrap();
     copy(&path, &killed);
+    // What is written while it is copied would be there in part, as no kill leaves it.
+    while index(&path) != index(&killed) {
+        fs::remove_dir_all(&killed).unwrap();
+        copy(&path, &killed);
+    }
     db.close().unwrap();
     killed
 }

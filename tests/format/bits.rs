@@ -15,6 +15,9 @@ use stepwell::vfs::{OpenMode, Vfs, VfsFile};
 use crate::image::{DB, Frames, Image, salvaged_from};
 use crate::memory_fs::{Files, MemoryFs};
 
+/// How large the database of the long runs is: some megabytes, a third of them segments.
+const LARGE: usize = 60;
+
 /// A segment alone with its superblock: what is in front of it is missing, so it is salvaged.
 struct Alone {
     fs: Arc<MemoryFs>,
@@ -106,13 +109,13 @@ fn number(name: &str, default: u64) -> u64 {
 }
 
 #[test]
-#[ignore = "it takes an hour or two"]
+#[ignore = "it takes ten minutes"]
 fn every_bit() {
-    let image = Image::new(30, false);
+    let image = Image::new(LARGE, false);
     let seconds = Duration::from_secs(number("STEPWELL_SECONDS", u64::MAX >> 32));
     let from = usize::try_from(number("STEPWELL_FROM", 0)).unwrap();
     println!(
-        "{} segments, {} bytes",
+        "{} segments of a database of {} bytes",
         image.segments().count(),
         image.bytes()
     );
@@ -158,9 +161,9 @@ fn a_sample_of_misplaced_blocks_is_noticed() {
 }
 
 #[test]
-#[ignore = "it takes half an hour"]
+#[ignore = "it is for optimised builds"]
 fn every_block_in_the_place_of_every_other() {
-    let image = Image::new(30, false);
+    let image = Image::new(LARGE, false);
     let seconds = Duration::from_secs(number("STEPWELL_SECONDS", u64::MAX >> 32));
     let swapped = swap(&image, 1, Some(Instant::now() + seconds));
     println!(

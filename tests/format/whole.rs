@@ -177,12 +177,17 @@ fn assert_salvaged(image: &Image, answers: &Answers, report: &SalvageReport, wha
     }
 }
 
-fn flips(image: &Image, counts: &mut Counts, random: &mut Random, names: &[PathBuf]) {
-    let path = random.pick(names).unwrap();
+fn flip(image: &Image, counts: &mut Counts, path: &Path, bit: usize) {
     let mut bytes = image.files[path].clone();
-    let bit = usize::try_from(random.below(bytes.len() as u64 * 8)).unwrap();
     bytes[bit / 8] ^= 1 << (bit % 8);
     counts.change(image, path, bytes);
+}
+
+fn flips(image: &Image, counts: &mut Counts, random: &mut Random, names: &[PathBuf]) {
+    let path = random.pick(names).unwrap();
+    let bits = image.files[path].len() as u64 * 8;
+    let bit = usize::try_from(random.below(bits)).unwrap();
+    flip(image, counts, path, bit);
 }
 
 fn swaps(image: &Image, counts: &mut Counts, random: &mut Random, names: &[PathBuf]) {
@@ -225,6 +230,20 @@ fn a_sample_of_damage_is_harmless_or_named_and_costs_only_what_the_report_says()
     for is_closed in [true, false] {
         let counts = sample(1, is_closed, 25, 1, seconds(600));
         assert!(counts.refused + counts.found > 3, "{counts:?}");
+    }
+}
+
+#[test]
+#[ignore = "it takes a quarter of an hour"]
+fn every_bit_of_a_superblock() {
+    let path = Path::new(DB).join("SUPERBLOCK");
+    for is_closed in [true, false] {
+        let image = Image::new(1, is_closed);
+        let mut counts = Counts::default();
+        for bit in 0..image.files[&path].len() * 8 {
+            flip(&image, &mut counts, &path, bit);
+        }
+        println!("closed: {is_closed}: {counts:?}");
     }
 }
 

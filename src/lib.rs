@@ -77,6 +77,7 @@ mod time;
 pub mod transfer;
 mod version;
 pub mod vfs;
+mod zstandard;
 
 pub use commit::Commit;
 pub use encoded::Encoded;

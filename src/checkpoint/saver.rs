@@ -114,10 +114,17 @@ impl Checkpointer for DbSaver {
     ) -> BoxFuture<'a, Result<Option<CheckpointTuple>, CheckpointError>> {
         async move {
             let mut reader = self.db.reader().keeping();
-            let found = self.db.snapshot().get(thread, namespace, id, true)?;
-            found
-                .map(|found| read(&mut reader, &found, &|_| true))
-                .transpose()
+            let mut whole = |found: &Found<Place>| read(&mut reader, found, &|_| true);
+            match id {
+                Some(_) => {
+                    let found = self.db.snapshot().get(thread, namespace, id, true)?;
+                    found.as_ref().map(whole).transpose()
+                }
+                None => {
+                    let found = self.db.latest(thread, namespace)?;
+                    found.as_deref().map(&mut whole).transpose()
+                }
+            }
         }
         .boxed()
     }

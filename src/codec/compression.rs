@@ -2,6 +2,8 @@
 
 use lz4_flex::block;
 
+use crate::zstandard;
+
 /// Which records are compressed, if that makes them shorter by an eighth: long ones with zstd, others with LZ4.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Compression {
@@ -35,8 +37,6 @@ pub(super) enum Method {
 /// From this length on a body is compressed with zstd: it takes twice the time of LZ4 and makes two thirds of the bytes, but
 /// such bodies are rare.
 const LONG_BODY: usize = 16 << 10;
-/// Higher ones take longer and gain a twentieth.
-const LEVEL: i32 = 3;
 /// A shorter body is not worth the time.
 const MIN_BODY: usize = 512;
 /// A body must become shorter by at least one byte in so many.
@@ -69,7 +69,7 @@ pub(super) fn compressed(body: &[u8], compression: Compression) -> Option<(Metho
     let zstd = if body.len() < LONG_BODY {
         None
     } else {
-        zstd::bulk::compress(body, LEVEL).ok()
+        zstandard::compress(body).ok()
     };
     let (method, block) = match zstd {
         Some(block) if body.len() <= Method::Zstd.max_body(block.len()) => (Method::Zstd, block),
@@ -104,7 +104,7 @@ pub(super) fn expanded(method: Method, compressed: &[u8]) -> Result<Vec<u8>, Str
         })?;
     let body = match method {
         Method::Lz4 => block::decompress(block, length).map_err(|e| e.to_string())?,
-        Method::Zstd => zstd::bulk::decompress(block, length).map_err(|e| e.to_string())?,
+        Method::Zstd => zstandard::decompress(block, length).map_err(|e| e.to_string())?,
     };
     if body.len() == length {
         Ok(body)

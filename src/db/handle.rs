@@ -21,9 +21,10 @@ use crate::db::hot::{Hot, NewContent};
 use crate::db::indexed::{Indexed, LogState};
 use crate::db::items::Items;
 use crate::db::options::ValueOptions;
+use crate::db::place::Place;
 use crate::db::view::{DbSnapshot, Note, RECLAIMED_AT_ONCE};
 use crate::db::{DbError, DbOptions, Durability, Periodic, Reader, RecoveryReport, Submitted};
-use crate::index::{FileReads, Indexer, Stop};
+use crate::index::{FileReads, Found, Indexer, Stop, TablesError};
 use crate::log::Log;
 use crate::time;
 use crate::vfs::{Host, Vfs};
@@ -343,6 +344,15 @@ impl Db {
     /// The index as it is now.
     pub(crate) fn snapshot(&self) -> DbSnapshot {
         self.inner.indexed.view.snapshot()
+    }
+
+    /// The latest checkpoint of a namespace as it is now, with its pending writes.
+    pub(crate) fn latest(
+        &self,
+        thread: &str,
+        namespace: &str,
+    ) -> Result<Option<Arc<Found<Place>>>, TablesError> {
+        self.inner.indexed.view.latest(thread, namespace)
     }
 
     /// Removes the rows that belong to no thread any more.

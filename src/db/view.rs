@@ -14,7 +14,7 @@ use crate::db::decoded::Decoded;
 use crate::db::hot::NewContent;
 use crate::db::place::Place;
 use crate::index::{
-    FoundFile, Gate, Index, Layered, LayeredSnapshot, Row, Snapshot, TablesError, Unapplied,
+    Found, FoundFile, Gate, Index, Layered, LayeredSnapshot, Row, Snapshot, TablesError, Unapplied,
     VectorTable, Waits, Watermark,
 };
 use crate::log::{CommitSink, FrameAddress, LogPosition, SegmentStats};
@@ -160,6 +160,31 @@ impl View {
         let index = self.read();
         let rows = Snapshot::new(index.tables().snapshot());
         (rows, index.vectors().cloned())
+    }
+
+    /// The latest checkpoint of a namespace as it is now, with its pending writes.
+    pub(crate) fn latest(
+        &self,
+        thread: &str,
+        namespace: &str,
+    ) -> Result<Option<Arc<Found<Place>>>, TablesError> {
+        let (rows, as_of) = {
+            let index = self.read();
+            if let Some(error) = index.tables().abandoned() {
+                return Err(error.clone());
+            }
+            let known = index.latest().get(thread, namespace);
+            if known.is_some() {
+                return Ok(known);
+            }
+            (index.tables().snapshot(), index.latest().as_of())
+        };
+        let found = Snapshot::new(rows).get(thread, namespace, None, true)?;
+        let found = found.map(Arc::new);
+        if let Some(found) = &found {
+            self.read().latest().note(found, as_of);
+        }
+        Ok(found)
     }
 
     /// The index as it is now, from when on the vectors of items are being made known.

@@ -19,6 +19,16 @@ pub(crate) struct Found<H> {
     pub(crate) writes: ByTask<H>,
 }
 
+impl<H> Found<H> {
+    /// About how many bytes it takes, handles not followed.
+    pub(super) fn heap_len(&self) -> usize {
+        let writes = self.writes.iter();
+        let writes = writes.map(|(task, writes)| task.len() + writes.heap_len());
+        let names = self.thread.len() + self.namespace.len() + self.id.len();
+        size_of::<Self>() + names + self.entry.heap_len() + writes.sum::<usize>()
+    }
+}
+
 impl<H: Clone, T: Rows<Key, Row<H>>> Snapshot<H, T> {
     /// The checkpoint `id`, or the latest, with its pending writes or without.
     pub(crate) fn get(

@@ -31,6 +31,7 @@ mod item_namespaces;
 mod item_words;
 mod items;
 mod key;
+mod known_latest;
 mod known_versions;
 mod layers;
 mod list;

@@ -207,10 +207,7 @@ impl<H> Row<H> {
         match self {
             Self::Thread(_) => size_of::<ThreadRow>() + 64,
             Self::Checkpoint(Some(entry)) => entry.heap_len(),
-            Self::Writes(Some(writes)) => {
-                let paths = writes.writes.iter().map(|write| write.task_path.len());
-                size_of_val(&*writes.writes) + paths.sum::<usize>()
-            }
+            Self::Writes(Some(writes)) => writes.heap_len(),
             Self::Item(item) => size_of::<ItemEntry<H>>() + item.fields.len(),
             Self::ItemWords(bytes) | Self::Postings(bytes) => bytes.len(),
             Self::Past(_) => size_of::<PastItem<H>>() + size_of::<ItemEntry<H>>(),
@@ -291,6 +288,12 @@ impl<H> Row<H> {
 }
 
 impl<H> TaskWrites<H> {
+    /// About how many bytes they take, handles not followed.
+    pub(super) fn heap_len(&self) -> usize {
+        let paths = self.writes.iter().map(|write| write.task_path.len());
+        size_of_val(&*self.writes) + paths.sum::<usize>()
+    }
+
     /// The records that the writes came with, each once.
     pub(super) fn origins(&self) -> Vec<Origin> {
         let mut origins: Vec<_> = self.writes.iter().map(|write| write.origin).collect();

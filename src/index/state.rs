@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::codec::Record;
 use crate::index::changes::Changes;
 use crate::index::item_history::HistoryRules;
+use crate::index::known_latest::KnownLatest;
 use crate::index::names::Names;
 use crate::index::reclaim::reclaim;
 use crate::index::row::{Life, ThreadRow};
@@ -32,11 +33,40 @@ pub(crate) struct Index<H, T> {
     /// How many bytes of records have died.
     died: u64,
     vectors: Vectors,
+    latest: KnownLatest<H>,
     handles: PhantomData<fn() -> H>,
 }
 
 /// What a put changes, and what the thread's life is after it, if that is another.
 pub(super) type Put<H> = Result<(Changes<H>, Option<Life>), Unapplied>;
+
+/// Whose checkpoints a record may change.
+enum Touched<'r> {
+    /// Those of this thread, to which something is put.
+    Thread(&'r str),
+    /// Nobody's: it is about items.
+    Nothing,
+    Anything,
+}
+
+fn touched<V>(record: &Record<V>) -> Touched<'_> {
+    match record {
+        Record::CheckpointPut(put) => Touched::Thread(&put.thread),
+        Record::WritesPut(put) => Touched::Thread(&put.thread),
+        Record::ItemPut(_)
+        | Record::ItemDeleted(_)
+        | Record::ItemTouched(_)
+        | Record::ItemExpired(_)
+        | Record::ItemHistorySet(_) => Touched::Nothing,
+        Record::ThreadDeleted(_)
+        | Record::ThreadCopied(_)
+        | Record::CheckpointsPruned(_)
+        | Record::TagSet(_)
+        | Record::TagRemoved(_)
+        | Record::Remnant(_)
+        | Record::ThreadPolicySet(_) => Touched::Anything,
+    }
+}
 
 /// The row of a thread that is put to.
 #[derive(Debug)]
@@ -81,6 +111,7 @@ impl<H, T> Index<H, T> {
             history: None,
             died: 0,
             vectors: Vectors::default(),
+            latest: KnownLatest::default(),
             handles: PhantomData,
         }
     }
@@ -107,8 +138,14 @@ impl<H: Clone, T: Tables<Key, Row<H>>> Index<H, T> {
             _ => None,
         };
         let sure = origin.lsn < self.sure_below;
-        if !matches!(record, Record::CheckpointPut(_) | Record::WritesPut(_)) {
-            self.settle();
+        match touched(&record) {
+            Touched::Thread(thread) => self.latest.changed(thread),
+            touched => {
+                self.settle();
+                if let Touched::Anything = touched {
+                    self.latest.all_changed();
+                }
+            }
         }
         let of_item = matches!(
             record,
@@ -231,6 +268,11 @@ impl<H, T> Index<H, T> {
     /// show that may be gone.
     pub(crate) fn be_sure_below(&mut self, lsn: u64) {
         self.sure_below = lsn;
+    }
+
+    /// The latest checkpoints that are known.
+    pub(crate) fn latest(&self) -> &KnownLatest<H> {
+        &self.latest
     }
 
     /// The vectors of all items, if they are known.

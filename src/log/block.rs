@@ -6,6 +6,7 @@ use std::io;
 use super::checksum::{self, Role, seeded};
 use super::fields::Fields;
 use super::frame::{ALIGNMENT, BadHeader};
+use crate::zstandard;
 
 pub(super) const BLOCK_HEADER_BYTES: usize = 40;
 /// The longest contents: those of a block with one frame of the greatest length.
@@ -136,7 +137,7 @@ impl BlockHeader {
         if !self.is_compressed {
             return Ok(stored.to_vec());
         }
-        let contents = zstd::bulk::decompress(stored, self.length as usize)
+        let contents = zstandard::decompress(stored, self.length as usize)
             .map_err(|_| "the block cannot be decompressed")?;
         if contents.len() != self.length as usize {
             return Err("the block has another length");

@@ -8,6 +8,7 @@ macro_rules! behaviours {
                 a_checkpoint_comes_back_as_it_was_put
                 what_was_never_put_is_none
                 the_greatest_id_is_the_latest
+                the_latest_is_that_of_now_however_often_it_was_asked_for
                 threads_and_namespaces_are_apart
                 unchanged_channels_are_inherited_from_the_parent
                 a_fork_inherits_from_its_parent_and_not_from_its_sibling

@@ -78,6 +78,54 @@ pub(crate) fn the_greatest_id_is_the_latest(saver: &mut Saver) {
     assert_eq!(saver.latest("t", "").unwrap().checkpoint.id, "3");
 }
 
+pub(crate) fn the_latest_is_that_of_now_however_often_it_was_asked_for(saver: &mut Saver) {
+    let latest = |saver: &Saver, thread: &str, namespace: &str| {
+        let asked = [(); 3].map(|()| saver.latest(thread, namespace));
+        assert_eq!(asked[0], asked[1]);
+        assert_eq!(asked[1], asked[2]);
+        let found = asked.into_iter().flatten().next();
+        found.map(|found| json!([found.checkpoint.id, values(&found), pending(&found)]))
+    };
+    let one = || checkpoint("2", None).changed("a", 1, json!("one"));
+    let first = json!(["2", {"a": "one"}, []]);
+    assert_eq!(latest(saver, "t", ""), None);
+    for thread in ["t", "u"] {
+        saver.put(one().in_thread(thread));
+        assert_eq!(latest(saver, thread, ""), Some(first.clone()));
+    }
+    let empty = |id| Some(json!([id, {}, []]));
+    for namespace in ["a", "b", "c", "d", "e"] {
+        saver.put(checkpoint("1", None).in_namespace(namespace));
+        assert_eq!(latest(saver, "t", namespace), empty("1"));
+    }
+    saver.put(checkpoint("2", Some("1")).in_namespace("a"));
+    for (namespace, id) in [("e", "1"), ("a", "2"), ("b", "1"), ("a", "2")] {
+        assert_eq!(latest(saver, "t", namespace), empty(id));
+    }
+    saver.put_writes(writes("2", "p", "task", &[("x", json!(1))]));
+    let written = json!(["2", {"a": "one"}, [["p", "task", 0, "x", 1]]]);
+    assert_eq!(latest(saver, "t", ""), Some(written.clone()));
+    assert_eq!(latest(saver, "u", ""), Some(first.clone()));
+    saver.copy("t", "copy");
+    assert_eq!(latest(saver, "copy", ""), Some(written.clone()));
+    saver.put(checkpoint("1", None));
+    assert_eq!(latest(saver, "t", ""), Some(written.clone()));
+    saver.put(checkpoint("3", Some("2")).unchanged("a", 1));
+    let last = json!(["3", {"a": "one"}, []]);
+    assert_eq!(latest(saver, "t", ""), Some(last.clone()));
+    saver.put(checkpoint("3", Some("2")).changed("a", 2, json!("other")));
+    let replaced = json!(["3", {"a": "other"}, []]);
+    assert_eq!(latest(saver, "t", ""), Some(replaced.clone()));
+    assert_eq!(latest(saver, "copy", ""), Some(written.clone()));
+    saver.delete("t");
+    assert_eq!(latest(saver, "t", ""), None);
+    assert_eq!(latest(saver, "copy", ""), Some(written.clone()));
+    saver.reopen();
+    for (thread, expected) in [("t", None), ("u", Some(first)), ("copy", Some(written))] {
+        assert_eq!(latest(saver, thread, ""), expected);
+    }
+}
+
 pub(crate) fn threads_and_namespaces_are_apart(saver: &mut Saver) {
     saver.put(checkpoint("1", None).changed("a", 1, json!("root")));
     saver.put(

@@ -21,10 +21,13 @@ const BYTES_MAX: usize = 2 << 10;
 /// The latest checkpoints of threads that were asked for not long ago.
 #[derive(Debug)]
 pub(crate) struct KnownLatest<H> {
-    by_thread: Mutex<LruCache<Arc<str>, Vec<Arc<Found<H>>>>>,
+    by_thread: Mutex<LruCache<Arc<str>, OfThread<H>>>,
     /// How often any may have changed.
     changes: u64,
 }
+
+/// The latest of a thread's namespaces; the one that was asked for first is in front.
+type OfThread<H> = Vec<Arc<Found<H>>>;
 
 /// When something was looked up.
 #[derive(Clone, Copy, Debug)]
@@ -60,7 +63,7 @@ impl<H> KnownLatest<H> {
         }
         let mut by_thread = self.by_thread.lock();
         let known = by_thread.entry(Arc::clone(&found.thread));
-        let known = known.or_insert_with(Vec::new);
+        let known = known.or_insert_with(OfThread::new);
         known.retain(|of| of.namespace != found.namespace);
         if known.len() >= NAMESPACES_MAX {
             known.remove(0);

@@ -66,6 +66,14 @@ impl Encoded {
         &self.tag
     }
 
+    /// The same with bytes that nothing else shares.
+    pub(crate) fn copied(&self) -> Self {
+        Self {
+            tag: self.tag.clone(),
+            bytes: Bytes::copy_from_slice(&self.bytes),
+        }
+    }
+
     /// A JSON value under the tag `json`.
     pub fn json(value: &serde_json::Value) -> Self {
         // `Value`'s `Display` is its compact JSON text and, unlike `to_vec`, has no error to handle.

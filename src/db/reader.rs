@@ -141,9 +141,12 @@ impl Reader {
             return Ok(value);
         }
         let value = self.read_value(used, at)?;
-        if self.keeps {
-            values.insert(at.id(), value.clone());
+        if !self.keeps || !values.takes(&value) {
+            return Ok(value);
         }
+        // Bytes of its own: those of a record may be many more than this value's, and all would stay as long as it does.
+        let value = value.copied();
+        values.insert(at.id(), value.clone());
         Ok(value)
     }
 

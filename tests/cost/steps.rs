@@ -1,8 +1,6 @@
 //! Graphs with a list that grows, and what each of their steps allocates.
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::{Cell, RefCell};
-
+use std::cell::RefCell;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
@@ -14,37 +12,18 @@ use stepwell::graph::{
     StateGraph, StreamMode, StreamOptions,
 };
 
-/// The system's allocator, with an account per thread.
-struct Counting;
+use crate::counting::allocated;
 
 thread_local! {
-    static ALLOCATED: Cell<usize> = const { Cell::new(0) };
     /// What had been allocated whenever the node ran.
     static AT_STEPS: RefCell<Vec<usize>> = const { RefCell::new(Vec::new()) };
 }
-
-// SAFETY: everything is left to `System`; the account is a plain number that is not allocated.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        ALLOCATED.set(ALLOCATED.get() + layout.size());
-        // SAFETY: as the caller promised.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, ptr: *mut u8, layout: Layout) {
-        // SAFETY: as the caller promised.
-        unsafe { System.dealloc(ptr, layout) }
-    }
-}
-
-#[global_allocator]
-static COUNTING: Counting = Counting;
 
 const STEPS: u32 = 40;
 const LONG: usize = 10_000;
 
 fn note_step() {
-    AT_STEPS.with_borrow_mut(|steps| steps.push(ALLOCATED.get()));
+    AT_STEPS.with_borrow_mut(|steps| steps.push(allocated()));
 }
 
 fn text() -> String {

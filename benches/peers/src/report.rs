@@ -22,6 +22,8 @@ pub(crate) enum Figure {
     FlushesPerStep,
     LatestUs,
     ByIdUs,
+    /// By id, with the writes that follow.
+    StepByIdUs,
     DiskBytesPerStep,
     /// Against the bytes of keys and values.
     DiskOfPut,
@@ -32,7 +34,7 @@ pub(crate) enum Figure {
 }
 
 impl Figure {
-    pub(crate) const ALL: [Self; 15] = [
+    pub(crate) const ALL: [Self; 16] = [
         Self::StepsPerSecond,
         Self::OfFloor,
         Self::OfRawSync,
@@ -43,6 +45,7 @@ impl Figure {
         Self::FlushesPerStep,
         Self::LatestUs,
         Self::ByIdUs,
+        Self::StepByIdUs,
         Self::DiskBytesPerStep,
         Self::DiskOfPut,
         Self::OpenMs,
@@ -62,6 +65,7 @@ impl Figure {
             Self::FlushesPerStep => "flushes/step",
             Self::LatestUs => "latest p50 us",
             Self::ByIdUs => "by id p50 us",
+            Self::StepByIdUs => "by id with writes p50 us",
             Self::DiskBytesPerStep => "disk bytes/step",
             Self::DiskOfPut => "/ bytes put",
             Self::OpenMs => "open ms",

@@ -50,7 +50,12 @@ impl Values {
         value
     }
 
-    /// Keeps a value. One that would push out most others is not kept.
+    /// Whether such a value is kept: not one that would push out most others.
+    pub(crate) fn takes(&self, value: &Encoded) -> bool {
+        weight(value) <= self.limit / 2
+    }
+
+    /// Keeps a value, if such are [kept](Self::takes).
     pub(crate) fn insert(&self, id: ValueId, value: Encoded) {
         self.replace(None, id, value);
     }
@@ -62,7 +67,7 @@ impl Values {
         if let Some(old) = old {
             kept.remove(old);
         }
-        if bytes > self.limit / 2 {
+        if !self.takes(&value) {
             return;
         }
         kept.remove(id);

@@ -24,8 +24,20 @@ pub(crate) fn hot(run: &Run<'_>) {
         median(reads, || engine.latest(random.next() % THREADS)),
     );
     let per_thread = count / THREADS;
-    let mut any = || engine.by_id(random.next() % THREADS, random.next() % per_thread + 1);
-    tell(Figure::ByIdUs, median(reads, &mut any));
+    let mut any = || (random.next() % THREADS, random.next() % per_thread + 1);
+    let mut by_id = |read: &dyn Fn(u64, u64) -> Option<Bytes>| {
+        median(reads, || {
+            let (thread, number) = any();
+            read(thread, number)
+        })
+    };
+    tell(Figure::ByIdUs, by_id(&|thread, number| engine.by_id(thread, number)));
+    if engine.step_by_id(0, 1).is_some() {
+        tell(
+            Figure::StepByIdUs,
+            by_id(&|thread, number| engine.step_by_id(thread, number)),
+        );
+    }
     engine.close();
 }
 

@@ -14,6 +14,11 @@ pub(crate) trait Engine: Sync {
     /// The value of a step's checkpoint.
     fn by_id(&self, thread: u64, number: u64) -> Option<Bytes>;
 
+    /// The same, with the writes that follow it read along; only of an engine that knows which those are.
+    fn step_by_id(&self, _thread: u64, _number: u64) -> Option<Bytes> {
+        None
+    }
+
     /// Makes everything durable and closes.
     fn close(self: Box<Self>);
 }

@@ -1,5 +1,5 @@
 //! Stepwell through its own API: the task's writes are submitted first and the checkpoint after them, and only that is waited
-//! for, as the executor does. A read by id brings the writes that follow the checkpoint along.
+//! for, as the executor does.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -7,8 +7,8 @@ use std::path::Path;
 use bytes::Bytes;
 use futures::executor::block_on;
 use stepwell::checkpoint::{
-    ChannelVersion, Checkpoint, CheckpointError, Checkpointer, DbSaver, Metadata, PutCheckpoint,
-    PutWrites, Source,
+    ChannelVersion, Channels, Checkpoint, CheckpointError, CheckpointTuple, Checkpointer, DbSaver,
+    Metadata, Projection, PutCheckpoint, PutWrites, Source,
 };
 use stepwell::db::{Db, Durability};
 use stepwell::{Commit, Encoded};
@@ -17,6 +17,11 @@ use super::Engine;
 use crate::workload::{self, Step};
 
 const CHANNEL: &str = "state";
+/// A checkpoint with its values, and without the writes that follow it.
+const VALUES: Projection = Projection {
+    channels: Channels::All,
+    writes: false,
+};
 
 pub(crate) struct Stepwell {
     db: Db,
@@ -39,12 +44,7 @@ impl Stepwell {
     }
 
     fn get(&self, thread: u64, id: Option<&str>) -> Option<Bytes> {
-        let found = block_on(self.saver.get(workload::thread(thread), "", id)).unwrap()?;
-        found
-            .checkpoint
-            .channel_values
-            .get(CHANNEL)
-            .map(|value| value.bytes().clone())
+        value(block_on(self.saver.get(workload::thread(thread), "", id)).unwrap()?)
     }
 }
 
@@ -61,6 +61,14 @@ impl Engine for Stepwell {
     }
 
     fn by_id(&self, thread: u64, number: u64) -> Option<Bytes> {
+        let id = workload::id(thread, number).to_string();
+        let found = self
+            .saver
+            .get_projected(workload::thread(thread), "", Some(&id), &VALUES);
+        value(block_on(found).unwrap()?)
+    }
+
+    fn step_by_id(&self, thread: u64, number: u64) -> Option<Bytes> {
         self.get(thread, Some(&workload::id(thread, number).to_string()))
     }
 
@@ -68,6 +76,11 @@ impl Engine for Stepwell {
         drop(self.saver);
         self.db.close().unwrap();
     }
+}
+
+fn value(found: CheckpointTuple) -> Option<Bytes> {
+    let value = found.checkpoint.channel_values.get(CHANNEL)?;
+    Some(value.bytes().clone())
 }
 
 /// Submits a step, to be waited for or awaited.

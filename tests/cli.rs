@@ -6,7 +6,10 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
+use futures::executor::block_on;
+use serde_json::json;
 use stepwell::db::Db;
+use stepwell::store::Store;
 use tempfile::TempDir;
 
 /// The exit code and what is printed as an error.
@@ -154,6 +157,49 @@ fn a_damaged_database_exits_with_3() {
         let (code, error) = refused(dir.path(), &[command, "--db", "db"]);
         assert_eq!(code, Some(3));
         assert!(error.contains("is damaged"), "{error}");
+    }
+}
+
+#[test]
+fn a_verification_says_what_was_lost_and_that_records_behind_a_defect_were_not_counted() {
+    let dir = TempDir::new().unwrap();
+    let db = Db::options().segment_bytes(64 << 10).index_memory_bytes(1);
+    let db = db.open(dir.path().join("db")).unwrap();
+    for number in 0..80 {
+        // Nothing that could be made shorter.
+        let text: String = (0..300_u64)
+            .map(|n| {
+                format!(
+                    "{:x}",
+                    (n + 1000 * number).wrapping_mul(0x9e37_79b9_7f4a_7c15)
+                )
+            })
+            .collect();
+        let value = json!({"text": text, "number": format!("needle {number}")});
+        block_on(db.store().put(&["n"], "key", value)).unwrap();
+    }
+    db.close().unwrap();
+    let log = fs::read_dir(dir.path().join("db/log")).unwrap();
+    for segment in log.map(|entry| entry.unwrap().path()) {
+        let mut bytes = fs::read(&segment).unwrap();
+        if let Some(at) = bytes.windows(9).position(|part| part == b"needle 3\"") {
+            bytes[at] = b'N';
+            fs::write(&segment, bytes).unwrap();
+        }
+    }
+    let output = Command::new(env!("CARGO_BIN_EXE_stepwell"))
+        .args(["verify", "--db", "db"])
+        .current_dir(dir.path())
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(3));
+    let said = String::from_utf8_lossy(&output.stdout);
+    for part in [
+        "item `key` in namespace [\"n\"] as it was until record ",
+        " has 2 defects: ",
+        " in front of the first defect of the log",
+    ] {
+        assert!(said.contains(part), "{said}");
     }
 }
 

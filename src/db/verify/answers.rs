@@ -283,10 +283,10 @@ impl Answers<'_, '_> {
                 self.index.add(Finding::new(FindingKind::Index, what));
             }
         }
-        let past = past.into_iter().map(|past| (Arc::clone(&past.item), true));
-        let items = items.into_iter().map(|item| (item, false));
-        for (item, is_past) in items.chain(past) {
-            self.report.items += u64::from(!is_past);
+        let past = (past.into_iter()).map(|past| (Arc::clone(&past.item), Some(past.ended)));
+        let items = items.into_iter().map(|item| (item, None));
+        for (item, ended) in items.chain(past) {
+            self.report.items += u64::from(ended.is_none());
             let value = checked.value(&item.value, self.report);
             let vectors = item.vectors.as_ref();
             let all = value.and_then(|()| match vectors {
@@ -296,14 +296,17 @@ impl Answers<'_, '_> {
             if let Err(error) = all
                 && !self.is_compacted_away(&error)
             {
-                let now = match is_past {
-                    true => None,
-                    false => self.db.snapshot().item(&item.namespace, &item.key)?,
+                let now = match ended {
+                    Some(_) => None,
+                    None => self.db.snapshot().item(&item.namespace, &item.key)?,
                 };
                 if !is_gone(&error, now.map(|item| item.origin.lsn), item.origin.lsn)? {
                     let mut finding = Finding::of(FindingKind::Value, &error);
+                    let was = ended.map_or_else(String::new, |ended| {
+                        format!(" as it was until record {ended}")
+                    });
                     finding.what = format!(
-                        "item `{}` in namespace {:?}: {}",
+                        "item `{}` in namespace {:?}{was}: {}",
                         item.key, item.namespace, finding.what
                     );
                     self.values.add(finding);

@@ -56,7 +56,7 @@ pub struct VerifyReport {
     pub segments: u64,
     /// How many frames were read and found whole.
     pub frames: u64,
-    /// How many records were understood.
+    /// How many records were understood. If the log is damaged, those in front of the first defect.
     pub records: u64,
     /// How many checkpoints were checked.
     pub checkpoints: u64,

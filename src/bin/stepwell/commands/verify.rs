@@ -135,9 +135,14 @@ fn print(screen: &Screen, args: &Args, report: &VerifyReport) -> Result<(), Fail
         screen.line(format_args!("and {} more", report.found - listed))?;
     }
     let n = |n: u64| usize::try_from(n).unwrap_or(usize::MAX);
+    let is_of = |kind: FindingKind| report.findings.iter().any(|finding| finding.kind == kind);
+    let records = count(n(report.records), "record");
     let mut read = vec![
         count(n(report.segments), "segment"),
-        count(n(report.records), "record"),
+        match is_of(FindingKind::Log) {
+            true => format!("{records} in front of the first defect of the log"),
+            false => records,
+        },
     ];
     if !args.quick {
         read.push(count(n(report.checkpoints), "checkpoint"));
@@ -156,8 +161,8 @@ fn print(screen: &Screen, args: &Args, report: &VerifyReport) -> Result<(), Fail
             false => "",
         }
     ))?;
-    let of_index = |finding: &Finding| finding.kind == FindingKind::Index;
-    if report.findings.iter().any(|finding| !of_index(finding)) {
+    let is_of_index = |finding: &Finding| finding.kind == FindingKind::Index;
+    if !report.findings.iter().all(is_of_index) {
         screen.line(SALVAGE)?;
     } else if report.found > 0 {
         screen.line("Remove `index.redb` while nobody has the database open: it is made again.")?;

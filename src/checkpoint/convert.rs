@@ -16,7 +16,7 @@ use crate::codec::{Changed, CheckpointPut, TagSet, TaskWrite, Versions, WritesPu
 use crate::compact::Step;
 use crate::index::{
     Entry, Found, Held, Key, List, Reason, Refused, Row, Rows, Selection, Snapshot, Survivor,
-    TablesError, owned,
+    TablesError, map_of, owned,
 };
 
 impl From<Refused> for CheckpointError {
@@ -268,11 +268,8 @@ fn metadata_to_json(metadata: &Metadata) -> Vec<u8> {
 
 /// The metadata of an entry, or why it cannot be read.
 pub(crate) fn metadata_of<H>(entry: &Entry<H>) -> Result<Metadata, serde_json::Error> {
-    let parents = entry
-        .ancestors
-        .iter()
-        .map(|(namespace, id)| (owned(namespace), owned(id)))
-        .collect();
+    let parents = entry.ancestors.iter();
+    let parents = map_of(parents.map(|(namespace, id)| (owned(namespace), owned(id))));
     if let Some(found) = Step::of(&entry.metadata)
         && (found.before, found.after) == (b"{", b"}")
     {
@@ -342,12 +339,11 @@ pub(crate) fn tuple<H>(
 ) -> CheckpointTuple {
     let mut values = values.into_iter();
     let entry = &found.entry;
-    let channel_values: BTreeMap<String, Encoded> = entry
-        .channels()
-        .iter()
-        .filter(|channel| matches!(channel.held, Held::Value(_)) && wants(&channel.name))
-        .map_while(|channel| Some((owned(&channel.name), values.next()?)))
-        .collect();
+    let channels = entry.channels().iter();
+    let channels =
+        channels.filter(|channel| matches!(channel.held, Held::Value(_)) && wants(&channel.name));
+    let channel_values =
+        map_of(channels.map_while(|channel| Some((owned(&channel.name), values.next()?))));
     let writes = found.writes.iter();
     let writes = writes.flat_map(|(task, writes)| writes.writes.iter().map(move |w| (task, w)));
     let mut pending_writes: Vec<PendingWrite> = writes

@@ -1,6 +1,6 @@
 //! [`Reader`]: values from their places in the log.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -28,7 +28,7 @@ pub(super) struct Walking {
 }
 
 /// The first values of records, or all, by the record's LSN.
-type Records = HashMap<Lsn, Arc<[Stored]>>;
+type Records = BTreeMap<Lsn, Arc<[Stored]>>;
 
 /// Reads values. It is made before the places are looked up that it reads. What one call read, the next need not read again: neighbours in a thread's history
 /// share most of their values.
@@ -49,7 +49,7 @@ impl Reader {
         Self {
             _entered: db.enter(),
             db,
-            last: HashMap::new(),
+            last: Records::new(),
             frame: Mutex::default(),
             keeps: false,
         }
@@ -66,7 +66,7 @@ impl Reader {
         &mut self,
         places: impl IntoIterator<Item = &'p Place>,
     ) -> Result<Vec<Encoded>, DbError> {
-        let mut used = HashMap::new();
+        let mut used = Records::new();
         let values = places
             .into_iter()
             .map(|place| self.kept_or_read(&mut used, place.into()));
@@ -89,7 +89,7 @@ impl Reader {
 
     /// One value.
     pub(super) fn value(&mut self, at: At) -> Result<Encoded, DbError> {
-        let mut used = HashMap::new();
+        let mut used = Records::new();
         let value = self.kept_or_read(&mut used, at);
         self.last = used;
         value
@@ -97,7 +97,7 @@ impl Reader {
 
     /// Puts a value together from the log, whatever is kept in memory of it.
     pub(super) fn checked(&mut self, at: At) -> Result<Encoded, DbError> {
-        let mut used = HashMap::new();
+        let mut used = Records::new();
         let value = self.read_value(&mut used, at)?;
         self.last = used;
         Ok(value)
@@ -105,7 +105,7 @@ impl Reader {
 
     /// Where a value is that may be an alias, and what it takes to read it.
     pub(super) fn resolved(&mut self, mut at: At) -> Result<(At, Weight), DbError> {
-        let mut used = HashMap::new();
+        let mut used = Records::new();
         let weight = loop {
             match self.stored(&mut used, at, None)? {
                 Value::Whole(whole) => break Weight::whole(wide(whole.bytes().len())),

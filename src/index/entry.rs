@@ -111,24 +111,17 @@ impl<H> Entry<H> {
 
     /// The version of every channel.
     pub(crate) fn versions(&self) -> BTreeMap<String, ChannelVersion> {
-        self.channels
-            .iter()
-            .map(|c| (owned(&c.name), c.version.clone()))
-            .collect()
+        let channels = self.channels.iter();
+        map_of(channels.map(|c| (owned(&c.name), c.version.clone())))
     }
 
     /// By node, the versions that it has seen.
     pub(crate) fn seen(&self) -> BTreeMap<String, BTreeMap<String, ChannelVersion>> {
-        self.seen
-            .iter()
-            .map(|(node, versions)| {
-                let versions = versions
-                    .iter()
-                    .map(|(name, version)| (owned(name), version.clone()))
-                    .collect();
-                (owned(node), versions)
-            })
-            .collect()
+        map_of(self.seen.iter().map(|(node, versions)| {
+            let versions = versions.iter();
+            let versions = versions.map(|(name, version)| (owned(name), version.clone()));
+            (owned(node), map_of(versions))
+        }))
     }
 
     /// Which channels the last step changed.
@@ -144,6 +137,14 @@ impl<H> Entry<H> {
             .ok()?;
         self.seen.get(at)
     }
+}
+
+/// A map of a few, which come in their order. `collect` would gather and sort them first, which takes longer than putting in one
+/// after the other.
+pub(crate) fn map_of<V>(few: impl IntoIterator<Item = (String, V)>) -> BTreeMap<String, V> {
+    let mut map = BTreeMap::new();
+    map.extend(few);
+    map
 }
 
 /// A shared text as one of its own: `to_string` would format it, which takes twice as long.

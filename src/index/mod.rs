@@ -64,7 +64,7 @@ mod writes;
 
 pub(crate) use bytes::{byte, number, put_number};
 pub(crate) use contents::ContentHash;
-pub(crate) use entry::{Entry, Held, owned};
+pub(crate) use entry::{Entry, Held, map_of, owned};
 pub(crate) use find_past::Then;
 pub(crate) use id::made_at;
 #[cfg(feature = "langgraph")]

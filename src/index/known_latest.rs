@@ -12,11 +12,11 @@ use parking_lot::Mutex;
 use crate::index::look_up::Found;
 
 /// Of so many threads some are known.
-const THREADS_MAX: usize = 512;
+pub(super) const THREADS_MAX: usize = 512;
 /// Of so many namespaces of a thread: its own, and those of what it calls.
 const NAMESPACES_MAX: usize = 4;
 /// Those that take more memory are looked up each time, so that all together take no more than some megabytes.
-const BYTES_MAX: usize = 2 << 10;
+pub(super) const BYTES_MAX: usize = 2 << 10;
 
 /// The latest checkpoints of threads that were asked for not long ago.
 #[derive(Debug)]

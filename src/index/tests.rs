@@ -3,6 +3,7 @@
 use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::ops::Bound;
+use std::sync::Arc;
 
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -184,6 +185,40 @@ fn prune(thread: &str, as_of: u64, from: u64, to: u64) -> Record<u64> {
         as_of,
         namespaces: [(String::new(), Some(vec![(id(from), id(to))]))].into(),
     })
+}
+
+/// Has the latest checkpoint of a thread remembered, and tells whether it was.
+fn remembered(log: &Log, thread: &str) -> bool {
+    let (latest, as_of) = (log.index.latest(), log.index.latest().as_of());
+    let found = log.look().get(thread, "", None, true).unwrap().unwrap();
+    latest.note(&Arc::new(found), as_of);
+    latest.get(thread, "").is_some()
+}
+
+#[test]
+fn of_the_latest_checkpoints_no_more_than_a_number_is_remembered_and_no_large_one() {
+    let mut log = Log::default();
+    let thread = |number: usize| format!("thread-{number}");
+    let count = known_latest::THREADS_MAX + 10;
+    for number in 0..count {
+        assert!(log.apply(checkpoint(&thread(number), 1, None)));
+    }
+    for number in 0..count {
+        assert!(remembered(&log, &thread(number)));
+    }
+    let known = (0..count).filter(|number| log.index.latest().get(&thread(*number), "").is_some());
+    // One that comes is there before the oldest goes.
+    assert!((known_latest::THREADS_MAX..=known_latest::THREADS_MAX + 1).contains(&known.count()));
+
+    let last = thread(count - 1);
+    for task in 0..known_latest::BYTES_MAX / 8 {
+        let Record::WritesPut(mut put) = written(&last, 1, 0) else {
+            unreachable!();
+        };
+        put.task_id = format!("{task:08}");
+        assert!(log.apply(Record::WritesPut(put)));
+    }
+    assert!(!remembered(&log, &last));
 }
 
 #[test]

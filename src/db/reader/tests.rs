@@ -166,7 +166,7 @@ fn noise(seed: u64, bytes: usize) -> Vec<u8> {
 fn walked(db: &Db, place: &Place) -> (u32, u64) {
     let (mut at, mut links, mut bytes) = (At::from(place), 0, 0);
     let reader = db.reader();
-    let stored = |at| reader.stored(&mut HashMap::new(), at, None).unwrap();
+    let stored = |at| reader.stored(&mut Records::new(), at, None).unwrap();
     loop {
         bytes += LINK_COST;
         match stored(at) {

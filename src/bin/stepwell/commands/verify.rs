@@ -103,6 +103,7 @@ fn does_not_open(args: &Args, screen: &Screen, error: DbError) -> Result<Answer,
         let findings: Vec<_> = lost.iter().map(lost_records).collect();
         screen.json(&json!({
             "clean": false,
+            "mended_superblock_slot": null,
             "error": error.to_string(),
             "found": findings.len().max(1),
             "findings": findings,

@@ -30,6 +30,28 @@ pub(super) struct Walking {
 /// The first values of records, or all, by the record's LSN.
 type Records = BTreeMap<Lsn, Arc<[Stored]>>;
 
+/// A value that was read.
+enum Read {
+    /// Its bytes lie in those of a record.
+    Lies(Encoded),
+    /// It was put together.
+    Made(Encoded),
+}
+
+impl Read {
+    fn value(&self) -> &Encoded {
+        match self {
+            Self::Lies(value) | Self::Made(value) => value,
+        }
+    }
+
+    fn into_value(self) -> Encoded {
+        match self {
+            Self::Lies(value) | Self::Made(value) => value,
+        }
+    }
+}
+
 /// Reads values. It is made before the places are looked up that it reads. What one call read, the next need not read again: neighbours in a thread's history
 /// share most of their values.
 #[derive(Debug)]
@@ -98,9 +120,9 @@ impl Reader {
     /// Puts a value together from the log, whatever is kept in memory of it.
     pub(super) fn checked(&mut self, at: At) -> Result<Encoded, DbError> {
         let mut used = Records::new();
-        let value = self.read_value(&mut used, at)?;
+        let read = self.read_value(&mut used, at)?;
         self.last = used;
-        Ok(value)
+        Ok(read.into_value())
     }
 
     /// Where a value is that may be an alias, and what it takes to read it.
@@ -140,18 +162,21 @@ impl Reader {
         {
             return Ok(value);
         }
-        let value = self.read_value(used, at)?;
-        if !self.keeps || !values.takes(&value) {
-            return Ok(value);
+        let read = self.read_value(used, at)?;
+        if !self.keeps || !values.takes(read.value()) {
+            return Ok(read.into_value());
         }
-        // Bytes of its own: those of a record may be many more than this value's, and all would stay as long as it does.
-        let value = value.copied();
+        let value = match read {
+            // A record's bytes may be many more than this value's, and all would stay as long as it does.
+            Read::Lies(value) => value.copied(),
+            Read::Made(value) => value,
+        };
         values.insert(at.id(), value.clone());
         Ok(value)
     }
 
     /// The value, followed through its bases to one that is whole and put together from there.
-    fn read_value(&self, used: &mut Records, mut at: At) -> Result<Encoded, DbError> {
+    fn read_value(&self, used: &mut Records, mut at: At) -> Result<Read, DbError> {
         let mut chain: Vec<(At, Delta<Bytes>)> = Vec::new();
         let mut window = Window::default();
         let mut hops = 0;
@@ -183,7 +208,7 @@ impl Reader {
             }
         };
         if chain.is_empty() {
-            return Ok(whole);
+            return Ok(Read::Lies(whole));
         }
         let mut rope = Rope::new(whole.bytes().clone());
         while let Some((at, delta)) = chain.pop() {
@@ -199,7 +224,11 @@ impl Reader {
             rope.apply(&delta.ops, &sources, delta.weight.length)
                 .map_err(|e| unreadable(at, e))?;
         }
-        Ok(Encoded::new(whole.tag(), rope.into_bytes()))
+        let read = match rope.is_one_piece() {
+            true => Read::Lies,
+            false => Read::Made,
+        };
+        Ok(read(Encoded::new(whole.tag(), rope.into_bytes())))
     }
 
     fn stored(

@@ -145,13 +145,18 @@ impl Rope {
         Ok(())
     }
 
+    /// Whether the value lies in one piece in what it was made of, and will share its memory.
+    pub fn is_one_piece(&self) -> bool {
+        self.pieces.len() <= 1
+    }
+
     /// The value in one piece.
     pub fn into_bytes(self) -> Bytes {
         let mut parts = self.pieces.iter().filter_map(|piece| {
             let buffer = self.buffers.get(piece.buffer)?;
             Some((buffer, piece.start..piece.start + piece.len))
         });
-        if let [_] = self.pieces.as_slice() {
+        if self.is_one_piece() {
             return parts.next().map_or_else(Bytes::new, |(b, at)| b.slice(at));
         }
         let mut whole = BytesMut::with_capacity(usize::try_from(self.len).unwrap_or_default());

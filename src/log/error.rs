@@ -55,7 +55,7 @@ pub enum LogError {
     },
     /// Data that was durable is damaged or missing. Nothing was changed on the medium.
     #[error(
-        "log segment `{}` is damaged at byte {offset}: {reason}; records {}..{} cannot be read; \
+        "log segment `{}` is damaged at byte {offset}: {reason}; records {}..{} were not read; \
          nothing was changed, restore the file from a backup, or salvage what is whole",
         segment.display(), lsns.start, lsns.end
     )]
@@ -64,7 +64,8 @@ pub enum LogError {
         segment: PathBuf,
         /// The byte in it at which the damage was found.
         offset: u64,
-        /// The records that are known to be missing: at least those.
+        /// The records that were not read for it: those of the frame, or where frames are read one behind the other, all to the end of
+        /// the segment. Some of these may be whole: a verification or [`salvage`](crate::log::salvage()) says which.
         lsns: Range<Lsn>,
         /// What is wrong there.
         reason: String,

@@ -101,7 +101,8 @@ impl DbOptions {
     }
 
     /// About how many bytes of memory are for what was put and read last; 32 MiB by default. Without it every
-    /// checkpoint that builds on another one, and every read, has to go to the file. With less, more of them do.
+    /// checkpoint that builds on another one, and every read, has to go to the file. With less, more of them do. A value that
+    /// was put as part of a longer buffer keeps all of that in memory, which is not counted.
     pub fn hot_bytes(mut self, bytes: usize) -> Self {
         self.values.hot_bytes = bytes;
         self

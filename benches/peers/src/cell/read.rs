@@ -31,7 +31,10 @@ pub(crate) fn hot(run: &Run<'_>) {
             read(thread, number)
         })
     };
-    tell(Figure::ByIdUs, by_id(&|thread, number| engine.by_id(thread, number)));
+    tell(
+        Figure::ByIdUs,
+        by_id(&|thread, number| engine.by_id(thread, number)),
+    );
     if engine.step_by_id(0, 1).is_some() {
         tell(
             Figure::StepByIdUs,

@@ -21,6 +21,9 @@ use crate::log::{self, Extent, Lost};
 use crate::vfs::{OsFs, Vfs};
 
 /// What a salvage kept, and what is lost.
+///
+/// Losses are named as the log is read: what a later record deleted, pruned or put again is named as well, under the thread that
+/// it was put to, since copies of that thread may have it still.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct SalvageReport {

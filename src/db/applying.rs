@@ -1,5 +1,6 @@
 //! Applying the records of frames to the index: which values they bring, and where those are.
 
+use std::hint;
 use std::sync::Arc;
 
 use crate::codec::{Numbered, Record};
@@ -9,12 +10,21 @@ use crate::db::view::DbTables;
 use crate::index::{Index, Key, Origin, Row, Tables, Unapplied};
 use crate::log::FrameAddress;
 
+/// About what the rows of the frames take that are applied at a time.
+const ROWS_BYTES: usize = 96 << 10;
+
+/// Has memory at hand for rows. The C library makes that of a thread larger by single pages, with a system call each, unless it is
+/// asked for more at a time.
+pub(super) fn ask_ahead() {
+    drop(hint::black_box(Vec::<u8>::with_capacity(ROWS_BYTES)));
+}
+
 /// Applies the records of a frame up to the first that is not taken. If that is for want of rows, the index
 /// would be wrong from here on, and is given up. The rows are not settled yet.
 pub(super) fn apply_all(
     index: &mut Index<Place, DbTables>,
     frame: FrameAddress,
-    records: Vec<Record<Numbered>>,
+    records: &mut [Record<Numbered>],
     contents: &[NewContent],
 ) -> Result<(), Unapplied> {
     let applied = (0..)
@@ -54,9 +64,9 @@ pub(super) fn apply_one(
     index: &mut Index<Place, impl Tables<Key, Row<Place>>>,
     frame: FrameAddress,
     number: u32,
-    record: Record<Numbered>,
+    mut record: Record<Numbered>,
 ) -> Result<(), Unapplied> {
-    let applied = apply_next(index, frame, number, record);
+    let applied = apply_next(index, frame, number, &mut record);
     index.settle();
     applied
 }
@@ -66,15 +76,14 @@ fn apply_next(
     index: &mut Index<Place, impl Tables<Key, Row<Place>>>,
     frame: FrameAddress,
     number: u32,
-    record: Record<Numbered>,
+    record: &mut Record<Numbered>,
 ) -> Result<(), Unapplied> {
     let place = Arc::new(RecordPlace { frame, number });
-    let mut record = record;
-    if let Record::CheckpointPut(put) = &mut record {
+    if let Record::CheckpointPut(put) = record {
         // What is put into the store with it comes behind it.
         put.moment.get_or_insert(frame.end().get());
     }
-    let handle = |value: Numbered| match value.alias {
+    let handle = |value: &Numbered| match value.alias {
         None => Place {
             record: Arc::clone(&place),
             value: value.number,

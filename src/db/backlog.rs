@@ -14,6 +14,8 @@ use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex};
 
+use crate::db::applying::ask_ahead;
+use crate::db::spent::Spent;
 use crate::db::view::{Note, View, frame_bytes};
 use crate::log::FrameAddress;
 use crate::vfs::{Host, Job};
@@ -58,6 +60,7 @@ pub(super) struct Backlog {
     /// until it is told of them.
     waiting: AtomicBool,
     changed: Condvar,
+    spent: Spent,
 }
 
 #[derive(Debug, Default)]
@@ -81,6 +84,7 @@ impl Backlog {
             state: Mutex::default(),
             waiting: AtomicBool::new(false),
             changed: Condvar::new(),
+            spent: Spent::default(),
         }
     }
 
@@ -115,6 +119,11 @@ impl Backlog {
         Then::Nothing
     }
 
+    /// What is left of those that were applied.
+    pub(super) fn spent(&self) -> &Spent {
+        &self.spent
+    }
+
     /// Whether there is something that was acknowledged before this call and that nobody has taken.
     pub(super) fn is_waiting(&self) -> bool {
         self.waiting.load(Ordering::Acquire)
@@ -141,6 +150,7 @@ impl Backlog {
         let mut quiet = 0;
         while state.open {
             if quiet >= QUIET && state.frames.is_empty() {
+                self.spent.clear();
                 state.asleep = true;
                 self.changed.wait(&mut state);
                 state.asleep = false;
@@ -211,6 +221,7 @@ impl Job for Applying {
     fn run(&self) {
         while self.view.backlog().wait() {
             while self.view.backlog().is_waiting() {
+                ask_ahead();
                 self.view.apply_some();
             }
         }

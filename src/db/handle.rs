@@ -282,6 +282,8 @@ impl Db {
             what: what(&records),
             reason,
         };
+        let view = &self.inner.indexed.view;
+        view.backlog().spent().drop_some();
         let count = u32::try_from(records.len()).map_err(|e| unwritable(e.to_string()))?;
         let mut payload = Payload::new();
         codec::encode_into(&mut payload.bytes, &records, self.inner.compression)
@@ -293,7 +295,6 @@ impl Db {
             certain,
             unapplied: Arc::clone(&unapplied),
         };
-        let view = &self.inner.indexed.view;
         view.wait_for_room()?;
         let ticket =
             self.with_log(|log| Ok(log.submit(count, &payload.bytes, note, durability)?))?;

@@ -30,6 +30,7 @@ mod replaying;
 mod rows;
 mod salvage;
 mod sharing;
+mod spent;
 mod stats;
 mod storing;
 mod submitted;

@@ -36,7 +36,7 @@ impl Db {
         let log = ReadOnlyLog::open(Arc::clone(&vfs), path, &mut |frame, payload, as_of| {
             frames += 1;
             view.be_sure_below(as_of.get());
-            Ok(view.replay([(frame, Ok(Decoded::of(frame, payload)?))])?)
+            Ok(view.replay(&mut [(frame, Ok(Decoded::of(frame, payload)?))])?)
         })?;
         let recovery = RecoveryReport {
             created: false,

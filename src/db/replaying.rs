@@ -4,7 +4,6 @@
 //! Memory that one thread allocates and another frees costs more than what there would be to gain by decoding in the first one,
 //! so bytes are handed over, and come back to be used again; and who has decoded a batch applies it.
 
-use std::hint;
 use std::mem;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Weak};
@@ -14,6 +13,7 @@ use parking_lot::{Condvar, Mutex};
 
 use crate::codec::CodecError;
 use crate::db::DbError;
+use crate::db::applying::ask_ahead;
 use crate::db::decoded::Decoded;
 use crate::db::view::View;
 use crate::log::{FrameAddress, LogError, Replay};
@@ -29,8 +29,6 @@ const BYTES: usize = 256 << 10;
 const AHEAD: usize = 8;
 /// Of a longer payload, which is nearly all values, only what it says is handed over.
 const LONG: usize = 64 << 10;
-/// About what the rows of so many frames take.
-const ROWS_BYTES: usize = 96 << 10;
 
 /// Why frames are not handed over any more: whoever applies them has failed, and says himself why.
 #[derive(Debug, thiserror::Error)]
@@ -109,7 +107,7 @@ pub(super) fn replaying<T>(
         }
         let applied = match applier.get_or_insert_with(|| Applier::start(view, host)) {
             Some(applier) => applier.apply(&mut batch),
-            None => view.replay(batch.decoded()).map_err(|error| {
+            None => view.replay(&mut batch.decoded()).map_err(|error| {
                 failed = Some(error);
                 NotApplied
             }),
@@ -119,7 +117,7 @@ pub(super) fn replaying<T>(
     match (failed, applier.flatten()) {
         (Some(error), _) => return Err(error),
         (None, Some(applier)) => applier.finish(batch)?,
-        (None, None) => view.replay(batch.decoded())?,
+        (None, None) => view.replay(&mut batch.decoded())?,
     }
     Ok(opened?)
 }
@@ -243,12 +241,14 @@ impl Applying {
 
     /// Decodes a batch and applies it when it is its turn. Whether the next can be applied.
     fn apply(&self, turn: Turn<'_>, batch: &mut Batch) -> bool {
-        let decoded = batch.decoded();
+        let mut decoded = batch.decoded();
+        ask_ahead();
         if !turn.wait() {
             return false;
         }
-        match self.view.replay(decoded) {
+        match self.view.replay(&mut decoded) {
             Ok(()) => {
+                // What was decoded goes later: that takes a while, and the next has waited.
                 turn.pass();
                 true
             }
@@ -273,9 +273,6 @@ impl Job for Applying {
     fn run(&self) {
         let _ended = Ended(self);
         while let Some((turn, mut batch)) = self.next() {
-            // The C library makes the memory of a thread larger by single pages, with a system call each, unless it is asked
-            // for more at a time. That was a sixth of this thread's time.
-            drop(hint::black_box(Vec::<u8>::with_capacity(ROWS_BYTES)));
             if !self.apply(turn, &mut batch) {
                 return;
             }

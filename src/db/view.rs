@@ -125,8 +125,9 @@ impl View {
             (frames.len().saturating_mul(RECLAIMED_AFTER_COMMIT)).min(RECLAIMED_AT_ONCE);
         let mut applied = None;
         let mut bytes = 0;
-        for (frame, note) in frames {
-            let done = apply_all(applying.index, frame, note.records, &note.contents);
+        let mut spent = Vec::with_capacity(frames.len());
+        for (frame, mut note) in frames {
+            let done = apply_all(applying.index, frame, &mut note.records, &note.contents);
             if let Err(unapplied) = done {
                 let is_refused = matches!(unapplied, Unapplied::Refused(_));
                 debug_assert!(
@@ -140,7 +141,9 @@ impl View {
             }
             applied = Some(after(frame));
             bytes += frame_bytes(frame);
+            spent.push((frame_bytes(frame), note));
         }
+        self.backlog.spent().add(spent.into_iter());
         applying.index.settle();
         if let Some(applied) = applied {
             applying.index.tables_mut().advance(applied, bytes);
@@ -270,7 +273,7 @@ impl View {
     /// Applies frames of the log that is being opened, up to the first that cannot be understood.
     pub(super) fn replay(
         &self,
-        frames: impl IntoIterator<Item = (FrameAddress, Result<Decoded, CodecError>)>,
+        frames: &mut [(FrameAddress, Result<Decoded, CodecError>)],
     ) -> Result<(), DbError> {
         self.wait_for_room()?;
         let mut index = self.write();
@@ -278,16 +281,17 @@ impl View {
         let mut last = None;
         let mut bytes = 0;
         for (frame, decoded) in frames {
+            let frame = *frame;
             let Decoded { records, contents } = match decoded {
                 Ok(decoded) => decoded,
                 Err(error) => {
-                    outcome = Err(DbError::unreadable_record(frame, 0, error));
+                    outcome = Err(DbError::unreadable_record(frame, 0, error.clone()));
                     break;
                 }
             };
             last = Some(after(frame));
             bytes += frame_bytes(frame);
-            match apply_all(&mut index, frame, records, &contents) {
+            match apply_all(&mut index, frame, records, contents) {
                 Err(Unapplied::Tables(error)) => {
                     outcome = Err(error.into());
                     break;

@@ -22,9 +22,9 @@ pub(super) fn put<H: Clone, V>(
     tables: &impl Rows<Key, Row<H>>,
     names: &mut Names,
     thread: &ThreadRow,
-    (new, origin): (CheckpointPut<V>, Origin),
+    (new, origin): (&CheckpointPut<V>, Origin),
     sure: bool,
-    handle: impl FnMut(V) -> H,
+    handle: impl FnMut(&V) -> H,
 ) -> Put<H> {
     let mut life = thread.life.clone().unwrap_or_else(|| Life::begun(origin));
     let chain = Chain::of(tables, &life)?;
@@ -39,7 +39,7 @@ pub(super) fn put<H: Clone, V>(
         None => None,
     };
     if let (Some(cutoff), false) = (&thread.cutoff, new.standalone || sure) {
-        let lost = lost_base(tables, &place, parent.is_none(), &new, cutoff)?;
+        let lost = lost_base(tables, &place, parent.is_none(), new, cutoff)?;
         if let Some(checkpoint) = lost {
             return Err(Unapplied::refused(
                 &new.thread,
@@ -105,17 +105,16 @@ struct Place {
 fn resolve<H: Clone, V>(
     tables: &impl Rows<Key, Row<H>>,
     names: &mut Names,
-    (new, origin): (CheckpointPut<V>, Origin),
+    (new, origin): (&CheckpointPut<V>, Origin),
     place: &Place,
     parent: Option<&Entry<H>>,
-    mut handle: impl FnMut(V) -> H,
+    mut handle: impl FnMut(&V) -> H,
 ) -> Result<Entry<H>, Unapplied> {
-    let changed = changed_channels(new.changed, names, &mut handle);
-    let mut unchanged = new.unchanged;
+    let changed = changed_channels(&new.changed, names, &mut handle);
     let versions_changed =
         (changed.iter()).map(|channel| (Name::clone(&channel.name), channel.version.clone()));
-    let Some((versions, seen)) = expand(new.versions, versions_changed, parent, names) else {
-        let checkpoint = new.parent_id.unwrap_or_default();
+    let Some((versions, seen)) = expand(&new.versions, versions_changed, parent, names) else {
+        let checkpoint = new.parent_id.clone().unwrap_or_default();
         let reason = if parent.is_none() {
             Reason::Pruned { checkpoint }
         } else {
@@ -135,7 +134,7 @@ fn resolve<H: Clone, V>(
         let held = match (now, same.map(|same| &same.held)) {
             (Some(now), _) if now.version == version => now.held,
             (_, Some(held @ (Held::Value(_) | Held::Nothing))) => held.clone(),
-            (_, unknown) => match unchanged.remove(&*name) {
+            (_, unknown) => match new.unchanged.get(&*name) {
                 Some(value) => Held::Value(handle(value)),
                 None => {
                     if unknown.is_none() {
@@ -169,29 +168,29 @@ fn resolve<H: Clone, V>(
         moment: (new.moment).unwrap_or_else(|| origin.lsn.saturating_add(1)),
         scanned,
         standalone: new.standalone,
-        parent_id: new.parent_id.map(String::into_boxed_str),
-        ts: new.ts.into_boxed_str(),
-        metadata: new.metadata,
-        ancestors: (new.ancestors.into_iter())
-            .map(|(namespace, id)| (namespace.into_boxed_str(), id.into_boxed_str()))
+        parent_id: new.parent_id.as_deref().map(Box::from),
+        ts: new.ts.as_str().into(),
+        metadata: new.metadata.clone(),
+        ancestors: (new.ancestors.iter())
+            .map(|(namespace, id)| (namespace.as_str().into(), id.as_str().into()))
             .collect(),
         channels: channels.into_boxed_slice(),
         seen,
-        updated: (new.updated)
+        updated: (new.updated.as_ref())
             .map(|updated| updated.iter().map(|name| names.share(name)).collect()),
     })
 }
 
 /// The channels that changed, sorted by name; of those with the same name the last.
 fn changed_channels<H, V>(
-    changed: Vec<Changed<V>>,
+    changed: &[Changed<V>],
     names: &mut Names,
-    mut handle: impl FnMut(V) -> H,
+    mut handle: impl FnMut(&V) -> H,
 ) -> Vec<Channel<H>> {
-    let channels = changed.into_iter().map(|changed| Channel {
+    let channels = changed.iter().map(|changed| Channel {
         name: names.share(&changed.channel),
-        version: changed.version,
-        held: (changed.value).map_or(Held::Nothing, |value| Held::Value(handle(value))),
+        version: changed.version.clone(),
+        held: (changed.value.as_ref()).map_or(Held::Nothing, |value| Held::Value(handle(value))),
     });
     let mut channels: Vec<_> = channels.collect();
     channels.sort_by(|a, b| a.name.cmp(&b.name));

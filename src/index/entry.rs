@@ -154,20 +154,20 @@ pub(crate) fn owned(text: &str) -> String {
 
 /// `seen` in the form that entries have.
 pub(super) fn share_seen<H>(
-    seen: BTreeMap<String, BTreeMap<String, ChannelVersion>>,
+    seen: &BTreeMap<String, BTreeMap<String, ChannelVersion>>,
     parent: Option<&Entry<H>>,
     names: &mut Names,
 ) -> Seen {
-    let shared = seen.into_iter().map(|(node, versions)| {
-        let before = parent.and_then(|parent| parent.seen_by(&node));
-        if let Some((node, versions)) = before.filter(|(_, before)| is_same(before, &versions)) {
+    let shared = seen.iter().map(|(node, versions)| {
+        let before = parent.and_then(|parent| parent.seen_by(node));
+        if let Some((node, versions)) = before.filter(|(_, before)| is_same(before, versions)) {
             return (Name::clone(node), Arc::clone(versions));
         }
         let versions: Versions = versions
-            .into_iter()
-            .map(|(channel, version)| (names.share(&channel), version))
+            .iter()
+            .map(|(channel, version)| (names.share(channel), version.clone()))
             .collect();
-        (names.share(&node), Arc::new(versions))
+        (names.share(node), Arc::new(versions))
     });
     shared.collect()
 }

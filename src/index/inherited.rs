@@ -98,7 +98,7 @@ pub(super) type Expanded = (Vec<(Name, ChannelVersion)>, entry::Seen);
 
 /// The versions of a checkpoint whose channels `changed` to these; `None` if they are another parent's.
 pub(super) fn expand<H>(
-    versions: Versions,
+    versions: &Versions,
     changed: impl Iterator<Item = (Name, ChannelVersion)>,
     parent: Option<&Entry<H>>,
     names: &mut Names,
@@ -106,8 +106,8 @@ pub(super) fn expand<H>(
     match versions {
         Versions::Whole { channels, seen } => {
             let shared = channels
-                .into_iter()
-                .map(|(name, version)| (names.share(&name), version));
+                .iter()
+                .map(|(name, version)| (names.share(name), version.clone()));
             let shared = shared.collect();
             Some((shared, entry::share_seen(seen, parent, names)))
         }
@@ -116,7 +116,7 @@ pub(super) fn expand<H>(
 }
 
 fn undo<H>(
-    changes: VersionChanges,
+    changes: &VersionChanges,
     changed: impl Iterator<Item = (Name, ChannelVersion)>,
     parent: &Entry<H>,
     names: &mut Names,
@@ -127,22 +127,22 @@ fn undo<H>(
     channels.extend(before);
     put_all(&mut channels, changed);
     remove_all(&mut channels, &changes.removed);
-    let unsaid = changes.channels.into_iter();
+    let unsaid = changes.channels.iter();
     put_all(
         &mut channels,
-        unsaid.map(|(channel, version)| (names.share(&channel), version)),
+        unsaid.map(|(channel, version)| (names.share(channel), version.clone())),
     );
 
     let mut seen = parent.seen.to_vec();
     remove_all(&mut seen, &changes.unseen);
     let mut newly_seen = Vec::with_capacity(changes.seen.len());
-    for (node, versions) in changes.seen {
-        let versions = versions.into_iter().map(|(channel, version)| {
-            let version = version.or_else(|| parent.version(&channel).cloned());
-            Some((names.share(&channel), version?))
+    for (node, versions) in &changes.seen {
+        let versions = versions.iter().map(|(channel, version)| {
+            let version = version.as_ref().or_else(|| parent.version(channel));
+            Some((names.share(channel), version?.clone()))
         });
         let versions: entry::Versions = versions.collect::<Option<_>>()?;
-        newly_seen.push((names.share(&node), Arc::new(versions)));
+        newly_seen.push((names.share(node), Arc::new(versions)));
     }
     put_all(&mut seen, newly_seen);
 

@@ -173,7 +173,7 @@ pub(super) fn begin<H>(changes: &mut Changes<H>) {
 
 pub(super) fn set<H>(
     tables: &impl Rows<Key, Row<H>>,
-    new: ItemHistorySet,
+    new: &ItemHistorySet,
     origin: Origin,
 ) -> Result<Changes<H>, TablesError> {
     let key = Key::History(new.namespace.as_slice().into());

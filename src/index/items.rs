@@ -10,6 +10,7 @@ use crate::index::{
     Key, Reason, Row, Rows, TablesError, Unapplied, item_marks, item_namespaces, item_words,
 };
 use crate::item_fields::ItemFields;
+use crate::item_words::ItemWords;
 
 /// What the index knows of one item.
 #[derive(Clone, Debug, PartialEq)]
@@ -80,21 +81,22 @@ impl<H> ItemEntry<H> {
     }
 }
 
-pub(super) fn put<H>(
+pub(super) fn put<H, V>(
     tables: &impl Rows<Key, Row<H>>,
     history: &HistoryRules,
-    new: ItemPut<H>,
-    origin: Origin,
+    (new, origin): (&ItemPut<V>, Origin),
+    mut handle: impl FnMut(&V) -> H,
 ) -> Result<Changes<H>, TablesError>
 where
     H: Clone,
 {
-    let words = new.ranked.words.unwrap_or_default();
+    let no_words = ItemWords::default();
+    let words = new.ranked.words.as_ref().unwrap_or(&no_words);
     let mut entry = ItemEntry {
-        namespace: new.namespace.into(),
-        key: new.key.into(),
-        value: new.value,
-        vectors: new.ranked.vectors,
+        namespace: new.namespace.as_slice().into(),
+        key: new.key.as_str().into(),
+        value: handle(&new.value),
+        vectors: new.ranked.vectors.as_ref().map(handle),
         words: words.length,
         created_at: new.moved.map_or(new.at, |moved| moved.created),
         updated_at: new.at,
@@ -106,7 +108,10 @@ where
                 .unwrap_or_else(|| new.at.saturating_add(lifetime)),
             touched: None,
         }),
-        fields: item_marks::encode(&new.fields.unwrap_or_else(ItemFields::unknown)),
+        fields: new.fields.as_ref().map_or_else(
+            || item_marks::encode(&ItemFields::unknown()),
+            item_marks::encode,
+        ),
     };
     let mut changes = Changes::default();
     if let Some(before) = tables.get(&entry.item_key())? {
@@ -122,11 +127,11 @@ where
         history.end(&mut changes, &before, ending);
         item_marks::change(&mut changes, Some(&before), Some(&entry))?;
         item_namespaces::change(&mut changes, tables, Some(&before), Some(&entry))?;
-        item_words::change(&mut changes, tables, Some(&before), Some((&entry, &words)))?;
+        item_words::change(&mut changes, tables, Some(&before), Some((&entry, words)))?;
     } else {
         item_marks::change(&mut changes, None, Some(&entry))?;
         item_namespaces::change(&mut changes, tables, None, Some(&entry))?;
-        item_words::change(&mut changes, tables, None, Some((&entry, &words)))?;
+        item_words::change(&mut changes, tables, None, Some((&entry, words)))?;
     }
     changes.put(entry.item_key(), Row::Item(Arc::new(entry)));
     Ok(changes)
@@ -135,10 +140,10 @@ where
 pub(super) fn delete<H: Clone>(
     tables: &impl Rows<Key, Row<H>>,
     history: &HistoryRules,
-    old: ItemDeleted,
+    old: &ItemDeleted,
     origin: Origin,
 ) -> Result<Changes<H>, TablesError> {
-    let key = Key::Item(old.namespace.into(), old.key.into());
+    let key = Key::Item(old.namespace.as_slice().into(), old.key.as_str().into());
     let mut changes = Changes::default();
     if let Some(before) = tables.get(&key)? {
         let before = before.item()?;
@@ -169,11 +174,11 @@ fn remove<H: Clone>(
 
 pub(super) fn touch<H: Clone>(
     tables: &impl Rows<Key, Row<H>>,
-    touched: ItemTouched,
+    touched: &ItemTouched,
     origin: Origin,
 ) -> Result<Changes<H>, TablesError> {
     let mut changes = Changes::default();
-    let key = Key::Item(touched.namespace.into(), touched.key.into());
+    let key = Key::Item(touched.namespace.as_slice().into(), touched.key.as_str().into());
     let before = tables.get(&key)?.map(Row::item).transpose()?;
     let Some(before) = before.filter(|item| item.origin.lsn == touched.put) else {
         changes.died([origin]);
@@ -203,11 +208,11 @@ pub(super) fn touch<H: Clone>(
 pub(super) fn expire<H: Clone>(
     tables: &impl Rows<Key, Row<H>>,
     history: &HistoryRules,
-    expired: ItemExpired,
+    expired: &ItemExpired,
     origin: Origin,
     sure: bool,
 ) -> Result<Changes<H>, Unapplied> {
-    let key = Key::Item(expired.namespace.into(), expired.key.into());
+    let key = Key::Item(expired.namespace.as_slice().into(), expired.key.as_str().into());
     let mut changes = Changes::default();
     match tables.get(&key)?.map(Row::item).transpose()? {
         Some(item) if sure || item.origin.lsn == expired.put => {

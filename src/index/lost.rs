@@ -69,7 +69,7 @@ impl<H: Clone, T: Tables<Key, Row<H>>> Snapshot<H, T> {
     ) -> Result<Vec<Origin>, TablesError> {
         let mut lost = Vec::new();
         if let Some(record) = &plan.record {
-            let changes = pruning::prune_planned(&self.tables, record.clone())?;
+            let changes = pruning::prune_planned(&self.tables, record)?;
             self.make(thread, changes, &mut lost);
         }
         let chain = Chain::of(&self.tables, &thread.life)?;

@@ -15,7 +15,7 @@ use crate::index::{Key, Reason, Row, Rows, TablesError, Unapplied, threads};
 /// Removes checkpoints; without asking as of when it was planned if it is `sure` that this is right.
 pub(super) fn prune<H>(
     tables: &impl Rows<Key, Row<H>>,
-    pruned: CheckpointsPruned,
+    pruned: &CheckpointsPruned,
     origin: Origin,
     sure: bool,
 ) -> Result<Changes<H>, Unapplied> {
@@ -33,8 +33,8 @@ pub(super) fn prune<H>(
     let mut burying = Burying::of(&chain);
     let mut hides = false;
     life.changed(origin);
-    for (namespace, ranges) in pruned.namespaces {
-        let namespace: Arc<str> = namespace.into();
+    for (namespace, ranges) in &pruned.namespaces {
+        let namespace: Arc<str> = namespace.as_str().into();
         let mut pruning = Pruning {
             tables,
             chain: &chain,
@@ -47,11 +47,11 @@ pub(super) fn prune<H>(
         match ranges {
             None => pruning.whole(&namespace)?,
             Some(ranges) => {
-                let mut last: Option<String> = None;
+                let mut last: Option<&String> = None;
                 for (from, to) in ranges {
                     // No checkpoint may go twice.
-                    if from <= to && last.as_ref().is_none_or(|last| *last < from) {
-                        pruning.range(&namespace, from.into(), to.as_str().into())?;
+                    if from <= to && last.is_none_or(|last| last < from) {
+                        pruning.range(&namespace, from.as_str().into(), to.as_str().into())?;
                         last = last.max(Some(to));
                     }
                 }
@@ -68,7 +68,7 @@ pub(super) fn prune<H>(
 /// What a prune would change that was planned just now.
 pub(super) fn prune_planned<H>(
     tables: &impl Rows<Key, Row<H>>,
-    pruned: CheckpointsPruned,
+    pruned: &CheckpointsPruned,
 ) -> Result<Changes<H>, TablesError> {
     let origin = Origin {
         lsn: u64::MAX,

@@ -120,7 +120,7 @@ impl<H, T> Index<H, T> {
 impl<H: Clone, T: Tables<Key, Row<H>>> Index<H, T> {
     /// Applies a record, or changes nothing.
     pub(crate) fn apply(&mut self, record: Record<H>, origin: Origin) -> Result<(), Unapplied> {
-        let applied = self.apply_next(record, origin, |handle| handle);
+        let applied = self.apply_next(&record, origin, H::clone);
         self.settle();
         applied
     }
@@ -129,16 +129,16 @@ impl<H: Clone, T: Tables<Key, Row<H>>> Index<H, T> {
     /// [settled](Self::settle): a step puts to its thread several times, and the thread's row is changed once for that.
     pub(crate) fn apply_next<V>(
         &mut self,
-        mut record: Record<V>,
+        record: &Record<V>,
         origin: Origin,
-        handle: impl FnMut(V) -> H,
+        handle: impl FnMut(&V) -> H,
     ) -> Result<(), Unapplied> {
-        let at_hand = match &mut record {
-            Record::ItemPut(put) => put.ranked.at_hand.take(),
+        let at_hand = match record {
+            Record::ItemPut(put) => put.ranked.at_hand.as_ref(),
             _ => None,
         };
         let sure = origin.lsn < self.sure_below;
-        match touched(&record) {
+        match touched(record) {
             Touched::Thread(thread) => self.latest.changed(thread),
             touched => {
                 self.settle();
@@ -168,7 +168,7 @@ impl<H: Clone, T: Tables<Key, Row<H>>> Index<H, T> {
             }
             Record::ItemPut(put) => {
                 let history = HistoryRules::known(history, tables)?;
-                items::put(tables, history, put.map(handle), origin)?
+                items::put(tables, history, (put, origin), handle)?
             }
             Record::ItemDeleted(deleted) => {
                 let history = HistoryRules::known(history, tables)?;
@@ -183,19 +183,19 @@ impl<H: Clone, T: Tables<Key, Row<H>>> Index<H, T> {
                 *history = None;
                 item_history::set(tables, set, origin)?
             }
-            Record::ThreadDeleted(deleted) => deletion::delete(tables, &deleted)?,
-            Record::ThreadCopied(copied) => copying::copy(tables, &copied, origin, sure)?,
+            Record::ThreadDeleted(deleted) => deletion::delete(tables, deleted)?,
+            Record::ThreadCopied(copied) => copying::copy(tables, copied, origin, sure)?,
             Record::CheckpointsPruned(pruned) => pruning::prune(tables, pruned, origin, sure)?,
             Record::TagSet(set) => tags::set(tables, set, origin, sure)?,
-            Record::TagRemoved(removed) => tags::remove(tables, &removed, origin)?,
+            Record::TagRemoved(removed) => tags::remove(tables, removed, origin)?,
             Record::Remnant(remnant) => remnants::apply(tables, remnant, origin)?,
-            Record::ThreadPolicySet(set) => policies::set(tables, &set, origin)?,
+            Record::ThreadPolicySet(set) => policies::set(tables, set, origin)?,
         };
         if of_item && history.as_ref().is_some_and(HistoryRules::is_empty) {
             item_history::begin(&mut changes);
             *history = None;
         }
-        self.make(changes, at_hand.as_ref())?;
+        self.make(changes, at_hand)?;
         Ok(())
     }
 

@@ -13,26 +13,26 @@ use crate::index::{Key, Reason, Row, Rows, Snapshot, TablesError, Unapplied, thr
 /// Sets a tag; without asking whether its checkpoint is there if that is `sure`.
 pub(super) fn set<H>(
     tables: &impl Rows<Key, Row<H>>,
-    new: TagSet,
+    new: &TagSet,
     origin: Origin,
     sure: bool,
 ) -> Result<Changes<H>, Unapplied> {
     let thread_key = Key::Thread(new.thread.as_str().into());
     let thread = threads::row(tables, &thread_key)?;
     let (namespace, id): (Arc<str>, Arc<str>) =
-        (new.namespace.into(), new.checkpoint_id.as_str().into());
+        (new.namespace.as_str().into(), new.checkpoint_id.as_str().into());
     if let Some(mut life) = thread.life.clone() {
         let chain = Chain::of(tables, &life)?;
         if sure || chain.checkpoint(tables, &namespace, &id)?.is_some() {
             life.changed(origin);
             let mut changes = Changes::default();
-            let key = Key::Tag(chain.own(), namespace, new.tag.into());
+            let key = Key::Tag(chain.own(), namespace, new.tag.as_str().into());
             changes.put(key, Row::Tag(Some(id)));
             changes.put(thread_key, thread.with(life));
             return Ok(changes);
         }
     }
-    let checkpoint = new.checkpoint_id;
+    let checkpoint = new.checkpoint_id.clone();
     Err(Unapplied::refused(
         &new.thread,
         Reason::Missing { checkpoint },

@@ -17,9 +17,9 @@ pub(super) fn put<H: Clone, V>(
     tables: &impl Rows<Key, Row<H>>,
     names: &mut Names,
     thread: &ThreadRow,
-    (new, origin): (WritesPut<V>, Origin),
+    (new, origin): (&WritesPut<V>, Origin),
     sure: bool,
-    mut handle: impl FnMut(V) -> H,
+    mut handle: impl FnMut(&V) -> H,
 ) -> Put<H> {
     let mut life = thread.life.clone().unwrap_or_else(|| Life::begun(origin));
     let chain = Chain::of(tables, &life)?;
@@ -41,7 +41,7 @@ pub(super) fn put<H: Clone, V>(
     let made_at = made_at(&checkpoint).unwrap_or(u64::MAX);
     let is_first = made_at > life.written_to;
     life.written_to = life.written_to.max(made_at);
-    let key = Key::Writes(chain.own(), namespace, checkpoint, new.task_id.into());
+    let key = Key::Writes(chain.own(), namespace, checkpoint, new.task_id.as_str().into());
     let shown = if is_first {
         // To no checkpoint that was made as late: it need not be looked for in the file.
         None
@@ -63,7 +63,7 @@ pub(super) fn put<H: Clone, V>(
         }
     }
     let task_path = maybe_empty(&new.task_path);
-    for write in new.writes {
+    for write in &new.writes {
         let place = writes.binary_search_by_key(&write.index, |write| write.index);
         if place.is_ok() && write.index >= 0 {
             continue;
@@ -72,7 +72,7 @@ pub(super) fn put<H: Clone, V>(
             index: write.index,
             task_path: Arc::clone(&task_path),
             channel: names.share(&write.channel),
-            value: handle(write.value),
+            value: handle(&write.value),
             origin,
         };
         match place {

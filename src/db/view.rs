@@ -143,7 +143,7 @@ impl View {
             bytes += frame_bytes(frame);
             spent.push((frame_bytes(frame), note));
         }
-        self.backlog.spent().add(spent.into_iter());
+        self.backlog.spent().add(spent);
         applying.index.settle();
         if let Some(applied) = applied {
             applying.index.tables_mut().advance(applied, bytes);

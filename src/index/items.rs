@@ -178,7 +178,10 @@ pub(super) fn touch<H: Clone>(
     origin: Origin,
 ) -> Result<Changes<H>, TablesError> {
     let mut changes = Changes::default();
-    let key = Key::Item(touched.namespace.as_slice().into(), touched.key.as_str().into());
+    let key = Key::Item(
+        touched.namespace.as_slice().into(),
+        touched.key.as_str().into(),
+    );
     let before = tables.get(&key)?.map(Row::item).transpose()?;
     let Some(before) = before.filter(|item| item.origin.lsn == touched.put) else {
         changes.died([origin]);
@@ -212,7 +215,10 @@ pub(super) fn expire<H: Clone>(
     origin: Origin,
     sure: bool,
 ) -> Result<Changes<H>, Unapplied> {
-    let key = Key::Item(expired.namespace.as_slice().into(), expired.key.as_str().into());
+    let key = Key::Item(
+        expired.namespace.as_slice().into(),
+        expired.key.as_str().into(),
+    );
     let mut changes = Changes::default();
     match tables.get(&key)?.map(Row::item).transpose()? {
         Some(item) if sure || item.origin.lsn == expired.put => {

@@ -26,7 +26,9 @@ pub(super) fn apply<H, V>(
             life.created_at = touched.first;
         }
         life.updated_at = life.updated_at.max(touched.last);
-        life.greatest = life.greatest.max(touched.greatest.as_deref().map(Arc::from));
+        life.greatest = life
+            .greatest
+            .max(touched.greatest.as_deref().map(Arc::from));
         life.pruned = life.pruned.max(touched.pruned.as_deref().map(Arc::from));
         changes.put(key, thread.with(life));
     }

@@ -19,8 +19,10 @@ pub(super) fn set<H>(
 ) -> Result<Changes<H>, Unapplied> {
     let thread_key = Key::Thread(new.thread.as_str().into());
     let thread = threads::row(tables, &thread_key)?;
-    let (namespace, id): (Arc<str>, Arc<str>) =
-        (new.namespace.as_str().into(), new.checkpoint_id.as_str().into());
+    let (namespace, id): (Arc<str>, Arc<str>) = (
+        new.namespace.as_str().into(),
+        new.checkpoint_id.as_str().into(),
+    );
     if let Some(mut life) = thread.life.clone() {
         let chain = Chain::of(tables, &life)?;
         if sure || chain.checkpoint(tables, &namespace, &id)?.is_some() {

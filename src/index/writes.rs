@@ -41,7 +41,12 @@ pub(super) fn put<H: Clone, V>(
     let made_at = made_at(&checkpoint).unwrap_or(u64::MAX);
     let is_first = made_at > life.written_to;
     life.written_to = life.written_to.max(made_at);
-    let key = Key::Writes(chain.own(), namespace, checkpoint, new.task_id.as_str().into());
+    let key = Key::Writes(
+        chain.own(),
+        namespace,
+        checkpoint,
+        new.task_id.as_str().into(),
+    );
     let shown = if is_first {
         // To no checkpoint that was made as late: it need not be looked for in the file.
         None

@@ -1,6 +1,7 @@
 //! Salvage: a new database of what is whole in a damaged one.
 
 mod hiding;
+mod moot;
 mod progress;
 mod readable;
 mod regaining;
@@ -22,8 +23,8 @@ use crate::vfs::{OsFs, Vfs};
 
 /// What a salvage kept, and what is lost.
 ///
-/// Losses are named as the log is read: what a later record deleted, pruned or put again is named as well, under the thread that
-/// it was put to, since copies of that thread may have it still.
+/// Losses are named under the thread that they were put to. What went later with its whole thread is not named, unless the thread was copied, nor are items that
+/// were put again or removed later, unless it is kept what they were. Checkpoints that were pruned or put again later are: others may have their values of them.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct SalvageReport {
@@ -47,7 +48,7 @@ pub struct SalvageReport {
     pub assumed_values: Vec<LostValue>,
     /// Pending writes that are gone because one of a task's values depends on lost records.
     pub lost_writes: Vec<LostWrites>,
-    /// Items whose value depends on lost records.
+    /// Items whose value depends on lost records, or what they were, where that is kept; by namespace and key.
     pub lost_items: Vec<LostItem>,
 }
 

@@ -14,9 +14,10 @@ use crate::db::Place;
 use crate::db::applying::apply_one;
 use crate::db::decoded::require_count;
 use crate::db::salvage::hiding::{hide, placeholder};
+use crate::db::salvage::moot::Moot;
 use crate::db::salvage::readable::Readable;
 use crate::db::salvage::regaining::Regaining;
-use crate::db::salvage::{LostItem, LostValue, LostWrites, SalvageReport};
+use crate::db::salvage::{LostValue, LostWrites, SalvageReport};
 use crate::index::{
     Entry, Held, Index, Key, MemTables, Reason, Refused, Row, Selection, Snapshot, TablesError,
     Unapplied,
@@ -30,6 +31,7 @@ pub(super) struct Rescue {
     /// The first record that is lost.
     lost_from: Option<Lsn>,
     regaining: Regaining,
+    moot: Moot,
     report: SalvageReport,
 }
 
@@ -43,6 +45,7 @@ impl Rescue {
             readable: Readable::default(),
             lost_from,
             regaining: Regaining::default(),
+            moot: Moot::default(),
             report: SalvageReport::default(),
         }
     }
@@ -77,9 +80,13 @@ impl Rescue {
         let mut kept = Vec::with_capacity(records.len());
         let (mut changed, mut refused) = (false, false);
         for (number, mut record) in (0..).zip(records) {
-            changed |= self.mend(frame, number, &mut record)?;
+            let is_mended = self.mend(frame, number, &mut record)?;
+            changed |= is_mended;
             if !refused {
                 changed |= self.apply(frame, number, &mut record, &mut refused)?;
+            }
+            if !is_mended && !refused {
+                self.moot.kept(&record, &self.report);
             }
             kept.push(record);
         }
@@ -129,10 +136,7 @@ impl Rescue {
             }
             Record::ItemPut(put) => {
                 self.readable.forget(frame, number, values.len());
-                self.report.lost_items.push(LostItem {
-                    namespace: put.namespace.clone(),
-                    key: put.key.clone(),
-                });
+                self.moot.lost_item(&put.namespace, &put.key);
                 *record = Record::ItemDeleted(ItemDeleted {
                     namespace: std::mem::take(&mut put.namespace),
                     key: std::mem::take(&mut put.key),
@@ -300,6 +304,7 @@ impl Rescue {
         self.report.items = counts.items;
         self.report.lost_records.extend(lost);
         self.report.lost_records.sort_by_key(|lost| lost.lsns.start);
+        self.moot.sort_out(&mut self.report, &snapshot)?;
         self.report.lost_values.sort();
         self.report.lost_values.dedup();
         Ok(self.report)

@@ -1,3 +1,5 @@
+mod moot;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;

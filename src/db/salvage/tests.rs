@@ -159,8 +159,13 @@ impl Made {
     }
 
     fn item(&mut self, key: &'static str, value: Stored, at: u64, needs: &[u64]) {
-        let put = ItemPut {
-            namespace: vec!["a".into()],
+        let lsn = self.put_item("a", key, value, at);
+        self.items.insert(key, [needs, &[lsn]].concat());
+    }
+
+    fn put_item(&mut self, namespace: &str, key: &str, value: Stored, at: u64) -> u64 {
+        self.submit(Record::ItemPut(ItemPut {
+            namespace: vec![namespace.into()],
             key: key.into(),
             value,
             at,
@@ -170,15 +175,38 @@ impl Made {
             moved: None,
             fields: None,
             ranked: crate::codec::Ranked::default(),
+        }))
+    }
+
+    /// Puts a write of a task to the checkpoint `n`.
+    fn put_writes(&mut self, thread: &str, n: u32, value: Stored) -> u64 {
+        let write = TaskWrite {
+            index: 0,
+            channel: "log".into(),
+            value,
         };
-        let lsn = self.submit(Record::ItemPut(put));
-        self.items.insert(key, [needs, &[lsn]].concat());
+        self.submit(Record::WritesPut(WritesPut {
+            thread: thread.into(),
+            namespace: String::new(),
+            checkpoint_id: id(n),
+            task_id: "task".into(),
+            task_path: "path".into(),
+            writes: vec![write],
+        }))
+    }
+
+    /// A value of 900 bytes that is that of the checkpoint `n`.
+    fn alias(&self, thread: &str, n: u32) -> Stored {
+        Stored::Alias(Alias {
+            of: named(&self.place(thread, n, "big")),
+            weight: Weight::whole(900),
+        })
     }
 }
 
-fn make(dir: &Path, shrinks: bool) -> Made {
+fn empty(dir: &Path, shrinks: bool) -> Made {
     let options = Db::options().segment_bytes(2048).durability(Durability::Os);
-    let mut made = Made {
+    Made {
         shrinks,
         db: options.open(dir).unwrap(),
         lsn: 0,
@@ -187,7 +215,11 @@ fn make(dir: &Path, shrinks: bool) -> Made {
         writes: 0,
         copied: 0,
         items: BTreeMap::new(),
-    };
+    }
+}
+
+fn make(dir: &Path, shrinks: bool) -> Made {
+    let mut made = empty(dir, shrinks);
     made.checkpoint("t", 1, None, 1);
     for n in 2..9 {
         made.checkpoint("t", n, Some(n - 1), n.into());
@@ -195,19 +227,8 @@ fn make(dir: &Path, shrinks: bool) -> Made {
     // A fork of the fourth.
     made.checkpoint("t", 10, Some(4), 5);
     made.checkpoint("t", 11, Some(10), 6);
-    let writes = vec![TaskWrite {
-        index: 0,
-        channel: "log".into(),
-        value: Stored::Whole(Encoded::new("json", "1")),
-    }];
-    made.writes = made.submit(Record::WritesPut(WritesPut {
-        thread: "t".into(),
-        namespace: String::new(),
-        checkpoint_id: id(11),
-        task_id: "task".into(),
-        task_path: "path".into(),
-        writes,
-    }));
+    let one = || Stored::Whole(Encoded::new("json", "1"));
+    made.writes = made.put_writes("t", 11, one());
     made.submit(Record::TagSet(TagSet {
         thread: "t".into(),
         namespace: String::new(),
@@ -219,24 +240,9 @@ fn make(dir: &Path, shrinks: bool) -> Made {
         target: "u".into(),
     }));
     made.checkpoint("u", 12, Some(11), 7);
-    made.submit(Record::ItemPut(ItemPut {
-        namespace: vec!["a".into()],
-        key: "twice".into(),
-        value: Stored::Whole(Encoded::new("json", "1")),
-        at: 5,
-        lifetime: None,
-        index: IndexedFields::All,
-        is_new: false,
-        moved: None,
-        fields: None,
-        ranked: crate::codec::Ranked::default(),
-    }));
+    made.put_item("a", "twice", one(), 5);
     made.item("twice", Stored::Whole(Encoded::new("json", "2")), 9, &[]);
-    let big = made.place("t", 1, "big");
-    let alias = Stored::Alias(Alias {
-        of: named(&big),
-        weight: Weight::whole(900),
-    });
+    let alias = made.alias("t", 1);
     made.item("same", alias, 10, &[1]);
     made
 }

@@ -4,29 +4,7 @@ use super::*;
 use crate::checkpoint::{Prune, PruneRule};
 use crate::codec::{ItemDeleted, ItemHistorySet, ThreadDeleted};
 
-fn empty(dir: &Path) -> Made {
-    let options = Db::options().segment_bytes(2048).durability(Durability::Os);
-    Made {
-        shrinks: true,
-        db: options.open(dir).unwrap(),
-        lsn: 0,
-        log: BTreeMap::new(),
-        put: BTreeMap::new(),
-        writes: 0,
-        copied: 0,
-        items: BTreeMap::new(),
-    }
-}
-
 impl Made {
-    /// A value of 900 bytes that is that of the checkpoint `n`.
-    fn alias(&self, thread: &str, n: u32) -> Stored {
-        Stored::Alias(Alias {
-            of: named(&self.place(thread, n, "big")),
-            weight: Weight::whole(900),
-        })
-    }
-
     /// Three checkpoints from `first` on, and writes that have the value of the first.
     fn conversation(&mut self, thread: &str, first: u32) {
         self.checkpoint(thread, first, None, 1);
@@ -35,41 +13,10 @@ impl Made {
         self.put_writes(thread, first + 2, self.alias(thread, first));
     }
 
-    fn put_writes(&mut self, thread: &str, n: u32, value: Stored) {
-        let writes = vec![TaskWrite {
-            index: 0,
-            channel: "log".into(),
-            value,
-        }];
-        self.submit(Record::WritesPut(WritesPut {
-            thread: thread.into(),
-            namespace: String::new(),
-            checkpoint_id: id(n),
-            task_id: "task".into(),
-            task_path: "path".into(),
-            writes,
-        }));
-    }
-
     fn delete(&mut self, thread: &str) {
         self.submit(Record::ThreadDeleted(ThreadDeleted {
             thread: thread.into(),
             cutoff: id(99),
-        }));
-    }
-
-    fn put_item(&mut self, namespace: &str, key: &str, value: Stored) {
-        self.submit(Record::ItemPut(ItemPut {
-            namespace: vec![namespace.into()],
-            key: key.into(),
-            value,
-            at: self.lsn,
-            lifetime: None,
-            index: IndexedFields::All,
-            is_new: false,
-            moved: None,
-            fields: None,
-            ranked: crate::codec::Ranked::default(),
         }));
     }
 }
@@ -92,7 +39,7 @@ fn salvaged(dir: &TempDir, lost: &[u64]) -> SalvageReport {
 #[test]
 fn what_went_with_its_thread_is_not_missed_unless_that_was_copied() {
     let dir = TempDir::new().unwrap();
-    let mut made = empty(&dir.path().join("from"));
+    let mut made = empty(&dir.path().join("from"), true);
     made.conversation("kept", 1);
     made.conversation("deleted", 11);
     made.conversation("copied", 21);
@@ -133,7 +80,7 @@ fn what_went_with_its_thread_is_not_missed_unless_that_was_copied() {
 #[test]
 fn what_was_pruned_is_named_since_what_follows_it_may_lack_its_value() {
     let dir = TempDir::new().unwrap();
-    let mut made = empty(&dir.path().join("from"));
+    let mut made = empty(&dir.path().join("from"), true);
     made.conversation("t", 1);
     let db = made.db.clone();
     let lost = made.put[&1];
@@ -158,7 +105,7 @@ fn what_was_pruned_is_named_since_what_follows_it_may_lack_its_value() {
 #[test]
 fn an_item_is_not_missed_that_was_put_again_or_removed_unless_its_past_is_kept() {
     let dir = TempDir::new().unwrap();
-    let mut made = empty(&dir.path().join("from"));
+    let mut made = empty(&dir.path().join("from"), true);
     made.checkpoint("t", 1, None, 1);
     made.submit(Record::ItemHistorySet(ItemHistorySet {
         namespace: vec!["past".into()],
@@ -172,18 +119,18 @@ fn an_item_is_not_missed_that_was_put_again_or_removed_unless_its_past_is_kept()
         ("a", "removed"),
         ("past", "again"),
     ] {
-        made.put_item(namespace, key, made.alias("t", 1));
+        made.put_item(namespace, key, made.alias("t", 1), 1);
     }
-    made.put_item("a", "again", whole());
-    made.put_item("past", "again", whole());
+    made.put_item("a", "again", whole(), 2);
+    made.put_item("past", "again", whole(), 2);
     made.submit(Record::ItemDeleted(ItemDeleted {
         namespace: vec!["a".into()],
         key: "removed".into(),
         at: None,
     }));
-    made.put_item("a", "twice", made.alias("t", 1));
-    made.put_item("a", "twice", whole());
-    made.put_item("a", "twice", made.alias("t", 1));
+    made.put_item("a", "twice", made.alias("t", 1), 1);
+    made.put_item("a", "twice", whole(), 2);
+    made.put_item("a", "twice", made.alias("t", 1), 3);
     let lost = made.put[&1];
     drop(made);
 

@@ -1,7 +1,7 @@
 //! [`Spent`]: what is left of commits that the index was told of, until whoever submits the next ones drops it.
 //!
-//! Threads that free what another has allocated wait for the C library's lock of that one's memory, and it for them: a third of
-//! what a step took that is not synced. It must never know what it keeps.
+//! Threads that free what another has allocated wait for the C library's lock of that one's memory, and it for them: with one
+//! writer, who gets back his own here, a fifth of the processor time of a step that is not synced. It must never know what it keeps.
 
 use std::mem;
 
@@ -75,6 +75,33 @@ mod tests {
             .collect();
         let count = move || alive.iter().filter(|note| note.strong_count() > 0).count();
         (notes, count)
+    }
+
+    #[cfg(feature = "testing")]
+    #[test]
+    fn what_the_index_was_told_of_is_dropped_by_whoever_submits_next() {
+        use crate::codec::{Record, TagRemoved};
+        use crate::vfs::sim::SimFs;
+
+        // Without threads, so nobody else drops it.
+        let options = crate::db::Db::options().vfs(Arc::new(SimFs::new(1)));
+        let db = options.open("/db").unwrap();
+        let submit = || {
+            let removed = TagRemoved {
+                thread: "t".into(),
+                namespace: String::new(),
+                tag: "none".into(),
+            };
+            let records = vec![Record::TagRemoved(removed)];
+            let submitted = db.submit(records, None, String::new).unwrap();
+            let note = Arc::downgrade(&submitted.fate());
+            assert_eq!(submitted.wait().unwrap(), None);
+            note
+        };
+        let first = submit();
+        assert_eq!(first.strong_count(), 1);
+        let second = submit();
+        assert_eq!((first.strong_count(), second.strong_count()), (0, 1));
     }
 
     #[test]

@@ -60,6 +60,7 @@ mod stats;
 mod superblock;
 mod superblock_file;
 mod ticket;
+mod unproven;
 mod verdict;
 mod verify;
 mod window;

@@ -16,6 +16,7 @@ use super::segment::Segment;
 use super::segment_header::SEGMENT_HEADER_BYTES;
 use super::start::Start;
 use super::superblock_file::SuperblockFile;
+use super::unproven::Unproven;
 use super::{FrameAddress, LogError, LogPosition, Lsn, Replay, ReplayFrom, SegmentId};
 use crate::vfs::OpenMode;
 
@@ -36,7 +37,7 @@ pub(super) struct LogEnd {
     pub(super) segment: Segment,
     /// Where its last valid frame ends.
     pub(super) offset: u64,
-    /// Where the first frame begins that the superblock does not know to be durable.
+    /// From where on frames are not known to be durable.
     pub(super) unproven: u64,
     pub(super) file_len: u64,
     pub(super) torn: Option<TornTail>,
@@ -195,7 +196,7 @@ impl Recovery<'_> {
         let (segment, mut scan) = self.open_newest(info)?;
         let superblock = *self.superblock.current();
         let watermark = superblock.watermark;
-        let (mut offset, mut unproven) = (SEGMENT_HEADER_BYTES, None);
+        let mut offset = SEGMENT_HEADER_BYTES;
         self.next_lsn = info.header.base;
         let mut silent = from;
         if let Some(from) = from
@@ -205,6 +206,7 @@ impl Recovery<'_> {
             // All in front of it was durable once, and need not be looked at.
             (offset, self.next_lsn, silent) = (from.offset, from.lsn.get(), None);
         }
+        let mut unproven = Unproven::new(watermark, self.next_lsn, offset);
         let reason = loop {
             if let Some(from) = silent
                 && self.next_lsn >= from.lsn.get()
@@ -217,9 +219,7 @@ impl Recovery<'_> {
             let expected = Expected::Exactly(self.next_lsn);
             match scan.frame(offset, expected, segment.salt())? {
                 Found::Frame(header, payload) => {
-                    if header.end() > watermark {
-                        unproven.get_or_insert(offset);
-                    }
+                    unproven.see(&header, offset);
                     if silent.is_none() {
                         let address = header.address(id, offset);
                         self.replay(address, scan.bytes(payload)?, &segment.path)?;
@@ -253,7 +253,7 @@ impl Recovery<'_> {
                 first_lsn: Lsn::new(lsn),
                 bytes: content_end - offset,
             }),
-            unproven: unproven.unwrap_or(offset),
+            unproven: unproven.offset(lsn, offset),
             file_len: scan.len(),
             segment,
             offset,

@@ -26,6 +26,8 @@ pub(crate) struct Faults {
     calls: AtomicU64,
     /// How many syncs of segments there were, failed ones included.
     pub(crate) syncs: AtomicU64,
+    /// How many bytes were written to segments.
+    pub(crate) written: AtomicU64,
     /// Where space was prepared, and up to where.
     pub(crate) prepared: Mutex<Vec<(u64, u64)>>,
     closed: Mutex<bool>,
@@ -155,7 +157,11 @@ impl VfsFile for FaultyFile {
             }
         }
         let length = self.faults.shortened(bytes.len())?;
-        self.file.write_at(&bytes[..length], offset)
+        let written = self.file.write_at(&bytes[..length], offset)?;
+        if self.is_segment() {
+            (self.faults.written).fetch_add(written as u64, Ordering::Relaxed);
+        }
+        Ok(written)
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {

@@ -1,19 +1,22 @@
 //! Opening a log that was not closed: torn tails are cut, reported, and never come back.
 
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use stepwell::log::{Durability, LogOptions, Lsn, TornTail};
 use tempfile::TempDir;
 
+use crate::faults::FaultyFs;
 use crate::support::*;
 
 /// What a killed process leaves after these commits. Without syncs nothing but the beginning of the
 /// last segment is known to be durable.
 fn killed(options: LogOptions, commits: u64) -> (TempDir, Frames) {
     let (dir, killed) = (scratch(), scratch());
-    let told = std::sync::Arc::new(Told::default());
+    let told = Arc::new(Told::default());
     let (log, _, _) = open_with(
-        std::sync::Arc::new(stepwell::vfs::OsFs),
+        Arc::new(stepwell::vfs::OsFs),
         dir.path(),
         options,
         told.clone(),
@@ -174,6 +177,34 @@ fn an_unclean_log_can_be_opened_unclean_again_and_again() {
         current = next;
     }
     assert!(!expected.is_empty());
+}
+
+#[test]
+fn only_frames_that_are_not_known_to_be_durable_are_written_again() {
+    const FRAME: u64 = 8 << 10;
+    for (durability, least, most) in [
+        (Durability::Sync, FRAME, 32 * FRAME),
+        (Durability::Os, 128 * FRAME, 160 * FRAME),
+    ] {
+        let (dir, killed) = (scratch(), scratch());
+        let options = LogOptions {
+            durability,
+            ..LogOptions::default()
+        };
+        let (log, _, _) = open(dir.path(), options).unwrap();
+        for number in 0..128 {
+            commit(&log, &[number; FRAME as usize]);
+        }
+        copy_dir(dir.path(), killed.path());
+        let (fs, faults) = FaultyFs::new();
+        let (_log, report, frames) = open_with(fs, killed.path(), options, Arc::new(())).unwrap();
+        assert_eq!((report.clean, frames.len()), (false, 128));
+        let written = faults.written.load(Ordering::Relaxed);
+        assert!(
+            (least..most).contains(&written),
+            "{durability:?}: {written}"
+        );
+    }
 }
 
 #[test]

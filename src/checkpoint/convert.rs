@@ -13,7 +13,7 @@ use crate::checkpoint::{
     PutWrites, Source, Tag, special_write_index,
 };
 use crate::codec::{Changed, CheckpointPut, TagSet, TaskWrite, Versions, WritesPut};
-use crate::compact::Step;
+use crate::compact::{KeptMetadata, KeptTime, Step};
 use crate::index::{
     Entry, Found, Held, Key, List, Reason, Refused, Row, Rows, Selection, Snapshot, Survivor,
     TablesError, map_of, owned,
@@ -65,8 +65,8 @@ pub(crate) fn checkpoint_record<V: From<Encoded>>(
         namespace: put.namespace,
         id: checkpoint.id,
         parent_id: put.parent_id,
-        ts: checkpoint.ts,
-        metadata: metadata_to_json(&put.metadata).into(),
+        ts: KeptTime::of(&checkpoint.ts),
+        metadata: kept(&put.metadata),
         ancestors: put.metadata.parents,
         versions: Versions::Whole {
             channels: checkpoint.channel_versions,
@@ -107,7 +107,7 @@ pub(crate) fn standalone_record<H, V>(
         id: survivor.id.to_string(),
         changed: changed.collect(),
         parent_id: entry.parent_id.as_deref().map(str::to_owned),
-        ts: entry.ts.to_string(),
+        ts: entry.ts.clone(),
         metadata: entry.metadata.clone(),
         ancestors: (entry.ancestors.iter())
             .map(|(namespace, id)| (namespace.to_string(), id.to_string()))
@@ -246,13 +246,15 @@ pub(crate) fn latest_of_each<H: Clone, T: Rows<Key, Row<H>>>(
     })
 }
 
-/// What is not kept elsewhere of a checkpoint's metadata, as JSON: all but the parents.
-fn metadata_to_json(metadata: &Metadata) -> Vec<u8> {
+/// What is not kept elsewhere of a checkpoint's metadata: all but the parents.
+fn kept(metadata: &Metadata) -> KeptMetadata {
     if let (Some(source), Some(step), true) =
         (metadata.source, metadata.step, metadata.extra.is_empty())
+        && let Some(source) = Step::source_of(source.as_str())
+        && let Some(alone) = KeptMetadata::of_alone(source, step)
     {
         // As most are.
-        return format!(r#"{{"source":"{}","step":{step}}}"#, source.as_str()).into_bytes();
+        return alone;
     }
     let mut map = metadata.extra.clone();
     // The typed fields win over extra ones of the same name: a name must come back once.
@@ -263,16 +265,14 @@ fn metadata_to_json(metadata: &Metadata) -> Vec<u8> {
     if let Some(step) = metadata.step {
         map.insert("step".into(), step.into());
     }
-    Value::Object(map).to_string().into_bytes()
+    KeptMetadata::of(Value::Object(map).to_string().into_bytes())
 }
 
 /// The metadata of an entry, or why it cannot be read.
 pub(crate) fn metadata_of<H>(entry: &Entry<H>) -> Result<Metadata, serde_json::Error> {
     let parents = entry.ancestors.iter();
     let parents = map_of(parents.map(|(namespace, id)| (owned(namespace), owned(id))));
-    if let Some(found) = Step::of(&entry.metadata)
-        && (found.before, found.after) == (b"{", b"}")
-    {
+    if let Some(found) = entry.metadata.alone() {
         // As most are.
         return Ok(Metadata {
             source: found.source_name().and_then(source_of),
@@ -281,7 +281,7 @@ pub(crate) fn metadata_of<H>(entry: &Entry<H>) -> Result<Metadata, serde_json::E
             extra: Map::new(),
         });
     }
-    let mut extra: Map<String, Value> = serde_json::from_slice(&entry.metadata)?;
+    let mut extra: Map<String, Value> = serde_json::from_slice(&entry.metadata.bytes())?;
     let source = extra.get("source").and_then(Value::as_str);
     let source = source.and_then(source_of);
     if source.is_some() {
@@ -366,7 +366,7 @@ pub(crate) fn tuple<H>(
         namespace: owned(&found.namespace),
         checkpoint: Checkpoint {
             id: owned(&found.id),
-            ts: owned(&entry.ts),
+            ts: entry.ts.text().into_owned(),
             channel_values,
             channel_versions: entry.versions(),
             versions_seen: entry.seen(),

@@ -230,7 +230,11 @@ pub(crate) fn due<H: Clone, T: Rows<Key, Row<H>>>(
 pub(crate) fn made_of<H>(entry: &Entry<H>) -> Vec<String> {
     const COUNTERS: &str = "counters_since_delta_snapshot";
     let name = COUNTERS.as_bytes();
-    if !entry.metadata.windows(name.len()).any(|part| part == name) {
+    if entry.metadata.alone().is_some() {
+        return Vec::new();
+    }
+    let bytes = entry.metadata.bytes();
+    if !bytes.windows(name.len()).any(|part| part == name) {
         return Vec::new();
     }
     let metadata = metadata_of(entry).ok();

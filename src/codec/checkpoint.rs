@@ -10,7 +10,7 @@ use crate::codec::wire::{
     Source, VersionsRead, VersionsWritten, form, id, list, map, option, put_id, put_length,
     put_map, put_option, string, unknown,
 };
-use crate::compact::{Step, Time};
+use crate::compact::{KeptMetadata, KeptTime, Step, Time};
 
 pub(super) fn put_checkpoint<E: Encoder>(
     to: &mut E,
@@ -91,11 +91,11 @@ pub(super) fn checkpoint<'p, D: Source<'p>>(
     })
 }
 
-fn put_time<E: Encoder>(to: &mut E, text: &str) -> Result<(), EncodeError> {
-    match Time::of(text) {
+fn put_time<E: Encoder>(to: &mut E, time: &KeptTime) -> Result<(), EncodeError> {
+    match time.time() {
         None => {
             form::TIME_TEXT.encode(to)?;
-            text.encode(to)
+            time.text().encode(to)
         }
         Some(Time::Micros(micros)) => {
             form::TIME_MICROS.encode(to)?;
@@ -108,26 +108,30 @@ fn put_time<E: Encoder>(to: &mut E, text: &str) -> Result<(), EncodeError> {
     }
 }
 
-fn time<'p, D: Source<'p>>(from: &mut D) -> Result<String, DecodeError> {
+fn time<'p, D: Source<'p>>(from: &mut D) -> Result<KeptTime, DecodeError> {
     let time = match u8::decode(from)? {
-        form::TIME_TEXT => return string(from),
+        form::TIME_TEXT => {
+            let text: &'p str = BorrowDecode::borrow_decode(from)?;
+            return Ok(KeptTime::of(text));
+        }
         form::TIME_MICROS => Time::Micros(u64::decode(from)?),
         form::TIME_NANOS => Time::Nanos(u64::decode(from)?),
         other => return Err(unknown("form of a time", other)),
     };
-    time.text().ok_or(DecodeError::Other("a time is too late"))
+    KeptTime::known(time).ok_or(DecodeError::Other("a time is too late"))
 }
 
-fn put_metadata<E: Encoder>(to: &mut E, bytes: &[u8]) -> Result<(), EncodeError> {
-    let Some(step) = Step::of(bytes) else {
-        form::METADATA_WHOLE.encode(to)?;
-        return bytes.encode(to);
-    };
-    if step == Step::alone(step.source, step.step) {
+fn put_metadata<E: Encoder>(to: &mut E, metadata: &KeptMetadata) -> Result<(), EncodeError> {
+    if let Some(step) = metadata.alone() {
         form::METADATA_STEP_ALONE.encode(to)?;
         step.source.encode(to)?;
         return step.step.encode(to);
     }
+    let bytes = metadata.bytes();
+    let Some(step) = Step::of(&bytes) else {
+        form::METADATA_WHOLE.encode(to)?;
+        return bytes.encode(to);
+    };
     form::METADATA_STEP.encode(to)?;
     step.source.encode(to)?;
     step.step.encode(to)?;
@@ -135,13 +139,17 @@ fn put_metadata<E: Encoder>(to: &mut E, bytes: &[u8]) -> Result<(), EncodeError>
     step.after.encode(to)
 }
 
-fn metadata<'p, D: Source<'p>>(from: &mut D) -> Result<Box<[u8]>, DecodeError> {
+fn metadata<'p, D: Source<'p>>(from: &mut D) -> Result<KeptMetadata, DecodeError> {
+    let no_source = |source| unknown("source of a checkpoint", source);
     let step = match u8::decode(from)? {
         form::METADATA_WHOLE => {
             let bytes: &'p [u8] = BorrowDecode::borrow_decode(from)?;
-            return Ok(bytes.into());
+            return Ok(KeptMetadata::of(bytes));
         }
-        form::METADATA_STEP_ALONE => Step::alone(u8::decode(from)?, i64::decode(from)?),
+        form::METADATA_STEP_ALONE => {
+            let (source, step) = (u8::decode(from)?, i64::decode(from)?);
+            return KeptMetadata::of_alone(source, step).ok_or_else(|| no_source(source));
+        }
         form::METADATA_STEP => Step {
             source: u8::decode(from)?,
             step: i64::decode(from)?,
@@ -150,7 +158,8 @@ fn metadata<'p, D: Source<'p>>(from: &mut D) -> Result<Box<[u8]>, DecodeError> {
         },
         other => return Err(unknown("form of metadata", other)),
     };
-    (step.bytes()).ok_or_else(|| unknown("source of a checkpoint", step.source))
+    let bytes = step.bytes().ok_or_else(|| no_source(step.source))?;
+    Ok(KeptMetadata::of(bytes))
 }
 
 fn put_versions<'r, E: Encoder>(

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::codec::value::{AsBlob, Numbered, Value};
+use crate::compact::{KeptMetadata, KeptTime};
 use crate::item_fields::ItemFields;
 use crate::item_vectors::ItemVectors;
 use crate::item_words::ItemWords;
@@ -39,9 +40,9 @@ pub(crate) struct CheckpointPut<V> {
     pub(crate) namespace: String,
     pub(crate) id: String,
     pub(crate) parent_id: Option<String>,
-    pub(crate) ts: String,
+    pub(crate) ts: KeptTime,
     /// What else its writer knows of it: a JSON object.
-    pub(crate) metadata: Box<[u8]>,
+    pub(crate) metadata: KeptMetadata,
     /// The checkpoints of the enclosing graphs, by namespace.
     pub(crate) ancestors: BTreeMap<String, String>,
     pub(crate) versions: Versions,

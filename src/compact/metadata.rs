@@ -15,6 +15,8 @@ const SOURCES: [&str; 4] = ["input", "loop", "update", "fork"];
 
 const SOURCE: &[u8] = b"\"source\":\"";
 const STEP: &[u8] = b"\",\"step\":";
+/// Source and step alone take no more: the longest source, and the least number.
+const ALONE_MAX: usize = 1 + SOURCE.len() + 6 + STEP.len() + 20 + 1;
 
 impl<'m> Step<'m> {
     /// Metadata with nothing but source and step.
@@ -25,6 +27,16 @@ impl<'m> Step<'m> {
             step,
             after: b"}",
         }
+    }
+
+    /// What `metadata` say if that is source and step, and nothing else.
+    pub(crate) fn alone_in(metadata: &'m [u8]) -> Option<Self> {
+        // Others may be long.
+        let rest = metadata
+            .strip_prefix(b"{")
+            .filter(|_| metadata.len() <= ALONE_MAX)?;
+        let step = Self::of(metadata).filter(|_| rest.starts_with(SOURCE))?;
+        (step == Self::alone(step.source, step.step)).then_some(step)
     }
 
     /// The first source of `metadata`, if a step follows.
@@ -52,6 +64,12 @@ impl<'m> Step<'m> {
             step,
             after,
         })
+    }
+
+    /// The place of a source in [`SOURCES`].
+    pub(crate) fn source_of(name: &str) -> Option<u8> {
+        let mut known = (0..).zip(SOURCES);
+        known.find_map(|(number, source)| (source == name).then_some(number))
     }
 
     /// What the checkpoint was made by; `None` if there is no such source.

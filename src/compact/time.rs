@@ -32,15 +32,23 @@ impl Time {
 
     /// Its text; `None` if there is no such time.
     pub(crate) fn text(self) -> Option<String> {
+        let time = self.timestamp()?;
         Some(match self {
-            Self::Micros(micros) => {
-                let time = Timestamp::from_microsecond(i64::try_from(micros).ok()?).ok()?;
-                MICROS.timestamp_with_offset_to_string(&time, Offset::UTC)
-            }
-            Self::Nanos(nanos) => Timestamp::from_nanosecond(i128::from(nanos))
-                .ok()?
-                .to_string(),
+            Self::Micros(_) => MICROS.timestamp_with_offset_to_string(&time, Offset::UTC),
+            Self::Nanos(_) => time.to_string(),
         })
+    }
+
+    /// Whether there is such a time.
+    pub(super) fn is_one(self) -> bool {
+        self.timestamp().is_some()
+    }
+
+    fn timestamp(self) -> Option<Timestamp> {
+        match self {
+            Self::Micros(micros) => Timestamp::from_microsecond(i64::try_from(micros).ok()?).ok(),
+            Self::Nanos(nanos) => Timestamp::from_nanosecond(i128::from(nanos)).ok(),
+        }
     }
 }
 

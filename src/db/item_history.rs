@@ -8,7 +8,6 @@ use crate::db::{Db, DbError};
 use crate::index::HistoryRules;
 use crate::moment::Moment;
 use crate::store_options::StoreOptions;
-use crate::time;
 
 /// What is kept for a time is kept for a part of that longer, but not for more than the interval.
 const LONGER_BY_PART: u64 = 32;
@@ -117,7 +116,7 @@ impl Db {
         let found = self.snapshot().get(thread, namespace, checkpoint, false)?;
         Ok(found.map(|found| Moment {
             lsn: Some(found.entry.moment),
-            at: time::parse_micros(&found.entry.ts).unwrap_or_default(),
+            at: found.entry.ts.micros().unwrap_or_default(),
         }))
     }
 }

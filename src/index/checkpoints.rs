@@ -62,7 +62,7 @@ pub(super) fn put<H: Clone, V>(
         place.chain.get(tables, &key)?
     };
 
-    let ts_micros = made_at.or_else(|| crate::time::parse_micros(&new.ts));
+    let ts_micros = made_at.or_else(|| new.ts.micros());
     let parent = parent.as_deref();
     let entry = resolve(tables, names, (new, origin), &place, parent, handle)?;
     let mut changes = Changes::default();
@@ -168,8 +168,8 @@ fn resolve<H: Clone, V>(
         moment: (new.moment).unwrap_or_else(|| origin.lsn.saturating_add(1)),
         scanned,
         standalone: new.standalone,
-        parent_id: new.parent_id.as_deref().map(Box::from),
-        ts: new.ts.as_str().into(),
+        parent_id: place.parent_id.clone(),
+        ts: new.ts.clone(),
         metadata: new.metadata.clone(),
         ancestors: (new.ancestors.iter())
             .map(|(namespace, id)| (namespace.as_str().into(), id.as_str().into()))

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::compact::{KeptMetadata, KeptTime};
 use crate::index::Origin;
 use crate::index::names::{Name, Names};
 use crate::version::ChannelVersion;
@@ -23,9 +24,9 @@ pub(crate) struct Entry<H> {
     pub(crate) scanned: bool,
     /// Whether its record says all that it holds.
     pub(crate) standalone: bool,
-    pub(crate) parent_id: Option<Box<str>>,
-    pub(crate) ts: Box<str>,
-    pub(crate) metadata: Box<[u8]>,
+    pub(crate) parent_id: Option<Arc<str>>,
+    pub(crate) ts: KeptTime,
+    pub(crate) metadata: KeptMetadata,
     pub(crate) ancestors: Box<[(Box<str>, Box<str>)]>,
     /// Sorted by name.
     pub(super) channels: Box<[Channel<H>]>,
@@ -80,13 +81,14 @@ impl<H> Entry<H> {
             .seen
             .iter()
             .map(|(_, versions)| size_of_val(&***versions));
-        let texts = self.ts.len() + self.parent_id.as_ref().map_or(0, |id| id.len());
+        let parent = self.parent_id.as_ref().map_or(0, |id| id.len());
         size_of::<Self>()
             + size_of_val(&*self.channels)
             + size_of_val(&*self.seen)
             + seen.sum::<usize>()
-            + texts
-            + self.metadata.len()
+            + parent
+            + self.ts.heap_len()
+            + self.metadata.heap_len()
     }
 
     /// What `channel` holds, if it is at `version` here.

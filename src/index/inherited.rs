@@ -267,6 +267,7 @@ mod tests {
 
     use super::*;
     use crate::codec::{Changed, Record};
+    use crate::compact::{KeptMetadata, KeptTime};
     use crate::index::{Index, MemTables, Origin, Reason, Row, Unapplied};
 
     type Mem = Index<u64, MemTables<crate::index::Key, Row<u64>>>;
@@ -291,8 +292,8 @@ mod tests {
             namespace: String::new(),
             id: id.into(),
             parent_id: parent.map(str::to_owned),
-            ts: String::new(),
-            metadata: (*b"{}").into(),
+            ts: KeptTime::of(""),
+            metadata: KeptMetadata::of(*b"{}"),
             ancestors: BTreeMap::new(),
             versions: Versions::Whole { channels, seen },
             changed: Vec::new(),

@@ -9,7 +9,6 @@ use crate::index::id::made_at;
 use crate::index::look_up::namespaces;
 use crate::index::tags::tagged;
 use crate::index::{Entry, Key, Row, Rows, Snapshot, TablesError, Thread};
-use crate::time;
 
 /// A checkpoint that may go.
 pub(crate) struct Candidate<'c, H> {
@@ -23,7 +22,7 @@ pub(crate) struct Candidate<'c, H> {
 impl<H> Candidate<'_, H> {
     /// Microseconds since the Unix epoch, if they are known.
     pub(crate) fn made_at(&self) -> Option<u64> {
-        made_at(self.id).or_else(|| time::parse_micros(&self.entry.ts))
+        made_at(self.id).or_else(|| self.entry.ts.micros())
     }
 }
 

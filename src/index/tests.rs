@@ -1,5 +1,6 @@
 //! What applying and looking up costs, and that nothing is left behind.
 
+use crate::compact::{KeptMetadata, KeptTime};
 use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::ops::Bound;
@@ -131,8 +132,8 @@ fn checkpoint(thread: &str, n: u64, parent: Option<u64>) -> Record<u64> {
         namespace: String::new(),
         id: id(n),
         parent_id: parent.map(id),
-        ts: String::new(),
-        metadata: (*b"{}").into(),
+        ts: KeptTime::of(""),
+        metadata: KeptMetadata::of(*b"{}"),
         ancestors: BTreeMap::new(),
         versions: Versions::Whole {
             channels: [("c".to_owned(), version())].into(),

@@ -1,5 +1,6 @@
 //! A record of every kind, always the same.
 
+use crate::compact::{KeptMetadata, KeptTime};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -57,8 +58,8 @@ pub(super) fn one_of_each() -> Vec<Record<Stored>> {
             namespace: "n".into(),
             id: "2".into(),
             parent_id: Some("1".into()),
-            ts: "now".into(),
-            metadata: (*b"{}").into(),
+            ts: KeptTime::of("now"),
+            metadata: KeptMetadata::of(*b"{}"),
             ancestors: [("".into(), "0".into())].into(),
             versions: Versions::Whole {
                 channels: versions(),

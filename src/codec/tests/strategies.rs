@@ -1,5 +1,6 @@
 //! Records of all kinds.
 
+use crate::compact::{KeptMetadata, KeptTime};
 use std::time::Duration;
 
 use proptest::collection::{btree_map, vec};
@@ -209,8 +210,8 @@ pub(super) fn checkpoint() -> impl Strategy<Value = CheckpointPut<Stored>> {
                     namespace,
                     id,
                     parent_id,
-                    ts,
-                    metadata: metadata.into(),
+                    ts: KeptTime::of(&ts),
+                    metadata: KeptMetadata::of(metadata),
                     ancestors,
                     versions,
                     changed,

@@ -7,7 +7,6 @@ use crate::db::DbError;
 use crate::db::compaction::marks::Marks;
 use crate::db::view::DbSnapshot;
 use crate::index::made_at;
-use crate::time;
 
 /// What is left of threads' records, by the LSN of the record in whose place it is kept.
 pub(super) type Remnants = HashMap<u64, Touched>;
@@ -62,7 +61,7 @@ impl<'c> Collecting<'c> {
                 touched.thread.clone_from(&put.thread);
                 let made_at = made_at(&put.id);
                 touched.greatest = made_at.is_some().then(|| put.id.clone());
-                let at = made_at.or_else(|| time::parse_micros(&put.ts));
+                let at = made_at.or_else(|| put.ts.micros());
                 touched.first = at.unwrap_or_default();
                 touched.last = touched.first;
                 touched.pruned = Some(put.id.clone());

@@ -1,5 +1,6 @@
 //! What other values are made of stays, and whoever reads is waited for.
 
+use crate::compact::{KeptMetadata, KeptTime};
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -38,8 +39,8 @@ fn put(db: &Db, thread: &str, value: Stored) -> Place {
         namespace: String::new(),
         id: "1".into(),
         parent_id: None,
-        ts: String::new(),
-        metadata: b"{}".as_slice().into(),
+        ts: KeptTime::of(""),
+        metadata: KeptMetadata::of(*b"{}"),
         ancestors: BTreeMap::new(),
         versions: Versions::Whole {
             channels: [("c".into(), version.clone())].into(),

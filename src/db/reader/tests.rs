@@ -1,3 +1,4 @@
+use crate::compact::{KeptMetadata, KeptTime};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use tempfile::TempDir;
@@ -220,8 +221,8 @@ proptest! {
                 namespace: String::new(),
                 id: id.clone(),
                 parent_id: parent_id.replace(id.clone()),
-                ts: String::new(),
-                metadata: b"{}".as_slice().into(),
+                ts: KeptTime::of(""),
+                metadata: KeptMetadata::of(*b"{}"),
                 ancestors: [].into(),
                 versions: Versions::Whole {
                     channels: [(channel(), ChannelVersion::Int(version))].into(),

@@ -1,5 +1,6 @@
 mod moot;
 
+use crate::compact::{KeptMetadata, KeptTime};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
@@ -134,8 +135,8 @@ impl Made {
             namespace: String::new(),
             id: id(n),
             parent_id: parent.map(id),
-            ts: "2026-11-21T00:00:00Z".into(),
-            metadata: format!("{{\"step\":{n}}}").into_bytes().into(),
+            ts: KeptTime::of("2026-11-21T00:00:00Z"),
+            metadata: KeptMetadata::of(format!("{{\"step\":{n}}}").into_bytes()),
             ancestors: BTreeMap::new(),
             versions: Versions::Whole {
                 channels: versions.map(|(c, v)| (c.to_owned(), version(v))).into(),
@@ -464,8 +465,8 @@ fn of_versions_that_cannot_be_found_again_those_are_kept_that_are_known() {
             namespace: String::new(),
             id: id(number),
             parent_id: (n > 1).then(|| id(number - 1)),
-            ts: "2026-11-21T00:00:00Z".into(),
-            metadata: b"{}".as_slice().into(),
+            ts: KeptTime::of("2026-11-21T00:00:00Z"),
+            metadata: KeptMetadata::of(*b"{}"),
             ancestors: BTreeMap::new(),
             versions: Versions::Whole {
                 channels: channels.clone(),

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{HandleBytes, boxed, flag, origin, put_origin, put_text};
-use crate::compact::{Counted, Step, Time, uuid_of, uuid_text};
+use crate::compact::{Counted, KeptMetadata, KeptTime, Time, uuid_of, uuid_text};
 use crate::index::bytes::{
     byte, bytes, list, number, option, put_bytes, put_length, put_number, put_option, text,
 };
@@ -73,23 +73,23 @@ fn put_id(to: &mut Vec<u8>, id: &str) {
     }
 }
 
-fn id(from: &mut &[u8]) -> Option<Box<str>> {
+fn id<T: for<'t> From<&'t str>>(from: &mut &[u8]) -> Option<T> {
     match byte(from)? {
-        0 => boxed(from),
+        0 => text(from).map(T::from),
         1 => {
             let (uuid, rest) = from.split_first_chunk()?;
             *from = rest;
-            Some(uuid_text(*uuid).into())
+            Some(uuid_text(*uuid))
         }
         _ => None,
     }
 }
 
-fn put_time(to: &mut Vec<u8>, text: &str) {
-    match Time::of(text) {
+fn put_time(to: &mut Vec<u8>, time: &KeptTime) {
+    match time.time() {
         None => {
             to.push(0);
-            put_text(to, text);
+            put_text(to, &time.text());
         }
         Some(Time::Micros(micros)) => {
             to.push(1);
@@ -102,33 +102,33 @@ fn put_time(to: &mut Vec<u8>, text: &str) {
     }
 }
 
-fn time(from: &mut &[u8]) -> Option<Box<str>> {
+fn time(from: &mut &[u8]) -> Option<KeptTime> {
     let time = match byte(from)? {
-        0 => return boxed(from),
+        0 => return text(from).map(KeptTime::of),
         1 => Time::Micros(number(from)?),
         2 => Time::Nanos(number(from)?),
         _ => return None,
     };
-    time.text().map(Into::into)
+    KeptTime::known(time)
 }
 
-fn put_metadata(to: &mut Vec<u8>, metadata: &[u8]) {
-    match Step::of(metadata) {
-        Some(step) if step == Step::alone(step.source, step.step) => {
+fn put_metadata(to: &mut Vec<u8>, metadata: &KeptMetadata) {
+    match metadata.alone() {
+        Some(step) => {
             to.extend([1, step.source]);
             put_number(to, step.step.cast_unsigned());
         }
-        _ => {
+        None => {
             to.push(0);
-            put_bytes(to, metadata);
+            put_bytes(to, &metadata.bytes());
         }
     }
 }
 
-fn metadata(from: &mut &[u8]) -> Option<Box<[u8]>> {
+fn metadata(from: &mut &[u8]) -> Option<KeptMetadata> {
     match byte(from)? {
-        0 => bytes(from).map(Into::into),
-        1 => Step::alone(byte(from)?, number(from)?.cast_signed()).bytes(),
+        0 => bytes(from).map(KeptMetadata::of),
+        1 => KeptMetadata::of_alone(byte(from)?, number(from)?.cast_signed()),
         _ => None,
     }
 }

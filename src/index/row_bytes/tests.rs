@@ -1,5 +1,6 @@
 //! Rows come back from their bytes, and other bytes do no harm.
 
+use crate::compact::{KeptMetadata, KeptTime};
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
@@ -86,9 +87,9 @@ fn entries() -> impl Strategy<Value = Entry<u64>> {
                 moment,
                 scanned,
                 standalone: !scanned,
-                parent_id,
-                ts,
-                metadata: metadata.into(),
+                parent_id: parent_id.map(Into::into),
+                ts: KeptTime::of(&ts),
+                metadata: KeptMetadata::of(metadata),
                 ancestors: ancestors.into(),
                 channels: channels.into(),
                 seen: seen.into(),

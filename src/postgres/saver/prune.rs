@@ -3,6 +3,7 @@
 //! What goes is planned as in every other saver, on an index of the thread that is made for it; then its rows are deleted, and the values that no
 //! checkpoint names any more. All in one transaction that holds the thread's row.
 
+use crate::compact::{KeptMetadata, KeptTime};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
@@ -139,8 +140,8 @@ async fn load(transaction: &Transaction<'_>, thread: &str) -> Result<Loaded, Pos
             namespace: owned(&namespace),
             id: owned(&id),
             parent_id: row.try_get::<_, Option<&str>>(2)?.map(owned),
-            ts: owned(ts),
-            metadata: serde_json::to_vec(&metadata).unwrap_or_default().into(),
+            ts: KeptTime::of(ts),
+            metadata: KeptMetadata::of(serde_json::to_vec(&metadata).unwrap_or_default()),
             ancestors,
             versions: Versions::Whole {
                 channels: channels

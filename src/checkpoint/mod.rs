@@ -13,13 +13,18 @@ mod diff;
 mod dry_run;
 mod error;
 mod id;
+mod list_query;
 mod memory;
 mod metadata;
 mod projection;
 mod pruning;
+mod put_checkpoint;
+mod put_writes;
 mod retention;
 mod saver;
+mod shared;
 mod status;
+mod tag;
 mod threads;
 mod types;
 
@@ -27,7 +32,7 @@ pub use crate::retention_policy::RetentionPolicy;
 pub use crate::version::ChannelVersion;
 #[cfg(feature = "langgraph")]
 pub(crate) use appended::make_whole;
-pub use checkpointer::{CheckpointStream, Checkpointer, ListQuery, PutCheckpoint, PutWrites, Tag};
+pub use checkpointer::{CheckpointStream, Checkpointer};
 #[cfg(feature = "testing")]
 pub(crate) use diff::compare;
 pub use diff::{
@@ -37,6 +42,7 @@ pub use diff::{
 pub use error::CheckpointError;
 pub use id::CheckpointIds;
 pub(crate) use id::now;
+pub use list_query::ListQuery;
 pub use memory::MemorySaver;
 pub use metadata::{Metadata, Source};
 pub use projection::{Channels, Projection};
@@ -46,6 +52,8 @@ pub use pruning::{
     Prune, PruneProgress, PruneReport, PruneRule, PruneStage, PruneStrategy, PrunedThread,
     UnknownStrategy,
 };
+pub use put_checkpoint::PutCheckpoint;
+pub use put_writes::PutWrites;
 pub use retention::Retention;
 #[cfg(feature = "postgres")]
 pub(crate) use retention::{due as due_by_policy, due_now as due_by_policy_now};
@@ -53,6 +61,7 @@ pub use saver::DbSaver;
 #[cfg(feature = "postgres")]
 pub(crate) use status::is_told_by;
 pub use status::{Awaited, RunFailure, StatusKind, ThreadStatus};
+pub use tag::Tag;
 pub use threads::{InvalidCursor, ThreadCursor, ThreadInfo, ThreadOrder, ThreadQuery};
 #[cfg(feature = "sqlite")]
 pub(crate) use threads::{ThreadSummary, select_threads};

@@ -12,11 +12,13 @@ mod decoded;
 mod dump;
 mod error;
 mod freed;
+mod handed;
 mod handle;
 mod hot;
 mod indexed;
 mod item_history;
 mod items;
+mod kept_value;
 #[cfg(feature = "metrics")]
 mod metrics;
 mod options;
@@ -35,9 +37,11 @@ mod stats;
 mod storing;
 mod submitted;
 mod thread_stats;
+mod to_store;
 mod vectors;
 mod verify;
 mod view;
+mod written;
 
 pub use crate::codec::Compression;
 pub use crate::log::{
@@ -47,6 +51,7 @@ pub use crate::log::{
 pub use compaction::{CompactionOptions, CompactionProgress, CompactionReport, CompactionStats};
 pub use error::DbError;
 pub(crate) use freed::{Freed, Returned, frame_bytes};
+pub(crate) use handed::Handed;
 pub use handle::Db;
 pub(crate) use items::{ItemClock, at_hand};
 pub use options::DbOptions;
@@ -61,7 +66,6 @@ pub use salvage::{
     salvage_with,
 };
 pub use stats::{BackPressure, DbStats, IndexStats, SegmentUse, StoreStats};
-pub(crate) use storing::Handed;
 pub(crate) use submitted::Submitted;
 pub use thread_stats::{ThreadStats, ValueStats};
 pub use verify::{Finding, FindingKind, VerifyOptions, VerifyProgress, VerifyReport, VerifyStage};

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use crate::Encoded;
 use crate::codec::{Changed, CheckpointPut, Record, Stored, TaskWrite, Versions, WritesPut};
-use crate::db::hot::{
-    Content, Draft, Held, HotCheckpoint, HotThread, HotValue, HotVersions, NewContent, Sources,
-};
-use crate::db::place::At;
-use crate::db::storing::{Handed, Own, Storing, ToStore, Written};
+use crate::db::handed::Handed;
+use crate::db::hot::{Held, HotCheckpoint, HotThread, HotVersions, NewContent, Sources};
+use crate::db::kept_value::{Kept, KeptValue};
+use crate::db::storing::Storing;
+use crate::db::written::{Own, Written};
 use crate::db::{Db, DbError, Durability, Submitted};
 use crate::index::{Refused, shrink};
 use crate::log::Lsn;
@@ -31,33 +31,6 @@ pub(crate) enum NotPut {
 impl<E: Into<DbError>> From<E> for NotPut {
     fn from(error: E) -> Self {
         Self::Db(error.into())
-    }
-}
-
-/// A channel of a checkpoint that is about to be submitted.
-struct Kept {
-    channel: Box<str>,
-    version: ChannelVersion,
-    /// `None`: it was cleared.
-    value: Option<KeptValue>,
-}
-
-struct KeptValue {
-    /// Its number in the record.
-    number: u32,
-    draft: Draft,
-    bytes: Option<(Encoded, Option<At>)>,
-    content: Option<Content>,
-}
-
-impl KeptValue {
-    /// It as one that others may be equal to.
-    fn new_content(&self) -> Option<NewContent> {
-        self.content.map(|content| NewContent {
-            content,
-            record: 0,
-            value: self.number,
-        })
     }
 }
 
@@ -380,17 +353,6 @@ impl Db {
         };
         Ok((record, kept))
     }
-
-    /// Keeps a value that was submitted.
-    fn keep(&self, value: KeptValue, submitted: &Submitted) -> HotValue {
-        let own = submitted.at(0, value.number);
-        if let Some((bytes, replaced)) = value.bytes {
-            self.hot()
-                .values()
-                .replace(replaced.map(At::id), own.id(), bytes);
-        }
-        value.draft.placed(own)
-    }
 }
 
 /// What the records of a put are about, for errors.
@@ -419,18 +381,5 @@ fn shrunk(record: &mut CheckpointPut<Stored>, parent: Option<&HotCheckpoint>) ->
             seen: seen.clone(),
         },
         (_, Versions::Changed(_)) => HotVersions::default(),
-    }
-}
-
-impl ToStore {
-    /// What goes into the record, as its value with this number, and what is to be kept of it.
-    fn numbered(self, number: u32) -> (Stored, KeptValue) {
-        let kept = KeptValue {
-            number: self.again.unwrap_or(number),
-            draft: self.draft,
-            bytes: self.bytes,
-            content: self.content,
-        };
-        (self.stored, kept)
     }
 }

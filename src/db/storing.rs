@@ -3,9 +3,12 @@
 use bytes::Bytes;
 
 use crate::Encoded;
-use crate::codec::{self, Alias, Delta, Stored, Value};
+use crate::codec::{self, Delta, Stored, Value};
+use crate::db::handed::Handed;
 use crate::db::hot::{Content, Draft, Held, HotValue, MIN_BYTES};
 use crate::db::place::At;
+use crate::db::to_store::{ToStore, again, alias, whole_draft, wide};
+use crate::db::written::Own;
 use crate::db::{Db, DbError};
 use crate::delta::{
     Choice, DELTA_OVERHEAD, Op, SOURCE_OVERHEAD, Tip, Weight, diff, encoded_len, grown,
@@ -19,100 +22,6 @@ pub(super) const SMALL: usize = 64;
 /// it can save.
 const LONGER: u64 = 16;
 const LONGER_BYTES: u64 = 64 << 10;
-
-/// A value as it is handed over.
-#[derive(Debug)]
-pub(crate) enum Handed {
-    Whole(Encoded),
-    /// What the list that the parent has was made longer by.
-    Appended(Vec<Encoded>),
-}
-
-impl From<Encoded> for Handed {
-    fn from(value: Encoded) -> Self {
-        Self::Whole(value)
-    }
-}
-
-/// A value as it is to be stored.
-pub(super) struct ToStore {
-    pub(super) stored: Stored,
-    pub(super) draft: Draft,
-    /// The value itself, if it was at hand, and the older one that it takes the place of.
-    pub(super) bytes: Option<(Encoded, Option<At>)>,
-    /// By what it is found when it is put again.
-    pub(super) content: Option<Content>,
-    /// The number of the value in its record that it is, if it is there already.
-    pub(super) again: Option<u32>,
-}
-
-/// A write of a task as it is to be stored.
-pub(super) struct Written {
-    pub(super) stored: Stored,
-    /// Where it is, if it is an older value.
-    pub(super) at: Option<At>,
-    /// Its number in the record, or that of the one that it is.
-    pub(super) number: u32,
-    /// By what it is found when it is put again.
-    pub(super) content: Option<Content>,
-}
-
-/// The large values of a record that are stored whole, by which later ones of the same record are found. It is the first of its
-/// frame.
-#[derive(Default)]
-pub(super) struct Own(Vec<(Content, u32, Encoded)>);
-
-impl Own {
-    /// The number of the one that is equal.
-    fn equal(&self, content: Content, value: &Encoded) -> Option<u32> {
-        let mut own = self.0.iter();
-        let equal = own.find(|(of, _, known)| *of == content && known == value);
-        equal.map(|(_, number, _)| *number)
-    }
-
-    /// The value with this number once more.
-    fn alias(number: u32, value: &Encoded) -> Stored {
-        Value::Alias(Alias {
-            of: codec::Place {
-                frame: None,
-                record: 0,
-                value: number,
-            },
-            weight: Weight::whole(wide(value.bytes().len())),
-        })
-    }
-}
-
-impl Db {
-    /// A write of a task with this number, stored whole, or as one that was.
-    pub(super) fn written(&self, value: Encoded, number: u32, own: &mut Own) -> Written {
-        let content = Content::of(value.bytes());
-        if let Some(again) = content.and_then(|content| own.equal(content, &value)) {
-            return Written {
-                stored: Own::alias(again, &value),
-                at: None,
-                number: again,
-                content: None,
-            };
-        }
-        if let Some(at) = content.and_then(|content| self.equal(content, &value)) {
-            return Written {
-                stored: alias(at, Weight::whole(wide(value.bytes().len()))),
-                at: Some(at),
-                number,
-                content: None,
-            };
-        }
-        let noted = content.map(|content| (content, number, value.clone()));
-        own.0.extend(noted);
-        Written {
-            stored: Value::Whole(value),
-            at: None,
-            number,
-            content,
-        }
-    }
-}
 
 /// Stores the values of one checkpoint.
 pub(super) struct Storing<'s> {
@@ -152,10 +61,10 @@ impl<'s> Storing<'s> {
 
     fn whole(&mut self, value: Encoded, parent: Option<Held>) -> ToStore {
         if value.bytes().len() < SMALL {
-            return as_whole(value, replaced(parent.as_ref()), None);
+            return ToStore::whole(value, replaced(parent.as_ref()), None);
         }
         if let Some(of) = self.equal_source(&value) {
-            return as_alias_of_whole(&value, of);
+            return ToStore::as_older(&value, of);
         }
         // Of a value that cannot be read nothing can be copied, and that is all that it is needed for here.
         let base = parent.and_then(|parent| self.base(parent, &value).ok().flatten());
@@ -172,9 +81,9 @@ impl<'s> Storing<'s> {
             if let Some(shared) = self.equal(content, &value) {
                 return shared;
             }
-            (self.own.0).push((content, self.number, value.clone()));
+            self.own.note(content, self.number, &value);
         }
-        as_whole(value, replaced, content)
+        ToStore::whole(value, replaced, content)
     }
 
     /// A large value as one that is stored, if there is one.
@@ -189,7 +98,7 @@ impl<'s> Storing<'s> {
             });
         }
         let at = self.db.equal(content, value)?;
-        Some(as_alias_of_whole(value, at))
+        Some(ToStore::as_older(value, at))
     }
 
     fn on_base(&mut self, value: Encoded, base: HotValue, bytes: &Encoded) -> ToStore {
@@ -300,7 +209,7 @@ impl<'s> Storing<'s> {
             return Ok(None);
         };
         Ok(Some(if whole.bytes().len() < SMALL {
-            as_whole(whole, Some(base.at), None)
+            ToStore::whole(whole, Some(base.at), None)
         } else {
             self.on_base(whole, base, &list)
         }))
@@ -412,63 +321,10 @@ fn cold(at: At, weight: Weight, bytes: &Encoded) -> HotValue {
     }
 }
 
-fn as_whole(value: Encoded, replaced: Option<At>, content: Option<Content>) -> ToStore {
-    ToStore {
-        draft: whole_draft(&value, None),
-        stored: Value::Whole(value.clone()),
-        bytes: Some((value, replaced)),
-        content,
-        again: None,
-    }
-}
-
-/// A value that is that at `of`, which is stored whole.
-fn as_alias_of_whole(value: &Encoded, of: At) -> ToStore {
-    ToStore {
-        draft: whole_draft(value, Some(of)),
-        stored: alias(of, Weight::whole(wide(value.bytes().len()))),
-        bytes: None,
-        content: None,
-        again: None,
-    }
-}
-
-fn whole_draft(value: &Encoded, at: Option<At>) -> Draft {
-    Draft {
-        at,
-        tag: value.tag_of().clone(),
-        tip: Tip::new(Weight::whole(wide(value.bytes().len()))),
-        run_base: None,
-        list: ListForm::of(value),
-    }
-}
-
-/// The parent's value once more.
-fn again(value: HotValue) -> Draft {
-    Draft {
-        at: Some(value.at),
-        tag: value.tag,
-        tip: value.tip,
-        run_base: Some(value.run_base),
-        list: value.list,
-    }
-}
-
-fn alias(of: At, weight: Weight) -> Stored {
-    Value::Alias(Alias {
-        of: of.named(),
-        weight,
-    })
-}
-
 /// Where the bytes are that are needed no more once there is a new value.
 fn replaced(parent: Option<&Held>) -> Option<At> {
     match parent {
         Some(Held::Hot(value)) => Some(value.at),
         _ => None,
     }
-}
-
-fn wide(length: usize) -> u64 {
-    u64::try_from(length).unwrap_or(u64::MAX)
 }

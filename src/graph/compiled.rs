@@ -10,6 +10,7 @@ use serde_json::Value;
 use crate::checkpoint::{CheckpointIds, Checkpointer};
 use crate::graph::branch::Branch;
 use crate::graph::channels::channel::{Channel, Kind};
+use crate::graph::checkpointer_mode::CheckpointerMode;
 use crate::graph::config::{Breakpoints, Config};
 use crate::graph::error::GraphError;
 use crate::graph::input::{Input, RunOutput};
@@ -19,7 +20,7 @@ use crate::graph::node::{Node, Work};
 use crate::graph::node_error::NodeError;
 use crate::graph::run;
 use crate::graph::runtime::TaskContext;
-use crate::graph::state_graph::{CheckpointerMode, StoreWrites};
+use crate::graph::store_writes::StoreWrites;
 use crate::store::Store;
 
 /// A checked graph, ready to run any number of times, also at the same time on different threads.

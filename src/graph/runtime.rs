@@ -20,7 +20,7 @@ use crate::graph::run::replay::Replay;
 use crate::graph::run::scratchpad::Scratchpad;
 use crate::graph::run::slot::Slot;
 use crate::graph::run::task::interrupt_id;
-use crate::graph::state_graph::StoreWrites;
+use crate::graph::store_writes::StoreWrites;
 use crate::graph::stream::{Emitter, Event};
 use crate::lease::Held;
 use crate::store::{Draft, Scoped, Store};

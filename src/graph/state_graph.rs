@@ -1,18 +1,22 @@
 //! [`StateGraph`]: a graph under construction.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod check;
+
+use std::collections::BTreeMap;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use crate::checkpoint::{CheckpointIds, Checkpointer};
+use crate::checkpoint::CheckpointIds;
 use crate::graph::branch::{Branch, IntoRouter};
 use crate::graph::channels::channel::{Channel, Kind};
+use crate::graph::checkpointer_mode::CheckpointerMode;
 use crate::graph::compiled::{CompiledGraph, CompiledNode, Drawn, Inner};
 use crate::graph::config::Breakpoints;
 use crate::graph::error::GraphError;
-use crate::graph::names::{self, END, NS_END, NS_SEP, Name, START, TASKS};
+use crate::graph::names::{self, END, Name, START, TASKS};
 use crate::graph::node::{IntoNode, Node, NodeOf};
 use crate::graph::state::State;
+use crate::graph::store_writes::StoreWrites;
 use crate::graph::typed::{GraphState, TypedGraph};
 use crate::store::Store;
 
@@ -39,64 +43,6 @@ pub struct StateGraph<S = State> {
     store: Option<Arc<dyn Store>>,
     seen_as: PhantomData<fn(S)>,
     store_writes: StoreWrites,
-}
-
-/// When what nodes put into the store, or delete from it, takes effect.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum StoreWrites {
-    /// At once, as each call returns. A super-step that fails or is killed after it leaves it there, and does it
-    /// again when it is run again.
-    #[default]
-    Immediate,
-    /// Together with the super-step: durable and visible to others with the checkpoint of the step, in one
-    /// commit, or not at all. The node itself sees it at once. Needs the checkpointer and the store of one
-    /// database.
-    WithStep,
-}
-
-/// Where a graph saves its checkpoints.
-///
-/// It is given to [`StateGraph::with_checkpointer`] as a checkpointer, as `true`, or as `false`.
-#[derive(Clone, Default)]
-pub enum CheckpointerMode {
-    /// As a root graph nowhere; as a subgraph with the graph around it, starting afresh in every task:
-    /// it can be interrupted and resumed, and remembers nothing.
-    #[default]
-    Inherit,
-    /// Nowhere, also as a subgraph: it starts over when the graph around it is resumed.
-    Disabled,
-    /// As a subgraph with the graph around it, in one history per thread and place: it
-    /// remembers from run to run. A root graph cannot be run so.
-    PerThread,
-    /// With this checkpointer.
-    Saver(Arc<dyn Checkpointer>),
-}
-
-impl From<bool> for CheckpointerMode {
-    fn from(own_memory: bool) -> Self {
-        if own_memory {
-            Self::PerThread
-        } else {
-            Self::Disabled
-        }
-    }
-}
-
-impl<C: Checkpointer> From<C> for CheckpointerMode {
-    fn from(checkpointer: C) -> Self {
-        Self::Saver(Arc::new(checkpointer))
-    }
-}
-
-impl std::fmt::Debug for CheckpointerMode {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Self::Inherit => "Inherit",
-            Self::Disabled => "Disabled",
-            Self::PerThread => "PerThread",
-            Self::Saver(_) => "Saver",
-        })
-    }
 }
 
 impl StateGraph {
@@ -387,125 +333,6 @@ impl<S> StateGraph<S> {
             graph.attach_handler(&node, handler);
         }
         Ok(CompiledGraph::new(graph))
-    }
-
-    fn is_one_database(&self) -> bool {
-        let (CheckpointerMode::Saver(saver), Some(store)) = (&self.checkpointer, &self.store)
-        else {
-            return false;
-        };
-        match (saver.database(), store.database()) {
-            (Some(a), Some(b)) => a.is_same(b),
-            _ => false,
-        }
-    }
-
-    fn check(&self) -> Result<(), GraphError> {
-        let invalid = |reason: String| Err(GraphError::InvalidGraph(reason));
-        if self.store_writes == StoreWrites::WithStep && !self.is_one_database() {
-            return invalid(
-                "StoreWrites::WithStep needs the checkpointer and the store of one database".into(),
-            );
-        }
-        let mut taken = BTreeSet::new();
-        for (name, _) in &self.channels {
-            if name.starts_with("__") || name.starts_with("branch:to:") || name.starts_with("join:")
-            {
-                return invalid(format!("channel name `{name}` is reserved; choose another"));
-            }
-            if !taken.insert(name) {
-                return invalid(format!("channel `{name}` is added twice"));
-            }
-        }
-        let mut former = BTreeSet::new();
-        for (name, channel) in &self.channels {
-            for alias in &channel.aliases {
-                if taken.contains(alias) || !former.insert(alias) {
-                    return invalid(format!(
-                        "`{alias}`, once the name of channel `{name}`, also stands for another"
-                    ));
-                }
-            }
-        }
-        let mut nodes = BTreeSet::new();
-        for (name, _) in &self.nodes {
-            if name.is_empty() || name.starts_with("__") {
-                return invalid(format!("node name `{name}` is reserved; choose another"));
-            }
-            if name.contains([NS_SEP, NS_END]) {
-                return invalid(format!(
-                    "node name `{name}` contains `|` or `:`, which separate the levels of a namespace"
-                ));
-            }
-            if !nodes.insert(name.as_str()) {
-                return invalid(format!("node `{name}` is added twice"));
-            }
-        }
-        let source = |name: &str, what: &str| match name {
-            START => Ok(()),
-            name if nodes.contains(name) => Ok(()),
-            name => invalid(format!("{what} leaves `{name}`, which is no node")),
-        };
-        let target = |name: &str, what: &str| match name {
-            END => Ok(()),
-            name if nodes.contains(name) => Ok(()),
-            name => invalid(format!("{what} leads to `{name}`, which is no node")),
-        };
-        for (from, to) in &self.edges {
-            let what = format!("the edge `{from}` -> `{to}`");
-            source(from, &what)?;
-            target(to, &what)?;
-        }
-        for (from, to) in &self.joins {
-            let what = format!("the join {from:?} -> `{to}`");
-            if from.is_empty() {
-                return invalid(format!("{what} waits for no node"));
-            }
-            if from.iter().any(|name| name == START) {
-                return invalid(format!("{what} waits for `{START}`, which is no node"));
-            }
-            from.iter().try_for_each(|name| source(name, &what))?;
-            target(to, &what)?;
-        }
-        for (from, branch) in &self.branches {
-            source(from, "a conditional edge")?;
-            let what = format!("a conditional edge of `{from}`");
-            for to in branch.targets.iter().flat_map(|targets| targets.iter()) {
-                target(to, &what)?;
-            }
-        }
-        let mut handled = BTreeSet::new();
-        for (name, _) in &self.handlers {
-            if !nodes.contains(name.as_str()) {
-                return invalid(format!("the error handler of `{name}`, which is no node"));
-            }
-            if !handled.insert(name) {
-                return invalid(format!("node `{name}` has two error handlers"));
-            }
-        }
-        let entered = self.edges.iter().any(|(from, _)| from == START)
-            || self.branches.iter().any(|(from, _)| from == START);
-        if !entered {
-            return invalid(format!(
-                "it has no entry; add an edge from `{START}` to the node that runs first"
-            ));
-        }
-        for (list, what) in [(&self.input, "input"), (&self.output, "output")] {
-            if let Some(name) = list.iter().flatten().find(|name| !taken.contains(name)) {
-                return invalid(format!("{what} names `{name}`, which is no channel"));
-            }
-        }
-        for (points, what) in [
-            (&self.interrupt_before, "interrupt_before"),
-            (&self.interrupt_after, "interrupt_after"),
-        ] {
-            if let Breakpoints::Nodes(names) = points
-                && let Some(name) = names.iter().find(|name| !nodes.contains(name.as_str()))
-            {
-                return invalid(format!("{what} names `{name}`, which is no node"));
-            }
-        }
-        Ok(())
     }
 }
 

@@ -3,13 +3,13 @@
 use std::sync::{Arc, Weak};
 
 use crate::checkpoint::{CheckpointError, Checkpointer};
+use crate::graph::checkpointer_mode::CheckpointerMode;
 use crate::graph::compiled::Inner;
 use crate::graph::config::Config;
 use crate::graph::error::GraphError;
 use crate::graph::run::call_site::OpenCall;
 use crate::graph::run::task::Task;
 use crate::graph::runtime::TaskContext;
-use crate::graph::state_graph::CheckpointerMode;
 use crate::graph::when_busy::WhenBusy;
 use crate::lease::{Held, Lease, Unknown};
 

@@ -5,10 +5,12 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+use super::origin::Origin;
 use super::{Run, recursion_limit};
-use crate::checkpoint::{Checkpoint, CheckpointTuple, Metadata, Source};
+use crate::checkpoint::{Checkpoint, Metadata, Source};
 use crate::graph::branch::Target;
 use crate::graph::channels::Channels;
+use crate::graph::checkpointer_mode::CheckpointerMode;
 use crate::graph::command::{Command, Resume};
 use crate::graph::compiled::{CompiledGraph, Inner};
 use crate::graph::config::{Breakpoints, Config};
@@ -26,7 +28,6 @@ use crate::graph::run::task::Write;
 use crate::graph::run::task_status::Pending;
 use crate::graph::run::writers::goto_write;
 use crate::graph::runtime::{RunScope, TaskContext};
-use crate::graph::state_graph::CheckpointerMode;
 use crate::graph::stream::{Emitter, Event, StreamMode};
 
 impl Run {
@@ -417,62 +418,6 @@ impl Run {
 
     fn thread(&self) -> &str {
         self.saver.as_ref().map_or("", Saver::thread)
-    }
-}
-
-/// Which checkpoint a run starts from.
-struct Origin {
-    saved: Option<CheckpointTuple>,
-    addressed: bool,
-    superseded: bool,
-    /// It is what the subgraph was before a replay of the graph around it.
-    before_replay: bool,
-}
-
-impl Origin {
-    async fn find(
-        config: &Config,
-        namespace: &str,
-        parent: Option<&TaskContext>,
-        saver: Option<&mut Saver>,
-    ) -> Result<Self, GraphError> {
-        let map = parent.map_or(&config.checkpoint_map, |task| &task.checkpoint_map);
-        let own = if parent.is_none() && config.namespace.is_empty() {
-            config.checkpoint_id.as_ref()
-        } else {
-            None
-        };
-        let id = map.get(namespace).or(own);
-        let mut origin = Self {
-            saved: None,
-            addressed: id.is_some(),
-            superseded: false,
-            before_replay: false,
-        };
-        let Some(saver) = saver else {
-            return Ok(origin);
-        };
-        if let Some(id) = id {
-            let saved = saver.load(Some(id)).await?;
-            let saved = saved.ok_or_else(|| GraphError::UnknownCheckpoint {
-                thread: saver.thread().to_owned(),
-                namespace: namespace.to_owned(),
-                checkpoint: id.clone(),
-            })?;
-            let latest = saver.load(None).await?;
-            origin.superseded = latest.is_some_and(|l| l.checkpoint.id != saved.checkpoint.id);
-            origin.saved = Some(saved);
-        } else if let Some(replay) = parent.and_then(|task| task.scope.replay.as_ref()) {
-            origin.before_replay = true;
-            origin.saved = if replay.is_first_visit(namespace) {
-                saver.load_before(&replay.before).await?
-            } else {
-                saver.load(None).await?
-            };
-        } else {
-            origin.saved = saver.load(None).await?;
-        }
-        Ok(origin)
     }
 }
 

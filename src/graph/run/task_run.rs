@@ -18,7 +18,7 @@ use crate::graph::run::task::{Task, Write};
 use crate::graph::run::writers::writes_of;
 use crate::graph::runtime::{Runtime, TaskContext};
 use crate::graph::state::State;
-use crate::graph::state_graph::StoreWrites;
+use crate::graph::store_writes::StoreWrites;
 use crate::lease::LeasePart;
 use crate::probe::{self, Boundary};
 use crate::store::Draft;

@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 
 use crate::checkpoint::{CheckpointTuple, Checkpointer, Metadata};
 use crate::graph::channels::Channels;
+use crate::graph::checkpointer_mode::CheckpointerMode;
 use crate::graph::compiled::{CompiledGraph, Inner};
 use crate::graph::config::Config;
 use crate::graph::error::GraphError;
@@ -17,7 +18,6 @@ use crate::graph::run::apply::{TaskWrites, apply_writes};
 use crate::graph::run::plan::Plan;
 use crate::graph::run::task::{Task, TaskPath, Write};
 use crate::graph::run::task_status::{Pending, TaskStatus, read_statuses};
-use crate::graph::state_graph::CheckpointerMode;
 
 /// The state of a graph at one checkpoint.
 ///

@@ -30,6 +30,7 @@ mod marks;
 mod origin;
 mod saving;
 mod start;
+mod take_input;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

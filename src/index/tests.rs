@@ -1,6 +1,5 @@
 //! What applying and looking up costs, and that nothing is left behind.
 
-use crate::compact::{KeptMetadata, KeptTime};
 use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::ops::Bound;
@@ -14,6 +13,7 @@ use crate::codec::{
     Changed, CheckpointPut, CheckpointsPruned, Record, TagSet, TaskWrite, ThreadCopied,
     ThreadDeleted, Versions, WritesPut,
 };
+use crate::compact::{KeptMetadata, KeptTime};
 use crate::version::ChannelVersion;
 
 type Mem = MemTables<Key, Row<u64>>;

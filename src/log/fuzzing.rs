@@ -4,7 +4,6 @@
 //! A function takes the bytes as they are, and once more with their checksums put right: otherwise hardly an input
 //! would get past them.
 
-use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -12,6 +11,7 @@ use uuid::Uuid;
 
 use super::block::{BLOCK_HEADER_BYTES, BlockHeader, BlockName, CONTENTS_MAX, Packer};
 use super::block_cache::BlockCache;
+use super::bytes_file::BytesFile;
 use super::checksum::{Role, seeded};
 use super::footer::Footer;
 use super::frame::{FrameHeader, HEADER_BYTES, encode};
@@ -259,7 +259,7 @@ pub(crate) fn segment(input: &[u8]) {
     let mut bytes = input.to_vec();
     for _ in 0..2 {
         if let Some(header) = header_of(bytes.get(..SEGMENT_HEADER).unwrap_or_default()) {
-            let file: Arc<dyn VfsFile> = Arc::new(InMemory(bytes.clone()));
+            let file: Arc<dyn VfsFile> = Arc::new(BytesFile::new(bytes.clone()));
             match header.kind {
                 Kind::Ordinary => ordinary(&bytes, header, file),
                 Kind::Compacted { .. } => {
@@ -311,40 +311,4 @@ fn compacted(header: SegmentHeader, file: Arc<dyn VfsFile>) -> Result<(), super:
         assert_eq!(read, frame.payload);
     }
     Ok(())
-}
-
-/// A file that is only read.
-#[derive(Debug)]
-struct InMemory(Vec<u8>);
-
-impl VfsFile for InMemory {
-    fn len(&self) -> io::Result<u64> {
-        Ok(self.0.len() as u64)
-    }
-
-    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
-        let offset = usize::try_from(offset).unwrap_or(usize::MAX);
-        let mut from = self.0.get(offset..).unwrap_or_default();
-        io::Read::read(&mut from, buffer)
-    }
-
-    fn write_at(&self, _: &[u8], _: u64) -> io::Result<usize> {
-        Err(io::ErrorKind::Unsupported.into())
-    }
-
-    fn set_len(&self, _: u64) -> io::Result<()> {
-        Err(io::ErrorKind::Unsupported.into())
-    }
-
-    fn sync_data(&self) -> io::Result<()> {
-        Ok(())
-    }
-
-    fn sync_all(&self) -> io::Result<()> {
-        Ok(())
-    }
-
-    fn prepare(&self, _: u64, _: u64) -> io::Result<()> {
-        Err(io::ErrorKind::Unsupported.into())
-    }
 }

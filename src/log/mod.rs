@@ -11,6 +11,8 @@ mod batch;
 mod block;
 mod block_cache;
 mod buffer;
+#[cfg(any(test, feature = "fuzzing"))]
+mod bytes_file;
 mod chain;
 mod checksum;
 mod commit;

@@ -132,44 +132,12 @@ impl Header {
 
 #[cfg(test)]
 mod tests {
-    use std::io;
     use std::path::Path;
     use std::sync::Arc;
-    use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
+    use super::super::bytes_file::BytesFile;
     use super::super::frame::{MAGIC, encode};
     use super::*;
-    use crate::vfs::VfsFile;
-
-    /// Bytes, and how many of them were read.
-    #[derive(Debug)]
-    struct Counted(Vec<u8>, AtomicU64);
-
-    impl VfsFile for Counted {
-        fn len(&self) -> io::Result<u64> {
-            Ok(self.0.len() as u64)
-        }
-        fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
-            let read = io::Read::read(&mut &self.0[offset as usize..], buffer)?;
-            self.1.fetch_add(read as u64, Relaxed);
-            Ok(read)
-        }
-        fn write_at(&self, _: &[u8], _: u64) -> io::Result<usize> {
-            Err(io::ErrorKind::Unsupported.into())
-        }
-        fn set_len(&self, _: u64) -> io::Result<()> {
-            Err(io::ErrorKind::Unsupported.into())
-        }
-        fn sync_data(&self) -> io::Result<()> {
-            Ok(())
-        }
-        fn sync_all(&self) -> io::Result<()> {
-            Ok(())
-        }
-        fn prepare(&self, _: u64, _: u64) -> io::Result<()> {
-            Err(io::ErrorKind::Unsupported.into())
-        }
-    }
 
     #[test]
     fn frames_of_other_records_do_not_count_however_many_they_are() {
@@ -178,7 +146,7 @@ mod tests {
             encode(&mut bytes, 1, lsn, 0, 1, b"of another segment");
         }
         encode(&mut bytes, 2, 9, 0, 1, b"of this one");
-        let file = Arc::new(Counted(bytes, AtomicU64::new(0)));
+        let file = Arc::new(BytesFile::new(bytes));
         let mut scan = SegmentScan::new(file, Path::new("any")).unwrap();
         let found = regain(&mut scan, &(0..10), None).unwrap().unwrap();
         assert_eq!(
@@ -201,14 +169,14 @@ mod tests {
         let mut bytes = vec![0; SEGMENT_HEADER_BYTES as usize];
         bytes.extend(header.iter().cycle().take(LENGTH));
 
-        let file = Arc::new(Counted(bytes, AtomicU64::new(0)));
+        let file = Arc::new(BytesFile::new(bytes));
         let mut scan = SegmentScan::new(Arc::clone(&file) as _, Path::new("any")).unwrap();
         let presumed = presumed(&mut scan, SEGMENT_HEADER_BYTES).unwrap().unwrap();
         let found = check(&mut scan, SEGMENT_HEADER_BYTES, presumed, &(0..10)).unwrap();
         assert_eq!(found, (300_040, false));
 
         assert_eq!(regain(&mut scan, &(0..10), None).unwrap(), None);
-        let read = file.1.load(Relaxed);
+        let read = file.read();
         assert!(read < 2 * PATIENCE * LENGTH as u64, "{read}");
     }
 }

@@ -1,6 +1,5 @@
 //! A record of every kind, always the same.
 
-use crate::compact::{KeptMetadata, KeptTime};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -8,6 +7,7 @@ use bytes::Bytes;
 
 use super::super::*;
 use crate::Encoded;
+use crate::compact::{KeptMetadata, KeptTime};
 use crate::delta::{Op, Weight};
 use crate::retention_policy::RetentionPolicy;
 use crate::store_options::IndexedFields;

@@ -1,6 +1,5 @@
 //! Records of all kinds.
 
-use crate::compact::{KeptMetadata, KeptTime};
 use std::time::Duration;
 
 use proptest::collection::{btree_map, vec};
@@ -9,6 +8,7 @@ use proptest::prelude::*;
 
 use super::super::*;
 use crate::Encoded;
+use crate::compact::{KeptMetadata, KeptTime};
 use crate::delta::{MAX_LENGTH, MAX_LINKS, Op, Weight, total_len};
 use crate::retention_policy::RetentionPolicy;
 use crate::store_options::IndexedFields;

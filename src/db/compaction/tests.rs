@@ -1,6 +1,5 @@
 //! What other values are made of stays, and whoever reads is waited for.
 
-use crate::compact::{KeptMetadata, KeptTime};
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -11,6 +10,7 @@ use crate::Encoded;
 use crate::codec::{
     Alias, Changed, CheckpointPut, Delta, Record, Stored, ThreadDeleted, Value, Versions,
 };
+use crate::compact::{KeptMetadata, KeptTime};
 use crate::db::{Db, Durability, Place};
 use crate::delta::{Op, Weight};
 use crate::version::ChannelVersion;

@@ -1,10 +1,10 @@
-use crate::compact::{KeptMetadata, KeptTime};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use tempfile::TempDir;
 
 use super::*;
 use crate::codec::{Changed, CheckpointPut, FramePlace, ItemPut, Place as Named, Record, Versions};
+use crate::compact::{KeptMetadata, KeptTime};
 use crate::db::{Durability, Handed};
 use crate::delta::{
     COST_FACTOR, COST_SLACK, LINK_BYTES, LINK_COST, Op, RUN_LINKS, diff, encoded_len, total_len,

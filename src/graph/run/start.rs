@@ -3,30 +3,24 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use serde_json::Value;
-
 use super::origin::Origin;
+use super::take_input::input_values;
 use super::{Run, recursion_limit};
 use crate::checkpoint::{Checkpoint, Metadata, Source};
-use crate::graph::branch::Target;
 use crate::graph::channels::Channels;
 use crate::graph::checkpointer_mode::CheckpointerMode;
-use crate::graph::command::{Command, Resume};
+use crate::graph::command::Command;
 use crate::graph::compiled::{CompiledGraph, Inner};
 use crate::graph::config::{Breakpoints, Config};
 use crate::graph::error::GraphError;
 use crate::graph::input::Input;
-use crate::graph::names::{INTERRUPT, NS_SEP, NULL_TASK_ID, Name, RESUME, START, without_task_ids};
+use crate::graph::names::{INTERRUPT, NS_SEP, NULL_TASK_ID, RESUME, without_task_ids};
 use crate::graph::run::admission::Admission;
-use crate::graph::run::apply::{TaskWrites, apply_writes};
 use crate::graph::run::limits::Limits;
-use crate::graph::run::plan::Plan;
 use crate::graph::run::replay::Replay;
 use crate::graph::run::run_mark::RunMark;
 use crate::graph::run::save::Saver;
-use crate::graph::run::task::Write;
 use crate::graph::run::task_status::Pending;
-use crate::graph::run::writers::goto_write;
 use crate::graph::runtime::{RunScope, TaskContext};
 use crate::graph::stream::{Emitter, Event, StreamMode};
 
@@ -280,86 +274,6 @@ impl Run {
         !(input.answers() || self.resuming == Some(true))
     }
 
-    fn command_writes(&mut self, command: &Command) -> Result<Vec<Write>, GraphError> {
-        if command.to_parent {
-            return Err(GraphError::invalid_update(
-                "the parent graph",
-                "a run was given a command for it, and there is none",
-            ));
-        }
-        command.goto.iter().try_for_each(Target::check)?;
-        let mut writes: Vec<Write> = command.goto.iter().filter_map(goto_write).collect();
-        for write in &mut writes {
-            if write.1.is_null() {
-                write.1 = Value::from(START);
-            }
-        }
-        let mut answered = false;
-        match &command.resume {
-            None => {}
-            Some(Resume::ById(answers)) => {
-                answered = true;
-                self.set_answers(answers.clone());
-            }
-            Some(Resume::Value(answer)) => {
-                let pending = self.pending_interrupts().len();
-                if pending > 1 {
-                    return Err(GraphError::AmbiguousResume {
-                        thread: self.thread().to_owned(),
-                        pending,
-                    });
-                }
-                writes.push((RESUME.into(), answer.clone()));
-            }
-        }
-        match &command.update {
-            None | Some(Value::Null) => {}
-            Some(Value::Object(entries)) => {
-                let entries = entries.iter();
-                writes
-                    .extend(entries.map(|(key, value)| (Name::from(key.as_str()), value.clone())));
-            }
-            Some(other) => {
-                return Err(GraphError::invalid_update(
-                    "the state",
-                    format!("a command's update is an object, not `{other}`"),
-                ));
-            }
-        }
-        if writes.is_empty() && !answered {
-            return Err(GraphError::EmptyInput {
-                thread: self.thread().to_owned(),
-            });
-        }
-        Ok(writes)
-    }
-
-    fn apply_null_writes(&mut self, carried: Vec<Write>) -> Result<(), GraphError> {
-        let mut writes: Vec<Write> = self
-            .pending
-            .iter()
-            .filter(|w| w.task_id == NULL_TASK_ID)
-            .map(|w| (Arc::clone(&w.channel), w.value.clone()))
-            .collect();
-        writes.extend(carried);
-        if writes.is_empty() {
-            return Ok(());
-        }
-        let updated = apply_writes(
-            &self.graph,
-            &mut self.checkpoint,
-            &mut self.channels,
-            vec![TaskWrites::from_input(writes)],
-        )?;
-        self.channels.settle();
-        if let Some(known) = &mut self.checkpoint.updated_channels {
-            known.extend(updated.iter().map(ToString::to_string));
-            known.sort();
-            known.dedup();
-        }
-        Ok(())
-    }
-
     /// Lets the run pass the breakpoints that it stopped at.
     fn mark_seen(&mut self) {
         let versions = self.checkpoint.channel_versions.clone();
@@ -370,54 +284,10 @@ impl Run {
             .extend(versions);
     }
 
-    /// Drops what was pending, applies the input in its place, and saves the input checkpoint.
-    fn apply_input(&mut self, values: Value) -> Result<(), GraphError> {
-        let mut discarded = Plan {
-            graph: &self.graph,
-            checkpoint: &self.checkpoint,
-            channels: &self.channels,
-            pending: &self.pending,
-            namespace: &self.namespace,
-            step: self.step,
-            answers: None,
-            parent: None,
-        }
-        .tasks();
-        let mut writes: Vec<TaskWrites> = discarded.iter_mut().map(TaskWrites::from).collect();
-        let mut values = values;
-        if let Value::Object(entries) = &mut values {
-            for (channel, value) in entries.iter_mut() {
-                self.graph.ensure_message_ids(channel, value);
-            }
-        }
-        writes.push(TaskWrites::from_input(vec![(START.into(), values)]));
-        let updated = apply_writes(
-            &self.graph,
-            &mut self.checkpoint,
-            &mut self.channels,
-            writes,
-        )?;
-        drop(discarded);
-        self.channels.settle();
-        self.pending.clear();
-        self.put_checkpoint(Source::Input, &updated);
-        Ok(())
-    }
-
     fn set_replay(&mut self, replay: Option<Replay>) {
         if let Some(scope) = Arc::get_mut(&mut self.scope) {
             scope.replay = replay.map(Arc::new);
         }
-    }
-
-    fn set_answers(&mut self, answers: BTreeMap<String, Value>) {
-        if let Some(scope) = Arc::get_mut(&mut self.scope) {
-            scope.answers = Some(Arc::new(answers));
-        }
-    }
-
-    fn thread(&self) -> &str {
-        self.saver.as_ref().map_or("", Saver::thread)
     }
 }
 
@@ -450,14 +320,5 @@ fn breakpoints(of_call: &Breakpoints, graph: &Inner, is_root: bool, before: bool
         of_call.or(own).clone()
     } else {
         own.clone()
-    }
-}
-
-/// What the input writes. A command on a thread without a past stands in for an input.
-fn input_values(input: Input) -> Option<Value> {
-    match input {
-        Input::Values(values) => Some(values),
-        Input::Command(command) => command.as_input(),
-        Input::Continue => None,
     }
 }

@@ -1,11 +1,11 @@
 //! Rows come back from their bytes, and other bytes do no harm.
 
-use crate::compact::{KeptMetadata, KeptTime};
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 
 use super::*;
+use crate::compact::{KeptMetadata, KeptTime};
 use crate::index::entry::{Channel, Versions};
 use crate::index::{Entry, Held};
 use crate::version::ChannelVersion;

@@ -6,6 +6,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use tempfile::TempDir;
 
+use super::super::bytes_file::BytesFile;
 use super::super::frame;
 use super::*;
 use crate::vfs::{OpenMode, OsFs, Vfs};
@@ -135,37 +136,8 @@ fn a_file_that_becomes_shorter_is_read_to_its_new_end() {
 
 #[test]
 fn a_file_that_cannot_be_read_though_it_is_as_long_as_it_was_is_an_error() {
-    /// Says that it is longer than it is.
-    #[derive(Debug)]
-    struct Longer(Arc<dyn VfsFile>);
-
-    impl VfsFile for Longer {
-        fn len(&self) -> io::Result<u64> {
-            Ok(self.0.len()? + 1_000)
-        }
-        fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
-            self.0.read_at(buffer, offset)
-        }
-        fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<usize> {
-            self.0.write_at(bytes, offset)
-        }
-        fn set_len(&self, len: u64) -> io::Result<()> {
-            self.0.set_len(len)
-        }
-        fn sync_data(&self) -> io::Result<()> {
-            self.0.sync_data()
-        }
-        fn sync_all(&self) -> io::Result<()> {
-            self.0.sync_all()
-        }
-        fn prepare(&self, from: u64, to: u64) -> io::Result<()> {
-            self.0.prepare(from, to)
-        }
-    }
-
-    let dir = tempfile::tempdir().unwrap();
-    let SegmentScan { file, path, .. } = scan(&dir, b"some bytes");
-    let mut scan = SegmentScan::new(Arc::new(Longer(file)), &path).unwrap();
+    let file = Arc::new(BytesFile::claiming(1_010, b"some bytes".to_vec()));
+    let mut scan = SegmentScan::new(file, Path::new("any")).unwrap();
     let error = scan.bytes(0..100).unwrap_err();
     assert!(matches!(error, LogError::Io { .. }), "{error}");
 }

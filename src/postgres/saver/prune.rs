@@ -3,7 +3,6 @@
 //! What goes is planned as in every other saver, on an index of the thread that is made for it; then its rows are deleted, and the values that no
 //! checkpoint names any more. All in one transaction that holds the thread's row.
 
-use crate::compact::{KeptMetadata, KeptTime};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
@@ -15,6 +14,7 @@ use crate::checkpoint::{
     RetentionPolicy, due, due_by_policy, due_by_policy_now,
 };
 use crate::codec::{Changed, CheckpointPut, Record, TagSet, ThreadPolicySet, Versions};
+use crate::compact::{KeptMetadata, KeptTime};
 use crate::index::{Index, Key, MemTables, Origin, Row, TablesError, Unapplied};
 use crate::postgres::PostgresError;
 use crate::postgres::row::{EMPTY, metadata, texts};

@@ -1,9 +1,11 @@
 //! Keys as bytes, which have the order of the keys: a kind, numbers with the high byte first, and texts in which a NUL is
 //! `00 ff` and whose end is `00 00`.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use crate::index::Key;
+use crate::index::names::maybe_empty;
 use crate::item_fields::ScalarKey;
 
 /// The first byte.
@@ -148,12 +150,12 @@ impl Key {
             }
             kind::CHECKPOINT => {
                 let branch = number(&mut from)?;
-                let namespace = text(&mut from)?;
-                Self::Checkpoint(branch, namespace.into(), text(&mut from)?.into())
+                let namespace = maybe_empty(&text(&mut from)?);
+                Self::Checkpoint(branch, namespace, text(&mut from)?.into())
             }
             kind::WRITES => {
                 let branch = number(&mut from)?;
-                let namespace = text(&mut from)?.into();
+                let namespace = maybe_empty(&text(&mut from)?);
                 let checkpoint = text(&mut from)?.into();
                 Self::Writes(branch, namespace, checkpoint, text(&mut from)?.into())
             }
@@ -233,7 +235,7 @@ fn labels(from: &mut &[u8]) -> Option<Arc<[String]>> {
         let (&sign, rest) = from.split_first()?;
         *from = rest;
         match sign {
-            LABEL => labels.push(text(from)?),
+            LABEL => labels.push(text(from)?.into_owned()),
             NO_LABEL => return Some(labels.into()),
             _ => return None,
         }
@@ -245,11 +247,16 @@ fn put_text(to: &mut Vec<u8>, text: &str) {
 }
 
 fn put_bytes(to: &mut Vec<u8>, bytes: &[u8]) {
-    let mut parts = bytes.split(|byte| *byte == 0);
-    to.extend(parts.next().unwrap_or_default());
-    for part in parts {
-        to.extend([0, 0xff]);
-        to.extend(part);
+    if bytes.contains(&0) {
+        let mut parts = bytes.split(|byte| *byte == 0);
+        to.extend(parts.next().unwrap_or_default());
+        for part in parts {
+            to.extend([0, 0xff]);
+            to.extend(part);
+        }
+    } else {
+        // As most are, which are looked through by several bytes at a time.
+        to.extend(bytes);
     }
     to.extend([0, 0]);
 }
@@ -260,11 +267,26 @@ fn number(from: &mut &[u8]) -> Option<u64> {
     Some(u64::from_be_bytes(*bytes))
 }
 
-fn text(from: &mut &[u8]) -> Option<String> {
-    String::from_utf8(any_bytes(from)?).ok()
+fn text<'b>(from: &mut &'b [u8]) -> Option<Cow<'b, str>> {
+    match any_bytes(from)? {
+        Cow::Borrowed(bytes) => str::from_utf8(bytes).ok().map(Cow::Borrowed),
+        Cow::Owned(bytes) => String::from_utf8(bytes).ok().map(Cow::Owned),
+    }
 }
 
-fn any_bytes(from: &mut &[u8]) -> Option<Vec<u8>> {
+/// Bytes where they lie, if there are no zeros in them.
+fn any_bytes<'b>(from: &mut &'b [u8]) -> Option<Cow<'b, [u8]>> {
+    let end = from.iter().position(|byte| *byte == 0)?;
+    match from.split_at_checked(end)? {
+        (bytes, [0, 0, rest @ ..]) => {
+            *from = rest;
+            Some(Cow::Borrowed(bytes))
+        }
+        _ => parted_bytes(from).map(Cow::Owned),
+    }
+}
+
+fn parted_bytes(from: &mut &[u8]) -> Option<Vec<u8>> {
     let mut bytes = Vec::new();
     loop {
         let end = from.iter().position(|byte| *byte == 0)?;

@@ -7,10 +7,11 @@ use bincode::enc::{Encode, Encoder};
 use bincode::error::{DecodeError, EncodeError};
 
 use crate::codec::checkpoint::{checkpoint, put_checkpoint};
+use crate::codec::item_put::{ItemPut, Moved, Ranked};
 use crate::codec::record::{
-    CheckpointsPruned, ItemDeleted, ItemExpired, ItemHistorySet, ItemPut, ItemTouched, Moved,
-    Ranked, Record, Remnant, TagRemoved, TagSet, TaskWrite, ThreadCopied, ThreadDeleted,
-    ThreadPolicySet, Touched, WritesPut,
+    CheckpointsPruned, ItemDeleted, ItemExpired, ItemHistorySet, ItemTouched, Record, Remnant,
+    TagRemoved, TagSet, TaskWrite, ThreadCopied, ThreadDeleted, ThreadPolicySet, Touched,
+    WritesPut,
 };
 use crate::codec::value::{Found, Stored, put_value, some_value, value};
 use crate::codec::wire::{

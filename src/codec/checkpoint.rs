@@ -4,7 +4,7 @@ use bincode::de::{BorrowDecode, Decode};
 use bincode::enc::{Encode, Encoder};
 use bincode::error::{DecodeError, EncodeError};
 
-use crate::codec::record::{Changed, CheckpointPut, VersionChanges, Versions};
+use crate::codec::checkpoint_put::{Changed, CheckpointPut, VersionChanges, Versions};
 use crate::codec::value::{Found, Stored, put_value, some_value, value};
 use crate::codec::wire::{
     Source, VersionsRead, VersionsWritten, form, id, list, map, option, put_id, put_length,

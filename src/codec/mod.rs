@@ -6,10 +6,12 @@
 
 mod body;
 mod checkpoint;
+mod checkpoint_put;
 mod compression;
 mod error;
 #[cfg(feature = "fuzzing")]
 pub(crate) mod fuzzing;
+mod item_put;
 mod payload;
 mod place;
 mod record;
@@ -19,16 +21,19 @@ mod tests;
 mod value;
 mod wire;
 
+pub(crate) use checkpoint_put::{
+    Changed, ChannelVersions, CheckpointPut, VersionChanges, Versions,
+};
 pub use compression::Compression;
 pub(crate) use error::CodecError;
+pub(crate) use item_put::{ItemPut, Moved, Ranked, fields_of, words_of};
 pub(crate) use payload::{
     decode, decode_all, decode_one, encode, encode_into, is_compressed, thread_of, values_to,
 };
 pub(crate) use place::{FramePlace, Place};
 pub(crate) use record::{
-    Changed, ChannelVersions, CheckpointPut, CheckpointsPruned, ItemDeleted, ItemExpired,
-    ItemHistorySet, ItemPut, ItemTouched, Moved, Ranked, Record, Remnant, Removed, TagRemoved,
-    TagSet, TaskWrite, ThreadCopied, ThreadDeleted, ThreadPolicySet, Touched, VersionChanges,
-    Versions, WritesPut, fields_of, words_of,
+    CheckpointsPruned, ItemDeleted, ItemExpired, ItemHistorySet, ItemTouched, Record, Remnant,
+    Removed, TagRemoved, TagSet, TaskWrite, ThreadCopied, ThreadDeleted, ThreadPolicySet, Touched,
+    WritesPut,
 };
 pub(crate) use value::{Alias, Delta, Numbered, Stored, Value};

@@ -1,17 +1,11 @@
 //! [`Record`]: one thing that happened, as the log keeps it and the index learns it.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
+use crate::codec::checkpoint_put::CheckpointPut;
+use crate::codec::item_put::{ItemPut, fields_of, words_of};
 use crate::codec::value::{AsBlob, Numbered, Value};
-use crate::compact::{KeptMetadata, KeptTime};
-use crate::item_fields::ItemFields;
-use crate::item_vectors::ItemVectors;
-use crate::item_words::ItemWords;
 use crate::retention_policy::RetentionPolicy;
-use crate::store_options::IndexedFields;
-use crate::text_fields::TextFields;
-use crate::version::ChannelVersion;
 
 /// One thing that happened. `V` stands for the user's values: the values themselves, or handles by
 /// which they are found again.
@@ -33,68 +27,6 @@ pub(crate) enum Record<V> {
     ThreadPolicySet(ThreadPolicySet),
 }
 
-/// A checkpoint was put.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct CheckpointPut<V> {
-    pub(crate) thread: String,
-    pub(crate) namespace: String,
-    pub(crate) id: String,
-    pub(crate) parent_id: Option<String>,
-    pub(crate) ts: KeptTime,
-    /// What else its writer knows of it: a JSON object.
-    pub(crate) metadata: KeptMetadata,
-    /// The checkpoints of the enclosing graphs, by namespace.
-    pub(crate) ancestors: BTreeMap<String, String>,
-    pub(crate) versions: Versions,
-    /// The channels that changed since the parent.
-    pub(crate) changed: Vec<Changed<V>>,
-    pub(crate) updated: Option<Vec<String>>,
-    /// Values of channels that did not change, for those that nothing else resolves.
-    pub(crate) unchanged: BTreeMap<String, V>,
-    /// Whether it needs nothing of its parent: all its channels are in `changed`.
-    pub(crate) standalone: bool,
-    /// The LSN behind the frame that it was first put with; `None`: this is that.
-    pub(crate) moment: Option<u64>,
-}
-
-/// The versions of all channels, and by node those that it has seen.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Versions {
-    Whole {
-        channels: ChannelVersions,
-        seen: BTreeMap<String, ChannelVersions>,
-    },
-    /// What differs from the parent.
-    Changed(VersionChanges),
-}
-
-/// Versions by channel.
-pub(crate) type ChannelVersions = BTreeMap<String, ChannelVersion>;
-
-/// What makes the versions of a checkpoint out of its parent's.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub(crate) struct VersionChanges {
-    /// The [check](crate::version::check) of what comes out.
-    pub(crate) check: u32,
-    /// Channels that have no version any more. All others of `changed` have the one that they changed to.
-    pub(crate) removed: Vec<String>,
-    /// What neither the parent nor `changed` says.
-    pub(crate) channels: ChannelVersions,
-    /// Nodes that have seen nothing any more.
-    pub(crate) unseen: Vec<String>,
-    /// All that these nodes have seen; `None`: the version that the parent has of the channel.
-    pub(crate) seen: BTreeMap<String, BTreeMap<String, Option<ChannelVersion>>>,
-}
-
-/// A channel that changed.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Changed<V> {
-    pub(crate) channel: String,
-    pub(crate) version: ChannelVersion,
-    /// `None`: the channel was cleared.
-    pub(crate) value: Option<V>,
-}
-
 /// Writes of a task were put.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct WritesPut<V> {
@@ -112,65 +44,6 @@ pub(crate) struct TaskWrite<V> {
     pub(crate) index: i32,
     pub(crate) channel: String,
     pub(crate) value: V,
-}
-
-/// An item was put.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct ItemPut<V> {
-    pub(crate) namespace: Vec<String>,
-    pub(crate) key: String,
-    pub(crate) value: V,
-    /// Microseconds since the Unix epoch.
-    pub(crate) at: u64,
-    /// Microseconds from then on until it expires.
-    pub(crate) lifetime: Option<u64>,
-    pub(crate) index: IndexedFields,
-    /// Whether what is under the key has expired.
-    pub(crate) is_new: bool,
-    /// If it was moved here with its times.
-    pub(crate) moved: Option<Moved>,
-    /// What an index has of the value, if that was found out already. It is not written.
-    pub(crate) fields: Option<ItemFields>,
-    pub(crate) ranked: Ranked<V>,
-}
-
-/// Times of an item that was moved from elsewhere, in microseconds since the Unix epoch.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Moved {
-    pub(crate) created: u64,
-    /// If it expires.
-    pub(crate) expires: Option<u64>,
-}
-
-/// By what searches with a query rank an item.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Ranked<V> {
-    /// Which of its texts count.
-    pub(crate) texts: TextFields,
-    /// Their vectors.
-    pub(crate) vectors: Option<V>,
-    /// Their words, if those were found out already. They are not written.
-    pub(crate) words: Option<ItemWords>,
-    /// The vectors themselves, if they are at hand. They are not written.
-    pub(crate) at_hand: Option<Arc<ItemVectors>>,
-}
-
-impl<V> Default for Ranked<V> {
-    fn default() -> Self {
-        Self {
-            texts: TextFields::NONE,
-            vectors: None,
-            words: None,
-            at_hand: None,
-        }
-    }
-}
-
-impl<V> Ranked<V> {
-    /// Whether no query ranks it.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.texts.is_empty() && self.vectors.is_none()
-    }
 }
 
 /// An item was read, and lives as long again from then on.
@@ -299,29 +172,7 @@ impl<V> Record<V> {
     /// The same record with each value replaced, in the order of the values in the encoded record.
     pub(crate) fn map<W>(self, mut with: impl FnMut(V) -> W) -> Record<W> {
         match self {
-            Self::CheckpointPut(put) => Record::CheckpointPut(CheckpointPut {
-                thread: put.thread,
-                namespace: put.namespace,
-                id: put.id,
-                parent_id: put.parent_id,
-                ts: put.ts,
-                metadata: put.metadata,
-                ancestors: put.ancestors,
-                versions: put.versions,
-                updated: put.updated,
-                changed: (put.changed.into_iter())
-                    .map(|changed| Changed {
-                        channel: changed.channel,
-                        version: changed.version,
-                        value: changed.value.map(&mut with),
-                    })
-                    .collect(),
-                unchanged: (put.unchanged.into_iter())
-                    .map(|(channel, value)| (channel, with(value)))
-                    .collect(),
-                standalone: put.standalone,
-                moment: put.moment,
-            }),
+            Self::CheckpointPut(put) => Record::CheckpointPut(put.map(with)),
             Self::WritesPut(put) => Record::WritesPut(WritesPut {
                 thread: put.thread,
                 namespace: put.namespace,
@@ -409,46 +260,5 @@ impl<W: AsBlob, L> Record<Value<W, L>> {
             next = next.saturating_add(1);
             value.numbered(number)
         })
-    }
-}
-
-/// The words by which an item's value is ranked.
-pub(crate) fn words_of(value: &impl AsBlob, texts: &TextFields) -> ItemWords {
-    let value = value.as_blob();
-    match value.tag {
-        "json" => ItemWords::of_json(texts, value.bytes),
-        _ => ItemWords::default(),
-    }
-}
-
-impl<V> ItemPut<V> {
-    /// The same with its values replaced.
-    pub(crate) fn map<W>(self, mut with: impl FnMut(V) -> W) -> ItemPut<W> {
-        ItemPut {
-            namespace: self.namespace,
-            key: self.key,
-            value: with(self.value),
-            at: self.at,
-            lifetime: self.lifetime,
-            index: self.index,
-            is_new: self.is_new,
-            moved: self.moved,
-            fields: self.fields,
-            ranked: Ranked {
-                texts: self.ranked.texts,
-                vectors: self.ranked.vectors.map(with),
-                words: self.ranked.words,
-                at_hand: self.ranked.at_hand,
-            },
-        }
-    }
-}
-
-/// What an index has of an item's value.
-pub(crate) fn fields_of(value: &impl AsBlob, wanted: &IndexedFields) -> ItemFields {
-    let value = value.as_blob();
-    match value.tag {
-        "json" => ItemFields::of_json(value.bytes, wanted),
-        _ => ItemFields::unknown(),
     }
 }

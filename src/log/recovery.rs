@@ -66,7 +66,9 @@ pub(super) fn open_superblock(directory: &Directory) -> Result<SuperblockFile, L
             if !directory.segments()?.is_empty() {
                 return Err(LogError::SuperblockDamaged {
                     path: directory.superblock(),
-                    reason: "it is missing, but there is a log".to_owned(),
+                    reason: "it is missing, but there is a log (if this is a backup that was \
+                             interrupted, make it again)"
+                        .to_owned(),
                 });
             }
             // Somebody may have been killed between making the directory and syncing its parent.

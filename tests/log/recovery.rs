@@ -259,3 +259,17 @@ fn a_log_that_was_killed_before_it_wrote_anything_was_not_closed() {
         log.close().unwrap();
     }
 }
+
+#[test]
+fn a_log_without_its_superblock_is_refused_with_what_it_may_be() {
+    let (dir, frames) = killed(LogOptions::default(), 3);
+    let superblock = dir.path().join("SUPERBLOCK");
+    let kept = std::fs::read(&superblock).unwrap();
+    std::fs::remove_file(&superblock).unwrap();
+    let error = open(dir.path(), LogOptions::default()).unwrap_err();
+    let error = error.to_string();
+    assert!(error.contains("backup that was interrupted"), "{error}");
+    std::fs::write(&superblock, kept).unwrap();
+    let (_log, _, found) = open(dir.path(), LogOptions::default()).unwrap();
+    assert_eq!(found, frames);
+}

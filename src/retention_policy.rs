@@ -35,6 +35,18 @@ pub struct RetentionPolicy {
 }
 
 impl RetentionPolicy {
+    /// The policy as it is kept: times are whole microseconds.
+    pub(crate) fn in_micros(self) -> Self {
+        let micros = |time: Duration| {
+            Duration::from_micros(u64::try_from(time.as_micros()).unwrap_or(u64::MAX))
+        };
+        Self {
+            older_than: self.older_than.map(micros),
+            idle: self.idle.map(micros),
+            ..self
+        }
+    }
+
     /// Whether anything ever goes.
     pub(crate) fn keeps_everything(&self) -> bool {
         *self == Self::default()

@@ -318,6 +318,7 @@ impl Checkpointer for MemorySaver {
         policy: Option<RetentionPolicy>,
     ) -> Commit<CheckpointError> {
         let thread = thread.to_owned();
+        let policy = policy.map(RetentionPolicy::in_micros);
         self.apply(Record::ThreadPolicySet(ThreadPolicySet { thread, policy }))
     }
 

@@ -250,6 +250,7 @@ impl Checkpointer for DbSaver {
     ) -> Commit<CheckpointError> {
         let thread = thread.to_owned();
         let what = format!("the policy of thread `{thread}`");
+        let policy = policy.map(RetentionPolicy::in_micros);
         let set = ThreadPolicySet { thread, policy };
         self.submit(vec![Record::ThreadPolicySet(set)], || what.clone())
     }

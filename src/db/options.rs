@@ -61,6 +61,9 @@ impl Default for DbOptions {
 /// Of the index in memory, for each record that may be replayed.
 const RECORD_BYTES: usize = 4 << 10;
 
+/// With less, the index would be full with nothing in it.
+const LEAST_INDEX_MEMORY: usize = 1 << 10;
+
 impl DbOptions {
     /// The length in bytes at which a segment of the log is full; 64 MiB by default.
     pub fn segment_bytes(mut self, bytes: u64) -> Self {
@@ -84,8 +87,9 @@ impl DbOptions {
     /// default. Half of it is moved there at a time. Commits wait while it is full.
     ///
     /// What is not in the file is replayed when the database is opened again without having been closed. So it gets there, too, when as
-    /// many records are not in it as there are 4 KiB in this: 16,384 by default.
+    /// many records are not in it as there are 4 KiB in this: 16,384 by default. Less than 1 KiB is taken for that.
     pub fn index_memory_bytes(mut self, bytes: usize) -> Self {
+        let bytes = bytes.max(LEAST_INDEX_MEMORY);
         self.index.memory_bytes = bytes;
         self.index.flush_bytes = bytes / 2;
         self.index.flush_records = u64::try_from(bytes / RECORD_BYTES)

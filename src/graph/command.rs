@@ -171,6 +171,13 @@ impl Command {
         Some(json!({COMMAND: {"update": self.update, "goto": goto}}))
     }
 
+    /// What was given as an input carries none, whatever its keys.
+    pub(super) fn take_from(values: &mut Value) {
+        if let Value::Object(entries) = values {
+            entries.remove(COMMAND);
+        }
+    }
+
     /// The command that an input carries, if it carries one.
     pub(super) fn from_input(input: &Value) -> Option<Self> {
         let carried = input.get(COMMAND)?;

@@ -88,8 +88,13 @@ pub(super) fn read_chain(
         Some(SegmentHeader {
             kind: Kind::Compacted { end, .. },
             ..
-        }) => Err(missing(newest.max(end), watermark.max(newest.max(end) + 1))),
-        Some(last) if last.base < newest => Err(missing(newest, watermark.max(newest + 1))),
+        }) => Err(missing(
+            newest.max(end),
+            watermark.max(newest.max(end).saturating_add(1)),
+        )),
+        Some(last) if last.base < newest => {
+            Err(missing(newest, watermark.max(newest.saturating_add(1))))
+        }
         _ => Ok(chain),
     }
 }

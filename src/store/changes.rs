@@ -57,7 +57,7 @@ pub(super) fn written(op: &Op) -> Result<Option<(&[String], &str)>, StoreError> 
             namespace::check(&put.namespace)?;
             Some((&put.namespace, &put.key))
         }
-        Op::Delete { namespace, key } => Some((namespace, key)),
+        Op::Delete { namespace, key } => namespace::may_hold(namespace).then_some((namespace, key)),
         Op::Get(_)
         | Op::Search(_)
         | Op::Count(_)

@@ -26,6 +26,12 @@ pub(crate) fn check(namespace: &[String]) -> Result<(), StoreError> {
     })
 }
 
+/// Whether there may be items in a namespace: what stands in a column with its labels joined could be another one otherwise.
+pub(crate) fn may_hold(namespace: &[String]) -> bool {
+    let is_label = |label: &String| !label.is_empty() && !label.contains('.');
+    !namespace.is_empty() && namespace.iter().all(is_label)
+}
+
 /// Labels as they are kept.
 pub(crate) fn owned(labels: &[&str]) -> Vec<String> {
     labels.iter().map(ToString::to_string).collect()

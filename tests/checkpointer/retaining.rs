@@ -75,6 +75,15 @@ pub(crate) fn a_policy_goes_with_its_thread_and_not_with_a_copy(saver: &mut Save
     saver.copy("t", "u");
     saver.reopen();
     assert_eq!(saver.retention("u"), None);
+    // Times are whole microseconds from the beginning on, not only once they were read again.
+    let told = |nanos| RetentionPolicy {
+        older_than: Some(Duration::from_nanos(nanos)),
+        ..RetentionPolicy::default()
+    };
+    saver.set_retention("t", Some(told(1_500_999)));
+    assert_eq!(saver.retention("t"), Some(told(1_500_000)));
+    saver.reopen();
+    assert_eq!(saver.retention("t"), Some(told(1_500_000)));
     saver.delete("t");
     saver.reopen();
     assert_eq!(saver.retention("t"), None);

@@ -150,3 +150,21 @@ fn puts_fail_while_the_index_file_cannot_be_written_and_memory_is_full() {
     db.close().unwrap();
     check(&open(dir.path(), &weather), count + 1);
 }
+
+#[test]
+fn an_index_that_is_given_no_memory_takes_commits_all_the_same() {
+    for bytes in [0, 1, 2] {
+        let dir = tempfile::tempdir().unwrap();
+        let db = Db::options()
+            .index_memory_bytes(bytes)
+            .open(dir.path())
+            .unwrap();
+        let saver = db.checkpointer();
+        for number in 0..200 {
+            let id = format!("{number:03}");
+            block_on(saver.put(checkpoint(&id, None))).unwrap();
+        }
+        drop(saver);
+        db.close().unwrap();
+    }
+}

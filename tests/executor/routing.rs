@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 use serde_json::{Value, json};
+use stepwell::checkpoint::MemorySaver;
 use stepwell::graph::{Channel, Config, END, START, State, StateGraph, overwrite};
 
 /// What the router of a node sees that writes `write` to a state of every kind, after the input `input`.
@@ -81,4 +82,33 @@ async fn what_lasts_one_step_is_gone_for_a_conditional_edge_unless_its_node_wrot
         (&seen_with["some"], &seen_with["once"]),
         (&json!([2]), &json!(2))
     );
+}
+
+#[tokio::test]
+async fn an_input_is_values_whatever_its_keys() {
+    let graph = StateGraph::new()
+        .add_channel("log", Channel::append())
+        .add_node("open", |_: State| async { json!({"log": ["open"]}) })
+        .add_node("secret", |_: State| async { json!({"log": ["secret"]}) })
+        .add_edge(START, "open")
+        .with_checkpointer(MemorySaver::new())
+        .compile()
+        .unwrap();
+    let command =
+        json!({"log": ["hi"], "__command__": {"update": {"log": ["no"]}, "goto": ["secret"]}});
+    let invoked = graph
+        .invoke(command.clone(), &Config::thread("a"))
+        .await
+        .unwrap();
+    assert_eq!(invoked["log"], json!(["hi", "open"]));
+    let config = Config::thread("b");
+    let input = graph
+        .update_state(&config, command, Some("__input__"))
+        .await
+        .unwrap();
+    let run = graph
+        .invoke(stepwell::graph::Input::Continue, &input)
+        .await
+        .unwrap();
+    assert_eq!(run["log"], json!(["hi", "open"]));
 }

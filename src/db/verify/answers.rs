@@ -5,6 +5,7 @@
 
 use std::cmp::Ordering;
 use std::collections::HashSet;
+use std::fmt;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
@@ -204,17 +205,14 @@ impl Answers<'_, '_> {
     ) -> Result<(), Failed> {
         let channels = found.entry.channels().iter();
         let values = channels.filter_map(|channel| match &channel.held {
-            Held::Value(place) => Some((format!("channel `{}`", channel.name), place)),
+            Held::Value(place) => Some((Part::Channel(&channel.name), place)),
             Held::Nothing | Held::Unknown => None,
         });
         let writes = found.writes.iter().flat_map(|(task, writes)| {
             let writes = writes.writes.iter();
-            writes.map(move |write| {
-                let what = format!("write of task `{task}` to `{}`", write.channel);
-                (what, &write.value)
-            })
+            writes.map(move |write| (Part::Write(task, &write.channel), &write.value))
         });
-        for (what, place) in values.chain(writes) {
+        for (part, place) in values.chain(writes) {
             let Err(error) = checked.value(place, self.report) else {
                 continue;
             };
@@ -231,7 +229,7 @@ impl Answers<'_, '_> {
                 continue;
             }
             let mut finding = Finding::of(FindingKind::Value, &error);
-            finding.what = format!("{what}: {}", finding.what);
+            finding.what = format!("{part}: {}", finding.what);
             let finding = finding.at(&found.thread, &found.namespace, &found.id);
             self.values.add(finding);
         }
@@ -346,6 +344,22 @@ fn is_gone(error: &DbError, now: Option<u64>, then: u64) -> Result<bool, Failed>
         }
         DbError::Log(LogError::Dropped { .. }) => Ok(now != Some(then)),
         _ => Ok(false),
+    }
+}
+
+/// A part of a checkpoint that has a value.
+enum Part<'a> {
+    Channel(&'a str),
+    /// What a task wrote to a channel.
+    Write(&'a str, &'a str),
+}
+
+impl fmt::Display for Part<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Channel(channel) => write!(f, "channel `{channel}`"),
+            Self::Write(task, channel) => write!(f, "write of task `{task}` to `{channel}`"),
+        }
     }
 }
 

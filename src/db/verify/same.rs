@@ -7,26 +7,26 @@ pub(super) fn is_same(a: Option<&Found<Place>>, b: Option<&Found<Place>>) -> boo
     let (Some(a), Some(b)) = (a, b) else {
         return a.is_none() && b.is_none();
     };
-    let writes = |found: &Found<Place>| {
-        let tasks = found.writes.iter().flat_map(|(task, writes)| {
-            let of_task = writes.writes.iter();
-            of_task.map(move |write| {
-                let path = write.task_path.to_string();
-                let channel = write.channel.to_string();
-                (
-                    task.to_string(),
-                    write.index,
-                    path,
-                    channel,
-                    name(&write.value),
-                )
-            })
-        });
-        tasks.collect::<Vec<_>>()
-    };
     (&a.namespace, &a.id) == (&b.namespace, &b.id)
         && is_same_entry(&a.entry, &b.entry)
-        && writes(a) == writes(b)
+        && writes(a).eq(writes(b))
+}
+
+/// What is said of each write of a checkpoint's tasks.
+fn writes(found: &Found<Place>) -> impl Iterator<Item = (&str, i32, &str, &str, (u64, u32))> {
+    found.writes.iter().flat_map(|(task, writes)| {
+        let of_task = writes.writes.iter();
+        of_task.map(|write| {
+            let value = name(&write.value);
+            (
+                &**task,
+                write.index,
+                &*write.task_path,
+                &*write.channel,
+                value,
+            )
+        })
+    })
 }
 
 fn is_same_entry(a: &Entry<Place>, b: &Entry<Place>) -> bool {

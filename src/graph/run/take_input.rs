@@ -149,7 +149,10 @@ impl Run {
 /// What the input writes. A command on a thread without a past stands in for an input.
 pub(super) fn input_values(input: Input) -> Option<Value> {
     match input {
-        Input::Values(values) => Some(values),
+        Input::Values(mut values) => {
+            Command::take_from(&mut values);
+            Some(values)
+        }
         Input::Command(command) => command.as_input(),
         Input::Continue => None,
     }

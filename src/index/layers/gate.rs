@@ -172,7 +172,7 @@ impl Gate {
         self.room.notify_all();
     }
 
-    /// Nobody waits any more: the log takes no commits, and says why itself.
+    /// Nobody waits any more: the log takes no commits, or the index follows it no further, and each says why itself.
     pub(super) fn open(&self) {
         let mut state = self.state.lock();
         state.open = true;
@@ -181,7 +181,9 @@ impl Gate {
     }
 
     pub(super) fn stop(&self, stop: Stop) {
-        self.state.lock().stop = Some(stop);
+        let mut state = self.state.lock();
+        state.stop = Some(stop);
+        self.admit(&state);
         self.work.notify_one();
         self.room.notify_all();
     }
@@ -225,7 +227,8 @@ impl Gate {
     }
 
     fn is_crowded(&self, state: &State) -> bool {
-        !state.open && state.total >= self.options.memory_bytes
+        // Behind a stop nobody makes room any more; the log says that it is closed.
+        !state.open && state.stop.is_none() && state.total >= self.options.memory_bytes
     }
 
     fn admit(&self, state: &State) {

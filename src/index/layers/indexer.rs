@@ -151,7 +151,11 @@ impl<O: Owner> Moving<O> {
 /// Moves to the file what is in memory now; whether there was anything. The file is never ahead of the log:
 /// what is not durable there is not written here.
 fn flush<O: Owner>(file: &mut IndexFile, owner: &O, gate: &Gate) -> Result<bool, TablesError> {
-    let Some(cut) = owner.with_rows(Layered::cut) else {
+    let (cut, is_abandoned) = owner.with_rows(|rows| (rows.cut(), rows.abandoned().is_some()));
+    if is_abandoned {
+        gate.open();
+    }
+    let Some(cut) = cut else {
         return Ok(false);
     };
     if !owner.sync_log() {

@@ -157,8 +157,28 @@ impl<T: Table> Asked<'_, T> {
         })
     }
 
+    async fn one(&mut self, namespace: &[String], key: &str) -> Result<Option<Loaded>, T::Error> {
+        match namespace::may_hold(namespace) {
+            true => self.table.one(namespace, key).await,
+            false => Ok(None),
+        }
+    }
+
+    async fn past(
+        &mut self,
+        namespace: &[String],
+        key: &str,
+        before: u64,
+        limit: usize,
+    ) -> Result<Vec<Past>, T::Error> {
+        match namespace::may_hold(namespace) {
+            true => self.table.past(namespace, key, before, limit).await,
+            false => Ok(Vec::new()),
+        }
+    }
+
     async fn get(&mut self, get: &Get) -> Result<Option<crate::store::Item>, Unanswered<T::Error>> {
-        let found = self.table.one(&get.namespace, &get.key).await;
+        let found = self.one(&get.namespace, &get.key).await;
         let found = found.map_err(Unanswered::Table)?;
         let Some(row) = found.filter(|row| row.is_alive(self.now)) else {
             return Ok(None);

@@ -41,7 +41,7 @@ impl<T: Table> Asked<'_, T> {
         get: &Get,
         at: u64,
     ) -> Result<Option<Item>, Unanswered<T::Error>> {
-        let now = self.table.one(&get.namespace, &get.key).await;
+        let now = self.one(&get.namespace, &get.key).await;
         let now = now.map_err(Unanswered::Table)?;
         if let Some(row) = now.filter(|row| row.updated_at <= at) {
             return Ok(Some(row)
@@ -51,7 +51,7 @@ impl<T: Table> Asked<'_, T> {
         let rules = self.table.rules().await.map_err(Unanswered::Table)?;
         let since = rules.since(&get.namespace).map(|(_, since)| since);
         let before = at.saturating_add(1);
-        let past = self.table.past(&get.namespace, &get.key, before, 1).await;
+        let past = self.past(&get.namespace, &get.key, before, 1).await;
         let past = past.map_err(Unanswered::Table)?.pop();
         let shown = past.filter(|past| since.is_some_and(|since| past.ended_at > since));
         if let Some(past) = shown.filter(|past| past.ended_at > at) {
@@ -83,7 +83,7 @@ impl<T: Table> Asked<'_, T> {
     ) -> Result<Versions, Unanswered<T::Error>> {
         let mut versions = Vec::new();
         let before = of.before.unwrap_or(u64::MAX);
-        let now = self.table.one(&of.namespace, &of.key).await;
+        let now = self.one(&of.namespace, &of.key).await;
         let now = now.map_err(Unanswered::Table)?;
         if let Some(row) = now.filter(|row| row.updated_at < before && of.limit > 0) {
             let expired = row.expires_at.filter(|at| *at <= self.now);
@@ -99,9 +99,7 @@ impl<T: Table> Asked<'_, T> {
         let rules = self.table.rules().await.map_err(Unanswered::Table)?;
         let since = rules.since(&of.namespace).map(|(_, since)| since);
         let limit = of.limit.saturating_sub(versions.len());
-        let past = (self.table)
-            .past(&of.namespace, &of.key, before, limit)
-            .await;
+        let past = self.past(&of.namespace, &of.key, before, limit).await;
         let past = past.map_err(Unanswered::Table)?.into_iter();
         let shown = past.take_while(|past| since.is_some_and(|since| past.ended_at > since));
         versions.extend(shown.map(Past::into_version));

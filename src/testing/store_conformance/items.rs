@@ -7,7 +7,7 @@ use serde_json::json;
 pub(super) use super::default_options as options;
 use super::failure::Outcome;
 use super::used::{Used, wait};
-use crate::store::{IndexedFields, ListNamespaces, Order, Put, Search, StoreError};
+use crate::store::{IndexedFields, ItemHistory, ListNamespaces, Order, Put, Search, StoreError};
 use crate::vfs::{Host, OsHost};
 
 pub(super) fn an_item_comes_back_as_it_was_put(store: &mut Used<'_>) -> Outcome {
@@ -120,14 +120,28 @@ pub(super) fn any_json_and_any_text_is_kept(store: &mut Used<'_>) -> Outcome {
 pub(super) fn an_invalid_namespace_is_refused_on_put_and_empty_otherwise(
     store: &mut Used<'_>,
 ) -> Outcome {
-    for namespace in [&[][..], &["a", ""], &["a.b"], &["a\0"], &["langgraph", "x"]] {
+    // What these would be with their labels joined.
+    store.put(&["a", "b"], "k", json!(0))?;
+    store.put(&["a"], "k", json!(0))?;
+    for namespace in [
+        &[][..],
+        &["a", ""],
+        &["", "a"],
+        &["a.b"],
+        &["a\0"],
+        &["langgraph", "x"],
+    ] {
         let refused = store.put(namespace, "k", json!(1));
         holds!(matches!(refused, Err(StoreError::InvalidNamespace { .. })));
         holds!(store.get(namespace, "k")?.is_none());
+        if let Ok(history) = store.history(ItemHistory::new(namespace, "k")) {
+            holds!(history.versions.is_empty());
+        }
         store.delete(namespace, "k")?;
     }
     store.reopen();
-    holds!(store.namespaces(ListNamespaces::default())?.is_empty());
+    let namespaces = store.namespaces(ListNamespaces::default())?;
+    same!(namespaces, ["a", "a/b"]);
     Ok(())
 }
 

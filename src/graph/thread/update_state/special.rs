@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::StateUpdate;
 use super::updater::{Base, Updater, changed};
 use crate::checkpoint::{Metadata, PutCheckpoint, Source};
+use crate::graph::command::Command;
 use crate::graph::config::Config;
 use crate::graph::error::GraphError;
 use crate::graph::names::{NULL_TASK_ID, START};
@@ -48,6 +49,7 @@ impl Updater {
         mut base: Base,
         mut values: Value,
     ) -> Result<Config, GraphError> {
+        Command::take_from(&mut values);
         let Value::Object(entries) = &mut values else {
             return Err(GraphError::invalid_update(
                 "the input",

@@ -173,3 +173,38 @@ fn a_file_that_cannot_be_written_stops_commits_when_memory_is_full_and_reads_nev
     let rows = over(open(dir.path()).1.unwrap());
     drop(rows);
 }
+
+#[test]
+fn nobody_waits_for_room_that_a_stopped_or_abandoned_index_will_not_make() {
+    for is_stopped in [true, false] {
+        let dir = tempfile::tempdir().unwrap();
+        let (database, indexer) = start(dir.path());
+        database.slow_log.store(true, Ordering::Release);
+        let writer = {
+            let database = Arc::clone(&database);
+            thread::spawn(move || {
+                for number in 0..2000 {
+                    let _ = database.commit(number);
+                }
+            })
+        };
+        wait_until(|| database.rows.lock().weight() >= OPTIONS.memory_bytes);
+        thread::sleep(Duration::from_millis(10));
+        assert!(!writer.is_finished());
+        if is_stopped {
+            // The indexer is held up in what it does, as it was when this was found.
+            database.gate.stop(Stop::Now);
+        } else {
+            let error = TablesError::Unwritable {
+                path: dir.path().into(),
+                reason: "for the test".into(),
+            };
+            database.rows.lock().abandon(error);
+            database.slow_log.store(false, Ordering::Release);
+        }
+        wait_until(|| writer.is_finished());
+        writer.join().unwrap();
+        database.slow_log.store(false, Ordering::Release);
+        indexer.stop(Stop::Now);
+    }
+}

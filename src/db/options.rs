@@ -87,7 +87,7 @@ impl DbOptions {
     /// default. Half of it is moved there at a time. Commits wait while it is full.
     ///
     /// What is not in the file is replayed when the database is opened again without having been closed. So it gets there, too, when as
-    /// many records are not in it as there are 4 KiB in this: 16,384 by default. Less than 1 KiB is taken for that.
+    /// many records are not in it as there are 4 KiB in this: 16,384 by default. Less than 1 KiB counts as 1 KiB.
     pub fn index_memory_bytes(mut self, bytes: usize) -> Self {
         let bytes = bytes.max(LEAST_INDEX_MEMORY);
         self.index.memory_bytes = bytes;

@@ -171,8 +171,8 @@ impl Command {
         Some(json!({COMMAND: {"update": self.update, "goto": goto}}))
     }
 
-    /// What was given as an input carries none, whatever its keys.
-    pub(super) fn take_from(values: &mut Value) {
+    /// Removes what would be taken for a command: values that were given as an input carry none, whatever their keys.
+    pub(super) fn remove_from(values: &mut Value) {
         if let Value::Object(entries) = values {
             entries.remove(COMMAND);
         }

@@ -150,7 +150,7 @@ impl Run {
 pub(super) fn input_values(input: Input) -> Option<Value> {
     match input {
         Input::Values(mut values) => {
-            Command::take_from(&mut values);
+            Command::remove_from(&mut values);
             Some(values)
         }
         Input::Command(command) => command.as_input(),

@@ -137,6 +137,7 @@ pub(super) fn an_invalid_namespace_is_refused_on_put_and_empty_otherwise(
         if let Ok(history) = store.history(ItemHistory::new(namespace, "k")) {
             holds!(history.versions.is_empty());
         }
+        holds!(namespace.is_empty() || store.search(Search::new(namespace))?.is_empty());
         store.delete(namespace, "k")?;
     }
     store.reopen();

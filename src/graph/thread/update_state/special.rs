@@ -49,7 +49,7 @@ impl Updater {
         mut base: Base,
         mut values: Value,
     ) -> Result<Config, GraphError> {
-        Command::take_from(&mut values);
+        Command::remove_from(&mut values);
         let Value::Object(entries) = &mut values else {
             return Err(GraphError::invalid_update(
                 "the input",

@@ -18,8 +18,8 @@ impl Db {
     /// A backup that was opened for writing is a database of its own, and is not brought up to date any more. One that was
     /// cut off is gone on with by the next call.
     ///
-    /// A database that is opened read-only is backed up as it was when it was opened, whatever another process does with
-    /// it.
+    /// A database that is opened read-only is backed up as it was when it was opened; or, if another process has compacted it since,
+    /// as it is now, since what was there then may be gone.
     ///
     /// # Errors
     /// [`DbError::Log`]: there is something else in the directory, or it is open, or it is within the database's own;

@@ -56,8 +56,8 @@ pub(super) struct Original<'a> {
     pub(super) directory: &'a Directory,
     pub(super) database: Uuid,
     pub(super) sealed: Vec<SegmentInfo>,
-    /// The segment that is written to; none if the last of the others holds all up to the end.
-    pub(super) newest: Option<Arc<Segment>>,
+    /// The segment that is written to.
+    pub(super) newest: Arc<Segment>,
     /// The LSN after the last record.
     pub(super) end: u64,
 }
@@ -97,16 +97,11 @@ impl Target {
             copied: 0,
             copied_bytes: 0,
         };
-        let newest = (original.newest.as_ref())
-            .map(|newest| {
-                let scan = SegmentScan::new(Arc::clone(&newest.file), &newest.path)?;
-                Ok::<_, LogError>((newest.header, scan))
-            })
-            .transpose()?;
+        let newest = &original.newest;
+        let scan = SegmentScan::new(Arc::clone(&newest.file), &newest.path)?;
         let sealed = original.sealed.iter();
         let bytes = sealed.clone().map(|info| info.bytes);
-        let copied = newest.as_ref().map_or(0, |(_, scan)| scan.len());
-        let of = bytes.sum::<u64>().saturating_add(copied);
+        let of = bytes.sum::<u64>().saturating_add(scan.len());
         let mut done = 0;
         // In order, each durable before the next: so whatever a crash leaves is the beginning of a log, or no log.
         for info in sealed.clone() {
@@ -118,27 +113,16 @@ impl Target {
         }
         progress(BackupProgress { done, of });
         report.copied += 1;
-        let newest_base = match newest {
-            Some((header, scan)) => {
-                report.copied_bytes += copy_active(target, header, scan, original.end)?;
-                header.base
-            }
-            None => {
-                let last = sealed.clone().last();
-                begin_at(target, original, last.map_or(0, |last| last.header.base))?;
-                original.end
-            }
-        };
+        report.copied_bytes += copy_active(target, newest.header, scan, original.end)?;
         let superblock = Superblock {
             database: original.database,
             epoch: EPOCH,
             watermark: original.end,
-            newest_segment: newest_base,
+            newest_segment: newest.header.base,
             clean: true,
         };
         SuperblockFile::write_new(target, &superblock)?;
-        let newest = SegmentId::new(Lsn::new(newest_base));
-        let known = |id: &SegmentId| *id == newest || sealed.clone().any(|i| i.id() == *id);
+        let known = |id: &SegmentId| *id == newest.id || sealed.clone().any(|i| i.id() == *id);
         let mut replaced = target.segments()?;
         replaced.retain(|id| !known(id));
         target.remove_segments(&replaced)?;
@@ -215,7 +199,7 @@ impl<T: Send + 'static> Shared<T> {
             directory: &self.directory,
             database,
             sealed,
-            newest: Some(newest),
+            newest,
             end,
         };
         let made = target.back_up(&original, progress)?;
@@ -329,18 +313,4 @@ fn copy_active(
     let bytes = writer.seal(Kind::Ordinary)?;
     let (_, durable) = writer.finish()?;
     durable.map(|()| bytes)
-}
-
-/// An empty segment to go on in.
-fn begin_at(target: &Directory, original: &Original<'_>, previous: u64) -> Result<(), LogError> {
-    let header = SegmentHeader {
-        database: original.database,
-        base: original.end,
-        salt: new_salt(target.vfs.as_ref()),
-        previous,
-        kind: Kind::Ordinary,
-    };
-    let mut writer = SegmentWriter::create(target, header)?;
-    writer.seal(Kind::Ordinary)?;
-    writer.finish()?.1
 }

@@ -99,6 +99,25 @@ pub(super) fn read_chain(
     }
 }
 
+/// Whether a log that ends at `end` has all that was known to whoever compacted `segments` of it.
+pub(super) fn require_end(
+    directory: &Directory,
+    segments: &[SegmentInfo],
+    end: u64,
+) -> Result<(), LogError> {
+    for info in segments {
+        let as_of = info.header.kind.as_of();
+        if as_of > end {
+            let reason = format!(
+                "it was compacted when the log was known up to record {as_of}, but that ends at {end}"
+            );
+            let path = directory.segment(info.id());
+            return Err(LogError::corrupt(&path, 0, end..as_of, reason));
+        }
+    }
+    Ok(())
+}
+
 /// The databases that the headers of the segments in `directory` name, as far as they can be read.
 pub(super) fn databases_of(directory: &Directory) -> Result<Vec<Uuid>, LogError> {
     let mut databases = Vec::new();

@@ -54,8 +54,20 @@ impl<T: Send + 'static> Shared<T> {
         keep: &mut dyn FnMut(FrameAddress, &[u8]) -> Verdict,
     ) -> Result<Compaction, LogError> {
         let _one_at_a_time = self.compacting.lock();
-        if let Some(error) = self.state.lock().poisoned() {
-            return Err(error);
+        let durable = {
+            let state = self.state.lock();
+            if let Some(error) = state.poisoned() {
+                return Err(error);
+            }
+            state.durable
+        };
+        if options.as_of.get() > durable {
+            return Err(LogError::NotCompactable {
+                reason: format!(
+                    "this counts on records below {}, but only those below {durable} are known to be durable",
+                    options.as_of
+                ),
+            });
         }
         let run = self.run_of(ids)?;
         let mut opened = Vec::with_capacity(ids.len());

@@ -215,7 +215,7 @@ impl<T: Send + 'static> Log<T> {
     /// waits for the first. One segment alone may be compacted, and compacted ones again.
     ///
     /// # Errors
-    /// [`LogError::NotCompactable`] if the segments are not adjacent, or the active one is among them.
+    /// [`LogError::NotCompactable`] if the segments are not adjacent, the active one is among them, or what is to be known is not durable.
     /// [`LogError::Corrupt`] if one is damaged, [`LogError::OutOfSpace`] and [`LogError::Io`] from the file system,
     /// [`LogError::InvalidFrame`] if a replaced payload cannot be a frame: the log is as it was before, or, if
     /// only the last steps failed, compacted, and goes on.

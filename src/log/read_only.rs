@@ -1,5 +1,7 @@
 //! [`ReadOnlyLog`]: a log that is looked at while another process may be writing to it.
 
+mod replay;
+
 use std::io;
 use std::ops::ControlFlow;
 use std::path::Path;
@@ -11,8 +13,6 @@ use uuid::Uuid;
 use super::backup::{BackupReport, OnBackup, Original, Target};
 use super::chain::{SegmentInfo, header_of, read_chain};
 use super::directory::Directory;
-use super::scan::{Expected, Found, SegmentScan};
-use super::sealed::Sealed;
 use super::segment::Segment;
 use super::segment_header::{Kind, SEGMENT_HEADER_BYTES};
 use super::segment_table::SegmentTable;
@@ -20,8 +20,8 @@ use super::superblock::{self, Superblock};
 use super::superblock_file::SuperblockFile;
 use super::verify::Verify;
 use super::{
-    CacheStats, FrameAddress, LogError, LogPosition, Lsn, ReplayError, SegmentStats,
-    VerifyProgress, VerifyReport,
+    CacheStats, FrameAddress, LogError, Lsn, ReplayError, SegmentStats, VerifyProgress,
+    VerifyReport,
 };
 use crate::vfs::{OpenMode, Vfs};
 
@@ -42,9 +42,12 @@ pub struct ReadOnlyLog {
     directory: Directory,
     superblock: Superblock,
     table: SegmentTable,
+    /// The LSN after the last record that was read.
     end: Lsn,
+    /// Where the last frame ends in the segment that was the newest.
     end_offset: u64,
-    compacted_as_of: Lsn,
+    /// Whether all was read, and nothing belongs to it that comes behind the end.
+    is_read: bool,
 }
 
 /// What the superblock of a log says.
@@ -63,7 +66,7 @@ pub(crate) struct LogOrigin {
 impl ReadOnlyLog {
     /// Opens the log in the directory `dir` and gives every frame in it to `replay`, in LSN order. It ends
     /// before the first frame that is not whole. If another process compacts it meanwhile, the frames in front are as they
-    /// were before, and those behind as they are afterwards.
+    /// were before, and those behind as they are afterwards; then it does not end in front of what that process knew.
     ///
     /// # Errors
     /// [`LogError::Corrupt`] and its siblings if something that was durable is damaged or missing, or if `replay`
@@ -78,40 +81,13 @@ impl ReadOnlyLog {
         let superblock = again(&directory, || SuperblockFile::read(&directory))?.0;
         let chain = again(&directory, || read_chain(&directory, &superblock))?;
         Ok(Self {
-            compacted_as_of: Lsn::new(chain.compacted_as_of()),
             table: SegmentTable::new(directory.clone(), chain.segments),
             directory,
             superblock,
             end: Lsn::FIRST,
             end_offset: SEGMENT_HEADER_BYTES,
+            is_read: false,
         })
-    }
-
-    /// Gives every frame to `replay`.
-    pub(crate) fn replay(self, replay: &mut LookOn<'_>) -> Result<Self, LogError> {
-        let mut log = self;
-        while let Some((info, next)) = log.table.covering(log.end) {
-            let Some(segment) = log.open_segment(&info)? else {
-                let infos = log.table.infos();
-                let as_of = infos.iter().map(|info| info.header.kind.as_of()).max();
-                log.compacted_as_of = log.compacted_as_of.max(Lsn::new(as_of.unwrap_or_default()));
-                continue;
-            };
-            match (info.header.kind, next) {
-                (Kind::Compacted { end, .. }, _) | (_, Some(end)) => {
-                    log.replay_sealed(&segment, end, replay)?;
-                    // Even the newest one may have been compacted since its name was read.
-                    if next.is_none() {
-                        break;
-                    }
-                }
-                (Kind::Ordinary, None) => {
-                    log.replay_newest(&segment, replay)?;
-                    break;
-                }
-            }
-        }
-        Ok(log)
     }
 
     /// What the superblock said.
@@ -132,9 +108,14 @@ impl ReadOnlyLog {
 
     /// Whether somebody has compacted the log who knew more of it than was there when this was opened: what has died since may be gone.
     pub(crate) fn is_outdated(&self) -> bool {
+        self.compacted_as_of() > self.end
+    }
+
+    /// The greatest LSN up to which the log was known to whoever compacted segments of it, as far as that was seen.
+    fn compacted_as_of(&self) -> Lsn {
         let infos = self.table.infos();
-        let mut known = infos.iter().map(|info| info.header.kind.as_of());
-        known.any(|as_of| as_of > self.end.get())
+        let known = infos.iter().map(|info| info.header.kind.as_of());
+        Lsn::new(known.max().unwrap_or_default())
     }
 
     /// The payload of a frame that was replayed, as [`Log::read`](super::Log::read).
@@ -176,46 +157,50 @@ impl ReadOnlyLog {
         Ok(verify.report)
     }
 
-    /// Makes a backup of what was there when it was opened, as [`Log::backup`](super::Log::backup).
+    /// Makes a backup of what was there when it was opened, as [`Log::backup`](super::Log::backup); or of what is there now, if
+    /// it was compacted since, as that may have taken what belonged to it then.
     ///
     /// # Errors
     /// [`LogError::NotABackup`]; [`LogError::Locked`] if the backup is open; [`LogError::Io`] from the file system,
-    /// also if the log is compacted again and again meanwhile.
+    /// also if the log is compacted again and again meanwhile, or is another one now.
     pub fn backup(&self, to: &Path, progress: &mut OnBackup<'_>) -> Result<BackupReport, LogError> {
         let database = self.superblock.database;
         let target = Target::new(&self.directory, to, database)?;
+        let mut now = None;
         for _ in 0..ATTEMPTS {
-            let mut sealed = self.table.infos();
-            let Some(newest) = sealed.pop() else {
-                break;
-            };
-            let Some(newest) = self.open_segment(&newest)? else {
-                continue;
-            };
-            let (newest, end) = match newest.header.kind {
-                Kind::Ordinary => (Some(newest), self.end.get()),
-                // It was filled and compacted since it was opened here.
-                Kind::Compacted { end, .. } => {
-                    sealed = self.table.infos();
-                    (None, end)
-                }
-            };
-            let original = Original {
-                directory: &self.directory,
-                database,
-                sealed,
-                newest,
-                end,
-            };
-            if let Some(report) = target.back_up(&original, progress)? {
+            if let Some(original) = now.as_ref().unwrap_or(self).original()?
+                && let Some(report) = target.back_up(&original, progress)?
+            {
                 return Ok(report);
             }
-            for info in original.sealed {
-                self.open_segment(&info)?;
+            let found = Self::find(Arc::clone(&self.directory.vfs), self.directory.root())?;
+            if found.superblock.database != database {
+                break;
             }
+            now = Some(found.read_newest()?);
         }
         let gone = io::ErrorKind::NotFound.into();
         Err(LogError::io("back up", self.directory.log(), gone))
+    }
+
+    /// What a backup of it consists of; none if that is not there any more.
+    fn original(&self) -> Result<Option<Original<'_>>, LogError> {
+        let mut sealed = self.table.infos();
+        let newest = match sealed.pop() {
+            Some(newest) => self.open_segment(&newest)?,
+            None => None,
+        };
+        // It may have been filled and compacted since.
+        let newest = newest.filter(|newest| newest.header.kind == Kind::Ordinary);
+        Ok(
+            (newest.filter(|_| !self.is_outdated())).map(|newest| Original {
+                directory: &self.directory,
+                database: self.superblock.database,
+                sealed,
+                newest,
+                end: self.end.get(),
+            }),
+        )
     }
 
     /// Opens a segment; none if another process has replaced it, and then the table knows what is there now.
@@ -244,90 +229,12 @@ impl ReadOnlyLog {
         if now.iter().any(|now| now.header == info.header) {
             return Err(io(io::ErrorKind::NotFound.into()));
         }
-        // What came behind the newest one is not a part of what was opened.
-        let newest = self.table.infos().last().map(SegmentInfo::id);
-        now.retain(|now| Some(now.id()) <= newest);
+        if self.is_read {
+            now.retain(|now| now.id().base() < self.end);
+        }
         self.table.refresh(now);
         Ok(None)
     }
-
-    fn replay_sealed(
-        &mut self,
-        segment: &Segment,
-        end: u64,
-        replay: &mut LookOn<'_>,
-    ) -> Result<(), LogError> {
-        let scan = SegmentScan::new(Arc::clone(&segment.file), &segment.path)?;
-        let mut sealed = Sealed::new(scan, segment.header, end)?;
-        if self.end > segment.id.base() {
-            // It was put in the place of segments of which some were replayed.
-            if segment.header.kind == Kind::Ordinary {
-                return Ok(());
-            }
-            sealed.start_at(LogPosition {
-                lsn: self.end,
-                segment: segment.id,
-                offset: SEGMENT_HEADER_BYTES,
-            });
-        }
-        while let Some(frame) = sealed.next()? {
-            let as_of = self.compacted_as_of;
-            replayed(replay, frame.address, frame.payload, as_of, segment)?;
-        }
-        self.end = Lsn::new(end);
-        Ok(())
-    }
-
-    fn replay_newest(
-        &mut self,
-        segment: &Segment,
-        replay: &mut LookOn<'_>,
-    ) -> Result<(), LogError> {
-        let mut scan = SegmentScan::new(Arc::clone(&segment.file), &segment.path)?;
-        let mut offset = SEGMENT_HEADER_BYTES;
-        let mut lsn = segment.id.base().get();
-        let reason = loop {
-            match scan.frame(offset, Expected::Exactly(lsn), segment.salt())? {
-                Found::Frame(header, payload) => {
-                    let at = header.address(segment.id, offset);
-                    let as_of = self.compacted_as_of;
-                    replayed(replay, at, scan.bytes(payload)?, as_of, segment)?;
-                    lsn = header.end();
-                    offset += header.frame_bytes();
-                }
-                Found::Bad(reason) => break reason,
-                Found::End => break "the file ends here",
-            }
-        };
-        // Of later frames nothing can be told: they may have been written since.
-        let watermark = self.superblock.watermark;
-        if lsn < watermark {
-            let reason = format!("{reason}, but the record was durable");
-            return Err(LogError::corrupt(
-                &segment.path,
-                offset,
-                lsn..watermark,
-                reason,
-            ));
-        }
-        (self.end, self.end_offset) = (Lsn::new(lsn), offset);
-        Ok(())
-    }
-}
-
-fn replayed(
-    replay: &mut LookOn<'_>,
-    at: FrameAddress,
-    payload: &[u8],
-    as_of: Lsn,
-    segment: &Segment,
-) -> Result<(), LogError> {
-    replay(at, payload, as_of).map_err(|error| LogError::Replay {
-        segment: segment.path.clone(),
-        offset: at.offset,
-        lsn: at.lsn,
-        source: error.into(),
-    })
 }
 
 /// Looks again for a while if what is there does not fit together: another process may be changing it.

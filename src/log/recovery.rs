@@ -6,7 +6,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::chain::{Chain, SegmentInfo, read_chain};
+use super::chain::{Chain, SegmentInfo, read_chain, require_end};
 use super::directory::Directory;
 use super::frame::ALIGNMENT;
 use super::report::TornTail;
@@ -137,6 +137,7 @@ impl Recovery<'_> {
             }
             None => None,
         };
+        require_end(self.directory, &segments, self.next_lsn)?;
         Ok(Judged {
             superblock: self.superblock,
             sealed: segments,

@@ -8,6 +8,7 @@ mod failure;
 mod faults;
 mod forging;
 mod operations;
+mod outdated;
 mod overlap;
 mod packing;
 mod position;

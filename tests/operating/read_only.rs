@@ -10,8 +10,8 @@ use futures::StreamExt;
 use futures::executor::block_on;
 use serde_json::json;
 use stepwell::checkpoint::{CheckpointError, Checkpointer, ListQuery, Tag, ThreadQuery};
-use stepwell::db::{Db, DbError, VerifyOptions};
-use stepwell::store::{Search, Store, StoreError};
+use stepwell::db::{Db, DbError, Durability, VerifyOptions};
+use stepwell::store::{Search, Store, StoreError, StoreOptions};
 use tempfile::TempDir;
 
 use crate::database::options;
@@ -95,6 +95,38 @@ fn a_database_is_looked_at_and_backed_up_while_another_process_writes_to_it() {
     child.kill().unwrap();
     child.wait().unwrap();
     assert!(!dir.path().join("index.redb").exists());
+}
+
+/// More segments than are held open at once, and all of them replaced.
+#[test]
+fn what_another_process_has_compacted_is_backed_up_as_that_left_it() {
+    let dir = TempDir::new().unwrap();
+    let (path, backup) = (dir.path().join("db"), dir.path().join("backup"));
+    let small = Db::options().segment_bytes(4 << 10);
+    let small = small.durability(Durability::Os);
+    let plain = StoreOptions::default().history(&[], None);
+    let db = small.store(plain).open(&path).unwrap();
+    let store = db.store().blocking();
+    let put_all = |version: u32, bytes: usize| {
+        for n in 0..3_000 {
+            let value = json!({"version": version, "text": "x".repeat(bytes)});
+            store.put(&["a"], &n.to_string(), value).unwrap();
+        }
+    };
+    put_all(1, 200);
+    let looked = Db::options().read_only().open(&path).unwrap();
+    assert!(looked.stats().unwrap().segments.len() > 128);
+    put_all(2, 10);
+    db.compact().unwrap();
+
+    looked.backup(&backup).unwrap();
+    let backup = Db::open(&backup).unwrap();
+    let all = Search::new(&["a"]).limit(5_000);
+    let items = backup.store().blocking().search(all).unwrap();
+    assert_eq!(items.len(), 3_000);
+    assert!(items.iter().all(|item| item.value["version"] == 2));
+    let report = backup.verify(VerifyOptions::default(), &mut |_| ControlFlow::Continue(()));
+    assert!(report.unwrap().is_clean());
 }
 
 #[test]

@@ -228,7 +228,8 @@ class Log:
                 yield from ordinary(one, data, self.files[i + 1][1].base)
             else:
                 self.end, at = yield from ordinary(one, data, None)
-                need(self.end >= self.superblock.watermark, f"{one.path}: record {self.end} was durable and is not valid")
+                known = max([self.superblock.watermark] + [each.as_of for each in self.segments if each.compacted])
+                need(self.end >= known, f"{one.path}: record {self.end} was durable and is not valid")
                 self.judge(one, data, at)
 
     def judge(self, one, data, at):

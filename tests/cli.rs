@@ -59,7 +59,7 @@ fn a_directory_of_something_else_is_left_alone() {
     let other = dir.path().join("other");
     fs::create_dir(&other).unwrap();
     fs::write(other.join("letter.md"), "# Dear\n").unwrap();
-    for (command, exit) in [("threads", 3), ("demo", 1)] {
+    for (command, exit) in [("threads", 3), ("demo", 2)] {
         let (code, error) = refused(dir.path(), &[command, "--db", "other"]);
         assert_eq!(code, Some(exit));
         assert!(error.contains("not a Stepwell database"), "{error}");

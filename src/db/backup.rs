@@ -1,11 +1,24 @@
 //! Backups of an open database.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use crate::db::indexed::LogState;
 use crate::db::{BackupProgress, BackupReport, Db, DbError};
+use crate::log;
+use crate::vfs::OsFs;
 
 impl Db {
+    /// Whether the database in the directory `path` is a [backup](Self::backup) that can be brought up to date: nobody has opened it for
+    /// writing, as [`open`](Self::open) does. Nothing is changed by asking, nor by opening it
+    /// [read-only](crate::db::DbOptions::read_only).
+    ///
+    /// # Errors
+    /// [`DbError::Log`] if there is no database, or it cannot be told what it is.
+    pub fn is_backup(path: impl AsRef<Path>) -> Result<bool, DbError> {
+        Ok(log::is_backup(Arc::new(OsFs), path.as_ref())?)
+    }
+
     /// Makes a backup in the directory `to`: a database of its own, with everything that was acknowledged before the
     /// call, which is restored by opening it (or, to keep the backup as it is, a copy of it). Readers and writers go on
     /// meanwhile.

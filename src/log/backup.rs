@@ -18,7 +18,7 @@ use super::superblock::Superblock;
 use super::superblock_file::SuperblockFile;
 use super::{LogError, Lsn, SegmentId};
 
-use crate::vfs::{OpenMode, VfsLock};
+use crate::vfs::{OpenMode, Vfs, VfsLock};
 
 const CHUNK: u64 = 1024 * 1024;
 /// That of a backup until somebody opens it.
@@ -232,8 +232,24 @@ fn require_place(from: &Directory, target: &Directory) -> Result<(), LogError> {
             "other files are there; use a directory that is new or holds an earlier backup",
         )),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::NotADirectory => {
+            Err(refused("it is a file; use a directory"))
+        }
         Err(error) => Err(LogError::io("list", target.root(), error)),
     }
+}
+
+/// Whether the log in the directory `dir` is a backup that can be brought up to date: nobody has opened it for writing.
+///
+/// # Errors
+/// [`LogError::Io`] from the file system, also if there is no log; [`LogError::SuperblockDamaged`] and its siblings.
+pub fn is_backup(vfs: Arc<dyn Vfs>, dir: &Path) -> Result<bool, LogError> {
+    let (superblock, _) = SuperblockFile::read(&Directory::new(vfs, dir))?;
+    Ok(is_untouched(&superblock))
+}
+
+fn is_untouched(superblock: &Superblock) -> bool {
+    superblock.epoch == EPOCH && superblock.clean
 }
 
 /// The target must be new, or an earlier backup that nobody has written to.
@@ -256,7 +272,7 @@ fn require_backup(target: &Directory, database: Uuid) -> Result<(), LogError> {
             Ok(())
         }
         Some(file) if file.current().database != database => Err(refused("it is another database")),
-        Some(file) if file.current().epoch != EPOCH || !file.current().clean => Err(refused(
+        Some(file) if !is_untouched(file.current()) => Err(refused(
             "it was opened for writing since; use another directory",
         )),
         Some(_) => Ok(()),

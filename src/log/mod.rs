@@ -68,7 +68,7 @@ mod verify;
 mod window;
 
 pub use address::{FrameAddress, SegmentId};
-pub use backup::{BackupProgress, BackupReport, OnBackup};
+pub use backup::{BackupProgress, BackupReport, OnBackup, is_backup};
 pub use durability::Durability;
 pub use error::{LogError, Replay, ReplayError};
 pub(crate) use extent::Extent;

@@ -4,10 +4,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
+use stepwell::checkpoint::Checkpointer;
 use stepwell::db::Db;
 use tempfile::TempDir;
 
-use crate::database::{make, stepwell};
+use crate::database::{STEPWELL, make, stepwell};
+use crate::samples::{With, checkpoint};
 
 /// The exit code, and the document that a command prints.
 fn run(directory: &Path, arguments: &[&str]) -> (Option<i32>, Value) {
@@ -169,6 +171,83 @@ fn a_backup_is_made_brought_up_to_date_and_opened() {
     )
     .unwrap();
     assert_eq!(done(dir.path(), &["stats"])["threads"], 2);
+}
+
+fn run_on(directory: &Path, db: &str, arguments: &[&str]) -> Option<i32> {
+    let mut command = std::process::Command::new(STEPWELL);
+    let of = command.args(arguments).args(["--db", db]);
+    of.current_dir(directory).output().unwrap().status.code()
+}
+
+#[test]
+fn a_backup_that_was_looked_at_is_still_one() {
+    let dir = TempDir::new().unwrap();
+    make(dir.path());
+    let thread = ["--thread", "order-17"];
+    done(dir.path(), &["backup", "--to", "backup"]);
+    for command in [
+        "threads", "verify", "stats", "dump", "history", "show", "diff",
+    ] {
+        let of: &[&str] = match command {
+            "history" | "show" | "diff" => &thread,
+            _ => &[],
+        };
+        let code = run_on(dir.path(), "backup", &[&[command], of].concat());
+        assert_eq!(code, Some(0), "{command}");
+        assert!(Db::is_backup(dir.path().join("backup")).unwrap());
+    }
+    done(dir.path(), &["backup", "--to", "backup"]);
+    // A change makes it a database of its own.
+    let tag = ["tag", thread[0], thread[1], "mine"];
+    assert_eq!(run_on(dir.path(), "backup", &tag), Some(0));
+    assert!(!Db::is_backup(dir.path().join("backup")).unwrap());
+    assert_eq!(
+        stepwell(dir.path(), &["backup", "--to", "backup"])
+            .status
+            .code(),
+        Some(2)
+    );
+}
+
+#[test]
+fn a_directory_that_is_taken_is_wrong_usage() {
+    let dir = TempDir::new().unwrap();
+    make(dir.path());
+    fs::write(dir.path().join("file"), "").unwrap();
+    fs::create_dir(dir.path().join("taken")).unwrap();
+    fs::write(dir.path().join("taken/other"), "").unwrap();
+    for taken in ["file", "taken"] {
+        for command in ["backup", "salvage"] {
+            let refused = stepwell(dir.path(), &[command, "--to", taken]);
+            assert_eq!(refused.status.code(), Some(2), "{command} {taken}");
+        }
+        for command in ["demo", "torture"] {
+            assert_eq!(
+                run_on(dir.path(), taken, &[command]),
+                Some(2),
+                "{command} {taken}"
+            );
+        }
+    }
+}
+
+#[test]
+fn of_a_thread_with_subgraphs_only_it_is_said_where_its_checkpoints_are() {
+    let dir = TempDir::new().unwrap();
+    make(dir.path());
+    let db = Db::open(dir.path().join("agents.stepwell")).unwrap();
+    let put = checkpoint("1", None).in_thread("sub").in_namespace("child");
+    let put = put.changed("n", 1, json!(1));
+    db.checkpointer().put(put).wait().unwrap();
+    db.close().unwrap();
+    for command in [&["show"][..], &["diff"], &["tag", "name"]] {
+        let output = stepwell(dir.path(), &[command, &["--thread", "sub"]].concat());
+        let told = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{command:?}: {told}");
+        assert!(told.contains("subgraphs only"), "{command:?}: {told}");
+    }
+    let shown = ["show", "--thread", "sub", "--namespace", "child"];
+    assert!(stepwell(dir.path(), &shown).status.success());
 }
 
 #[test]

@@ -42,10 +42,16 @@ impl Arg {
     }
 }
 
-/// Opens the database at `path`; read-only if another process has it open, or if it may not be changed.
+/// Opens the database at `path`; read-only if another process has it open, if it may not be changed, or if it is a backup that
+/// would be none for the next one.
 pub(crate) fn look(path: &Path) -> Result<Db, DbError> {
+    let read_only = || Db::options().read_only().open(path);
+    // What cannot be told of a damaged one, opening it says.
+    if Db::is_backup(path).unwrap_or(false) {
+        return read_only();
+    }
     match Db::open(path) {
-        Err(DbError::Log(error)) if is_for_reading(&error) => Db::options().read_only().open(path),
+        Err(DbError::Log(error)) if is_for_reading(&error) => read_only(),
         opened => opened,
     }
 }
@@ -97,7 +103,7 @@ pub(crate) fn check_free(path: &Path) -> Result<(), Failure> {
             return Ok(());
         }
     }
-    Err(Failure::new(format!(
+    Err(Failure::usage(format!(
         "`{}` is there and is not a Stepwell database; choose another directory",
         path.display()
     )))

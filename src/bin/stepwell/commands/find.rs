@@ -64,7 +64,14 @@ impl Thread {
                 "{matching} checkpoints begin with `{wanted}`; give more of the id"
             ))),
             None if any => Err(self.no_checkpoint(db, wanted)),
-            None if self.namespace.is_empty() => Err(unknown(&self.id, db)),
+            None if self.namespace.is_empty() => {
+                require(db, &self.id).await?;
+                Err(Failure::usage(format!(
+                    "thread `{}` has checkpoints of subgraphs only; `stepwell history` lists them, and --namespace \
+                     names one",
+                    self.id
+                )))
+            }
             None => Err(Failure::usage(format!(
                 "thread `{}` has no subgraph `{}`; `stepwell history` lists those that it has",
                 self.id, self.namespace

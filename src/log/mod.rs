@@ -39,6 +39,7 @@ mod packed_writer;
 mod parker;
 mod position;
 mod primitives;
+mod read_ahead;
 mod read_only;
 mod recovery;
 mod report;

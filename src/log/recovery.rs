@@ -155,7 +155,8 @@ impl Recovery<'_> {
             .vfs
             .open(&path, OpenMode::Read)
             .map_err(|error| LogError::io("open", &path, error))?;
-        Sealed::new(SegmentScan::new(file, &path)?, info.header, end)
+        let scan = SegmentScan::new(file, &path)?.reading_ahead(&self.directory.vfs);
+        Sealed::new(scan, info.header, end)
     }
 
     /// Replays a segment that has a successor, which begins at `end`, from a position on if there is
@@ -293,6 +294,7 @@ impl Recovery<'_> {
         file.sync_all()
             .map_err(|error| LogError::io("sync", &path, error))?;
         let scan = SegmentScan::new(Arc::clone(&file), &path)?;
+        let scan = scan.reading_ahead(&self.directory.vfs);
         Ok((Segment::new(info.header, path, file), scan))
     }
 

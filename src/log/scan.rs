@@ -8,22 +8,36 @@ use std::sync::Arc;
 use super::LogError;
 use super::buffer::{Buffer, PAGE};
 use super::frame::{ALIGNMENT, BadHeader, FrameHeader, HEADER_BYTES, MAGIC};
-use crate::vfs::VfsFile;
+use super::read_ahead::ReadAhead;
+use crate::vfs::{Vfs, VfsFile};
 
 /// The system copies a mebibyte a quarter faster than as many bytes in four pieces.
 const CHUNK: u64 = 1024 * 1024;
+/// So much in front of a chunk that was read ahead is room for what comes before it, mostly a part of a frame.
+const ROOM: usize = 64 * 1024;
+/// So many chunks are read ahead, so that there is always one to be read.
+const AHEAD: usize = 2;
+/// If there is less to be read, it is not read ahead: a thread takes as long to start.
+const AHEAD_LEAST: u64 = 4 * CHUNK;
 /// So much is looked at together to see whether it is all zeros. A chunk is some of them.
 const BLOCK: usize = 1024;
 const ZEROS: [u8; BLOCK] = [0; BLOCK];
 
-/// A segment's bytes, read in chunks. It holds one chunk or one frame, whichever is longer.
+/// A segment's bytes, read in chunks. It holds one chunk or one frame, whichever is longer, and another chunk if it reads ahead.
 pub(super) struct SegmentScan {
     file: Arc<dyn VfsFile>,
     path: PathBuf,
     len: u64,
     window: Buffer,
-    /// Which part of the file the window holds, at its beginning.
+    /// Which part of the file the window holds.
     held: Range<u64>,
+    /// Where in the window that begins.
+    begin: usize,
+    /// Whose thread reads ahead, if anybody's.
+    threads: Option<Arc<dyn Vfs>>,
+    ahead: Option<ReadAhead>,
+    /// Memory for the next chunks that are read ahead.
+    spare: Vec<Buffer>,
 }
 
 /// What is behind the last frame.
@@ -65,7 +79,17 @@ impl SegmentScan {
             len,
             window: Buffer::default(),
             held: 0..0,
+            begin: 0,
+            threads: None,
+            ahead: None,
+            spare: Vec::new(),
         })
+    }
+
+    /// To have the next chunk read by another thread as soon as one was read behind the other.
+    pub(super) fn reading_ahead(mut self, vfs: &Arc<dyn Vfs>) -> Self {
+        self.threads = Some(Arc::clone(vfs));
+        self
     }
 
     fn measure(&self) -> Result<u64, LogError> {
@@ -100,27 +124,91 @@ impl SegmentScan {
         let end = offset.saturating_add(least).min(self.len);
         let start = offset.min(end);
         if start < self.held.start || end > self.held.end {
-            let begin = start - start % PAGE as u64;
-            let length = (end - begin).max(CHUNK).min(self.len - begin);
-            let in_memory = self.in_memory(length)?;
-            self.held = 0..0;
-            let window = self.window.first(in_memory);
-            if let Err(error) = self.file.read_exact_at(window, begin) {
-                let eof = error.kind() == io::ErrorKind::UnexpectedEof;
-                let error = LogError::io("read", &self.path, error);
-                // Whoever writes to it may have trimmed it meanwhile.
-                let len = self.measure()?;
-                if !eof || len >= self.len {
-                    return Err(error);
-                }
-                self.len = len;
+            let goes_on =
+                !self.held.is_empty() && (self.held.start..=self.held.end).contains(&start);
+            let was_ahead = goes_on && self.take_ahead(start, end);
+            if !was_ahead && !self.read(start, end)? {
                 return self.held_from(offset, least);
             }
-            self.held = begin..begin + length;
+            if goes_on {
+                self.ask_ahead();
+            }
         }
         let from = self.in_memory(start - self.held.start)?;
         let to = self.in_memory(self.held.end - self.held.start)?;
-        Ok(self.window.get(from..to))
+        Ok(self.window.get(self.begin + from..self.begin + to))
+    }
+
+    /// Reads what is to be held. Whether it did: whoever writes to the file may have trimmed it meanwhile.
+    fn read(&mut self, start: u64, end: u64) -> Result<bool, LogError> {
+        let begin = start - start % PAGE as u64;
+        let length = (end - begin).max(CHUNK).next_multiple_of(PAGE as u64);
+        let length = length.min(self.len - begin);
+        let in_memory = self.in_memory(length)?;
+        (self.held, self.begin) = (0..0, 0);
+        let window = self.window.first(in_memory);
+        if let Err(error) = self.file.read_exact_at(window, begin) {
+            let eof = error.kind() == io::ErrorKind::UnexpectedEof;
+            let error = LogError::io("read", &self.path, error);
+            let len = self.measure()?;
+            if !eof || len >= self.len {
+                return Err(error);
+            }
+            self.len = len;
+            return Ok(false);
+        }
+        self.held = begin..begin + length;
+        Ok(true)
+    }
+
+    /// Holds what is from `start` up to `end` if what is not held was read ahead, and tells whether.
+    fn take_ahead(&mut self, start: u64, end: u64) -> bool {
+        let Some(ahead) = &mut self.ahead else {
+            return false;
+        };
+        if let Some((part, mut window)) = ahead.take()
+            && (part.start, part.end >= end) == (self.held.end, true)
+            && let Ok(length) = usize::try_from(self.held.end - start)
+            && let Some(begin) = ROOM.checked_sub(length)
+            && let Ok(at) = usize::try_from(start - self.held.start)
+            && let before = self.window.get(self.begin + at..self.begin + at + length)
+            && let Some(room) = window.first(ROOM).get_mut(begin..)
+            && room.len() == before.len()
+        {
+            room.copy_from_slice(before);
+            let before = std::mem::replace(&mut self.window, window);
+            self.spare.push(before);
+            (self.held, self.begin) = (start..part.end, begin);
+            return true;
+        }
+        // It cannot be read, or somebody has looked elsewhere meanwhile.
+        ahead.forget();
+        false
+    }
+
+    /// Has the chunks behind what is held read.
+    fn ask_ahead(&mut self) {
+        let left = self.len.saturating_sub(self.held.end);
+        if self.ahead.is_none() && left >= AHEAD_LEAST {
+            let threads = self.threads.take();
+            self.ahead = threads.and_then(|vfs| ReadAhead::start(vfs.host(), &self.file));
+        }
+        let Some(ahead) = &mut self.ahead else {
+            return;
+        };
+        loop {
+            let (asked, end) = ahead.asked();
+            let from = end.unwrap_or(self.held.end);
+            let left = self.len.saturating_sub(from).min(CHUNK);
+            let Ok(bytes) = usize::try_from(left) else {
+                return;
+            };
+            if asked >= AHEAD || bytes == 0 {
+                return;
+            }
+            let spare = self.spare.pop().unwrap_or_default();
+            ahead.ask(from, bytes, ROOM, spare);
+        }
     }
 
     /// What is at `offset`, where the frame `expected` belongs.

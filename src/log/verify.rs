@@ -105,6 +105,7 @@ impl<'a> Verify<'a> {
     fn segment(&mut self, segment: &Segment, end: u64) -> Result<(), LogError> {
         let path = &segment.path;
         let scan = SegmentScan::new(Arc::clone(&segment.file), path)?;
+        let scan = scan.reading_ahead(&self.directory.vfs);
         let header = header_of(segment.file.as_ref(), scan.len())
             .map_err(|error| LogError::io("read", path, error))?;
         SegmentHeader::decode(&header, path, segment.id, segment.header.database)?;

@@ -70,13 +70,18 @@ impl ReadOnlyLog {
         Ok(())
     }
 
+    fn scan(&self, segment: &Segment) -> Result<SegmentScan, LogError> {
+        let scan = SegmentScan::new(Arc::clone(&segment.file), &segment.path)?;
+        Ok(scan.reading_ahead(&self.directory.vfs))
+    }
+
     fn replay_sealed(
         &mut self,
         segment: &Segment,
         end: u64,
         replay: &mut LookOn<'_>,
     ) -> Result<(), LogError> {
-        let scan = SegmentScan::new(Arc::clone(&segment.file), &segment.path)?;
+        let scan = self.scan(segment)?;
         let mut sealed = Sealed::new(scan, segment.header, end)?;
         if self.end > segment.id.base() {
             // It was the newest, or was put in the place of segments of which some were replayed.
@@ -100,7 +105,7 @@ impl ReadOnlyLog {
         replay: &mut LookOn<'_>,
     ) -> Result<(), LogError> {
         let as_of = self.compacted_as_of();
-        let mut scan = SegmentScan::new(Arc::clone(&segment.file), &segment.path)?;
+        let mut scan = self.scan(segment)?;
         let (mut offset, mut lsn) = match self.end > segment.id.base() {
             true => (self.end_offset, self.end.get()),
             false => (SEGMENT_HEADER_BYTES, segment.id.base().get()),

@@ -141,3 +141,46 @@ fn a_file_that_cannot_be_read_though_it_is_as_long_as_it_was_is_an_error() {
     let error = scan.bytes(0..100).unwrap_err();
     assert!(matches!(error, LogError::Io { .. }), "{error}");
 }
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(16))]
+
+    /// Frames that follow each other, of which some are longer than what is read at a time.
+    #[test]
+    fn what_was_read_ahead_is_the_file(
+        frames in vec(prop_oneof![8 => 1..100_000_usize, 1 => CHUNK as usize - 10..CHUNK as usize + 10, 1 => 1..3 * CHUNK as usize], 1..200),
+        back in vec(any::<bool>(), 200),
+    ) {
+        let dir = tempfile::tempdir().unwrap();
+        let content = content(10 * CHUNK as usize + 1_000);
+        let vfs: Arc<dyn Vfs> = Arc::new(OsFs);
+        let mut scan = scan(&dir, &content).reading_ahead(&vfs);
+        let mut at = 0;
+        for (length, back) in frames.into_iter().zip(back) {
+            let end = (at + length).min(content.len());
+            prop_assert_eq!(scan.bytes(at as u64..(at + length) as u64).unwrap(), &content[at..end]);
+            if back && at % 64 == 0 {
+                prop_assert_eq!(scan.bytes(0..10).unwrap(), &content[..10]);
+            }
+            at = end;
+        }
+        prop_assert!(scan.bytes(content.len() as u64..u64::MAX).unwrap().is_empty());
+    }
+}
+
+#[test]
+fn a_file_that_is_cut_while_it_is_read_ahead_ends_where_it_was_cut() {
+    let dir = tempfile::tempdir().unwrap();
+    let all = content(10 * CHUNK as usize);
+    let vfs: Arc<dyn Vfs> = Arc::new(OsFs);
+    let mut scan = scan(&dir, &all).reading_ahead(&vfs);
+    let left = 5 * CHUNK as usize + 10;
+    for at in (0..all.len()).step_by(1_000) {
+        if at == 3_000_000 {
+            let file = OpenOptions::new().write(true).open(path(&dir)).unwrap();
+            file.set_len(left as u64).unwrap();
+        }
+        let read = scan.bytes(at as u64..at as u64 + 1_000).unwrap();
+        assert_eq!(read, &all[at.min(left)..(at + 1_000).min(left)]);
+    }
+}

@@ -51,7 +51,7 @@ use crate::graph::names::{INTERRUPT, Name};
 use crate::graph::node_error::{NodeError, Stop};
 use crate::graph::run::admission::Admission;
 use crate::graph::run::apply::{TaskWrites, apply_writes};
-use crate::graph::run::plan::Plan;
+use crate::graph::run::plan::{Plan, Within};
 use crate::graph::run::run_mark::RunMark;
 use crate::graph::run::save::Saver;
 use crate::graph::run::step::run_tasks;
@@ -165,6 +165,8 @@ pub(in crate::graph) struct Run {
     /// Whether it stopped at a breakpoint of its own.
     stopped_here: bool,
     pub(in crate::graph) namespace: String,
+    /// The same with what lasts in place of ids, of a graph whose tasks have others each time.
+    asks_as: Option<String>,
     pub(in crate::graph) saver: Option<Saver>,
     durability: Durability,
     interrupt_before: Breakpoints,
@@ -257,7 +259,11 @@ impl Run {
             namespace: &self.namespace,
             step: self.step,
             answers: self.scope.answers.as_deref(),
-            parent: self.parent.as_ref().map(|task| &task.scratchpad),
+            within: self.parent.as_ref().map(|task| Within {
+                scratchpad: &task.scratchpad,
+                asks_as: self.asks_as.as_deref(),
+                edited: matches!(self.metadata.source, Some(Source::Update | Source::Fork)),
+            }),
         }
     }
 

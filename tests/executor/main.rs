@@ -2,6 +2,8 @@
 //! threads that are busy, deleted or cut off.
 
 #[cfg(test)]
+mod answering;
+#[cfg(test)]
 #[path = "../common/appending.rs"]
 mod appending;
 #[cfg(test)]

@@ -7,22 +7,45 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use parking_lot::Mutex;
 use serde_json::Value;
 
-/// The one answer that was given without saying to which question; whoever asks first takes it.
-#[derive(Clone, Debug, Default)]
-pub(in crate::graph) struct OpenAnswer(Arc<Mutex<Option<Value>>>);
+use crate::graph::run::task::interrupt_id;
+
+/// The one answer that was given without saying to which question. It is for the only one that waited then; if none did,
+/// whoever asks first takes it.
+#[derive(Clone, Debug)]
+pub(in crate::graph) struct OpenAnswer {
+    answer: Arc<Mutex<Option<Value>>>,
+    /// The id of the question that waited.
+    question: Option<Arc<str>>,
+}
 
 impl OpenAnswer {
-    pub(in crate::graph) fn new(answer: Value) -> Self {
-        Self(Arc::new(Mutex::new(Some(answer))))
+    pub(in crate::graph) fn new(answer: Value, question: Option<&str>) -> Self {
+        Self {
+            answer: Arc::new(Mutex::new(Some(answer))),
+            question: question.map(Arc::from),
+        }
     }
 
     pub(in crate::graph) fn is_taken(&self) -> bool {
-        self.0.lock().is_none()
+        self.answer.lock().is_none()
+    }
+
+    /// Takes it for the question with this id, or for whichever it was.
+    fn take_for(&self, id: Option<&str>) -> Option<Value> {
+        let is_for = match (self.question.as_deref(), id) {
+            (Some(asked), Some(id)) => asked == id,
+            _ => true,
+        };
+        self.answer.lock().take_if(|_| is_for)
     }
 }
 
 #[derive(Debug, Default)]
 pub(in crate::graph) struct Scratchpad {
+    /// What the ids of the task's questions are made of: the same when the task is run again.
+    asks_as: String,
+    /// Whether it stands in for the task that asked, of which it knows nothing else.
+    stands_in: bool,
     answers: Mutex<Answers>,
     asked: AtomicUsize,
     subgraphs: AtomicUsize,
@@ -45,11 +68,15 @@ pub(in crate::graph) struct Mark {
 
 impl Scratchpad {
     pub(in crate::graph) fn new(
+        asks_as: String,
+        stands_in: bool,
         given: Vec<Value>,
         open_answer: Option<OpenAnswer>,
         parent: Option<Arc<Scratchpad>>,
     ) -> Self {
         Self {
+            asks_as,
+            stands_in,
             answers: Mutex::new(Answers { given, used: 0 }),
             open_answer,
             parent,
@@ -57,21 +84,23 @@ impl Scratchpad {
         }
     }
 
-    /// The answer to the task's next question, or else how many were answered before it.
-    pub(in crate::graph) fn next_answer(&self) -> Result<Value, usize> {
+    /// The answer to the task's next question, or else the question's id.
+    pub(in crate::graph) fn next_answer(&self) -> Result<Value, String> {
         let place = self.asked.fetch_add(1, Ordering::Relaxed);
         let mut answers = self.answers.lock();
         if let Some(answer) = answers.given.get(place).cloned() {
             answers.used = place + 1;
             return Ok(answer);
         }
-        match self.take_open_answer() {
+        let id = interrupt_id(&self.asks_as, answers.given.len());
+        let asked = (!self.stands_in).then_some(id.as_str());
+        match self.take_open_answer(asked) {
             Some(answer) => {
                 answers.given.push(answer.clone());
                 answers.used = place + 1;
                 Ok(answer)
             }
-            None => Err(answers.given.len()),
+            None => Err(id),
         }
     }
 
@@ -79,6 +108,10 @@ impl Scratchpad {
     pub(in crate::graph) fn used_answers(&self) -> Option<Value> {
         let answers = self.answers.lock();
         (answers.used > 0).then(|| Value::Array(answers.given.clone()))
+    }
+
+    pub(in crate::graph) fn asks_as(&self) -> &str {
+        &self.asks_as
     }
 
     /// The place of the next subgraph that the task runs, from 0.
@@ -111,10 +144,10 @@ impl Scratchpad {
         self.open_answer.as_ref()
     }
 
-    fn take_open_answer(&self) -> Option<Value> {
+    fn take_open_answer(&self, question: Option<&str>) -> Option<Value> {
         match (&self.open_answer, &self.parent) {
-            (Some(open), _) => open.0.lock().take(),
-            (None, Some(parent)) => parent.take_open_answer(),
+            (Some(open), _) => open.take_for(question),
+            (None, Some(parent)) => parent.take_open_answer(question),
             (None, None) => None,
         }
     }

@@ -35,7 +35,7 @@ impl Run {
         let graph = Arc::clone(&graph.inner);
         let limit = recursion_limit(&config)?;
         let checkpointer = graph.checkpointer(parent.as_deref())?;
-        let namespace = own_namespace(&graph, parent.as_deref());
+        let (namespace, asks_as) = own_namespace(&graph, parent.as_deref());
         let mut config = config;
         let admission = match (&checkpointer, parent.as_deref()) {
             (None, _) => Admission::default(),
@@ -55,6 +55,9 @@ impl Run {
             )),
             None => None,
         };
+        let is_lasting =
+            |task: &Arc<TaskContext>| saver.is_some() && task.asks_as == task.namespace;
+        let asks_as = (!parent.as_ref().is_none_or(is_lasting)).then_some(asks_as);
         let from = Origin::find(&config, &namespace, parent.as_deref(), saver.as_mut()).await?;
         let limits = match &parent {
             Some(task) => task.scope.limits.clone(),
@@ -157,6 +160,7 @@ impl Run {
             begun: false,
             stopped_here: false,
             namespace,
+            asks_as,
             saver,
             saved_id: saved.as_ref().map(|s| s.checkpoint.id.clone()),
             saved_parent: saved.and_then(|s| s.parent_id),
@@ -291,21 +295,25 @@ impl Run {
     }
 }
 
-/// Where the graph saves: the root at `""`, a subgraph below the task that runs it.
-fn own_namespace(graph: &Inner, parent: Option<&TaskContext>) -> String {
+/// Where the graph saves: the root at `""`, a subgraph below the task that runs it. Then where it asks.
+fn own_namespace(graph: &Inner, parent: Option<&TaskContext>) -> (String, String) {
     let Some(task) = parent else {
-        return String::new();
+        return Default::default();
     };
     let base = match graph.checkpointer {
         CheckpointerMode::PerThread => without_task_ids(&task.namespace),
         _ => task.namespace.clone(),
     };
+    let asks_as = task.asks_as.clone();
     if task.site.keyed {
-        return base;
+        return (base, asks_as);
     }
     match task.scratchpad.next_subgraph() {
-        0 => base,
-        place => format!("{base}{NS_SEP}{place}"),
+        0 => (base, asks_as),
+        place => {
+            let numbered = |of: String| format!("{of}{NS_SEP}{place}");
+            (numbered(base), numbered(asks_as))
+        }
     }
 }
 

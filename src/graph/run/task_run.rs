@@ -52,6 +52,7 @@ impl TaskRun {
             node: Arc::clone(&task.node),
             task_id: task.id.clone(),
             namespace: task.namespace.clone(),
+            asks_as: task.scratchpad.asks_as().to_owned(),
             scratchpad: Arc::clone(&task.scratchpad),
             graph_namespace: run.namespace.clone(),
             step: run.step,

@@ -209,7 +209,7 @@ impl Reader {
             namespace: &saved.namespace,
             step: saved.metadata.step.unwrap_or(-1) + 1,
             answers: None,
-            parent: None,
+            within: None,
         };
         let mut tasks = plan.tasks();
         if live {

@@ -90,7 +90,7 @@ impl CompiledGraph {
             namespace: &saved.namespace,
             step: saved.metadata.step.unwrap_or(-1) + 1,
             answers: None,
-            parent: None,
+            within: None,
         };
         let mut tasks = plan.tasks();
         if tasks.is_empty() {

@@ -80,6 +80,7 @@ impl Updater {
                 node: Arc::clone(&node.name),
                 task_id: task_id.to_owned(),
                 namespace: format!("{namespace}{NS_END}{task_id}"),
+                asks_as: String::new(),
                 scratchpad: Arc::default(),
                 graph_namespace: base.namespace.clone(),
                 step: base.step,

@@ -122,7 +122,7 @@ impl Updater {
             namespace: &base.namespace,
             step: base.step + 1,
             answers: None,
-            parent: None,
+            within: None,
         }
     }
 

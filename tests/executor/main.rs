@@ -13,6 +13,8 @@ mod building;
 #[cfg(test)]
 mod busy;
 #[cfg(test)]
+mod commanded;
+#[cfg(test)]
 mod concurrency;
 #[cfg(test)]
 mod deleting;

@@ -17,7 +17,7 @@ use crate::graph::run::apply::{TaskWrites, apply_writes};
 use crate::graph::run::plan::Plan;
 use crate::graph::run::save::Saver;
 use crate::graph::run::task::Write;
-use crate::graph::run::task_status::Pending;
+use crate::graph::run::task_status::{Pending, writes_of_commands};
 use crate::graph::run::writers::goto_write;
 
 impl Run {
@@ -88,12 +88,7 @@ impl Run {
 
     /// Applies what belongs to no task: what was pending of that, and what is carried over.
     pub(super) fn apply_null_writes(&mut self, carried: Vec<Write>) -> Result<(), GraphError> {
-        let mut writes: Vec<Write> = self
-            .pending
-            .iter()
-            .filter(|w| w.task_id == NULL_TASK_ID)
-            .map(|w| (Arc::clone(&w.channel), w.value.clone()))
-            .collect();
+        let mut writes = writes_of_commands(&self.pending);
         writes.extend(carried);
         if writes.is_empty() {
             return Ok(());

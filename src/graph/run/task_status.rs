@@ -1,6 +1,7 @@
 //! What the saved writes of a super-step say about its tasks.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde_json::{Value, json};
 
@@ -38,6 +39,14 @@ impl Pending {
         let of_tasks = saved.iter().filter(|write| write.channel != RUN);
         of_tasks.map(read).collect()
     }
+}
+
+/// What commands wrote that belongs to no task.
+pub(in crate::graph) fn writes_of_commands(pending: &[Pending]) -> Vec<Write> {
+    let of_commands = pending.iter().filter(|w| w.task_id == NULL_TASK_ID);
+    of_commands
+        .map(|w| (Arc::clone(&w.channel), w.value.clone()))
+        .collect()
 }
 
 /// What the saved writes say about one task.

@@ -150,7 +150,7 @@ impl Updater {
         }
     }
 
-    /// Whether the thread has not moved past the base, so that what is kept with it can mislead no
+    /// Whether the thread has not moved past the base and is not about to, so that what is kept with it can mislead no
     /// other branch.
     async fn is_latest(&self, base: &Base, is_first: bool) -> Result<bool, GraphError> {
         let Some(saved) = &base.saved else {
@@ -158,6 +158,9 @@ impl Updater {
         };
         if !is_first {
             return Ok(true);
+        }
+        if self.beside_a_run {
+            return Ok(false);
         }
         let latest = self
             .checkpointer

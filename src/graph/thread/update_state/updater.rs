@@ -29,6 +29,8 @@ pub(super) struct Updater {
     pub(super) graph: CompiledGraph,
     pub(super) checkpointer: Arc<dyn Checkpointer>,
     pub(super) thread: String,
+    /// Whether the thread is being run, so that its tasks' writes are the run's.
+    pub(super) beside_a_run: bool,
 }
 
 /// The checkpoint that an update builds on.

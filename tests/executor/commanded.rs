@@ -1,7 +1,8 @@
 //! Runs that begin with a command which says where to go.
 
 use serde_json::json;
-use stepwell::graph::{self, Command, Config, UnfinishedReason};
+use stepwell::checkpoint::MemorySaver;
+use stepwell::graph::{self, Channel, Command, Config, START, State, StateGraph, UnfinishedReason};
 
 use crate::gate::{Gate, savers};
 use crate::recovering::{Log, compiled, cut_off, found, statuses_agree};
@@ -33,4 +34,26 @@ async fn a_run_that_was_sent_to_a_node_by_a_command_and_cut_off_goes_on_there() 
             assert!(found(&graph).await.is_empty());
         }
     }
+}
+
+#[tokio::test]
+async fn the_update_of_a_command_writes_to_all_of_the_state_on_a_new_thread_too() {
+    let graph = StateGraph::new()
+        .add_channel("log", Channel::append())
+        .add_channel("role", Channel::last())
+        .add_node("a", |_: State| async { json!({"log": ["a"]}) })
+        .with_input(["log"])
+        .add_edge(START, "a")
+        .with_checkpointer(MemorySaver::new())
+        .compile()
+        .unwrap();
+    let config = Config::thread("t");
+    for _ in ["new", "old"] {
+        let command = Command::new().update(json!({"role": "admin"})).goto("a");
+        let out = graph.invoke(command, &config).await.unwrap();
+        assert_eq!(out["role"], "admin");
+    }
+    let input = json!({"log": ["hi"], "role": "admin"});
+    let out = graph.invoke(input, &Config::thread("u")).await.unwrap();
+    assert_eq!(out["role"], json!(null), "an input writes to what it may");
 }

@@ -222,14 +222,14 @@ impl Plan<'_> {
         let is_new = self.within.is_some_and(|within| within.edited)
             && self.pending.iter().all(|write| write.task_id != id);
         let may_take = open_answer.are_for(&id);
-        let outer = self.within.filter(|_| may_take);
         Task {
             scratchpad: Arc::new(Scratchpad::new(
                 asks_as,
                 is_new,
                 given,
                 open_answer.answer.filter(|_| may_take).cloned(),
-                outer.map(|within| Arc::clone(within.scratchpad)),
+                self.within.map(|within| Arc::clone(within.scratchpad)),
+                may_take,
             )),
             id,
             node: Arc::clone(&node.name),

@@ -49,8 +49,13 @@ pub(in crate::graph) struct Scratchpad {
     answers: Mutex<Answers>,
     asked: AtomicUsize,
     subgraphs: AtomicUsize,
+    /// How often what its subgraphs came to followed from more than their input.
+    digressions: AtomicUsize,
     open_answer: Option<OpenAnswer>,
+    /// Of the task that runs its graph.
     parent: Option<Arc<Scratchpad>>,
+    /// Whether it may have the open answer that was given further out.
+    may_take: bool,
 }
 
 #[derive(Debug, Default)]
@@ -64,6 +69,7 @@ struct Answers {
 #[derive(Clone, Copy, Debug)]
 pub(in crate::graph) struct Mark {
     asked: usize,
+    digressions: usize,
 }
 
 impl Scratchpad {
@@ -73,6 +79,7 @@ impl Scratchpad {
         given: Vec<Value>,
         open_answer: Option<OpenAnswer>,
         parent: Option<Arc<Scratchpad>>,
+        may_take: bool,
     ) -> Self {
         Self {
             asks_as,
@@ -80,6 +87,7 @@ impl Scratchpad {
             answers: Mutex::new(Answers { given, used: 0 }),
             open_answer,
             parent,
+            may_take,
             ..Self::default()
         }
     }
@@ -87,6 +95,9 @@ impl Scratchpad {
     /// The answer to the task's next question, or else the question's id.
     pub(in crate::graph) fn next_answer(&self) -> Result<Value, String> {
         let place = self.asked.fetch_add(1, Ordering::Relaxed);
+        if let Some(parent) = &self.parent {
+            parent.note_digression();
+        }
         let mut answers = self.answers.lock();
         if let Some(answer) = answers.given.get(place).cloned() {
             answers.used = place + 1;
@@ -123,6 +134,7 @@ impl Scratchpad {
     pub(in crate::graph) fn mark(&self) -> Mark {
         Mark {
             asked: self.asked.load(Ordering::Relaxed),
+            digressions: self.digressions.load(Ordering::Relaxed),
         }
     }
 
@@ -135,9 +147,19 @@ impl Scratchpad {
         answers.used = answers.used.min(mark.asked);
     }
 
-    /// Whether the task has asked anything since `mark`.
-    pub(in crate::graph) fn has_asked_since(&self, mark: Mark) -> bool {
-        self.asked.load(Ordering::Relaxed) > mark.asked
+    /// Notes that what a subgraph of the task comes to follows from more than its input: somebody answered it, or it
+    /// goes on with what was saved.
+    pub(in crate::graph) fn note_digression(&self) {
+        self.digressions.fetch_add(1, Ordering::Relaxed);
+        if let Some(parent) = &self.parent {
+            parent.note_digression();
+        }
+    }
+
+    /// Whether what the task has come to since `mark` follows from more than its input.
+    pub(in crate::graph) fn has_digressed_since(&self, mark: Mark) -> bool {
+        let now = self.mark();
+        now.asked > mark.asked || now.digressions > mark.digressions
     }
 
     pub(in crate::graph) fn open_answer(&self) -> Option<&OpenAnswer> {
@@ -147,8 +169,8 @@ impl Scratchpad {
     fn take_open_answer(&self, question: Option<&str>) -> Option<Value> {
         match (&self.open_answer, &self.parent) {
             (Some(open), _) => open.take_for(question),
-            (None, Some(parent)) => parent.take_open_answer(question),
-            (None, None) => None,
+            (None, Some(parent)) if self.may_take => parent.take_open_answer(question),
+            (None, _) => None,
         }
     }
 }

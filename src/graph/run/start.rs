@@ -234,6 +234,9 @@ impl Run {
             replay_from.clone_from(parent);
         }
         if resuming {
+            if let Some(task) = &self.parent {
+                task.scratchpad.note_digression();
+            }
             if !self.waits_here() {
                 self.mark_seen();
             }

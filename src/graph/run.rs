@@ -344,10 +344,15 @@ impl Run {
 
     /// The interrupts that wait for an answer.
     pub(in crate::graph) fn pending_interrupts(&self) -> Vec<Interrupt> {
-        read_statuses(&self.pending)
-            .values()
-            .flat_map(|status| status.pending_interrupts().to_vec())
-            .collect()
+        let statuses = read_statuses(&self.pending);
+        let plan = self.next_plan();
+        let mut tasks = plan.tasks();
+        plan.resume(&mut tasks, &statuses);
+        let asked = tasks.iter().filter_map(|task| {
+            let status = statuses.get(task.id.as_str())?;
+            Some(status.open_questions(task))
+        });
+        asked.flatten().collect()
     }
 }
 

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use stepwell::checkpoint::Checkpointer;
 use stepwell::graph::{
     Channel, Command, CompiledGraph, Config, Durability, Input, NodeError, NodeResult, RunOutput,
-    Runtime, START, State, StateGraph, StopSignal, TaskState,
+    Runtime, START, State, StateGraph, StopSignal, TaskState, WhenBusy,
 };
 
 use crate::gate::{Gate, savers};
@@ -174,7 +174,7 @@ async fn an_answer_answers_the_question_that_waited_and_no_other() {
                     continue;
                 }
                 let name = format!("{ending:?} {place}");
-                let config = Config::thread(&name).when_busy(stepwell::graph::WhenBusy::Wait);
+                let config = Config::thread(&name).when_busy(WhenBusy::Wait);
                 assert_eq!(asked(&graph.invoke(json!({}), &config).await), ["first"]);
                 mishap.answered(&graph, Command::resume("A"), &config).await;
                 for _ in 0..2 {
@@ -229,8 +229,7 @@ async fn an_answer_that_was_not_used_yet_still_holds() {
                 })
                 .add_edge(START, "asks");
             let graph = around(inner, &saver);
-            let config =
-                Config::thread(format!("{ending:?}")).when_busy(stepwell::graph::WhenBusy::Wait);
+            let config = Config::thread(format!("{ending:?}")).when_busy(WhenBusy::Wait);
             graph.invoke(json!({}), &config).await.unwrap();
             mishap.answered(&graph, Command::resume("A"), &config).await;
             let out = graph.invoke(Input::Continue, &config).await.unwrap();
@@ -298,5 +297,77 @@ async fn an_answer_reaches_the_question_of_a_subgraph_that_was_edited_and_no_oth
         assert_eq!(asked(&out), ["second"]);
         let out = graph.invoke(Command::resume("B"), &config).await.unwrap();
         assert_eq!(out["log"], json!(["edited", "A", "B"]));
+    }
+}
+
+#[tokio::test]
+async fn a_question_that_was_answered_waits_no_more_though_its_node_failed() {
+    let (savers, _directory) = savers();
+    for saver in savers {
+        let mishap = Mishap::new(Ending::Fails);
+        for (place, graph) in graphs(&saver, &mishap) {
+            let config = Config::thread(place);
+            graph.invoke(json!({}), &config).await.unwrap();
+            mishap.answered(&graph, Command::resume("A"), &config).await;
+            let waiting = graph.get_state(&config).await.unwrap().interrupts;
+            assert_eq!(waiting, [], "{place}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_question_beside_a_node_that_failed_after_it_was_answered_needs_no_id() {
+    let (savers, _directory) = savers();
+    for saver in savers {
+        let mishap = Mishap::new(Ending::Fails);
+        let graph = in_one_node(&mishap)
+            .add_node("beside", |_: State, rt: Runtime| async move {
+                NodeResult::Ok(json!({"log": [rt.interrupt("beside")?]}))
+            })
+            .add_edge(START, "beside")
+            .with_checkpointer(saver)
+            .compile()
+            .unwrap();
+        let config = Config::thread("t");
+        let out = graph.invoke(json!({}), &config).await.unwrap();
+        let of_asks = out.interrupts.iter().find(|q| q.value == "first").unwrap();
+        let answer = Command::resume_by_id([(of_asks.id.clone(), "A")]);
+        mishap.answered(&graph, answer, &config).await;
+        let out = graph.invoke(Command::resume("C"), &config).await;
+        assert_eq!(asked(&out), ["second"]);
+        let out = graph.invoke(Command::resume("B"), &config).await.unwrap();
+        assert_eq!(out["log"], json!(["A", "B", "C"]));
+    }
+}
+
+#[tokio::test]
+async fn an_answer_to_no_question_does_not_count_as_one_to_the_question_before() {
+    let (savers, _directory) = savers();
+    for saver in savers {
+        let fails = Mishap::new(Ending::Fails);
+        let is_cut_off = Mishap::new(Ending::IsCutOff);
+        let (first, second) = (fails.clone(), is_cut_off.clone());
+        let graph = channels()
+            .add_node("asks", move |_: State, rt: Runtime| {
+                let (fails, is_cut_off) = (first.clone(), second.clone());
+                async move {
+                    let answer = rt.interrupt("first")?;
+                    fails.happen().await?;
+                    is_cut_off.happen().await?;
+                    NodeResult::Ok(json!({"log": [answer, rt.interrupt("second")?]}))
+                }
+            })
+            .add_edge(START, "asks")
+            .with_checkpointer(saver)
+            .compile()
+            .unwrap();
+        let config = Config::thread("t").when_busy(WhenBusy::Wait);
+        graph.invoke(json!({}), &config).await.unwrap();
+        fails.answered(&graph, Command::resume("A"), &config).await;
+        is_cut_off
+            .answered(&graph, Command::resume("B"), &config)
+            .await;
+        let out = graph.invoke(Input::Continue, &config).await.unwrap();
+        assert_eq!(out["log"], json!(["A", "B"]));
     }
 }

@@ -93,7 +93,7 @@ impl Plan<'_> {
             return BTreeSet::new();
         }
         // The handler of a failed task asks in its place.
-        let waits = |status: &TaskStatus| status.handled || !status.pending_interrupts().is_empty();
+        let waits = |status: &TaskStatus| status.handled || status.waits();
         let statuses = read_statuses(self.pending).into_iter();
         let waiting = statuses.filter(|(_, status)| waits(status));
         waiting.map(|(task, _)| task.to_owned()).collect()

@@ -115,6 +115,18 @@ impl Scratchpad {
         }
     }
 
+    /// Whether the task's question with this id was answered. Of one that a subgraph asked it is known only whether the open
+    /// answer was for it, which counts once the task `failed`: until then it may still be on its way.
+    pub(in crate::graph) fn has_answer_to(&self, id: &str, failed: bool) -> bool {
+        let given = self.answers.lock().given.len();
+        let place = (0..=given).find(|place| interrupt_id(&self.asks_as, *place) == id);
+        let open = self.open_answer.as_ref();
+        match place {
+            Some(place) => place < given,
+            None => failed && open.is_some_and(|open| open.question.as_deref() == Some(id)),
+        }
+    }
+
     /// The answers that were used in this attempt, to be kept for the next one.
     pub(in crate::graph) fn used_answers(&self) -> Option<Value> {
         let answers = self.answers.lock();

@@ -9,7 +9,7 @@ use crate::checkpoint::PendingWrite;
 use crate::graph::error::GraphError;
 use crate::graph::interrupt::Interrupt;
 use crate::graph::names::{ERROR, ERROR_SOURCE, INTERRUPT, NULL_TASK_ID, Name, RUN, is_control};
-use crate::graph::run::task::Write;
+use crate::graph::run::task::{Task, Write};
 use crate::graph::thread::snapshot::TaskError;
 
 /// A saved write, decoded.
@@ -67,12 +67,20 @@ impl TaskStatus {
         !self.output.is_empty()
     }
 
-    pub(in crate::graph) fn pending_interrupts(&self) -> &[Interrupt] {
-        if self.finished() {
-            &[]
-        } else {
-            &self.interrupts
+    /// Whether it asked and has not finished since.
+    pub(in crate::graph) fn waits(&self) -> bool {
+        !self.finished() && !self.interrupts.is_empty()
+    }
+
+    /// What `task`, whose status this is, asked and nobody has answered. A task that failed after it was answered still has
+    /// its question among its writes.
+    pub(in crate::graph) fn open_questions(&self, task: &Task) -> Vec<Interrupt> {
+        if self.finished() || !task.writes.is_empty() {
+            return Vec::new();
         }
+        let failed = self.error.is_some();
+        let is_open = |asked: &&Interrupt| !task.scratchpad.has_answer_to(&asked.id, failed);
+        self.interrupts.iter().filter(is_open).cloned().collect()
     }
 }
 

@@ -326,9 +326,9 @@ fn show_task(
     live: bool,
 ) -> TaskSnapshot {
     let interrupts = if live {
-        status.pending_interrupts()
+        status.open_questions(task)
     } else {
-        &status.interrupts
+        status.interrupts.clone()
     };
     TaskSnapshot {
         id: task.id.clone(),
@@ -336,7 +336,7 @@ fn show_task(
         path: task.path.to_string(),
         is_send: matches!(task.path, TaskPath::Push(_)),
         error: status.error.clone(),
-        interrupts: interrupts.to_vec(),
+        interrupts,
         state,
         result: status.finished().then(|| result_of(graph, &status.output)),
     }

@@ -260,6 +260,50 @@ async fn an_answer_is_for_the_question_that_was_asked_and_not_for_a_sooner_one()
     assert_eq!(out.interrupts[0].value, "new?");
 }
 
+#[tokio::test]
+async fn a_checkpoint_of_a_subgraph_is_addressed_by_its_id_and_must_exist() {
+    let inner = StateGraph::new()
+        .add_channel("log", Channel::append())
+        .add_node("a", |_: State| async { json!({"log": ["a"]}) })
+        .add_node("b", |_: State| async { json!({"log": ["b"]}) })
+        .add_edge(START, "a")
+        .add_edge("a", "b")
+        .with_checkpointer(true)
+        .compile()
+        .unwrap();
+    let graph = StateGraph::new()
+        .add_channel("log", Channel::append())
+        .add_node("inner", inner)
+        .add_edge(START, "inner")
+        .with_checkpointer(MemorySaver::new())
+        .compile()
+        .unwrap();
+    let config = Config::thread("t");
+    graph.invoke(json!({}), &config).await.unwrap();
+    let inside = config.clone().in_namespace("inner");
+    let history = graph.get_state_history(&inside, HistoryQuery::default());
+    let history = history.collect().await.unwrap();
+    let before_b = history.iter().find(|state| state.next == ["b"]).unwrap();
+    let id = before_b.config.checkpoint_id().unwrap();
+    for address in [
+        inside.clone().at("nonsense"),
+        before_b.config.clone().at("nonsense"),
+    ] {
+        let error = graph.invoke(Input::Continue, &address).await.unwrap_err();
+        assert!(
+            matches!(&error, GraphError::UnknownCheckpoint { namespace, .. } if namespace == "inner"),
+            "{error}"
+        );
+    }
+    let by_id = graph.invoke(Input::Continue, &inside.at(id)).await.unwrap();
+    let whole = graph
+        .invoke(Input::Continue, &before_b.config)
+        .await
+        .unwrap();
+    assert_eq!(by_id["log"], json!(["a", "b"]));
+    assert_eq!(by_id, whole);
+}
+
 /// `a` writes what it is given to a channel whose reducer panics at 13, while its thread says so.
 fn with_a_careless_reducer(is_careless: &Arc<AtomicBool>, gate: &Gate) -> CompiledGraph {
     let (is_careless, gate) = (Arc::clone(is_careless), gate.clone());

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::origin::Origin;
+use super::origin::{Origin, complete};
 use super::take_input::input_values;
 use super::{Run, recursion_limit};
 use crate::checkpoint::{Checkpoint, Metadata, Source};
@@ -44,6 +44,9 @@ impl Run {
                 Admission::of_subgraph(saver, &graph, task, &namespace).await?
             }
         };
+        if let (Some(checkpointer), None) = (&checkpointer, &parent) {
+            complete(&mut config, &**checkpointer).await?;
+        }
         let mut saver = match &checkpointer {
             Some(checkpointer) => Some(Saver::new(
                 Arc::clone(checkpointer),

@@ -19,6 +19,7 @@ pub(in crate::graph) mod spans;
 pub(in crate::graph) mod step;
 pub(in crate::graph) mod stops;
 pub(in crate::graph) mod store_changes;
+pub(in crate::graph) mod store_layer;
 pub(in crate::graph) mod task;
 pub(in crate::graph) mod task_run;
 pub(in crate::graph) mod task_status;
@@ -55,6 +56,7 @@ use crate::graph::run::plan::{Plan, Within};
 use crate::graph::run::run_mark::RunMark;
 use crate::graph::run::save::Saver;
 use crate::graph::run::step::run_tasks;
+use crate::graph::run::store_layer::StoreLayer;
 use crate::graph::run::task::Task;
 use crate::graph::run::task_status::{Pending, read_statuses};
 use crate::graph::runtime::{RunScope, TaskContext};
@@ -180,6 +182,8 @@ pub(in crate::graph) struct Run {
     pub(in crate::graph) tasks: Vec<Task>,
     /// What tasks did to the store and the next checkpoint is to make durable.
     store_changes: Vec<ItemChange>,
+    /// What they did and nobody else sees yet, if it is to wait for the steps.
+    pub(in crate::graph) store_layer: Option<StoreLayer>,
 
     /// The checkpoint that the next one to be saved follows.
     saved_id: Option<String>,
@@ -221,6 +225,9 @@ impl Run {
     async fn plan(&mut self) -> Result<bool, Stop> {
         if let Some(saver) = &mut self.saver {
             saver.settle(self.durability).await?;
+            if let Some(layer) = &mut self.store_layer {
+                layer.settle(saver.saved_step());
+            }
         }
         self.plan_tasks().await;
         if self.step > self.last_step {
@@ -272,6 +279,9 @@ impl Run {
         self.tasks.sort_by_cached_key(|task| task.path.to_string());
         let store_changes = store_changes::gather(self.tasks.iter().flat_map(|task| &task.writes));
         let updated = self.apply_tasks().await?;
+        if let Some(layer) = &mut self.store_layer {
+            layer.add(self.step, &store_changes);
+        }
         self.store_changes.extend(store_changes);
         self.pending.clear();
         self.replaying = false;

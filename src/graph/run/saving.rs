@@ -133,7 +133,7 @@ impl Run {
         if self.durability == Durability::Exit && (self.parent.is_none() || stopped || own_memory) {
             self.save_last();
         }
-        if !stopped {
+        if matches!(outcome, Ok(()) | Err(Stop::ToParent(_))) {
             self.hand_up_store_changes();
         }
         match &mut self.saver {

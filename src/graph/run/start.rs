@@ -11,7 +11,7 @@ use crate::graph::channels::Channels;
 use crate::graph::checkpointer_mode::CheckpointerMode;
 use crate::graph::command::Command;
 use crate::graph::compiled::{CompiledGraph, Inner};
-use crate::graph::config::{Breakpoints, Config};
+use crate::graph::config::{Breakpoints, Config, Durability};
 use crate::graph::error::GraphError;
 use crate::graph::input::Input;
 use crate::graph::names::{INTERRUPT, NS_SEP, NULL_TASK_ID, RESUME, without_task_ids};
@@ -20,9 +20,12 @@ use crate::graph::run::limits::Limits;
 use crate::graph::run::replay::Replay;
 use crate::graph::run::run_mark::RunMark;
 use crate::graph::run::save::Saver;
+use crate::graph::run::store_layer::StoreLayer;
 use crate::graph::run::task_status::Pending;
 use crate::graph::runtime::{RunScope, TaskContext};
+use crate::graph::store_writes::StoreWrites;
 use crate::graph::stream::{Emitter, Event, StreamMode};
+use crate::store::Draft;
 
 impl Run {
     /// Loads the checkpoint that the run starts from.
@@ -142,8 +145,22 @@ impl Run {
             .transpose()?
             .unwrap_or_default();
         let step = metadata.step.unwrap_or(-2) + 1;
+        let durability = scope.config.durability.unwrap_or_default();
+        let store_layer = match (scope.store_writes, &scope.store) {
+            (StoreWrites::WithStep, Some(store)) => {
+                // What is not saved by itself goes with the task around it, and comes after what that did.
+                let goes_up = saver.is_none() || durability == Durability::Exit;
+                let outer = parent.as_ref().filter(|_| goes_up);
+                let draft = match outer.and_then(|task| task.draft.clone()) {
+                    Some(draft) => Draft::over(draft),
+                    None => Draft::new(Arc::clone(store)),
+                };
+                Some(StoreLayer::new(draft))
+            }
+            _ => None,
+        };
         Ok(Self {
-            durability: scope.config.durability.unwrap_or_default(),
+            durability,
             interrupt_before: breakpoints(
                 &scope.config.interrupt_before,
                 &graph,
@@ -174,6 +191,7 @@ impl Run {
             pending,
             tasks: Vec::new(),
             store_changes: Vec::new(),
+            store_layer,
             wrote: BTreeSet::new(),
             step,
             last_step: step + i64::from(limit) + 1,

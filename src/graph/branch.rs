@@ -6,6 +6,7 @@ use crate::graph::command::Send;
 use crate::graph::error::GraphError;
 use crate::graph::names::{END, START};
 use crate::graph::node_error::NodeError;
+use crate::graph::panics::caught;
 use crate::graph::runtime::Runtime;
 use crate::graph::state::State;
 use crate::graph::typed::FromState;
@@ -169,7 +170,8 @@ impl Branch {
 
     /// The targets for `state`, without those that are the end.
     pub(super) fn route(&self, state: State, runtime: Runtime) -> Result<Vec<Target>, NodeError> {
-        let mut targets = (self.router)(state, runtime)?;
+        let mut targets = caught(|| (self.router)(state, runtime))
+            .map_err(|said| NodeError::msg(format!("a conditional edge panicked: {said}")))??;
         for target in &targets {
             target.check()?;
             let (Target::Node(name) | Target::Send(Send { node: name, .. })) = target;

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
+use crate::ItemChange;
 use crate::graph::branch::Target;
 use crate::graph::channels::locals::Locals;
 use crate::graph::error::GraphError;
@@ -99,6 +100,8 @@ pub struct Command {
     pub(super) to_parent: bool,
     /// What tokens in the update stand for.
     pub(super) locals: Locals,
+    /// Of one for the parent graph: what the task that returned it did to the store.
+    pub(super) store_changes: Box<[ItemChange]>,
 }
 
 #[derive(Clone, Debug, PartialEq)]

@@ -62,7 +62,7 @@ impl Config {
         }
     }
 
-    /// Addresses the checkpoint `id` of the thread instead of its latest.
+    /// Addresses the checkpoint `id` of the thread, or of the [namespace](Self::in_namespace), instead of its latest.
     #[must_use]
     pub fn at(mut self, id: impl Into<String>) -> Self {
         self.checkpoint_id = Some(id.into());

@@ -284,8 +284,8 @@ impl GraphError {
 
     pub(super) fn reduce(channel: &str, error: ReduceError) -> Self {
         match error {
-            ReduceError::Invalid(reason) => {
-                Self::invalid_update(format!("channel `{channel}`"), reason)
+            ReduceError::Invalid(_) | ReduceError::Panicked(_) => {
+                Self::invalid_update(format!("channel `{channel}`"), error.to_string())
             }
             ReduceError::MessageNotFound(id) => Self::MessageNotFound {
                 channel: channel.into(),

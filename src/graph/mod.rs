@@ -48,6 +48,7 @@ mod names;
 mod node;
 mod node_error;
 mod output;
+mod panics;
 mod run;
 mod runtime;
 mod state;

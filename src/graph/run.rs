@@ -19,6 +19,7 @@ pub(in crate::graph) mod spans;
 pub(in crate::graph) mod step;
 pub(in crate::graph) mod stops;
 pub(in crate::graph) mod store_changes;
+pub(in crate::graph) mod store_layer;
 pub(in crate::graph) mod task;
 pub(in crate::graph) mod task_run;
 pub(in crate::graph) mod task_status;
@@ -51,10 +52,11 @@ use crate::graph::names::{INTERRUPT, Name};
 use crate::graph::node_error::{NodeError, Stop};
 use crate::graph::run::admission::Admission;
 use crate::graph::run::apply::{TaskWrites, apply_writes};
-use crate::graph::run::plan::Plan;
+use crate::graph::run::plan::{Plan, Within};
 use crate::graph::run::run_mark::RunMark;
 use crate::graph::run::save::Saver;
 use crate::graph::run::step::run_tasks;
+use crate::graph::run::store_layer::StoreLayer;
 use crate::graph::run::task::Task;
 use crate::graph::run::task_status::{Pending, read_statuses};
 use crate::graph::runtime::{RunScope, TaskContext};
@@ -165,6 +167,8 @@ pub(in crate::graph) struct Run {
     /// Whether it stopped at a breakpoint of its own.
     stopped_here: bool,
     pub(in crate::graph) namespace: String,
+    /// The same with what lasts in place of ids, of a graph whose tasks have others each time.
+    asks_as: Option<String>,
     pub(in crate::graph) saver: Option<Saver>,
     durability: Durability,
     interrupt_before: Breakpoints,
@@ -178,6 +182,8 @@ pub(in crate::graph) struct Run {
     pub(in crate::graph) tasks: Vec<Task>,
     /// What tasks did to the store and the next checkpoint is to make durable.
     store_changes: Vec<ItemChange>,
+    /// What they did and nobody else sees yet, if it is to wait for the steps.
+    pub(in crate::graph) store_layer: Option<StoreLayer>,
 
     /// The checkpoint that the next one to be saved follows.
     saved_id: Option<String>,
@@ -219,6 +225,9 @@ impl Run {
     async fn plan(&mut self) -> Result<bool, Stop> {
         if let Some(saver) = &mut self.saver {
             saver.settle(self.durability).await?;
+            if let Some(layer) = &mut self.store_layer {
+                layer.settle(saver.saved_step());
+            }
         }
         self.plan_tasks().await;
         if self.step > self.last_step {
@@ -257,7 +266,11 @@ impl Run {
             namespace: &self.namespace,
             step: self.step,
             answers: self.scope.answers.as_deref(),
-            parent: self.parent.as_ref().map(|task| &task.scratchpad),
+            within: self.parent.as_ref().map(|task| Within {
+                scratchpad: &task.scratchpad,
+                asks_as: self.asks_as.as_deref(),
+                edited: matches!(self.metadata.source, Some(Source::Update | Source::Fork)),
+            }),
         }
     }
 
@@ -266,6 +279,9 @@ impl Run {
         self.tasks.sort_by_cached_key(|task| task.path.to_string());
         let store_changes = store_changes::gather(self.tasks.iter().flat_map(|task| &task.writes));
         let updated = self.apply_tasks().await?;
+        if let Some(layer) = &mut self.store_layer {
+            layer.add(self.step, &store_changes);
+        }
         self.store_changes.extend(store_changes);
         self.pending.clear();
         self.replaying = false;
@@ -338,10 +354,15 @@ impl Run {
 
     /// The interrupts that wait for an answer.
     pub(in crate::graph) fn pending_interrupts(&self) -> Vec<Interrupt> {
-        read_statuses(&self.pending)
-            .values()
-            .flat_map(|status| status.pending_interrupts().to_vec())
-            .collect()
+        let statuses = read_statuses(&self.pending);
+        let plan = self.next_plan();
+        let mut tasks = plan.tasks();
+        plan.resume(&mut tasks, &statuses);
+        let asked = tasks.iter().filter_map(|task| {
+            let status = statuses.get(task.id.as_str())?;
+            Some(status.open_questions(task))
+        });
+        asked.flatten().collect()
     }
 }
 

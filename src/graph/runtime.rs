@@ -19,7 +19,6 @@ use crate::graph::run::limits::Limits;
 use crate::graph::run::replay::Replay;
 use crate::graph::run::scratchpad::Scratchpad;
 use crate::graph::run::slot::Slot;
-use crate::graph::run::task::interrupt_id;
 use crate::graph::store_writes::StoreWrites;
 use crate::graph::stream::{Emitter, Event};
 use crate::lease::Held;
@@ -94,6 +93,8 @@ pub(super) struct TaskContext {
     pub(super) node: Name,
     pub(super) task_id: String,
     pub(super) namespace: String,
+    /// The same with what lasts in place of ids, if the task has another each time that it is run again.
+    pub(super) asks_as: String,
     pub(super) scratchpad: Arc<Scratchpad>,
     /// Where the graph that the task belongs to saves.
     pub(super) graph_namespace: String,
@@ -125,9 +126,9 @@ impl Runtime {
     /// # Errors
     /// Not a failure but the wait for the answer.
     pub fn interrupt(&self, question: impl Into<Value>) -> Result<Value, NodeError> {
-        self.task.scratchpad.next_answer().map_err(|answered| {
+        self.task.scratchpad.next_answer().map_err(|id| {
             NodeError(Stop::Interrupted(vec![Interrupt {
-                id: interrupt_id(&self.task.namespace, answered),
+                id,
                 value: question.into(),
             }]))
         })
@@ -251,6 +252,7 @@ impl Runtime {
     ) -> Result<Value, NodeError> {
         let task = TaskContext {
             namespace: keyed_namespace(&self.task.namespace, key)?,
+            asks_as: keyed_namespace(&self.task.asks_as, key)?,
             site: self.task.site.keyed(),
             ..TaskContext::clone(&self.task)
         };

@@ -214,7 +214,8 @@ impl<S> StateGraph<S> {
         self
     }
 
-    /// The channels that an input may set; all of them unless set.
+    /// The channels that an input may set; all of them unless set. The update of a
+    /// [`Command`](crate::graph::Command) may set any.
     #[must_use]
     pub fn with_input<N: Into<String>>(mut self, channels: impl IntoIterator<Item = N>) -> Self {
         self.input = Some(channels.into_iter().map(Into::into).collect());

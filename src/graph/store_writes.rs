@@ -8,7 +8,7 @@ pub enum StoreWrites {
     #[default]
     Immediate,
     /// Together with the super-step: durable and visible to others with the checkpoint of the step, in one
-    /// commit, or not at all. The node itself sees it at once. Needs the checkpointer and the store of one
+    /// commit, or not at all. The node itself sees it at once, and the run's later steps do. Needs the checkpointer and the store of one
     /// database.
     WithStep,
 }

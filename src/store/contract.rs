@@ -10,7 +10,7 @@ use crate::db::Db;
 use crate::store::answer::only;
 use crate::store::{
     Answer, BlockingStore, Explain, Get, Item, ItemHistory, ListNamespaces, Moment, Op, Page, Put,
-    Scoped, Search, StoreError, Versions,
+    Scoped, Search, StoreError, StoreOptions, Versions,
 };
 
 /// Remembers items across threads.
@@ -36,6 +36,12 @@ pub trait Store: Send + Sync + 'static {
     /// together with its checkpoints.
     fn database(&self) -> Option<&Db> {
         None
+    }
+
+    /// What holds for items that say nothing themselves, if this handle on a database says it.
+    #[doc(hidden)]
+    fn options(&self) -> Option<&StoreOptions> {
+        self.database().map(Db::store_options)
     }
 
     /// Remembers `value` under `key`, in place of what was there.
@@ -211,5 +217,9 @@ impl<S: Store + ?Sized> Store for Arc<S> {
 
     fn database(&self) -> Option<&Db> {
         (**self).database()
+    }
+
+    fn options(&self) -> Option<&StoreOptions> {
+        (**self).options()
     }
 }

@@ -127,6 +127,10 @@ impl Store for DbStore {
     fn database(&self) -> Option<&Db> {
         Some(&self.db)
     }
+
+    fn options(&self) -> Option<&StoreOptions> {
+        Some(self.options())
+    }
 }
 
 pub(super) fn value(reader: &mut Reader, entry: &ItemEntry<Place>) -> Result<Value, StoreError> {

@@ -22,6 +22,8 @@ use crate::{Encoded, ItemChange, time};
 /// A [`Store`] that notes changes instead of making them, over the store that they are meant for.
 pub(crate) struct Draft {
     base: Arc<dyn Store>,
+    /// The store at the bottom, which is no draft.
+    store: Arc<dyn Store>,
     changes: Mutex<Notes>,
 }
 
@@ -44,10 +46,27 @@ struct Note {
 }
 
 impl Draft {
-    pub(crate) fn new(base: Arc<dyn Store>) -> Self {
+    pub(crate) fn new(store: Arc<dyn Store>) -> Self {
         Self {
-            base,
+            base: Arc::clone(&store),
+            store,
             changes: Mutex::default(),
+        }
+    }
+
+    /// Changes that come after those of `draft`.
+    pub(crate) fn over(draft: Arc<Self>) -> Self {
+        Self {
+            store: Arc::clone(&draft.store),
+            base: draft,
+            changes: Mutex::default(),
+        }
+    }
+
+    fn now(&self) -> SystemTime {
+        match self.store.database() {
+            Some(db) => time::from_micros(db.now()),
+            None => OsHost.system_time(),
         }
     }
 
@@ -76,14 +95,20 @@ impl Draft {
         changes.iter().map(change).collect()
     }
 
+    /// Forgets what was noted about the item that `change` is about.
+    pub(crate) fn forget(&self, change: ItemChange) {
+        self.changes.lock().remove(&(change.namespace, change.key));
+    }
+
     /// Notes a change that was noted elsewhere.
     pub(crate) fn absorb(&self, change: ItemChange) {
+        let at = self.now();
         let (ttl, index) = (change.ttl, change.index);
         let (texts, vectors) = (change.texts, change.vectors);
         let note = change.value.and_then(|value| {
             Some(Note {
                 value: value.to_json().ok()?,
-                at: OsHost.system_time(),
+                at,
                 ttl,
                 index,
                 texts,
@@ -141,12 +166,28 @@ impl Draft {
         match noted {
             None => self.base.get_with(get).await,
             Some(None) => Ok(None),
-            Some(Some(note)) => self.item(key, note).await.map(Some),
+            Some(Some(note)) => self.item(key, note).await,
         }
     }
 
-    /// The item that there will be.
-    async fn item(&self, (namespace, key): Key, note: Note) -> Result<Item, StoreError> {
+    /// When the item that was noted will have expired.
+    fn expiry(&self, namespace: &[String], note: &Note) -> Option<SystemTime> {
+        let lifetime = self.store.options()?.lifetime(namespace, note.ttl)?;
+        let until = time::to_micros(note.at).saturating_add(lifetime);
+        Some(time::from_micros(until))
+    }
+
+    /// Whether the item that was noted has expired by now.
+    fn has_expired(&self, namespace: &[String], note: &Note) -> bool {
+        let expiry = self.expiry(namespace, note);
+        expiry.is_some_and(|at| at <= self.now())
+    }
+
+    /// The item that there will be, unless it has expired by now.
+    async fn item(&self, (namespace, key): Key, note: Note) -> Result<Option<Item>, StoreError> {
+        if self.has_expired(&namespace, &note) {
+            return Ok(None);
+        }
         let get = Get {
             namespace: namespace.clone(),
             key: key.clone(),
@@ -154,18 +195,15 @@ impl Draft {
             as_of: None,
         };
         let before = self.base.get_with(get).await?;
-        let options = self.base.database().map(crate::db::Db::store_options);
-        let lifetime = options.and_then(|options| options.lifetime(&namespace, note.ttl));
-        let until = |lifetime| time::to_micros(note.at).saturating_add(lifetime);
-        Ok(Item {
+        Ok(Some(Item {
+            expires_at: self.expiry(&namespace, &note),
             namespace,
             key,
             value: note.value,
             created_at: before.map_or(note.at, |before| before.created_at),
             updated_at: note.at,
-            expires_at: lifetime.map(|lifetime| time::from_micros(until(lifetime))),
             score: None,
-        })
+        }))
     }
 
     async fn page_noted(&self, search: Search) -> Result<Page, StoreError> {
@@ -186,7 +224,9 @@ impl Draft {
         while let Some((key, note)) = notes.pop_first() {
             let Some(note) = note else { continue };
             if search.filter.matches(&note.value) {
-                let item = self.item(key, note).await?;
+                let Some(item) = self.item(key, note).await? else {
+                    continue;
+                };
                 let is_after = match &search.after {
                     Some(cursor) => order
                         .compare(order.place(&item).parts(), cursor.place_in(order)?.parts())
@@ -228,7 +268,8 @@ impl Draft {
         let all = self.base.list_namespaces(everything).await?;
         let mut all: BTreeSet<_> = all.into_iter().collect();
         for ((namespace, _), note) in &notes {
-            if note.is_some() {
+            let note = note.as_ref();
+            if note.is_some_and(|note| !self.has_expired(namespace, note)) {
                 all.insert(namespace.clone());
             } else if all.contains(namespace) {
                 let first = Search {
@@ -250,7 +291,7 @@ impl Draft {
     fn note(&self, ops: &[Op], embedded: &Embedded) -> Result<(), StoreError> {
         // None is noted if one is wrong.
         changes(ops, embedded)?;
-        let at = OsHost.system_time();
+        let at = self.now();
         let mut noted = self.changes.lock();
         for (number, op) in ops.iter().enumerate() {
             let (key, note) = match op {
@@ -289,7 +330,7 @@ impl Store for Draft {
                 });
             }
             let default = StoreOptions::default();
-            let options = self.base.database().map(crate::db::Db::store_options);
+            let options = self.store.options();
             let writes: Vec<_> = ops.into_iter().filter(is_write).collect();
             let embedded = Embedded::of(&writes, options.unwrap_or(&default)).await?;
             self.note(&writes, &embedded)?;

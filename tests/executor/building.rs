@@ -64,6 +64,8 @@ fn names_that_are_taken_or_reserved_are_refused() {
     assert!(message_of(reserved).contains("reserved"));
     let separator = StateGraph::new().add_node("a|b", noop);
     assert!(message_of(separator).contains("`a|b`"));
+    let number = StateGraph::new().add_node("12", noop).add_edge(START, "12");
+    assert!(message_of(number).contains("`12` has digits only"));
 }
 
 #[test]

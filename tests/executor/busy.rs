@@ -164,6 +164,33 @@ async fn a_fork_that_continues_runs_the_pending_step_again_under_ids_of_its_own(
 }
 
 #[tokio::test]
+async fn an_update_beside_a_run_leaves_nothing_with_the_tasks_of_the_run() {
+    let (savers, _directory) = savers();
+    for saver in savers {
+        let gate = Gate::new();
+        let graph = gated(saver, &gate);
+        let config = Config::thread("t");
+        let run = running(&graph, "one", &config, &gate).await;
+        let base = graph.get_state(&config).await.unwrap().config;
+        let forking = config.clone().when_busy(WhenBusy::Fork);
+        let update = json!({"messages": ["fake"]});
+        graph
+            .update_state(&forking, update, Some("echo"))
+            .await
+            .unwrap();
+        run.abort();
+        assert!(run.await.unwrap_err().is_cancelled());
+
+        let state = graph.get_state(&base).await.unwrap();
+        assert_eq!(state.tasks[0].result, None);
+        gate.open();
+        let again = base.when_busy(WhenBusy::Wait);
+        let out = graph.invoke(Input::Continue, &again).await.unwrap();
+        assert_eq!(out["messages"], json!(["one", "re: one"]));
+    }
+}
+
+#[tokio::test]
 async fn a_run_that_is_dropped_fails_or_panics_gives_the_thread_back() {
     let gate = Gate::new();
     let config = Config::thread("t");

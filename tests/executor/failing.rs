@@ -6,9 +6,12 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use serde_json::json;
 use stepwell::checkpoint::MemorySaver;
 use stepwell::graph::{
-    Channel, Command, Config, Durability, END, ErrorKind, GraphError, HistoryQuery, Input,
-    NodeError, Runtime, START, State, StateGraph,
+    Channel, Command, CompiledGraph, Config, Durability, END, ErrorKind, GraphError, HistoryQuery,
+    Input, NodeError, Runtime, START, State, StateGraph,
 };
+
+use crate::gate::Gate;
+use crate::recovering::{cut_off, found};
 
 /// In LangGraph, resuming skips the routing, and the graph ends (its issue 8834).
 #[tokio::test]
@@ -255,4 +258,148 @@ async fn an_answer_is_for_the_question_that_was_asked_and_not_for_a_sooner_one()
     let out = graph.invoke(Command::resume("yes"), &config).await.unwrap();
     assert_eq!(out["log"], json!([["asked", "yes"]]));
     assert_eq!(out.interrupts[0].value, "new?");
+}
+
+#[tokio::test]
+async fn a_checkpoint_of_a_subgraph_is_addressed_by_its_id_and_must_exist() {
+    let inner = StateGraph::new()
+        .add_channel("log", Channel::append())
+        .add_node("a", |_: State| async { json!({"log": ["a"]}) })
+        .add_node("b", |_: State| async { json!({"log": ["b"]}) })
+        .add_edge(START, "a")
+        .add_edge("a", "b")
+        .with_checkpointer(true)
+        .compile()
+        .unwrap();
+    let graph = StateGraph::new()
+        .add_channel("log", Channel::append())
+        .add_node("inner", inner)
+        .add_edge(START, "inner")
+        .with_checkpointer(MemorySaver::new())
+        .compile()
+        .unwrap();
+    let config = Config::thread("t");
+    graph.invoke(json!({}), &config).await.unwrap();
+    let inside = config.clone().in_namespace("inner");
+    let history = graph.get_state_history(&inside, HistoryQuery::default());
+    let history = history.collect().await.unwrap();
+    let before_b = history.iter().find(|state| state.next == ["b"]).unwrap();
+    let id = before_b.config.checkpoint_id().unwrap();
+    for address in [
+        inside.clone().at("nonsense"),
+        before_b.config.clone().at("nonsense"),
+    ] {
+        let error = graph.invoke(Input::Continue, &address).await.unwrap_err();
+        assert!(
+            matches!(&error, GraphError::UnknownCheckpoint { namespace, .. } if namespace == "inner"),
+            "{error}"
+        );
+    }
+    let by_id = graph.invoke(Input::Continue, &inside.at(id)).await.unwrap();
+    let whole = graph
+        .invoke(Input::Continue, &before_b.config)
+        .await
+        .unwrap();
+    assert_eq!(by_id["log"], json!(["a", "b"]));
+    assert_eq!(by_id, whole);
+}
+
+/// `a` writes what it is given to a channel whose reducer panics at 13, while its thread says so.
+fn with_a_careless_reducer(is_careless: &Arc<AtomicBool>, gate: &Gate) -> CompiledGraph {
+    let (is_careless, gate) = (Arc::clone(is_careless), gate.clone());
+    StateGraph::new()
+        .add_channel("given", Channel::last())
+        .add_channel(
+            "sum",
+            Channel::custom(Some(json!(0)), move |_, write| {
+                assert!(
+                    write != 13 || !is_careless.load(Ordering::SeqCst),
+                    "unlucky"
+                );
+                Ok(write)
+            }),
+        )
+        .add_node("a", move |state: State| {
+            let gate = gate.clone();
+            async move {
+                gate.pass().await;
+                json!({"sum": state["given"]})
+            }
+        })
+        .add_edge(START, "a")
+        .with_checkpointer(MemorySaver::new())
+        .compile()
+        .unwrap()
+}
+
+#[tokio::test]
+async fn a_reducer_that_panics_fails_its_run_and_its_thread_can_be_read_and_continued() {
+    let (careless, gate) = (Arc::new(AtomicBool::new(true)), Gate::new());
+    let graph = with_a_careless_reducer(&careless, &gate);
+    gate.open();
+    let config = Config::thread("t");
+    let error = graph
+        .invoke(json!({"given": 13}), &config)
+        .await
+        .unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidUpdate);
+    let said = error.to_string();
+    assert!(said.contains("`sum`") && said.contains("unlucky"), "{said}");
+    let state = graph.get_state(&config).await.unwrap();
+    assert_eq!(
+        (&state.values["sum"], state.next),
+        (&json!(0), vec!["a".to_owned()])
+    );
+    let refused = graph
+        .update_state(&config, json!({"sum": 13}), Some("a"))
+        .await;
+    assert_eq!(refused.unwrap_err().kind(), ErrorKind::InvalidUpdate);
+
+    careless.store(false, Ordering::SeqCst);
+    let out = graph.invoke(Input::Continue, &config).await.unwrap();
+    assert_eq!(out["sum"], 13);
+}
+
+#[tokio::test]
+async fn a_reducer_that_panics_keeps_no_other_thread_from_being_continued() {
+    let gate = Gate::new();
+    let graph = with_a_careless_reducer(&Arc::new(AtomicBool::new(true)), &gate);
+    for (thread, given) in [("1", 1), ("2", 13), ("3", 3)] {
+        let input = json!({"given": given});
+        cut_off(&graph, input, &Config::thread(thread), &gate).await;
+    }
+    (0..3).for_each(|_| gate.open());
+    assert_eq!(found(&graph).await.len(), 3);
+    let mut resumed = graph.resume_all().await.unwrap();
+    resumed.sort_by(|a, b| a.thread.cmp(&b.thread));
+    let sums = resumed
+        .into_iter()
+        .map(|r| r.outcome.map(|out| out["sum"].clone()));
+    let sums: Vec<_> = sums.map(|sum| sum.map_err(|error| error.kind())).collect();
+    let expected = [Ok(json!(1)), Err(ErrorKind::InvalidUpdate), Ok(json!(3))];
+    assert_eq!(sums, expected);
+}
+
+#[tokio::test]
+async fn a_conditional_edge_that_panics_in_an_update_fails_the_update() {
+    let graph = StateGraph::new()
+        .add_channel("x", Channel::last())
+        .add_node("a", |_: State| async {})
+        .add_edge(START, "a")
+        .add_conditional_edges("a", |state: State| {
+            assert!(state["x"] != 13, "unlucky");
+            END
+        })
+        .with_checkpointer(MemorySaver::new())
+        .compile()
+        .unwrap();
+    let config = Config::thread("t");
+    graph.invoke(json!({"x": 1}), &config).await.unwrap();
+    let refused = graph
+        .update_state(&config, json!({"x": 13}), Some("a"))
+        .await;
+    let error = refused.unwrap_err();
+    assert!(matches!(&error, GraphError::Node { node, .. } if node == "a"));
+    assert!(error.to_string().contains("unlucky"), "{error}");
+    assert_eq!(graph.get_state(&config).await.unwrap().values["x"], 1);
 }

@@ -2,6 +2,8 @@
 //! threads that are busy, deleted or cut off.
 
 #[cfg(test)]
+mod answering;
+#[cfg(test)]
 #[path = "../common/appending.rs"]
 mod appending;
 #[cfg(test)]
@@ -10,6 +12,8 @@ mod backlog;
 mod building;
 #[cfg(test)]
 mod busy;
+#[cfg(test)]
+mod commanded;
 #[cfg(test)]
 mod concurrency;
 #[cfg(test)]

@@ -16,7 +16,7 @@ use stepwell::graph::{
 use crate::gate::{Gate, savers};
 use crate::status::agree;
 
-type Log = Arc<Mutex<Vec<String>>>;
+pub(crate) type Log = Arc<Mutex<Vec<String>>>;
 
 /// `a`, then `b`, then `c`; each notes that it ran. `b` waits at the gate, asks or fails if the state says so.
 fn three(saver: Arc<dyn Checkpointer>, gate: &Gate, log: &Log) -> StateGraph {
@@ -54,12 +54,17 @@ fn three(saver: Arc<dyn Checkpointer>, gate: &Gate, log: &Log) -> StateGraph {
         .with_checkpointer(saver)
 }
 
-fn compiled(saver: &Arc<dyn Checkpointer>, gate: &Gate, log: &Log) -> CompiledGraph {
+pub(crate) fn compiled(saver: &Arc<dyn Checkpointer>, gate: &Gate, log: &Log) -> CompiledGraph {
     three(Arc::clone(saver), gate, log).compile().unwrap()
 }
 
 /// Runs until the gate is reached, and drops the run.
-async fn cut_off(graph: &CompiledGraph, input: impl Into<Input>, config: &Config, gate: &Gate) {
+pub(crate) async fn cut_off(
+    graph: &CompiledGraph,
+    input: impl Into<Input>,
+    config: &Config,
+    gate: &Gate,
+) {
     let (graph, input, config) = (graph.clone(), input.into(), config.clone());
     let run = tokio::spawn(async move { graph.invoke(input, &config).await });
     gate.begun().await;
@@ -68,7 +73,7 @@ async fn cut_off(graph: &CompiledGraph, input: impl Into<Input>, config: &Config
 }
 
 /// Fails unless the checkpoints of every thread that is not being run say of it what its graph says.
-async fn statuses_agree(graph: &CompiledGraph, saver: &Arc<dyn Checkpointer>) {
+pub(crate) async fn statuses_agree(graph: &CompiledGraph, saver: &Arc<dyn Checkpointer>) {
     // What is left of an aborted run gives its thread back.
     tokio::time::sleep(std::time::Duration::from_millis(5)).await;
     let threads: Vec<_> = saver.list_latest("", Projection::default()).collect().await;
@@ -80,7 +85,7 @@ async fn statuses_agree(graph: &CompiledGraph, saver: &Arc<dyn Checkpointer>) {
     }
 }
 
-async fn found(graph: &CompiledGraph) -> Vec<(String, UnfinishedReason)> {
+pub(crate) async fn found(graph: &CompiledGraph) -> Vec<(String, UnfinishedReason)> {
     // What is left of an aborted run gives its thread back.
     tokio::time::sleep(std::time::Duration::from_millis(5)).await;
     let found = graph.unfinished().await.unwrap();

@@ -19,6 +19,8 @@ const INTERRUPT: &str = "__interrupt__";
 const ANSWER: &str = "__resume__";
 /// What a run notes about itself.
 pub(super) const RUN: &str = "__run__";
+/// The task id of what a command wrote.
+const COMMAND: &str = "00000000-0000-0000-0000-000000000000";
 
 /// A task of the super-step that starts at a checkpoint.
 pub(super) struct Task {
@@ -67,14 +69,30 @@ pub(crate) fn is_told_by(channel: &str) -> bool {
     channel == START || channel == SENT || channel.starts_with(TRIGGER) || channel.starts_with(JOIN)
 }
 
-/// The tasks that a checkpoint leads to: what was sent, then what was triggered.
+/// The tasks that a checkpoint leads to, with what a command has written since: what was sent, then what was triggered.
 pub(super) fn planned(latest: &CheckpointTuple) -> Vec<Task> {
     let checkpoint = &latest.checkpoint;
-    let mut tasks = Vec::new();
-    if let Some(sent) = checkpoint.channel_values.get(SENT) {
-        tasks.extend(sent_tasks(sent));
+    let of_command = (latest.pending_writes.iter()).filter(|write| write.task_id == COMMAND);
+    // What a command sends takes the place of what was sent before.
+    let mut sent: Vec<_> = (of_command.clone())
+        .filter(|write| write.channel == SENT)
+        .map(|write| &write.value)
+        .collect();
+    if sent.is_empty() {
+        sent.extend(checkpoint.channel_values.get(SENT));
     }
+    let sent = sent.into_iter().flat_map(sent_nodes);
+    let path = |place: usize| format!("~__pregel_push, {place:010}, {:010}", 0);
+    let mut tasks: Vec<_> = (sent.enumerate())
+        .filter_map(|(place, node)| Some(Task::new(&node?, path(place))))
+        .collect();
+    let went_to = of_command.filter_map(|write| write.channel.strip_prefix(TRIGGER));
     let mut triggered: Vec<&str> = Vec::new();
+    for node in went_to {
+        if !triggered.contains(&node) {
+            triggered.push(node);
+        }
+    }
     for (channel, value) in &checkpoint.channel_values {
         let Some(node) = triggered_by(channel, value) else {
             continue;
@@ -91,19 +109,16 @@ pub(super) fn planned(latest: &CheckpointTuple) -> Vec<Task> {
     tasks
 }
 
-fn sent_tasks(sent: &Encoded) -> Vec<Task> {
-    let path = |place: usize| format!("~__pregel_push, {place:010}, {:010}", 0);
-    match sent.to_json() {
-        Ok(Value::Array(packets)) => (packets.iter().enumerate())
-            .filter_map(|(place, packet)| {
-                let node = packet.get("node")?.as_str()?;
-                Some(Task::new(node, path(place)))
-            })
-            .collect(),
-        Ok(_) => Vec::new(),
+/// The nodes that packets are for: one packet, or a list of them. `None` stands for a damaged one.
+fn sent_nodes(sent: &Encoded) -> Vec<Option<String>> {
+    let packets = match sent.to_json() {
+        Ok(Value::Array(packets)) => packets,
+        Ok(packet) => vec![packet],
         // Another serializer's. It is only there if something was sent.
-        Err(_) => vec![Task::new("?", path(0))],
-    }
+        Err(_) => return vec![Some("?".to_owned())],
+    };
+    let node = |packet: &Value| packet.get("node")?.as_str().map(str::to_owned);
+    packets.iter().map(node).collect()
 }
 
 /// The node that a channel with this value triggers.

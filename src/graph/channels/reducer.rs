@@ -7,6 +7,7 @@ use serde_json::{Number, Value};
 
 use crate::graph::channels::held::Held;
 use crate::graph::channels::messages::{self, Places};
+use crate::graph::panics::caught;
 
 /// Why a write could not be folded into a channel's value.
 #[derive(Debug, thiserror::Error)]
@@ -18,6 +19,9 @@ pub enum ReduceError {
     /// A message is to be removed that is not in the list.
     #[error("there is no message with id `{0}` to remove")]
     MessageNotFound(String),
+    /// A reducer of one's own panicked.
+    #[error("the reducer panicked: {0}; mend it and run the thread again with Input::Continue")]
+    Panicked(String),
 }
 
 /// A channel's value with a write folded in.
@@ -84,7 +88,8 @@ impl Reducer {
     ) -> Result<Folded, ReduceError> {
         match &self.fold {
             Fold::Values(fold) => {
-                let value = fold(current.into_value(), write)?;
+                let current = current.into_value();
+                let value = caught(|| fold(current, write)).map_err(ReduceError::Panicked)??;
                 Ok(Folded {
                     value: value.into(),
                     only_grew: false,

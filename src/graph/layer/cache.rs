@@ -40,7 +40,7 @@ type KeyFn = dyn Fn(&State) -> String + Send + Sync;
 /// Remembers what a node returned: for the same input it is not run again until the time is up.
 ///
 /// The whole input counts unless [`key`](Self::key) says what does. What a node fails with is not
-/// remembered, and neither is what it returned after it had asked a question: that follows
+/// remembered, and neither is what it returned after it, or a subgraph of its, had asked a question: that follows
 /// from the answer as well. What the node put into a store or streamed does not happen again on a hit.
 ///
 /// ```
@@ -120,7 +120,7 @@ impl Layer for Cache {
             let task = Arc::clone(&runtime.task);
             let before = task.scratchpad.mark();
             let output = next.call(state, runtime).await?;
-            if !task.scratchpad.has_asked_since(before) {
+            if !task.scratchpad.has_digressed_since(before) {
                 cache.store.put(key, output.clone(), cache.ttl).await;
             }
             Ok(output)

@@ -115,7 +115,7 @@ impl Run {
             namespace: &self.namespace,
             step: self.step + 1,
             answers: None,
-            parent: None,
+            within: None,
         };
         self.stops_at(&self.interrupt_before, &next.tasks())
     }

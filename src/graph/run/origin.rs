@@ -1,6 +1,6 @@
 //! [`Origin`]: which checkpoint a run starts from.
 
-use crate::checkpoint::CheckpointTuple;
+use crate::checkpoint::{CheckpointTuple, Checkpointer};
 use crate::graph::config::Config;
 use crate::graph::error::GraphError;
 use crate::graph::run::save::Saver;
@@ -13,6 +13,33 @@ pub(super) struct Origin {
     pub(super) superseded: bool,
     /// It is what the subgraph was before a replay of the graph around it.
     pub(super) before_replay: bool,
+}
+
+/// Completes the address of a checkpoint that was named by its id alone: where it lies within those of the enclosing
+/// graphs.
+pub(super) async fn complete(
+    config: &mut Config,
+    checkpointer: &dyn Checkpointer,
+) -> Result<(), GraphError> {
+    let (Some(thread), Some(id)) = (&config.thread_id, &config.checkpoint_id) else {
+        return Ok(());
+    };
+    let namespace = &config.namespace;
+    let is_plain = namespace.is_empty() && config.checkpoint_map.is_empty();
+    if is_plain || config.checkpoint_map.get(namespace) == Some(id) {
+        return Ok(());
+    }
+    let saved = checkpointer.get(thread, namespace, Some(id)).await;
+    let saved = saved.map_err(|e| GraphError::checkpoint(thread, e))?;
+    let saved = saved.ok_or_else(|| GraphError::UnknownCheckpoint {
+        thread: thread.clone(),
+        namespace: namespace.clone(),
+        checkpoint: id.clone(),
+    })?;
+    config.checkpoint_map = saved.metadata.parents;
+    let place = (config.namespace.clone(), saved.checkpoint.id);
+    config.checkpoint_map.extend([place]);
+    Ok(())
 }
 
 impl Origin {

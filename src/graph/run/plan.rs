@@ -10,7 +10,8 @@ use crate::graph::channels::Channels;
 use crate::graph::channels::held::Held;
 use crate::graph::command::Send;
 use crate::graph::compiled::{CompiledNode, Inner};
-use crate::graph::names::{INTERRUPT, NS_END, NULL_TASK_ID, PUSH, RESUME, START, TASKS};
+use crate::graph::interrupt::Interrupt;
+use crate::graph::names::{INTERRUPT, NS_END, NS_SEP, NULL_TASK_ID, PUSH, RESUME, START, TASKS};
 use crate::graph::run::call_site::keyed_namespace;
 use crate::graph::run::scratchpad::{OpenAnswer, Scratchpad};
 use crate::graph::run::task::{
@@ -44,8 +45,18 @@ pub(in crate::graph) struct Plan<'a> {
     pub(in crate::graph) step: i64,
     /// Answers by interrupt id.
     pub(in crate::graph) answers: Option<&'a BTreeMap<String, Value>>,
-    /// The scratchpad of the task that runs this graph.
-    pub(in crate::graph) parent: Option<&'a Arc<Scratchpad>>,
+    /// Of a graph that a task runs.
+    pub(in crate::graph) within: Option<Within<'a>>,
+}
+
+/// What a graph has of the task that runs it.
+#[derive(Clone, Copy)]
+pub(in crate::graph) struct Within<'a> {
+    pub(in crate::graph) scratchpad: &'a Arc<Scratchpad>,
+    /// Where it asks, if its tasks have other ids each time that they run.
+    pub(in crate::graph) asks_as: Option<&'a str>,
+    /// Whether its state was edited since it last ran, so that its tasks have other ids than those that asked.
+    pub(in crate::graph) edited: bool,
 }
 
 impl Plan<'_> {
@@ -55,7 +66,7 @@ impl Plan<'_> {
             .pending
             .iter()
             .find(|w| w.task_id == NULL_TASK_ID && &*w.channel == RESUME)
-            .map(|w| OpenAnswer::new(w.value.clone()));
+            .map(|w| OpenAnswer::new(w.value.clone(), self.answered().as_deref()));
         let open_answer = OpenAnswers {
             answer: open_answer.as_ref(),
             askers: self.askers(),
@@ -68,13 +79,21 @@ impl Plan<'_> {
         tasks
     }
 
+    /// The id of the question that the open answer is for, if one waited when it was given.
+    fn answered(&self) -> Option<String> {
+        let of_command = |w: &&Pending| w.task_id == NULL_TASK_ID && &*w.channel == INTERRUPT;
+        let noted = Interrupt::read_all(&self.pending.iter().find(of_command)?.value);
+        let question = noted.into_iter().next()?;
+        Some(question.id).filter(|id| !id.is_empty())
+    }
+
     /// The tasks whose questions wait for answers.
     fn askers(&self) -> BTreeSet<String> {
         if self.pending.iter().all(|w| &*w.channel != INTERRUPT) {
             return BTreeSet::new();
         }
         // The handler of a failed task asks in its place.
-        let waits = |status: &TaskStatus| status.handled || !status.pending_interrupts().is_empty();
+        let waits = |status: &TaskStatus| status.handled || status.waits();
         let statuses = read_statuses(self.pending).into_iter();
         let waiting = statuses.filter(|(_, status)| waits(status));
         waiting.map(|(task, _)| task.to_owned()).collect()
@@ -180,6 +199,13 @@ impl Plan<'_> {
         if let Some(Ok(keyed)) = key.map(|key| keyed_namespace(&namespace, key)) {
             namespace = keyed;
         }
+        let asks_as = match self.within.and_then(|within| within.asks_as) {
+            None => namespace.clone(),
+            Some(graph) => {
+                let step = self.step;
+                format!("{graph}{NS_SEP}{}{NS_END}{step}, {path}", node.name)
+            }
+        };
         let mut given = self
             .pending
             .iter()
@@ -190,15 +216,20 @@ impl Plan<'_> {
             })
             .unwrap_or_default();
         if let Some(answers) = self.answers {
-            let next = answers.get(&interrupt_id(&namespace, given.len()));
+            let next = answers.get(&interrupt_id(&asks_as, given.len()));
             given.extend(next.cloned());
         }
+        let is_new = self.within.is_some_and(|within| within.edited)
+            && self.pending.iter().all(|write| write.task_id != id);
         let may_take = open_answer.are_for(&id);
         Task {
             scratchpad: Arc::new(Scratchpad::new(
+                asks_as,
+                is_new,
                 given,
                 open_answer.answer.filter(|_| may_take).cloned(),
-                self.parent.filter(|_| may_take).cloned(),
+                self.within.map(|within| Arc::clone(within.scratchpad)),
+                may_take,
             )),
             id,
             node: Arc::clone(&node.name),

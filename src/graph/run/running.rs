@@ -6,6 +6,7 @@ use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::Instant;
 
 use crate::graph::node_error::NodeError;
+use crate::graph::panics::said;
 use crate::graph::run::task::Write;
 
 pub(in crate::graph) type Outcome = Result<Vec<Write>, NodeError>;
@@ -72,13 +73,7 @@ impl Running {
 
 fn panicked(error: JoinError) -> NodeError {
     let message = match error.try_into_panic() {
-        Ok(payload) => {
-            let text = payload
-                .downcast_ref::<&str>()
-                .map(ToString::to_string)
-                .or_else(|| payload.downcast_ref::<String>().cloned());
-            format!("the node panicked: {}", text.unwrap_or_default())
-        }
+        Ok(payload) => format!("the node panicked: {}", said(&*payload)),
         Err(error) => format!("the node was cancelled: {error}"),
     };
     NodeError::msg(message)

@@ -179,6 +179,14 @@ impl Saver {
         self.outcome()
     }
 
+    /// The last step that is saved.
+    pub(in crate::graph) fn saved_step(&self) -> Option<i64> {
+        match self.last_saved {
+            LastSaved::Checkpoint { step, .. } => Some(step),
+            LastSaved::Unchanged | LastSaved::Nothing => None,
+        }
+    }
+
     /// Waits until everything that was submitted is acknowledged.
     pub(in crate::graph) async fn flush(&mut self) -> Result<(), GraphError> {
         let span = spans::commit(self.backlog.len());

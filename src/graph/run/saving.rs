@@ -7,7 +7,7 @@ use super::Run;
 use crate::checkpoint::{Metadata, PutCheckpoint, Source, special_write_index};
 use crate::graph::config::Durability;
 use crate::graph::error::GraphError;
-use crate::graph::names::{NULL_TASK_ID, Name, RESUME, has_task_ids};
+use crate::graph::names::{NULL_TASK_ID, Name, has_task_ids, is_control};
 use crate::graph::node_error::Stop;
 use crate::graph::run::scratchpad::OpenAnswer;
 use crate::graph::run::task::Write;
@@ -133,7 +133,7 @@ impl Run {
         if self.durability == Durability::Exit && (self.parent.is_none() || stopped || own_memory) {
             self.save_last();
         }
-        if !stopped {
+        if matches!(outcome, Ok(()) | Err(Stop::ToParent(_))) {
             self.hand_up_store_changes();
         }
         match &mut self.saver {
@@ -160,7 +160,7 @@ impl Run {
         // An answer without an address is for one question. Who took it has it among its own.
         let mut open_answers = self.tasks.iter().filter_map(|t| t.scratchpad.open_answer());
         let is_used = open_answers.any(OpenAnswer::is_taken);
-        let used = |w: &Pending| is_used && w.task_id == NULL_TASK_ID && &*w.channel == RESUME;
+        let used = |w: &Pending| is_used && w.task_id == NULL_TASK_ID && is_control(&w.channel);
         let mut by_task: BTreeMap<String, Vec<Write>> = BTreeMap::new();
         for write in &self.pending {
             if self.wrote.contains(&write.task_id) && !used(write) {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::origin::Origin;
+use super::origin::{Origin, complete};
 use super::take_input::input_values;
 use super::{Run, recursion_limit};
 use crate::checkpoint::{Checkpoint, Metadata, Source};
@@ -11,7 +11,7 @@ use crate::graph::channels::Channels;
 use crate::graph::checkpointer_mode::CheckpointerMode;
 use crate::graph::command::Command;
 use crate::graph::compiled::{CompiledGraph, Inner};
-use crate::graph::config::{Breakpoints, Config};
+use crate::graph::config::{Breakpoints, Config, Durability};
 use crate::graph::error::GraphError;
 use crate::graph::input::Input;
 use crate::graph::names::{INTERRUPT, NS_SEP, NULL_TASK_ID, RESUME, without_task_ids};
@@ -20,9 +20,12 @@ use crate::graph::run::limits::Limits;
 use crate::graph::run::replay::Replay;
 use crate::graph::run::run_mark::RunMark;
 use crate::graph::run::save::Saver;
+use crate::graph::run::store_layer::StoreLayer;
 use crate::graph::run::task_status::Pending;
 use crate::graph::runtime::{RunScope, TaskContext};
+use crate::graph::store_writes::StoreWrites;
 use crate::graph::stream::{Emitter, Event, StreamMode};
+use crate::store::Draft;
 
 impl Run {
     /// Loads the checkpoint that the run starts from.
@@ -35,7 +38,7 @@ impl Run {
         let graph = Arc::clone(&graph.inner);
         let limit = recursion_limit(&config)?;
         let checkpointer = graph.checkpointer(parent.as_deref())?;
-        let namespace = own_namespace(&graph, parent.as_deref());
+        let (namespace, asks_as) = own_namespace(&graph, parent.as_deref());
         let mut config = config;
         let admission = match (&checkpointer, parent.as_deref()) {
             (None, _) => Admission::default(),
@@ -44,6 +47,9 @@ impl Run {
                 Admission::of_subgraph(saver, &graph, task, &namespace).await?
             }
         };
+        if let (Some(checkpointer), None) = (&checkpointer, &parent) {
+            complete(&mut config, &**checkpointer).await?;
+        }
         let mut saver = match &checkpointer {
             Some(checkpointer) => Some(Saver::new(
                 Arc::clone(checkpointer),
@@ -55,6 +61,9 @@ impl Run {
             )),
             None => None,
         };
+        let is_lasting =
+            |task: &Arc<TaskContext>| saver.is_some() && task.asks_as == task.namespace;
+        let asks_as = (!parent.as_ref().is_none_or(is_lasting)).then_some(asks_as);
         let from = Origin::find(&config, &namespace, parent.as_deref(), saver.as_mut()).await?;
         let limits = match &parent {
             Some(task) => task.scope.limits.clone(),
@@ -136,8 +145,22 @@ impl Run {
             .transpose()?
             .unwrap_or_default();
         let step = metadata.step.unwrap_or(-2) + 1;
+        let durability = scope.config.durability.unwrap_or_default();
+        let store_layer = match (scope.store_writes, &scope.store) {
+            (StoreWrites::WithStep, Some(store)) => {
+                // What is not saved by itself goes with the task around it, and comes after what that did.
+                let goes_up = saver.is_none() || durability == Durability::Exit;
+                let outer = parent.as_ref().filter(|_| goes_up);
+                let draft = match outer.and_then(|task| task.draft.clone()) {
+                    Some(draft) => Draft::over(draft),
+                    None => Draft::new(Arc::clone(store)),
+                };
+                Some(StoreLayer::new(draft))
+            }
+            _ => None,
+        };
         Ok(Self {
-            durability: scope.config.durability.unwrap_or_default(),
+            durability,
             interrupt_before: breakpoints(
                 &scope.config.interrupt_before,
                 &graph,
@@ -157,6 +180,7 @@ impl Run {
             begun: false,
             stopped_here: false,
             namespace,
+            asks_as,
             saver,
             saved_id: saved.as_ref().map(|s| s.checkpoint.id.clone()),
             saved_parent: saved.and_then(|s| s.parent_id),
@@ -167,6 +191,7 @@ impl Run {
             pending,
             tasks: Vec::new(),
             store_changes: Vec::new(),
+            store_layer,
             wrote: BTreeSet::new(),
             step,
             last_step: step + i64::from(limit) + 1,
@@ -230,6 +255,9 @@ impl Run {
             replay_from.clone_from(parent);
         }
         if resuming {
+            if let Some(task) = &self.parent {
+                task.scratchpad.note_digression();
+            }
             if !self.waits_here() {
                 self.mark_seen();
             }
@@ -291,21 +319,25 @@ impl Run {
     }
 }
 
-/// Where the graph saves: the root at `""`, a subgraph below the task that runs it.
-fn own_namespace(graph: &Inner, parent: Option<&TaskContext>) -> String {
+/// Where the graph saves: the root at `""`, a subgraph below the task that runs it. Then where it asks.
+fn own_namespace(graph: &Inner, parent: Option<&TaskContext>) -> (String, String) {
     let Some(task) = parent else {
-        return String::new();
+        return Default::default();
     };
     let base = match graph.checkpointer {
         CheckpointerMode::PerThread => without_task_ids(&task.namespace),
         _ => task.namespace.clone(),
     };
+    let asks_as = task.asks_as.clone();
     if task.site.keyed {
-        return base;
+        return (base, asks_as);
     }
     match task.scratchpad.next_subgraph() {
-        0 => base,
-        place => format!("{base}{NS_SEP}{place}"),
+        0 => (base, asks_as),
+        place => {
+            let numbered = |of: String| format!("{of}{NS_SEP}{place}");
+            (numbered(base), numbered(asks_as))
+        }
     }
 }
 

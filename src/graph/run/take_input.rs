@@ -11,11 +11,13 @@ use crate::graph::branch::Target;
 use crate::graph::command::{Command, Resume};
 use crate::graph::error::GraphError;
 use crate::graph::input::Input;
-use crate::graph::names::{NULL_TASK_ID, Name, RESUME, START};
+use crate::graph::interrupt::Interrupt;
+use crate::graph::names::{INTERRUPT, NULL_TASK_ID, Name, RESUME, START};
 use crate::graph::run::apply::{TaskWrites, apply_writes};
 use crate::graph::run::plan::Plan;
 use crate::graph::run::save::Saver;
 use crate::graph::run::task::Write;
+use crate::graph::run::task_status::{Pending, writes_of_commands};
 use crate::graph::run::writers::goto_write;
 
 impl Run {
@@ -42,12 +44,22 @@ impl Run {
                 self.set_answers(answers.clone());
             }
             Some(Resume::Value(answer)) => {
-                let pending = self.pending_interrupts().len();
-                if pending > 1 {
+                let mut asked = self.pending_interrupts();
+                if asked.len() > 1 {
                     return Err(GraphError::AmbiguousResume {
                         thread: self.thread().to_owned(),
-                        pending,
+                        pending: asked.len(),
                     });
+                }
+                if asked.is_empty() && self.pending.iter().any(is_answered_question) {
+                    // What the answer before this one was for is not what this one is for.
+                    asked.push(Interrupt {
+                        id: String::new(),
+                        value: Value::Null,
+                    });
+                }
+                if !asked.is_empty() {
+                    writes.push((INTERRUPT.into(), Interrupt::write_all(&asked)));
                 }
                 writes.push((RESUME.into(), answer.clone()));
             }
@@ -76,12 +88,7 @@ impl Run {
 
     /// Applies what belongs to no task: what was pending of that, and what is carried over.
     pub(super) fn apply_null_writes(&mut self, carried: Vec<Write>) -> Result<(), GraphError> {
-        let mut writes: Vec<Write> = self
-            .pending
-            .iter()
-            .filter(|w| w.task_id == NULL_TASK_ID)
-            .map(|w| (Arc::clone(&w.channel), w.value.clone()))
-            .collect();
+        let mut writes = writes_of_commands(&self.pending);
         writes.extend(carried);
         if writes.is_empty() {
             return Ok(());
@@ -111,7 +118,7 @@ impl Run {
             namespace: &self.namespace,
             step: self.step,
             answers: None,
-            parent: None,
+            within: None,
         }
         .tasks();
         let mut writes: Vec<TaskWrites> = discarded.iter_mut().map(TaskWrites::from).collect();
@@ -144,6 +151,11 @@ impl Run {
     pub(super) fn thread(&self) -> &str {
         self.saver.as_ref().map_or("", Saver::thread)
     }
+}
+
+/// Whether it notes which question an answer without an id was for.
+fn is_answered_question(write: &Pending) -> bool {
+    write.task_id == NULL_TASK_ID && &*write.channel == INTERRUPT
 }
 
 /// What the input writes. A command on a thread without a past stands in for an input.

@@ -14,11 +14,11 @@ use crate::graph::run::call_site::CallSite;
 use crate::graph::run::heart::Heart;
 use crate::graph::run::slot::Slot;
 use crate::graph::run::store_changes;
+use crate::graph::run::store_layer::StoreLayer;
 use crate::graph::run::task::{Task, Write};
 use crate::graph::run::writers::writes_of;
 use crate::graph::runtime::{Runtime, TaskContext};
 use crate::graph::state::State;
-use crate::graph::store_writes::StoreWrites;
 use crate::lease::LeasePart;
 use crate::probe::{self, Boundary};
 use crate::store::Draft;
@@ -41,17 +41,13 @@ impl TaskRun {
             .unwrap_or(&run.scope.config.checkpoint_map)
             .clone();
         checkpoint_map.insert(run.namespace.clone(), run.checkpoint.id.clone());
-        let draft = match run.scope.store_writes {
-            StoreWrites::Immediate => None,
-            StoreWrites::WithStep => {
-                (run.scope.store.clone()).map(|store| Arc::new(Draft::new(store)))
-            }
-        };
+        let draft = run.store_layer.as_ref().map(StoreLayer::draft);
         let context = TaskContext {
             scope: Arc::clone(&run.scope),
             node: Arc::clone(&task.node),
             task_id: task.id.clone(),
             namespace: task.namespace.clone(),
+            asks_as: task.scratchpad.asks_as().to_owned(),
             scratchpad: Arc::clone(&task.scratchpad),
             graph_namespace: run.namespace.clone(),
             step: run.step,
@@ -110,6 +106,10 @@ impl TaskRun {
             // A subgraph's command for this graph counts as what its node returned.
             Err(NodeError(Stop::ToParent(mut command))) => {
                 command.to_parent = false;
+                if let Some(draft) = &self.context.draft {
+                    let changes = std::mem::take(&mut command.store_changes);
+                    changes.into_iter().for_each(|change| draft.absorb(change));
+                }
                 NodeOutput::Command(command)
             }
             output => output?,
@@ -121,10 +121,19 @@ impl TaskRun {
             // It stands in for what the failed node would have returned.
             writer = self.graph.node(&failed.node).unwrap_or(node);
         }
-        let mut writes = writes_of(&self.graph, writer, output, &self.channels, &runtime)?;
+        let writes = writes_of(&self.graph, writer, output, &self.channels, &runtime);
         let changes = self.context.draft.as_deref().map(Draft::changes);
-        writes.extend(changes.and_then(store_changes::to_write));
-        Ok(writes)
+        match writes {
+            Ok(mut writes) => {
+                writes.extend(changes.and_then(store_changes::to_write));
+                Ok(writes)
+            }
+            Err(NodeError(Stop::ToParent(mut command))) => {
+                command.store_changes = changes.unwrap_or_default().into();
+                Err(NodeError(Stop::ToParent(command)))
+            }
+            Err(failure) => Err(failure),
+        }
     }
 
     async fn comes_to(&self, boundary: Boundary) {

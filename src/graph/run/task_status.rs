@@ -1,6 +1,7 @@
 //! What the saved writes of a super-step say about its tasks.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde_json::{Value, json};
 
@@ -8,7 +9,7 @@ use crate::checkpoint::PendingWrite;
 use crate::graph::error::GraphError;
 use crate::graph::interrupt::Interrupt;
 use crate::graph::names::{ERROR, ERROR_SOURCE, INTERRUPT, NULL_TASK_ID, Name, RUN, is_control};
-use crate::graph::run::task::Write;
+use crate::graph::run::task::{Task, Write};
 use crate::graph::thread::snapshot::TaskError;
 
 /// A saved write, decoded.
@@ -40,6 +41,14 @@ impl Pending {
     }
 }
 
+/// What commands wrote that belongs to no task.
+pub(in crate::graph) fn writes_of_commands(pending: &[Pending]) -> Vec<Write> {
+    let of_commands = pending.iter().filter(|w| w.task_id == NULL_TASK_ID);
+    of_commands
+        .map(|w| (Arc::clone(&w.channel), w.value.clone()))
+        .collect()
+}
+
 /// What the saved writes say about one task.
 ///
 /// A task has finished if and only if it has an output write; one that produced nothing has a marker
@@ -58,12 +67,20 @@ impl TaskStatus {
         !self.output.is_empty()
     }
 
-    pub(in crate::graph) fn pending_interrupts(&self) -> &[Interrupt] {
-        if self.finished() {
-            &[]
-        } else {
-            &self.interrupts
+    /// Whether it asked and has not finished since.
+    pub(in crate::graph) fn waits(&self) -> bool {
+        !self.finished() && !self.interrupts.is_empty()
+    }
+
+    /// What `task`, whose status this is, asked and nobody has answered. A task that failed after it was answered still has
+    /// its question among its writes.
+    pub(in crate::graph) fn open_questions(&self, task: &Task) -> Vec<Interrupt> {
+        if self.finished() || !task.writes.is_empty() {
+            return Vec::new();
         }
+        let failed = self.error.is_some();
+        let is_open = |asked: &&Interrupt| !task.scratchpad.has_answer_to(&asked.id, failed);
+        self.interrupts.iter().filter(is_open).cloned().collect()
     }
 }
 

@@ -72,7 +72,8 @@ fn collect(
         NodeOutput::Update(update) => take_update(update, graph, writable, writes),
         NodeOutput::Command(mut command) => {
             if let Some(update) = command.update.take_if(|_| !command.to_parent) {
-                take_update(update, graph, writable, writes)?;
+                // Also in place of an input it may write to all of the state, as on a thread with a past.
+                take_update(update, graph, &graph.state, writes)?;
             }
             commands.push(command);
             Ok(())

@@ -58,6 +58,12 @@ impl<S> StateGraph<S> {
                     "node name `{name}` contains `|` or `:`, which separate the levels of a namespace"
                 ));
             }
+            if name.bytes().all(|b| b.is_ascii_digit()) {
+                return invalid(format!(
+                    "node name `{name}` has digits only, which in a namespace count the subgraphs that a node calls; \
+                     put a letter into it"
+                ));
+            }
             if !nodes.insert(name.as_str()) {
                 return invalid(format!("node `{name}` is added twice"));
             }

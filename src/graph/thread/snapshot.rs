@@ -13,11 +13,11 @@ use crate::graph::compiled::{CompiledGraph, Inner};
 use crate::graph::config::Config;
 use crate::graph::error::GraphError;
 use crate::graph::interrupt::Interrupt;
-use crate::graph::names::{NULL_TASK_ID, without_task_ids};
+use crate::graph::names::without_task_ids;
 use crate::graph::run::apply::{TaskWrites, apply_writes};
 use crate::graph::run::plan::Plan;
 use crate::graph::run::task::{Task, TaskPath, Write};
-use crate::graph::run::task_status::{Pending, TaskStatus, read_statuses};
+use crate::graph::run::task_status::{Pending, TaskStatus, read_statuses, writes_of_commands};
 
 /// The state of a graph at one checkpoint.
 ///
@@ -201,6 +201,11 @@ impl Reader {
         let mut channels = Channels::restore(&graph.channels, &checkpoint)?;
         let pending = Pending::read_all(&saved.pending_writes, &checkpoint.id)?;
         let statuses = read_statuses(&pending);
+        let commanded = writes_of_commands(&pending);
+        if live && !commanded.is_empty() {
+            let writes = vec![TaskWrites::from_input(commanded.clone())];
+            apply_writes(graph, &mut checkpoint, &mut channels, writes)?;
+        }
         let plan = Plan {
             graph,
             checkpoint: &checkpoint,
@@ -209,19 +214,15 @@ impl Reader {
             namespace: &saved.namespace,
             step: saved.metadata.step.unwrap_or(-1) + 1,
             answers: None,
-            parent: None,
+            within: None,
         };
         let mut tasks = plan.tasks();
         if live {
             plan.resume(&mut tasks, &statuses);
         }
-        let null_writes: Vec<Write> = pending
-            .iter()
-            .filter(|w| w.task_id == NULL_TASK_ID)
-            .map(|w| (Arc::clone(&w.channel), w.value.clone()))
-            .collect();
-        if !null_writes.is_empty() {
-            let writes = vec![TaskWrites::from_input(null_writes.clone())];
+        if !live && !commanded.is_empty() {
+            // A record tells what the checkpoint led to by itself, as in LangGraph.
+            let writes = vec![TaskWrites::from_input(commanded.clone())];
             apply_writes(graph, &mut checkpoint, &mut channels, writes)?;
         }
         let unstarted = TaskStatus::default();
@@ -244,7 +245,7 @@ impl Reader {
             // The step fails as a whole, and its writes are not applied. Whoever is to mend it needs to see
             // the state that it failed on.
             tracing::debug!(%error, "the writes of a step that failed are not shown in its state");
-            channels = start_of_step(graph, &saved, null_writes)?;
+            channels = start_of_step(graph, &saved, commanded)?;
             next = shown.iter().map(|task| task.name.clone()).collect();
         } else if shown.len() > next.len() {
             // What tasks passed on to the next step is not shown before that step, as in LangGraph.
@@ -308,11 +309,11 @@ impl Reader {
 fn start_of_step(
     graph: &Inner,
     saved: &CheckpointTuple,
-    null_writes: Vec<Write>,
+    commanded: Vec<Write>,
 ) -> Result<Channels, GraphError> {
     let mut checkpoint = saved.checkpoint.clone();
     let mut channels = Channels::restore(&graph.channels, &checkpoint)?;
-    let writes = vec![TaskWrites::from_input(null_writes)];
+    let writes = vec![TaskWrites::from_input(commanded)];
     apply_writes(graph, &mut checkpoint, &mut channels, writes)?;
     Ok(channels)
 }
@@ -325,9 +326,9 @@ fn show_task(
     live: bool,
 ) -> TaskSnapshot {
     let interrupts = if live {
-        status.pending_interrupts()
+        status.open_questions(task)
     } else {
-        &status.interrupts
+        status.interrupts.clone()
     };
     TaskSnapshot {
         id: task.id.clone(),
@@ -335,7 +336,7 @@ fn show_task(
         path: task.path.to_string(),
         is_send: matches!(task.path, TaskPath::Push(_)),
         error: status.error.clone(),
-        interrupts: interrupts.to_vec(),
+        interrupts,
         state,
         result: status.finished().then(|| result_of(graph, &status.output)),
     }

@@ -5,9 +5,10 @@ use crate::graph::channels::Channels;
 use crate::graph::compiled::CompiledGraph;
 use crate::graph::error::GraphError;
 use crate::graph::names::without_task_ids;
+use crate::graph::run::apply::{TaskWrites, apply_writes};
 use crate::graph::run::plan::Plan;
 use crate::graph::run::run_mark::RunMark;
-use crate::graph::run::task_status::{Pending, TaskStatus, read_statuses};
+use crate::graph::run::task_status::{Pending, TaskStatus, read_statuses, writes_of_commands};
 
 /// A thread whose last run has not come to its end, as [`CompiledGraph::unfinished`] finds it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -80,17 +81,25 @@ impl CompiledGraph {
         if let Some(RunMark::Stopped { .. }) = mark {
             return Ok(None);
         }
-        let channels = Channels::restore(&graph.channels, &saved.checkpoint)?;
-        let pending = Pending::read_all(&saved.pending_writes, &saved.checkpoint.id)?;
+        let mut checkpoint = saved.checkpoint.clone();
+        let mut channels = Channels::restore(&graph.channels, &checkpoint)?;
+        let pending = Pending::read_all(&saved.pending_writes, &checkpoint.id)?;
+        let mut went_to = writes_of_commands(&pending);
+        // The state may not be there, and what a command does to it brings no task about.
+        went_to.retain(|(channel, _)| graph.triggers_any(channel));
+        if !went_to.is_empty() {
+            let writes = vec![TaskWrites::from_input(went_to)];
+            apply_writes(graph, &mut checkpoint, &mut channels, writes)?;
+        }
         let plan = Plan {
             graph,
-            checkpoint: &saved.checkpoint,
+            checkpoint: &checkpoint,
             channels: &channels,
             pending: &pending,
             namespace: &saved.namespace,
             step: saved.metadata.step.unwrap_or(-1) + 1,
             answers: None,
-            parent: None,
+            within: None,
         };
         let mut tasks = plan.tasks();
         if tasks.is_empty() {

@@ -103,13 +103,14 @@ impl CompiledGraph {
             ));
         }
         let mut own = own;
-        let _admission = Admission::of_thread(&checkpointer, &mut own).await?;
+        let admission = Admission::of_thread(&checkpointer, &mut own).await?;
         let scope = RunScope::new(config.clone(), graph.inner.store.clone());
         let updater = Updater {
             scope: Arc::new(scope),
             graph,
             checkpointer,
             thread: thread.to_owned(),
+            beside_a_run: admission.forked,
         };
         let mut steps: VecDeque<Vec<StateUpdate>> = supersteps.into();
         let mut config = own;

@@ -2,7 +2,8 @@
 
 use serde_json::json;
 use stepwell::graph::{
-    Cache, Command, Config, Input, MemoryCache, Node, NodeError, NodeResult, Runtime, State,
+    Cache, Channel, Command, Config, Input, MemoryCache, Node, NodeError, NodeResult, Runtime,
+    START, State, StateGraph,
 };
 
 use super::{Counter, SECOND, one_node};
@@ -76,4 +77,64 @@ async fn failures_and_questions_are_not_remembered() {
         out.unwrap().is_interrupted(),
         "whoever is asked answers for himself"
     );
+}
+
+#[tokio::test]
+async fn what_followed_from_an_answer_in_a_subgraph_is_not_remembered() {
+    for saves in [true, false] {
+        let memory = MemoryCache::new(10);
+        // What the second node makes of the answer follows from it, also if only that one runs again.
+        let fails = Counter::default();
+        let channels = || StateGraph::new().add_channel("log", Channel::append());
+        let inner = channels()
+            .add_node("asks", |_: State, rt: Runtime| async move {
+                NodeResult::Ok(json!({"log": [rt.interrupt("what?")?]}))
+            })
+            .add_node("goes on", move |_: State| {
+                let call = fails.next();
+                async move {
+                    if saves && call == 1 {
+                        return Err(NodeError::msg("no luck"));
+                    }
+                    Ok(())
+                }
+            })
+            .add_edge(START, "asks")
+            .add_edge("asks", "goes on");
+        let inner = match saves {
+            true => inner.compile().unwrap(),
+            false => inner.with_checkpointer(false).compile().unwrap(),
+        };
+        let outer = channels().add_node("inner", inner).add_edge(START, "inner");
+        let cache = Cache::new(SECOND * 10).store(memory.clone());
+        let graph = one_node(Node::new(outer.compile().unwrap()).layer(cache));
+        let config = Config::thread("t");
+        let out = graph.invoke(json!({}), &config).await.unwrap();
+        assert!(out.is_interrupted());
+        let mut out = graph.invoke(Command::resume("this"), &config).await;
+        if saves {
+            out.unwrap_err();
+            out = graph.invoke(Input::Continue, &config).await;
+        }
+        assert_eq!(out.unwrap()["log"], json!(["this"]));
+        assert!(memory.is_empty());
+    }
+}
+
+#[tokio::test]
+async fn what_a_subgraph_that_asks_nothing_returns_is_remembered() {
+    let (memory, runs) = (MemoryCache::new(10), Counter::default());
+    let inner = StateGraph::new()
+        .add_channel("log", Channel::append())
+        .add_node("counts", counting(&runs))
+        .add_edge(START, "counts")
+        .compile()
+        .unwrap();
+    let cache = Cache::new(SECOND * 10).store(memory.clone());
+    let graph = one_node(Node::new(inner).layer(cache));
+    for thread in ["a", "b"] {
+        let out = graph.invoke(json!({}), &Config::thread(thread)).await;
+        assert_eq!(out.unwrap()["log"], json!([1]));
+    }
+    assert_eq!(memory.len(), 1);
 }

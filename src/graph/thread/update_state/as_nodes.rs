@@ -80,6 +80,7 @@ impl Updater {
                 node: Arc::clone(&node.name),
                 task_id: task_id.to_owned(),
                 namespace: format!("{namespace}{NS_END}{task_id}"),
+                asks_as: String::new(),
                 scratchpad: Arc::default(),
                 graph_namespace: base.namespace.clone(),
                 step: base.step,
@@ -149,7 +150,7 @@ impl Updater {
         }
     }
 
-    /// Whether the thread has not moved past the base, so that what is kept with it can mislead no
+    /// Whether the thread has not moved past the base and is not about to, so that what is kept with it can mislead no
     /// other branch.
     async fn is_latest(&self, base: &Base, is_first: bool) -> Result<bool, GraphError> {
         let Some(saved) = &base.saved else {
@@ -157,6 +158,9 @@ impl Updater {
         };
         if !is_first {
             return Ok(true);
+        }
+        if self.beside_a_run {
+            return Ok(false);
         }
         let latest = self
             .checkpointer

@@ -1,7 +1,6 @@
 //! Updates that stand for no node: a new input, a copy, the end of all pending tasks.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 use serde_json::Value;
 
@@ -11,23 +10,17 @@ use crate::checkpoint::{Metadata, PutCheckpoint, Source};
 use crate::graph::command::Command;
 use crate::graph::config::Config;
 use crate::graph::error::GraphError;
-use crate::graph::names::{NULL_TASK_ID, START};
+use crate::graph::names::START;
 use crate::graph::run::apply::TaskWrites;
 use crate::graph::run::store_changes;
-use crate::graph::run::task::Write;
-use crate::graph::run::task_status::read_statuses;
+use crate::graph::run::task_status::{read_statuses, writes_of_commands};
 use crate::graph::thread::snapshot::address;
 
 impl Updater {
     /// Applies what finished tasks wrote and drops all others.
     pub(super) async fn clear_tasks(&self, mut base: Base) -> Result<Config, GraphError> {
         let mut tasks = self.plan(&base).tasks();
-        let null_writes: Vec<Write> = base
-            .pending
-            .iter()
-            .filter(|w| w.task_id == NULL_TASK_ID)
-            .map(|w| (Arc::clone(&w.channel), w.value.clone()))
-            .collect();
+        let null_writes = writes_of_commands(&base.pending);
         let mut updated = BTreeSet::new();
         if !null_writes.is_empty() {
             updated.extend(self.apply(&mut base, vec![TaskWrites::from_input(null_writes)])?);

@@ -29,6 +29,8 @@ pub(super) struct Updater {
     pub(super) graph: CompiledGraph,
     pub(super) checkpointer: Arc<dyn Checkpointer>,
     pub(super) thread: String,
+    /// Whether the thread is being run, so that its tasks' writes are the run's.
+    pub(super) beside_a_run: bool,
 }
 
 /// The checkpoint that an update builds on.
@@ -122,7 +124,7 @@ impl Updater {
             namespace: &base.namespace,
             step: base.step + 1,
             answers: None,
-            parent: None,
+            within: None,
         }
     }
 

@@ -176,7 +176,7 @@ impl Db {
         self.inner.rebuilt.as_deref()
     }
 
-    /// The directory that the database is in.
+    /// The directory that the database is in, as an absolute path.
     pub fn path(&self) -> &Path {
         &self.inner.path
     }

@@ -71,7 +71,7 @@ pub(super) struct Target {
 impl Target {
     /// The directory must be new, or hold an earlier backup of this database that nobody has written to.
     pub(super) fn new(from: &Directory, to: &Path, database: Uuid) -> Result<Self, LogError> {
-        let directory = Directory::new(Arc::clone(&from.vfs), to);
+        let directory = Directory::new(Arc::clone(&from.vfs), to)?;
         require_place(from, &directory)?;
         let lock = directory.lock()?;
         require_backup(&directory, database)?;

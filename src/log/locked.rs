@@ -36,7 +36,7 @@ impl LockedLog {
     /// [`LogError::Locked`] if it is open already. [`LogError::SuperblockDamaged`] and its siblings if it cannot
     /// be told what it is. [`LogError::Io`] from the file system.
     pub fn lock(vfs: Arc<dyn Vfs>, dir: &Path) -> Result<Self, LogError> {
-        let directory = Directory::new(vfs, dir);
+        let directory = Directory::new(vfs, dir)?;
         let lock = directory.lock()?;
         let superblock = open_superblock(&directory)?;
         Ok(Self {

@@ -6,6 +6,7 @@ mod backup;
 #[path = "../common/database.rs"]
 mod database;
 mod read_only;
+mod relative_path;
 #[path = "../common/samples.rs"]
 mod samples;
 mod space;

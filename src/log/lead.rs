@@ -10,7 +10,7 @@ use super::parker::Parker;
 use super::primitives::{MutexGuard, Ordering};
 use super::segment::Segment;
 use super::shared::Shared;
-use super::state::State;
+use super::state::{State, Wake};
 use crate::canary::Canary;
 
 impl<T: Send + 'static> Shared<T> {
@@ -120,9 +120,7 @@ impl<T: Send + 'static> Shared<T> {
         if let Some(next) = next_turn {
             next.wake();
         }
-        for wake in woken {
-            wake.wake();
-        }
+        Wake::all(woken);
     }
 
     /// Stops the log at the first failure. Everyone who waits is woken and gets the error.
@@ -145,9 +143,7 @@ impl<T: Send + 'static> Shared<T> {
         if let Some(next) = next_turn {
             next.wake();
         }
-        for wake in woken {
-            wake.wake();
-        }
+        Wake::all(woken);
     }
 }
 

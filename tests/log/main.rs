@@ -15,3 +15,4 @@ mod recovery;
 mod salvage;
 mod stopping;
 mod support;
+mod waking;

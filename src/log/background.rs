@@ -9,7 +9,7 @@ use super::primitives::{Mutex, MutexGuard};
 use super::shared::Shared;
 use super::state::State;
 use crate::canary::Canary;
-use crate::vfs::{Job, OpenMode};
+use crate::vfs::{Job, OpenMode, wait_for_end};
 
 /// How long, about, a frame that nobody waits for stays unwritten.
 const TICK: Duration = Duration::from_millis(2);
@@ -84,14 +84,15 @@ impl Background {
         Ok(())
     }
 
-    /// Ends the jobs and waits for that.
+    /// Ends the jobs and waits for that, but not for the one whose thread calls this: a task that it wakes may have the last share in the
+    /// log.
     pub(super) fn stop<T: Send + 'static>(&mut self, shared: &Shared<T>) {
         shared.state.lock().stop = true;
         shared.committer.notify_one();
         shared.preparer.notify_one();
         for thread in self.threads.drain(..) {
             // A panic in it has poisoned the log already.
-            let _ = thread.join();
+            wait_for_end(thread);
         }
         self.jobs.clear();
     }

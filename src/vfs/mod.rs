@@ -19,6 +19,7 @@ use std::sync::Arc;
 
 pub use error::LockError;
 pub use file::VfsFile;
+pub(crate) use host::wait_for_end;
 pub use host::{Host, Job, OsHost};
 pub use os::OsFs;
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::mpsc::{self, Sender};
-use std::task::{Context, Wake, Waker};
+use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
 use futures::FutureExt;
@@ -34,6 +34,17 @@ impl Wake for Tells {
     }
 }
 
+/// Lets go of the log, and says so.
+struct Closes(Mutex<Option<TestLog>>, Mutex<Sender<()>>);
+
+impl Wake for Closes {
+    fn wake(self: Arc<Self>) {
+        let log = self.0.lock().take();
+        drop(log);
+        self.1.lock().send(()).unwrap();
+    }
+}
+
 fn is_pending(ticket: &mut Ticket<()>, waker: &Waker) -> bool {
     ticket
         .poll_unpin(&mut Context::from_waker(waker))
@@ -61,4 +72,24 @@ fn a_waker_that_panics_stops_neither_the_log_nor_those_who_wait_beside() {
     let (_log, report, frames) = open(dir.path(), LogOptions::default()).unwrap();
     assert!(report.clean);
     assert_eq!(frames.len(), 3);
+}
+
+#[test]
+fn the_last_owner_of_a_log_may_let_go_of_it_on_the_thread_that_commits() {
+    let dir = tempfile::tempdir().unwrap();
+    let (fs, faults) = FaultyFs::new();
+    let (log, _, _) = open_with(fs, dir.path(), LogOptions::default(), Arc::new(())).unwrap();
+    faults.close_gate();
+    let mut ticket = log.submit(1, b"acknowledged", (), None).unwrap();
+    drop(log.submit(1, b"not waited for", (), None).unwrap());
+    let (tell, told) = mpsc::channel();
+    let waker = Waker::from(Arc::new(Closes(Mutex::new(Some(log)), Mutex::new(tell))));
+    assert!(is_pending(&mut ticket, &waker));
+    faults.open_gate();
+    told.recv_timeout(LONG).unwrap();
+    let answer = ticket.poll_unpin(&mut Context::from_waker(&waker));
+    assert!(matches!(answer, Poll::Ready(Ok(_))), "{answer:?}");
+    let (_log, report, frames) = open(dir.path(), LogOptions::default()).unwrap();
+    assert!(report.clean);
+    assert_eq!(frames.len(), 2);
 }

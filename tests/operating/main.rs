@@ -5,6 +5,7 @@
 mod backup;
 #[path = "../common/database.rs"]
 mod database;
+mod letting_go;
 mod read_only;
 mod relative_path;
 #[path = "../common/samples.rs"]

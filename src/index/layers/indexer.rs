@@ -11,7 +11,7 @@ use super::file::IndexFile;
 use super::gate::{Gate, Stop, Work};
 use super::layered::Layered;
 use crate::index::tables::{TableRow, TablesError};
-use crate::vfs::{Host, Job};
+use crate::vfs::{Host, Job, wait_for_end};
 
 /// Who has the rows under a lock, and knows the log that they come from.
 pub(crate) trait Owner: Send + Sync + 'static {
@@ -71,7 +71,7 @@ impl Indexer {
         self.gate.stop(how);
         match self.thread.take() {
             // It contains the panics of redb, and has no others.
-            Some(thread) => drop(thread.join()),
+            Some(thread) => drop(wait_for_end(thread)),
             None => job.step(),
         }
     }

@@ -11,6 +11,7 @@ use super::background::Background;
 use super::batch::Batch;
 use super::chain::read_chain;
 use super::directory::Directory;
+use super::handle::Running;
 use super::latency::Histogram;
 use super::primitives::{AtomicBool, AtomicU64, Condvar, Mutex};
 use super::recovery::{open_superblock, recover};
@@ -134,28 +135,32 @@ impl LockedLog {
             syncs: 0,
             sync_times: Histogram::default(),
         };
-        let mut log = Log {
-            shared: Arc::new(Shared {
-                directory,
-                options,
-                sink,
-                segments,
-                superblock: Mutex::new(resumed.superblock),
-                acked: AtomicU64::new(next_lsn),
-                failed: AtomicBool::new(false),
-                compacting: Mutex::new(()),
-                publishing: Mutex::new(()),
-                state: Mutex::new(state),
-                changed: Condvar::new(),
-                committer: Condvar::new(),
-                preparer: Condvar::new(),
-            }),
-            background: Background::default(),
-            closed: false,
-            lock: Some(lock),
+        let shared = Arc::new(Shared {
+            directory,
+            options,
+            sink,
+            segments,
+            superblock: Mutex::new(resumed.superblock),
+            acked: AtomicU64::new(next_lsn),
+            failed: AtomicBool::new(false),
+            compacting: Mutex::new(()),
+            publishing: Mutex::new(()),
+            state: Mutex::new(state),
+            changed: Condvar::new(),
+            committer: Condvar::new(),
+            preparer: Condvar::new(),
+        });
+        let mut background = Background::default();
+        let started = background.start(&shared);
+        let running = Running {
+            background,
+            _lock: lock,
         };
-        log.background.start(&log.shared)?;
-        Ok((log, resumed.report))
+        let log = Log {
+            shared,
+            running: Mutex::new(Some(running)),
+        };
+        started.map(|()| (log, resumed.report))
     }
 }
 

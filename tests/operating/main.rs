@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod backup;
+mod closing;
 #[path = "../common/database.rs"]
 mod database;
 mod letting_go;
@@ -13,3 +14,5 @@ mod samples;
 mod space;
 mod stats;
 mod verify;
+#[path = "../common/watched_fs.rs"]
+mod watched_fs;

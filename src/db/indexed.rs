@@ -42,12 +42,8 @@ impl Owner for Indexed {
     fn sync_log(&self) -> bool {
         match &*self.log.read() {
             LogState::Opening => true,
-            // Nobody who commits waits for that, unless it cannot be done so.
-            LogState::Open(log) => log
-                .wait()
-                .and_then(|()| log.sync_written())
-                .or_else(|_| log.sync())
-                .is_ok(),
+            // Nobody who commits waits for that.
+            LogState::Open(log) => log.wait().and_then(|()| log.sync_written()).is_ok(),
             LogState::ReadOnly(_) | LogState::Closing => false,
             LogState::Closed(closed) => closed.is_ok(),
         }

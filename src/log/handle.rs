@@ -126,7 +126,7 @@ impl<T: Send + 'static> Log<T> {
     /// Blocks until everything acknowledged so far is durable. Unlike with [`sync`](Self::sync), commits go on meanwhile.
     ///
     /// # Errors
-    /// [`LogError::Poisoned`] if the log failed, now or before. [`LogError::Io`] if the file cannot be opened once more.
+    /// [`LogError::Poisoned`] if the log failed, now or before.
     pub fn sync_written(&self) -> Result<(), LogError> {
         self.shared.sync_written()
     }

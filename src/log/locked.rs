@@ -93,11 +93,12 @@ impl LockedLog {
 
         let segment = Arc::new(resumed.active);
         let active = Active::new(
+            &directory,
             Arc::clone(&segment),
             resumed.offset,
             resumed.prepared,
             options.segment_bytes,
-        );
+        )?;
         let sealed_bytes = resumed.sealed.iter().map(|info| info.bytes).sum();
         let segment_count = resumed.sealed.len() as u64 + 1;
         let last_bytes = resumed.sealed.last().map_or(0, |info| info.bytes);
@@ -143,6 +144,7 @@ impl LockedLog {
             superblock: Mutex::new(resumed.superblock),
             acked: AtomicU64::new(next_lsn),
             failed: AtomicBool::new(false),
+            syncing_beside: Mutex::new(()),
             compacting: Mutex::new(()),
             publishing: Mutex::new(()),
             state: Mutex::new(state),

@@ -12,11 +12,15 @@ use super::batch::Batch;
 use super::latency::Histogram;
 use super::parker::Parker;
 use super::segment::Segment;
+use crate::vfs::VfsFile;
 
 /// The segment that is written to.
 #[derive(Debug)]
 pub(super) struct Active {
     pub(super) segment: Arc<Segment>,
+    /// Its file once more, opened before anything was written to it, for those who sync beside commits. A handle that is opened after a
+    /// write has failed, and somebody was told, would not be told.
+    pub(super) beside: Arc<dyn VfsFile>,
     /// Where the next frame goes.
     pub(super) offset: u64,
     /// Up to where there is space.

@@ -162,8 +162,10 @@ fn flush<O: Owner>(file: &mut IndexFile, owner: &O, gate: &Gate) -> Result<bool,
         gate.open();
         return Ok(false);
     }
+    let writing = gate.handover().begin();
     match file.write(&cut.changes, cut.watermark) {
         Ok(base) => {
+            drop(writing);
             let written = owner.with_rows(|rows| rows.settle(base));
             // Not under the owner's lock: this takes a while.
             drop((cut, written));
@@ -171,7 +173,11 @@ fn flush<O: Owner>(file: &mut IndexFile, owner: &O, gate: &Gate) -> Result<bool,
         }
         Err(error) => {
             match file.reopen() {
-                Ok(base) => owner.with_rows(|rows| rows.rebase(base)),
+                Ok(base) => {
+                    // Whoever lends the rows may have to read them first.
+                    writing.reopened(base.clone());
+                    owner.with_rows(|rows| rows.rebase(base));
+                }
                 Err(error) => tracing::error!(%error, "the index ends here"),
             }
             Err(error)

@@ -22,7 +22,7 @@ use crate::vfs::{OpenMode, VfsLock};
 
 const CHUNK: u64 = 1024 * 1024;
 /// That of a backup until somebody opens it.
-const EPOCH: u64 = 1;
+pub(super) const EPOCH: u64 = 1;
 
 /// What a backup consists of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

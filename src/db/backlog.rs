@@ -18,7 +18,7 @@ use crate::db::applying::ask_ahead;
 use crate::db::spent::Spent;
 use crate::db::view::{Note, View, frame_bytes};
 use crate::log::FrameAddress;
-use crate::vfs::{Host, Job};
+use crate::vfs::{Host, Job, wait_for_end};
 
 /// With so many frames, whoever adds one applies some, unless somebody is at it: a reader who comes then has no more to wait for.
 const FRAMES_MAX: usize = 256;
@@ -203,11 +203,11 @@ impl Drop for Applier {
     fn drop(&mut self) {
         let view = &self.job.view;
         view.backlog().open(false);
-        if let Some(thread) = self.thread.take() {
-            // A panic in it has ended the index.
-            let _ = thread.join();
+        // A panic in it has ended the index. On its own thread this may be dropped while it applies: whoever looks at the index next
+        // applies the rest.
+        if self.thread.take().is_none_or(wait_for_end) {
+            view.catch_up();
         }
-        view.catch_up();
     }
 }
 

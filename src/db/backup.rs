@@ -50,7 +50,8 @@ impl Db {
         to: impl AsRef<Path>,
         progress: &mut dyn FnMut(BackupProgress),
     ) -> Result<BackupReport, DbError> {
-        match &*self.indexed().log.read() {
+        let log = self.indexed().log.read().clone();
+        match log {
             LogState::Open(log) => Ok(log.backup_with(to.as_ref(), progress)?),
             LogState::ReadOnly(log) => Ok(log.backup(to.as_ref(), progress)?),
             _ => Err(self.closed()),

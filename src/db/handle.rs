@@ -1,14 +1,14 @@
 //! [`Db`]: the handle of an open database.
 
+mod closing;
 mod opening;
 mod payload;
 
-use std::mem;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, OnceLock, Weak};
 
-use parking_lot::Mutex;
+use parking_lot::{Mutex, ReentrantMutex};
 
 use self::payload::Payload;
 use crate::Leases;
@@ -24,7 +24,7 @@ use crate::db::options::ValueOptions;
 use crate::db::place::Place;
 use crate::db::view::{DbSnapshot, Note, RECLAIMED_AT_ONCE};
 use crate::db::{DbError, DbOptions, Durability, Periodic, Reader, RecoveryReport, Submitted};
-use crate::index::{FileReads, Found, Indexer, Stop, TablesError};
+use crate::index::{FileReads, Found, Indexer, TablesError};
 use crate::log::Log;
 use crate::time;
 use crate::vfs::{Host, Vfs};
@@ -82,6 +82,8 @@ struct Inner {
     /// What is done beside. Ends before the indexer does.
     background: Mutex<Option<Periodic>>,
     items: Items,
+    /// Held by whoever closes it. By one of his calls another one may be made that closes it.
+    closing: ReentrantMutex<()>,
 }
 
 /// A handle that does not keep the database open.
@@ -93,20 +95,6 @@ impl WeakDb {
     pub(crate) fn upgrade(&self) -> Option<Db> {
         let inner = self.0.upgrade()?;
         Some(Db { inner })
-    }
-}
-
-/// An end with more of the log than this not in the index file fills the file first.
-const REPLAYED_MAX: u64 = 4 << 20;
-
-impl Drop for Inner {
-    fn drop(&mut self) {
-        // The threads have shares in the log.
-        drop(self.worker.get_mut().take());
-        drop(self.background.get_mut().take());
-        self.items.stop();
-        drop(self.applier.get_mut().take());
-        drop(self.indexer.get_mut().take());
     }
 }
 
@@ -162,6 +150,7 @@ impl Db {
                 compression: values.compression,
                 background: Mutex::new(None),
                 items: Items::default(),
+                closing: ReentrantMutex::new(()),
             }),
         }
     }
@@ -176,7 +165,7 @@ impl Db {
         self.inner.rebuilt.as_deref()
     }
 
-    /// The directory that the database is in.
+    /// The directory that the database is in, as an absolute path.
     pub fn path(&self) -> &Path {
         &self.inner.path
     }
@@ -216,44 +205,6 @@ impl Db {
     /// was there when it was made stays there.
     pub(crate) fn enter(&self) -> Entered {
         self.inner.engine.enter()
-    }
-
-    /// Writes and syncs everything and closes the database, so that the next open need not
-    /// recover it. Clones, checkpointers and stores of it that are left answer
-    /// [`DbError::Closed`].
-    ///
-    /// # Errors
-    /// [`DbError::Log`] if writing failed, now or before: the next open recovers what was acknowledged.
-    pub fn close(self) -> Result<(), DbError> {
-        self.inner.engine.stop();
-        drop(self.inner.worker.lock().take());
-        self.set_background(None);
-        self.inner.items.stop();
-        let indexed = &self.inner.indexed;
-        let state = mem::replace(&mut *indexed.log.write(), LogState::Closing);
-        self.inner.hot.forget_all();
-        indexed.view.forget_vectors();
-        let closed = match state {
-            LogState::Open(log) => log.close(),
-            LogState::ReadOnly(_) => Ok(()),
-            state => {
-                *indexed.log.write() = state;
-                return Ok(());
-            }
-        };
-        let durable = closed.is_ok();
-        *indexed.log.write() = LogState::Closed { durable };
-        drop(self.inner.applier.lock().take());
-        let indexer = self.inner.indexer.lock().take();
-        if let Some(indexer) = indexer {
-            let tail = indexed.view.with_rows(|rows| rows.tail_bytes());
-            indexer.stop(if durable && tail > REPLAYED_MAX {
-                Stop::Flushed
-            } else {
-                Stop::Now
-            });
-        }
-        Ok(closed?)
     }
 
     /// Submits records as one frame: all of them count, or none. If the index does not take one, it takes

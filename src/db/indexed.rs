@@ -7,21 +7,22 @@ use parking_lot::RwLock;
 use crate::db::place::Place;
 use crate::db::view::{DbTables, Note, View};
 use crate::index::{Owner, Row};
-use crate::log::{Log, ReadOnlyLog};
+use crate::log::{Log, LogError, ReadOnlyLog};
 
 /// The log, from before it is open until after it was closed.
-#[derive(Debug)]
+///
+/// Whoever takes long, or calls others meanwhile, takes a share in it and lets go of its lock, for which whoever closes it
+/// waits, and whoever else calls the database waits for him.
+#[derive(Clone, Debug)]
 pub(super) enum LogState {
     /// It is replayed: what was replayed is durable.
     Opening,
-    Open(Log<Note>),
+    Open(Arc<Log<Note>>),
     /// It is only looked at; another process may be writing to it.
-    ReadOnly(Box<ReadOnlyLog>),
+    ReadOnly(Arc<ReadOnlyLog>),
     Closing,
-    /// Everything in it is durable, or not.
-    Closed {
-        durable: bool,
-    },
+    /// Everything in it is durable, if that did not fail.
+    Closed(Result<(), LogError>),
 }
 
 /// The index of a database and the log that it follows.
@@ -41,14 +42,10 @@ impl Owner for Indexed {
     fn sync_log(&self) -> bool {
         match &*self.log.read() {
             LogState::Opening => true,
-            // Nobody who commits waits for that, unless it cannot be done so.
-            LogState::Open(log) => log
-                .wait()
-                .and_then(|()| log.sync_written())
-                .or_else(|_| log.sync())
-                .is_ok(),
+            // Nobody who commits waits for that.
+            LogState::Open(log) => log.wait().and_then(|()| log.sync_written()).is_ok(),
             LogState::ReadOnly(_) | LogState::Closing => false,
-            LogState::Closed { durable } => *durable,
+            LogState::Closed(closed) => closed.is_ok(),
         }
     }
 }

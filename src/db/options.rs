@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::db::{CompactionOptions, Compression, Db, DbError, Durability};
 use crate::index::IndexOptions;
-use crate::log::LogOptions;
+use crate::log::{self, LogOptions};
 use crate::store_options::StoreOptions;
 use crate::vfs::{OsFs, Vfs};
 
@@ -141,13 +141,14 @@ impl DbOptions {
         self
     }
 
-    /// Opens the database in the directory `path`, or makes one, unless it is only to be looked at.
+    /// Opens the database in the directory `path`, or makes one, unless it is only to be looked at. A relative path means what it
+    /// means now, also when the process changes its directory later.
     ///
     /// # Errors
     /// [`DbError::Log`]: the database is open already, something that was durable is damaged, a record is not
     /// understood, or the file system failed. Nothing was changed then, except by the last.
     pub fn open(self, path: impl AsRef<Path>) -> Result<Db, DbError> {
-        let path = path.as_ref();
+        let path = &log::absolute(self.vfs.as_ref(), path.as_ref())?;
         let db = if self.read_only {
             Db::open_read_only(self.vfs, path, self.values)
         } else {

@@ -4,10 +4,12 @@
 
 use std::io;
 use std::sync::Arc;
-use std::thread::{self, Builder, JoinHandle};
+use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
+
+use crate::vfs::wait_for_end;
 
 /// A thread that works until it is dropped, which waits for its end.
 #[derive(Debug)]
@@ -79,11 +81,8 @@ impl Drop for Periodic {
     fn drop(&mut self) {
         *self.stop.is_set.lock() = true;
         self.stop.changed.notify_all();
-        if let Some(thread) = self.thread.take()
-            // The thread itself may let go of the last handle of what it works on.
-            && thread.thread().id() != thread::current().id()
-        {
-            let _ = thread.join();
+        if let Some(thread) = self.thread.take() {
+            wait_for_end(thread);
         }
     }
 }

@@ -48,7 +48,7 @@ impl Db {
         };
         let indexed = Arc::new(Indexed {
             view,
-            log: RwLock::new(LogState::ReadOnly(Box::new(log))),
+            log: RwLock::new(LogState::ReadOnly(Arc::new(log))),
         });
         Ok(Self::of(
             &vfs,

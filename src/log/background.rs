@@ -5,11 +5,11 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use super::LogError;
-use super::primitives::{Mutex, MutexGuard};
+use super::primitives::{Mutex, MutexGuard, Ordering};
 use super::shared::Shared;
-use super::state::State;
+use super::state::{State, Wake};
 use crate::canary::Canary;
-use crate::vfs::{Job, OpenMode};
+use crate::vfs::{Job, wait_for_end};
 
 /// How long, about, a frame that nobody waits for stays unwritten.
 const TICK: Duration = Duration::from_millis(2);
@@ -84,14 +84,15 @@ impl Background {
         Ok(())
     }
 
-    /// Ends the jobs and waits for that.
+    /// Ends the jobs and waits for that, but not for the one whose thread calls this: a task that it wakes may have the last share in the
+    /// log.
     pub(super) fn stop<T: Send + 'static>(&mut self, shared: &Shared<T>) {
         shared.state.lock().stop = true;
         shared.committer.notify_one();
         shared.preparer.notify_one();
         for thread in self.threads.drain(..) {
             // A panic in it has poisoned the log already.
-            let _ = thread.join();
+            wait_for_end(thread);
         }
         self.jobs.clear();
     }
@@ -200,14 +201,7 @@ impl<T: Send + 'static> Shared<T> {
         state.lead_wanted = false;
         let unsynced = state.written().saturating_sub(state.active.synced);
         if unsynced >= UNSYNCED_MAX && !state.exclusive {
-            return match self.synced_ahead(state) {
-                Ok(state) => (state, Next::Again),
-                // Without it, whoever syncs next has more to do.
-                Err(error) => {
-                    tracing::warn!(%error, "what is written is not synced ahead");
-                    (self.state.lock(), Next::Soon)
-                }
-            };
+            return (self.synced_ahead(state), Next::Again);
         }
 
         if state.next_lsn != seen.next_lsn || state.acked < state.next_lsn {
@@ -232,23 +226,31 @@ impl<T: Send + 'static> Shared<T> {
         (state, Next::Sleep(until))
     }
 
-    /// Syncs what is written, while others go on writing.
+    /// Syncs what is written, while others go on writing, unless the log has failed or does now.
     pub(super) fn synced_ahead<'a>(
         &'a self,
         state: MutexGuard<'a, State<T>>,
-    ) -> Result<MutexGuard<'a, State<T>>, LogError> {
+    ) -> MutexGuard<'a, State<T>> {
         // What came before the active segment was durable when that began.
         let segment = Arc::clone(&state.active.segment);
+        let beside = Arc::clone(&state.active.beside);
         let (acked, written) = (state.acked, state.written());
         drop(state);
-        // A failure is told once to each who has opened the file: it must not be kept from those who commit.
-        let file = (self.directory.vfs.open(&segment.path, OpenMode::ReadWrite))
-            .map_err(|error| LogError::io("open", &segment.path, error))?;
-        if let Err(error) = file.sync_data() {
-            self.poison(LogError::io("sync", &segment.path, error));
-            return Ok(self.state.lock());
-        }
+        // Each handle is told once that writing failed. The commits' own is for those who lead, of whom there is one at a time; this
+        // one is for those who sync beside them, one at a time as well: what one of them is told, all know before the next one asks.
+        let one = self.syncing_beside.lock();
+        let synced = match self.failed.load(Ordering::Acquire) {
+            true => Ok(()),
+            false => beside.sync_data(),
+        };
+        let failed = synced.map_err(|error| LogError::io("sync", &segment.path, error));
+        let woken = failed.map_err(|error| self.stop_for(error)).err();
+        drop(one);
+        Wake::all(woken.unwrap_or_default());
         let mut state = self.state.lock();
+        if state.poison.is_some() {
+            return state;
+        }
         if state.active.segment.id == segment.id {
             state.active.synced = state.active.synced.max(written);
         }
@@ -258,7 +260,7 @@ impl<T: Send + 'static> Shared<T> {
             state.sync_due = None;
         }
         state.syncs += 1;
-        Ok(state)
+        state
     }
 
     /// Lets a later open know of durable records that no later frame tells it of.

@@ -22,7 +22,7 @@ use crate::vfs::{OpenMode, Vfs, VfsLock};
 
 const CHUNK: u64 = 1024 * 1024;
 /// That of a backup until somebody opens it.
-const EPOCH: u64 = 1;
+pub(super) const EPOCH: u64 = 1;
 
 /// What a backup consists of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,7 +71,7 @@ pub(super) struct Target {
 impl Target {
     /// The directory must be new, or hold an earlier backup of this database that nobody has written to.
     pub(super) fn new(from: &Directory, to: &Path, database: Uuid) -> Result<Self, LogError> {
-        let directory = Directory::new(Arc::clone(&from.vfs), to);
+        let directory = Directory::new(Arc::clone(&from.vfs), to)?;
         require_place(from, &directory)?;
         let lock = directory.lock()?;
         require_backup(&directory, database)?;
@@ -244,7 +244,7 @@ fn require_place(from: &Directory, target: &Directory) -> Result<(), LogError> {
 /// # Errors
 /// [`LogError::Io`] from the file system, also if there is no log; [`LogError::SuperblockDamaged`] and its siblings.
 pub fn is_backup(vfs: Arc<dyn Vfs>, dir: &Path) -> Result<bool, LogError> {
-    let (superblock, _) = SuperblockFile::read(&Directory::new(vfs, dir))?;
+    let (superblock, _) = SuperblockFile::read(&Directory::new(vfs, dir)?)?;
     Ok(is_untouched(&superblock))
 }
 

@@ -186,11 +186,8 @@ impl<T: Send + 'static> Shared<T> {
 
     /// See [`Log::sync_written`](super::Log::sync_written).
     pub(super) fn sync_written(&self) -> Result<(), LogError> {
-        let state = self.state.lock();
-        if let Some(error) = state.poisoned() {
-            return Err(error);
-        }
-        self.synced_ahead(state)?.poisoned().map_or(Ok(()), Err)
+        let state = self.synced_ahead(self.state.lock());
+        state.poisoned().map_or(Ok(()), Err)
     }
 
     /// Forgets the waker of a task that no longer waits.

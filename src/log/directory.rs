@@ -27,12 +27,14 @@ pub(super) struct Directory {
 }
 
 impl Directory {
-    pub(super) fn new(vfs: Arc<dyn Vfs>, root: &Path) -> Self {
-        Self {
+    /// What is in it is found by its absolute path, as the process may change its directory.
+    pub(super) fn new(vfs: Arc<dyn Vfs>, root: &Path) -> Result<Self, LogError> {
+        let root = absolute(vfs.as_ref(), root)?;
+        Ok(Self {
             vfs,
-            root: root.to_path_buf(),
             log: root.join("log"),
-        }
+            root,
+        })
     }
 
     pub(super) fn root(&self) -> &Path {
@@ -218,6 +220,12 @@ impl Directory {
         file.sync_all()?;
         Ok(file)
     }
+}
+
+/// See [`Vfs::absolute`].
+pub(crate) fn absolute(vfs: &dyn Vfs, path: &Path) -> Result<PathBuf, LogError> {
+    let absolute = vfs.absolute(path);
+    absolute.map_err(|error| LogError::io("find", path, error))
 }
 
 /// A number that no other segment has.

@@ -21,7 +21,7 @@ impl Extent {
     /// # Errors
     /// [`LogError::Io`] from the file system.
     pub(crate) fn of(vfs: Arc<dyn Vfs>, dir: &Path) -> Result<Self, LogError> {
-        let directory = Directory::new(vfs, dir);
+        let directory = Directory::new(vfs, dir)?;
         let mut extent = Self {
             segments: Vec::new(),
             bytes: 0,

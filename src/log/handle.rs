@@ -8,7 +8,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::background::Background;
-use super::primitives::Ordering;
+use super::primitives::{Mutex, Ordering};
 use super::segment::Segment;
 use super::shared::Shared;
 use super::verify::Verify;
@@ -25,10 +25,14 @@ use crate::vfs::{Vfs, VfsLock};
 /// succeeded; [`close`](Self::close) tells.
 pub struct Log<T: Send + 'static> {
     pub(super) shared: Arc<Shared<T>>,
+    /// `None` once it was closed.
+    pub(super) running: Mutex<Option<Running>>,
+}
+
+/// What a log has as long as it is open.
+pub(super) struct Running {
     pub(super) background: Background,
-    pub(super) closed: bool,
-    /// Held to the end.
-    pub(super) lock: Option<Box<dyn VfsLock>>,
+    pub(super) _lock: Box<dyn VfsLock>,
 }
 
 impl<T: Send + 'static> Log<T> {
@@ -122,7 +126,7 @@ impl<T: Send + 'static> Log<T> {
     /// Blocks until everything acknowledged so far is durable. Unlike with [`sync`](Self::sync), commits go on meanwhile.
     ///
     /// # Errors
-    /// [`LogError::Poisoned`] if the log failed, now or before. [`LogError::Io`] if the file cannot be opened once more.
+    /// [`LogError::Poisoned`] if the log failed, now or before.
     pub fn sync_written(&self) -> Result<(), LogError> {
         self.shared.sync_written()
     }
@@ -282,18 +286,17 @@ impl<T: Send + 'static> Log<T> {
     /// # Errors
     /// [`LogError::Poisoned`] if the log failed, now or before. It is closed all the same; the next
     /// open recovers.
-    pub fn close(mut self) -> Result<(), LogError> {
+    pub fn close(self) -> Result<(), LogError> {
         self.shut()
     }
 
-    fn shut(&mut self) -> Result<(), LogError> {
-        if std::mem::replace(&mut self.closed, true) {
+    /// The same while others may have shares in it: what they do then fails where it would write, and goes on where it reads.
+    pub(crate) fn shut(&self) -> Result<(), LogError> {
+        let Some(mut running) = self.running.lock().take() else {
             return Ok(());
-        }
-        self.background.stop(&self.shared);
-        let shut = self.shared.shut();
-        self.lock = None;
-        shut
+        };
+        running.background.stop(&self.shared);
+        self.shared.shut()
     }
 }
 

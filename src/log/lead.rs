@@ -10,7 +10,7 @@ use super::parker::Parker;
 use super::primitives::{MutexGuard, Ordering};
 use super::segment::Segment;
 use super::shared::Shared;
-use super::state::State;
+use super::state::{State, Wake};
 use crate::canary::Canary;
 
 impl<T: Send + 'static> Shared<T> {
@@ -120,13 +120,16 @@ impl<T: Send + 'static> Shared<T> {
         if let Some(next) = next_turn {
             next.wake();
         }
-        for wake in woken {
-            wake.wake();
-        }
+        Wake::all(woken);
     }
 
     /// Stops the log at the first failure. Everyone who waits is woken and gets the error.
     pub(super) fn poison(&self, cause: LogError) {
+        Wake::all(self.stop_for(cause));
+    }
+
+    /// The same, but whom to wake is left to the caller, who may hold a lock that a waker must not find held.
+    pub(super) fn stop_for(&self, cause: LogError) -> Vec<Wake> {
         let mut state = self.state.lock();
         if state.poison.is_none() {
             tracing::error!(%cause, "the log stopped; reopen the database to recover");
@@ -138,16 +141,12 @@ impl<T: Send + 'static> Shared<T> {
         state.preparing = false;
         state.exclusive = false;
         let next_turn = state.next_turn.take();
-        let woken = state.take_all_waiters();
+        let mut woken = state.take_all_waiters();
+        woken.extend(next_turn.map(Wake::Thread));
         drop(state);
         self.changed.notify_all();
         self.committer.notify_one();
-        if let Some(next) = next_turn {
-            next.wake();
-        }
-        for wake in woken {
-            wake.wake();
-        }
+        woken
     }
 }
 

@@ -11,6 +11,7 @@ use super::background::Background;
 use super::batch::Batch;
 use super::chain::read_chain;
 use super::directory::Directory;
+use super::handle::Running;
 use super::latency::Histogram;
 use super::primitives::{AtomicBool, AtomicU64, Condvar, Mutex};
 use super::recovery::{open_superblock, recover};
@@ -36,7 +37,7 @@ impl LockedLog {
     /// [`LogError::Locked`] if it is open already. [`LogError::SuperblockDamaged`] and its siblings if it cannot
     /// be told what it is. [`LogError::Io`] from the file system.
     pub fn lock(vfs: Arc<dyn Vfs>, dir: &Path) -> Result<Self, LogError> {
-        let directory = Directory::new(vfs, dir);
+        let directory = Directory::new(vfs, dir)?;
         let lock = directory.lock()?;
         let superblock = open_superblock(&directory)?;
         Ok(Self {
@@ -92,11 +93,12 @@ impl LockedLog {
 
         let segment = Arc::new(resumed.active);
         let active = Active::new(
+            &directory,
             Arc::clone(&segment),
             resumed.offset,
             resumed.prepared,
             options.segment_bytes,
-        );
+        )?;
         let sealed_bytes = resumed.sealed.iter().map(|info| info.bytes).sum();
         let segment_count = resumed.sealed.len() as u64 + 1;
         let last_bytes = resumed.sealed.last().map_or(0, |info| info.bytes);
@@ -134,28 +136,33 @@ impl LockedLog {
             syncs: 0,
             sync_times: Histogram::default(),
         };
-        let mut log = Log {
-            shared: Arc::new(Shared {
-                directory,
-                options,
-                sink,
-                segments,
-                superblock: Mutex::new(resumed.superblock),
-                acked: AtomicU64::new(next_lsn),
-                failed: AtomicBool::new(false),
-                compacting: Mutex::new(()),
-                publishing: Mutex::new(()),
-                state: Mutex::new(state),
-                changed: Condvar::new(),
-                committer: Condvar::new(),
-                preparer: Condvar::new(),
-            }),
-            background: Background::default(),
-            closed: false,
-            lock: Some(lock),
+        let shared = Arc::new(Shared {
+            directory,
+            options,
+            sink,
+            segments,
+            superblock: Mutex::new(resumed.superblock),
+            acked: AtomicU64::new(next_lsn),
+            failed: AtomicBool::new(false),
+            syncing_beside: Mutex::new(()),
+            compacting: Mutex::new(()),
+            publishing: Mutex::new(()),
+            state: Mutex::new(state),
+            changed: Condvar::new(),
+            committer: Condvar::new(),
+            preparer: Condvar::new(),
+        });
+        let mut background = Background::default();
+        let started = background.start(&shared);
+        let running = Running {
+            background,
+            _lock: lock,
         };
-        log.background.start(&log.shared)?;
-        Ok((log, resumed.report))
+        let log = Log {
+            shared,
+            running: Mutex::new(Some(running)),
+        };
+        started.map(|()| (log, resumed.report))
     }
 }
 

@@ -70,6 +70,7 @@ mod window;
 
 pub use address::{FrameAddress, SegmentId};
 pub use backup::{BackupProgress, BackupReport, OnBackup, is_backup};
+pub(crate) use directory::absolute;
 pub use durability::Durability;
 pub use error::{LogError, Replay, ReplayError};
 pub(crate) use extent::Extent;

@@ -77,7 +77,7 @@ impl ReadOnlyLog {
 
     /// Reads the superblock and the headers of the segments only.
     pub(crate) fn find(vfs: Arc<dyn Vfs>, dir: &Path) -> Result<Self, LogError> {
-        let directory = Directory::new(vfs, dir);
+        let directory = Directory::new(vfs, dir)?;
         let superblock = again(&directory, || SuperblockFile::read(&directory))?.0;
         let chain = again(&directory, || read_chain(&directory, &superblock))?;
         Ok(Self {

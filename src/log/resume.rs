@@ -1,8 +1,9 @@
 //! Where writing goes on after the log was read: the first changes that an open makes.
 
+use super::backup;
 use super::chain::SegmentInfo;
 use super::directory::Directory;
-use super::recovery::Judged;
+use super::recovery::{Judged, LogEnd};
 use super::report::RecoveryReport;
 use super::segment::Segment;
 use super::segment_header::SEGMENT_HEADER_BYTES;
@@ -32,9 +33,11 @@ pub(super) fn resume(
     mut judged: Judged,
 ) -> Result<Resumed, LogError> {
     let known = *judged.superblock.current();
-    let mut report = RecoveryReport {
+    let ends_at = |end: &LogEnd| known.watermark == judged.next_lsn && end.offset == end.file_len;
+    let is_clean = known.clean && judged.end.as_ref().is_some_and(ends_at);
+    let report = RecoveryReport {
         created: known.newest_segment == 0 && judged.frames == 0,
-        clean: false,
+        clean: is_clean,
         frames: judged.frames,
         next_lsn: Lsn::new(judged.next_lsn),
         torn_tail: judged.end.as_ref().and_then(|end| end.torn),
@@ -43,13 +46,11 @@ pub(super) fn resume(
     directory.remove_temporaries()?;
     directory.remove_segments(&judged.leftovers)?;
     match judged.end.take() {
-        Some(end)
-            if known.clean && known.watermark == judged.next_lsn && end.offset == end.file_len =>
-        {
+        // The newest segment of a backup that was interrupted may be the original's own file.
+        Some(end) if is_clean && known.epoch != backup::EPOCH => {
             judged
                 .superblock
                 .update(|superblock| superblock.clean = false)?;
-            report.clean = true;
             Ok(Resumed {
                 superblock: judged.superblock,
                 sealed: judged.sealed,

@@ -62,7 +62,7 @@ pub fn salvage(
     dir: &Path,
     each: &mut Replay<'_>,
 ) -> Result<SalvageReport, LogError> {
-    let directory = Directory::new(vfs, dir);
+    let directory = Directory::new(vfs, dir)?;
     let _lock = directory.lock_there()?;
     let superblock = match SuperblockFile::read(&directory) {
         Ok((superblock, _)) => Some(superblock),

@@ -36,7 +36,7 @@ pub fn salvage_to(
     as_of: Lsn,
     keep: &mut Keep<'_>,
 ) -> Result<SalvageReport, LogError> {
-    let target = Directory::new(Arc::clone(&vfs), to);
+    let target = Directory::new(Arc::clone(&vfs), to)?;
     let _lock = target.lock()?;
     if SuperblockFile::open(&target)?.is_some() || target.has_log()? {
         return Err(LogError::NotEmpty {

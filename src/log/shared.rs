@@ -18,6 +18,8 @@ pub(super) struct Shared<T> {
     pub(super) segments: SegmentTable,
     /// Never locked while the state is.
     pub(super) superblock: Mutex<SuperblockFile>,
+    /// Held by whoever syncs beside those who commit.
+    pub(super) syncing_beside: Mutex<()>,
     /// Held by whoever compacts.
     pub(super) compacting: Mutex<()>,
     /// Held by whoever replaces or removes files of sealed segments, or needs them to stay.

@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use super::directory::Directory;
 use super::lead::{PanicGuard, write};
 use super::primitives::MutexGuard;
 use super::segment::Segment;
@@ -13,6 +14,7 @@ use super::shared::Shared;
 use super::state::{Active, State};
 use super::{Durability, LogError, Lsn, SegmentId};
 use crate::canary::Canary;
+use crate::vfs::OpenMode;
 
 const STEP_MIN: u64 = 128 * 1024;
 const STEP_MAX: u64 = 8 * 1024 * 1024;
@@ -39,18 +41,22 @@ pub(super) fn first_step(log_bytes: u64, segment_bytes: u64) -> u64 {
 impl Active {
     /// A segment for writing from `offset` on.
     pub(super) fn new(
+        directory: &Directory,
         segment: Arc<Segment>,
         offset: u64,
         prepared: u64,
         segment_bytes: u64,
-    ) -> Self {
-        Self {
+    ) -> Result<Self, LogError> {
+        let beside = directory.vfs.open(&segment.path, OpenMode::ReadWrite);
+        let beside = beside.map_err(|error| LogError::io("open", &segment.path, error))?;
+        Ok(Self {
             segment,
+            beside,
             offset,
             prepared,
             capacity: segment_bytes.max(offset),
             synced: offset,
-        }
+        })
     }
 }
 
@@ -305,11 +311,12 @@ impl<T: Send + 'static> Shared<T> {
                 .create_segment(database, id, sealed.0, prepared)?,
         );
         let active = Active::new(
+            &self.directory,
             Arc::clone(&segment),
             SEGMENT_HEADER_BYTES,
             prepared,
             self.options.segment_bytes,
-        );
+        )?;
         self.superblock.lock().update(|superblock| {
             superblock.watermark = superblock.watermark.max(base);
             superblock.newest_segment = base;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::mem;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::task::Waker;
 use std::time::Instant;
@@ -11,11 +12,15 @@ use super::batch::Batch;
 use super::latency::Histogram;
 use super::parker::Parker;
 use super::segment::Segment;
+use crate::vfs::VfsFile;
 
 /// The segment that is written to.
 #[derive(Debug)]
 pub(super) struct Active {
     pub(super) segment: Arc<Segment>,
+    /// Its file once more, opened before anything was written to it, for those who sync beside commits. A handle that is opened after a
+    /// write has failed, and somebody was told, would not be told.
+    pub(super) beside: Arc<dyn VfsFile>,
     /// Where the next frame goes.
     pub(super) offset: u64,
     /// Up to where there is space.
@@ -34,10 +39,20 @@ pub(super) enum Wake {
 }
 
 impl Wake {
-    pub(super) fn wake(self) {
-        match self {
-            Self::Thread(parker) => parker.wake(),
-            Self::Task(waker) => waker.wake(),
+    /// Wakes all of these. Threads come first: what a waker does is not known, and it may wait for one of them. If it panics, that
+    /// is the trouble of its task, and of nobody who waits beside it.
+    pub(super) fn all(woken: Vec<Self>) {
+        for wake in &woken {
+            if let Self::Thread(parker) = wake {
+                parker.wake();
+            }
+        }
+        for wake in woken {
+            if let Self::Task(waker) = wake
+                && catch_unwind(AssertUnwindSafe(|| waker.wake())).is_err()
+            {
+                tracing::error!("the waker of a task that waits for a commit panicked");
+            }
         }
     }
 }
@@ -155,7 +170,7 @@ impl<T> State<T> {
         thread
     }
 
-    /// Those whose wait is over: the next leader first, so that it gets going while the others
+    /// Those whose wait is over: the next leader in front, so that it gets going while the others
     /// are woken.
     pub(super) fn take_satisfied(&mut self) -> Vec<Wake> {
         let mut satisfied = Vec::new();
@@ -189,5 +204,44 @@ impl<T> State<T> {
                     .map(|(_, parker)| Wake::Thread(parker)),
             )
             .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+    use std::sync::mpsc::{self, Receiver};
+    use std::thread;
+    use std::time::Duration;
+
+    use super::*;
+
+    /// Waits for a thread.
+    struct Waits(Mutex<Receiver<()>>);
+
+    impl std::task::Wake for Waits {
+        fn wake(self: Arc<Self>) {
+            let _ = self.0.lock().unwrap().recv_timeout(Duration::from_secs(60));
+        }
+    }
+
+    #[test]
+    fn a_waker_may_wait_for_a_thread_that_is_woken_with_it() {
+        let (tell, told) = mpsc::channel();
+        let (give, given) = mpsc::channel();
+        let waits = Arc::new(Waits(Mutex::new(told)));
+        thread::scope(|scope| {
+            scope.spawn(move || {
+                let parker = Parker::current();
+                give.send(Arc::clone(&parker)).unwrap();
+                parker.park();
+                tell.send(()).unwrap();
+            });
+            let parker = given.recv().unwrap();
+            let task = Wake::Task(Arc::clone(&waits).into());
+            Wake::all(vec![task, Wake::Thread(parker)]);
+        });
+        let left = waits.0.lock().unwrap().try_recv();
+        assert!(left.is_err(), "it did not wait so long");
     }
 }

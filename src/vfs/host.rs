@@ -3,7 +3,7 @@
 use std::fmt::Debug;
 use std::io;
 use std::sync::Weak;
-use std::thread::{Builder, JoinHandle};
+use std::thread::{self, Builder, JoinHandle};
 use std::time::{Duration, Instant, SystemTime};
 
 use uuid::Uuid;
@@ -50,6 +50,17 @@ pub trait Job: Send + Sync + 'static {
     fn gives_way(&self) -> bool {
         false
     }
+}
+
+/// Waits for the end of a thread that was told to end. Whether it has ended: a thread does not wait for itself, which may have let go
+/// of the last handle of what it works on, and sees that it is to end when it is done with that. If it panicked, whoever works
+/// with it has been told.
+pub(crate) fn wait_for_end(thread: JoinHandle<()>) -> bool {
+    let is_other = thread.thread().id() != thread::current().id();
+    if is_other {
+        let _ = thread.join();
+    }
+    is_other
 }
 
 /// Of the "nice" values of Linux: a tenth of the time that others get, so that it goes on, whoever else is busy.

@@ -14,11 +14,12 @@ pub(crate) mod sim;
 use std::ffi::OsString;
 use std::fmt::Debug;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 pub use error::LockError;
 pub use file::VfsFile;
+pub(crate) use host::wait_for_end;
 pub use host::{Host, Job, OsHost};
 pub use os::OsFs;
 
@@ -43,6 +44,16 @@ pub trait Vfs: Debug + Send + Sync + 'static {
     /// Where time, randomness and threads come from; from the operating system unless said otherwise.
     fn host(&self) -> &dyn Host {
         &OsHost
+    }
+
+    /// The path by which this file system finds the same whatever the process does later: a relative one means another place when the
+    /// process has changed its directory. Asked once, when something is opened. A file system that has no such directory gives
+    /// the path back, as this does; one that has the operating system's files below it should pass the question on.
+    ///
+    /// # Errors
+    /// Whatever the operating system says: the path may be empty, or the directory of the process gone.
+    fn absolute(&self, path: &Path) -> io::Result<PathBuf> {
+        Ok(path.to_path_buf())
     }
 
     /// Makes one directory. Durable after [`sync_dir`](Self::sync_dir) of its parent.

@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, Write};
-use std::path::Path;
+use std::path::{self, Path, PathBuf};
 use std::sync::Arc;
 
 use super::{LockError, OpenMode, Vfs, VfsFile, VfsLock};
@@ -27,6 +27,10 @@ struct OsLock(#[expect(dead_code, reason = "held for its drop")] File);
 impl VfsLock for OsLock {}
 
 impl Vfs for OsFs {
+    fn absolute(&self, path: &Path) -> io::Result<PathBuf> {
+        path::absolute(path)
+    }
+
     fn create_dir(&self, path: &Path) -> io::Result<()> {
         fs::create_dir(path)
     }

@@ -11,6 +11,7 @@ mod database;
 mod golden;
 mod golden_store;
 mod handles;
+mod handover;
 #[path = "../common/history.rs"]
 mod history;
 mod index;

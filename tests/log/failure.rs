@@ -221,3 +221,46 @@ fn what_was_written_is_made_durable_beside_commits() {
     assert!(log.submit(1, b"third", (), None).is_err());
     assert_eq!(log.durable_lsn(), Lsn::new(2));
 }
+
+/// Has an unsynced frame lost on its way to the medium, of which `first` is told and held up in it. Meanwhile nobody may
+/// say that the frame is durable.
+fn nobody_says_that_it_is_durable(first: fn(&TestLog) -> Result<(), LogError>) {
+    let dir = tempfile::tempdir().unwrap();
+    let (fs, faults) = FaultyFs::new();
+    let options = LogOptions {
+        durability: Durability::Os,
+        ..LogOptions::default()
+    };
+    let (log, _, _) = open_with(fs, dir.path(), options, Arc::new(())).unwrap();
+    commit(&log, b"lost");
+    faults.lose_writes();
+    std::thread::scope(|scope| {
+        let log = &log;
+        let first = scope.spawn(move || first(log));
+        while !faults.is_told() {
+            std::thread::yield_now();
+        }
+        let beside = scope.spawn(move || log.sync_written());
+        // It may have to wait for the other one. If it has not, there is time enough.
+        let begun = Instant::now();
+        while !beside.is_finished() && begun.elapsed() < Duration::from_millis(50) {
+            std::thread::yield_now();
+        }
+        faults.release();
+        let told = beside.join().unwrap();
+        assert!(matches!(told, Err(LogError::Poisoned { .. })), "{told:?}");
+        assert!(first.join().unwrap().is_err());
+    });
+    assert_eq!(log.durable_lsn(), Lsn::FIRST);
+    assert!(log.sync().is_err());
+}
+
+#[test]
+fn a_sync_beside_a_commit_that_hears_of_a_failure_hears_of_it_too() {
+    nobody_says_that_it_is_durable(TestLog::sync);
+}
+
+#[test]
+fn two_syncs_beside_commits_both_hear_of_a_failure() {
+    nobody_says_that_it_is_durable(TestLog::sync_written);
+}

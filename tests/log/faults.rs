@@ -32,6 +32,18 @@ pub(crate) struct Faults {
     pub(crate) prepared: Mutex<Vec<(u64, u64)>>,
     closed: Mutex<bool>,
     opened: Condvar,
+    lost: Mutex<Lost>,
+    released: Condvar,
+}
+
+/// What the system knows of writes that came to nothing: it tells each handle once, but not those that are opened after somebody
+/// was told.
+#[derive(Debug, Default)]
+struct Lost {
+    times: u64,
+    told: u64,
+    /// Whoever is told first returns when this is over.
+    held: bool,
 }
 
 impl Faults {
@@ -43,6 +55,41 @@ impl Faults {
     pub(crate) fn open_gate(&self) {
         *self.closed.lock() = false;
         self.opened.notify_all();
+    }
+
+    /// What was written to segments is lost. Who hears of it first is held up until he is [released](Self::release).
+    pub(crate) fn lose_writes(&self) {
+        let mut lost = self.lost.lock();
+        lost.times += 1;
+        lost.held = true;
+    }
+
+    /// Whether somebody was told, and is held up.
+    pub(crate) fn is_told(&self) -> bool {
+        self.lost.lock().told > 0
+    }
+
+    pub(crate) fn release(&self) {
+        self.lost.lock().held = false;
+        self.released.notify_all();
+    }
+
+    /// What a handle that is opened now has heard of.
+    fn heard(&self) -> u64 {
+        let lost = self.lost.lock();
+        if lost.told > 0 { lost.times } else { 0 }
+    }
+
+    fn hear(&self, heard: &AtomicU64) -> io::Result<()> {
+        let mut lost = self.lost.lock();
+        if heard.swap(lost.times, Ordering::Relaxed) == lost.times {
+            return Ok(());
+        }
+        lost.told += 1;
+        while lost.told == 1 && lost.held {
+            self.released.wait(&mut lost);
+        }
+        Err(io::Error::other("what was written is lost"))
     }
 
     fn pass_gate(&self) {
@@ -97,11 +144,20 @@ struct FaultyFile {
     file: Arc<dyn VfsFile>,
     path: PathBuf,
     faults: Arc<Faults>,
+    heard: AtomicU64,
 }
 
 impl FaultyFile {
     fn is_segment(&self) -> bool {
         self.path.to_string_lossy().contains(".seg")
+    }
+
+    fn sync(&self, sync: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
+        self.faults.sync(self.is_segment(), sync)?;
+        match self.is_segment() {
+            true => self.faults.hear(&self.heard),
+            false => Ok(()),
+        }
     }
 }
 
@@ -119,6 +175,7 @@ impl Vfs for FaultyFs {
             file: OsFs.open(path, mode)?,
             path: path.to_path_buf(),
             faults: self.faults.clone(),
+            heard: AtomicU64::new(self.faults.heard()),
         }))
     }
 
@@ -169,12 +226,11 @@ impl VfsFile for FaultyFile {
     }
 
     fn sync_data(&self) -> io::Result<()> {
-        self.faults
-            .sync(self.is_segment(), || self.file.sync_data())
+        self.sync(|| self.file.sync_data())
     }
 
     fn sync_all(&self) -> io::Result<()> {
-        self.faults.sync(self.is_segment(), || self.file.sync_all())
+        self.sync(|| self.file.sync_all())
     }
 
     fn prepare(&self, from: u64, to: u64) -> io::Result<()> {

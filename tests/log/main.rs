@@ -16,3 +16,4 @@ mod recovery;
 mod salvage;
 mod stopping;
 mod support;
+mod waking;

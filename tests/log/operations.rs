@@ -168,6 +168,31 @@ fn an_interrupted_backup_is_a_beginning_of_the_log_or_none_and_is_taken_up_again
 }
 
 #[test]
+fn a_backup_that_was_interrupted_writes_to_no_file_of_the_original() {
+    let (dir, to) = (scratch(), scratch());
+    let (log, _, _) = open(dir.path(), LogOptions::default()).unwrap();
+    commit_some(&log, 20);
+    log.backup(to.path()).unwrap();
+    log.roll().unwrap();
+    // The next one has come so far: the segment that was active is full now, and is the same file.
+    let sealed = log.segments()[0].id.to_string();
+    let [original, backed_up] = [&dir, &to].map(|of| of.path().join("log").join(&sealed));
+    std::fs::remove_file(&backed_up).unwrap();
+    std::fs::hard_link(&original, &backed_up).unwrap();
+    let before = std::fs::read(&original).unwrap();
+
+    let (copy, report, frames) = open(to.path(), LogOptions::default()).unwrap();
+    assert!(report.clean);
+    assert_eq!(payloads(&frames), expected(20));
+    commit_some(&copy, 5);
+    copy.close().unwrap();
+    assert!(std::fs::read(&original).unwrap() == before);
+    assert!(verify_all(&log).damage.is_empty());
+    let (_copy, _, frames) = open(to.path(), LogOptions::default()).unwrap();
+    assert_eq!(frames.len(), 25);
+}
+
+#[test]
 fn a_log_is_read_while_another_handle_writes_and_compacts() {
     let dir = scratch();
     let (fs, faults) = FaultyFs::new();

@@ -10,7 +10,7 @@ use crate::db::compaction::CompactionReport;
 use crate::db::compaction::candidates::Worth;
 use crate::db::compaction::engine::Engine;
 use crate::db::compaction::options::CompactionOptions;
-use crate::vfs::{Host, Job};
+use crate::vfs::{Host, Job, wait_for_end};
 
 /// So often it looks whether anything has died.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -73,7 +73,7 @@ impl Drop for Worker {
         self.working.engine.stop();
         if let Some(thread) = self.thread.take() {
             // Whether it panicked or not, nothing of it is needed any more.
-            let _ = thread.join();
+            wait_for_end(thread);
         }
     }
 }

@@ -149,7 +149,7 @@ impl Db {
         let applier = Applier::start(view, vfs.host()).map_err(|error| DbError::Index {
             reason: format!("the thread that applies commits cannot be started: {error}"),
         })?;
-        *indexed.log.write() = LogState::Open(log);
+        *indexed.log.write() = LogState::Open(Arc::new(log));
         Ok(Self::of(
             vfs,
             path,

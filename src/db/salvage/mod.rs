@@ -135,6 +135,9 @@ pub fn salvage_in(
     to: &Path,
     progress: &mut dyn FnMut(SalvageProgress),
 ) -> Result<SalvageReport, DbError> {
+    // It is read twice, and must be the same both times.
+    let from = &log::absolute(vfs.as_ref(), from)?;
+    let to = &log::absolute(vfs.as_ref(), to)?;
     let mut telling = Telling::new(Extent::of(Arc::clone(&vfs), from)?, progress);
     let found = log::salvage(Arc::clone(&vfs), from, &mut |frame, _| {
         telling.at(frame);

@@ -97,7 +97,7 @@ impl Db {
     /// that does not open for its damage is read by [`salvage`](crate::db::salvage()).
     ///
     /// # Errors
-    /// [`DbError::Log`] if the file system failed; [`DbError::Closed`]. Damage is no error here, but in the report.
+    /// [`DbError::Log`] if the file system failed; [`DbError::Closed`], also if it was closed meanwhile. Damage is no error here, but in the report.
     pub fn verify(
         &self,
         options: VerifyOptions,
@@ -109,6 +109,8 @@ impl Db {
         if !report.stopped {
             self.verify_contents(options, &mut report, &mut findings, progress)?;
         }
+        // What could not be read for that is not damaged.
+        self.has_failed()?;
         (report.findings, report.found) = (findings.listed, findings.count);
         Ok(report)
     }
@@ -126,7 +128,8 @@ impl Db {
                 of: at.of_bytes,
             })
         };
-        let of_log = match &*self.indexed().log.read() {
+        let log = self.indexed().log.read().clone();
+        let of_log = match log {
             LogState::Open(log) => log.verify(&mut tell)?,
             LogState::ReadOnly(log) => log.verify(&mut tell)?,
             _ => return Err(self.closed()),

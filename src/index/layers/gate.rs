@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex, MutexGuard};
 
+use super::handover::Handover;
 use super::options::IndexOptions;
 use crate::index::tables::TablesError;
 use crate::vfs::Vfs;
@@ -23,6 +24,7 @@ pub(crate) struct Gate {
     state: Mutex<State>,
     room: Condvar,
     work: Condvar,
+    handover: Handover,
 }
 
 #[derive(Debug, Default)]
@@ -75,7 +77,13 @@ impl Gate {
             state: Mutex::new(State::default()),
             room: Condvar::new(),
             work: Condvar::new(),
+            handover: Handover::default(),
         }
+    }
+
+    /// For whoever cannot read the file.
+    pub(super) fn handover(&self) -> &Handover {
+        &self.handover
     }
 
     /// How much the changes in memory may weigh.

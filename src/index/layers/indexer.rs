@@ -11,7 +11,7 @@ use super::file::IndexFile;
 use super::gate::{Gate, Stop, Work};
 use super::layered::Layered;
 use crate::index::tables::{TableRow, TablesError};
-use crate::vfs::{Host, Job};
+use crate::vfs::{Host, Job, wait_for_end};
 
 /// Who has the rows under a lock, and knows the log that they come from.
 pub(crate) trait Owner: Send + Sync + 'static {
@@ -71,7 +71,7 @@ impl Indexer {
         self.gate.stop(how);
         match self.thread.take() {
             // It contains the panics of redb, and has no others.
-            Some(thread) => drop(thread.join()),
+            Some(thread) => drop(wait_for_end(thread)),
             None => job.step(),
         }
     }
@@ -162,8 +162,10 @@ fn flush<O: Owner>(file: &mut IndexFile, owner: &O, gate: &Gate) -> Result<bool,
         gate.open();
         return Ok(false);
     }
+    let writing = gate.handover().begin();
     match file.write(&cut.changes, cut.watermark) {
         Ok(base) => {
+            drop(writing);
             let written = owner.with_rows(|rows| rows.settle(base));
             // Not under the owner's lock: this takes a while.
             drop((cut, written));
@@ -171,7 +173,11 @@ fn flush<O: Owner>(file: &mut IndexFile, owner: &O, gate: &Gate) -> Result<bool,
         }
         Err(error) => {
             match file.reopen() {
-                Ok(base) => owner.with_rows(|rows| rows.rebase(base)),
+                Ok(base) => {
+                    // Whoever lends the rows may have to read them first.
+                    writing.reopened(base.clone());
+                    owner.with_rows(|rows| rows.rebase(base));
+                }
                 Err(error) => tracing::error!(%error, "the index ends here"),
             }
             Err(error)

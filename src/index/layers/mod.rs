@@ -8,6 +8,7 @@
 mod base;
 mod file;
 mod gate;
+mod handover;
 mod home;
 mod indexer;
 mod layered;

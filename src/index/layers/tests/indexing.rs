@@ -208,3 +208,51 @@ fn nobody_waits_for_room_that_a_stopped_or_abandoned_index_will_not_make() {
         indexer.stop(Stop::Now);
     }
 }
+
+/// A database that is let go of while its log is synced.
+struct Ending {
+    rows: Mutex<Rowset>,
+    indexer: Mutex<Option<Indexer>>,
+    has_ended: AtomicBool,
+}
+
+impl Owner for Ending {
+    type Row = Row;
+
+    fn with_rows<T>(&self, with: impl FnOnce(&mut Rowset) -> T) -> T {
+        with(&mut self.rows.lock())
+    }
+
+    fn sync_log(&self) -> bool {
+        let indexer = self.indexer.lock().take();
+        self.has_ended.store(indexer.is_some(), Ordering::Release);
+        drop(indexer);
+        true
+    }
+}
+
+#[test]
+fn it_may_be_ended_on_its_own_thread() {
+    let dir = tempfile::tempdir().unwrap();
+    let (file, found) = open(dir.path());
+    let gate = Arc::new(Gate::new(OPTIONS, Arc::new(OsFs)));
+    let database = Arc::new(Ending {
+        rows: Mutex::new(Layered::new(found.unwrap(), Arc::clone(&gate))),
+        indexer: Mutex::new(None),
+        has_ended: AtomicBool::new(false),
+    });
+    let indexer = Indexer::start(file, Arc::clone(&database), gate, &OsHost).unwrap();
+    *database.indexer.lock() = Some(indexer);
+    for number in 0..1000 {
+        let mut rows = database.rows.lock();
+        rows.put(name(number), row(number));
+        rows.advance(at(u64::from(number) + 2), 64);
+    }
+    // The thread has a share in it to its end.
+    let has_ended = || database.has_ended.load(Ordering::Acquire);
+    wait_until(|| has_ended() && Arc::strong_count(&database) == 1);
+    // What it was at then is in the file.
+    let found = open(dir.path()).1.unwrap().unwrap();
+    let rows = over(Some(found));
+    assert_eq!(rows.get(&name(0)).unwrap(), Some(row(0)));
+}

@@ -53,6 +53,7 @@ mod lease;
 pub mod log;
 mod moment;
 mod msgpack;
+mod nesting;
 #[cfg(feature = "postgres")]
 #[expect(
     clippy::disallowed_methods,

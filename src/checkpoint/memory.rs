@@ -262,18 +262,23 @@ impl Checkpointer for MemorySaver {
     }
 
     fn put(&self, mut put: PutCheckpoint) -> Commit<CheckpointError> {
-        let mut kept = self.kept.write();
-        let outcome = kept.make_whole(&mut put).and_then(|()| {
+        let put = || {
+            put.check_depth(&[])?;
+            let mut kept = self.kept.write();
+            kept.make_whole(&mut put)?;
             kept.apply(Record::CheckpointPut(checkpoint_record(
                 put,
                 BTreeMap::new(),
             )))
-        });
-        Commit::ready(outcome)
+        };
+        Commit::ready(put())
     }
 
     fn put_writes(&self, writes: PutWrites) -> Commit<CheckpointError> {
-        self.apply(Record::WritesPut(writes_record(writes)))
+        match writes.check_depth() {
+            Ok(()) => self.apply(Record::WritesPut(writes_record(writes))),
+            Err(refused) => Commit::ready(Err(refused)),
+        }
     }
 
     fn delete_thread(&self, thread: &str) -> Commit<CheckpointError> {

@@ -9,6 +9,7 @@
 mod appended;
 mod checkpointer;
 mod convert;
+mod depth;
 mod diff;
 mod dry_run;
 mod error;

@@ -177,6 +177,9 @@ impl Checkpointer for DbSaver {
         mut put: PutCheckpoint,
         items: Vec<ItemChange>,
     ) -> Commit<CheckpointError> {
+        if let Err(refused) = put.check_depth(&items) {
+            return Commit::ready(Err(refused));
+        }
         let lists = std::mem::take(&mut put.appended).into_iter();
         let lists = lists.map(|(channel, added)| (channel, Handed::Appended(added)));
         let lists = lists.collect();
@@ -206,7 +209,10 @@ impl Checkpointer for DbSaver {
     }
 
     fn put_writes(&self, writes: PutWrites) -> Commit<CheckpointError> {
-        saving((self.db).put_writes(writes_record(writes), self.durability))
+        match writes.check_depth() {
+            Ok(()) => saving((self.db).put_writes(writes_record(writes), self.durability)),
+            Err(refused) => Commit::ready(Err(refused)),
+        }
     }
 
     fn delete_thread(&self, thread: &str) -> Commit<CheckpointError> {

@@ -170,12 +170,18 @@ impl Checkpointer for SqliteSaver {
     }
 
     fn put(&self, put: PutCheckpoint) -> Commit<CheckpointError> {
+        if let Err(refused) = put.check_depth(&[]) {
+            return Commit::ready(Err(refused));
+        }
         self.file
             .writer()
             .submit(move |connection| putting::put(connection, put))
     }
 
     fn put_writes(&self, writes: PutWrites) -> Commit<CheckpointError> {
+        if let Err(refused) = writes.check_depth() {
+            return Commit::ready(Err(refused));
+        }
         self.file
             .writer()
             .submit(move |connection| putting::put_writes(connection, &writes))

@@ -26,6 +26,10 @@ macro_rules! behaviours {
                 any_text_serves_as_a_name
                 metadata_comes_back_as_it_was_put
             }
+            nesting {
+                what_is_as_deep_as_can_be_read_comes_back
+                what_is_too_deep_to_be_read_again_is_refused
+            }
             writes {
                 writes_come_sorted_by_path_task_and_index
                 of_ordinary_writes_with_one_key_the_first_stays

@@ -141,11 +141,17 @@ impl Checkpointer for PostgresSaver {
     }
 
     fn put(&self, put: PutCheckpoint) -> Commit<CheckpointError> {
-        self.submit(Write::Checkpoint(Box::new(put)))
+        match put.check_depth(&[]) {
+            Ok(()) => self.submit(Write::Checkpoint(Box::new(put))),
+            Err(refused) => Commit::ready(Err(refused)),
+        }
     }
 
     fn put_writes(&self, writes: PutWrites) -> Commit<CheckpointError> {
-        self.submit(Write::Writes(writes))
+        match writes.check_depth() {
+            Ok(()) => self.submit(Write::Writes(writes)),
+            Err(refused) => Commit::ready(Err(refused)),
+        }
     }
 
     fn leases(&self) -> Leases {

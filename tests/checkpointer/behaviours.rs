@@ -69,6 +69,7 @@ macro_rules! behaviours {
                 a_deleted_thread_is_gone_in_all_namespaces_and_others_stay
                 deleting_an_unknown_thread_is_no_error
                 a_deleted_thread_can_be_started_anew
+                an_id_of_the_future_goes_with_its_thread_alone
                 late_writes_do_not_bring_a_thread_back
                 a_late_checkpoint_does_not_bring_a_thread_back
                 the_first_checkpoint_of_a_late_subgraph_does_not_bring_a_thread_back

@@ -92,6 +92,12 @@ impl Saver {
             .map_err(|e| GraphError::checkpoint(&self.thread, e))
     }
 
+    /// What the first id of the thread has to be greater than, if it was deleted.
+    pub(in crate::graph) async fn cutoff(&self) -> Result<Option<String>, GraphError> {
+        (self.checkpointer.cutoff(&self.thread).await)
+            .map_err(|e| GraphError::checkpoint(&self.thread, e))
+    }
+
     /// The latest checkpoint with an id smaller than `before`.
     pub(in crate::graph) async fn load_before(
         &mut self,

@@ -46,6 +46,7 @@ macro_rules! behaviours {
                 the_latest_of_each_thread_are_listed
                 a_list_without_a_thread_is_newest_first_over_all
                 a_list_is_limited_by_id_count_and_metadata
+                metadata_of_another_kind_than_usual_is_found_by_its_value
                 the_limit_counts_what_the_filter_lets_through
                 a_list_does_not_see_what_is_written_after_the_call
                 a_list_has_pending_writes_and_values

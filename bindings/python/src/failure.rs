@@ -142,7 +142,9 @@ impl From<StoreError> for Failure {
                 Self::new("InvalidNamespaceError", error.to_string())
             }
             StoreError::InvalidFilter { .. } => Self::new("InvalidFilterError", error.to_string()),
-            StoreError::InvalidCursor { .. } | StoreError::TooDeep { .. } => Self::invalid(error.to_string()),
+            StoreError::InvalidCursor { .. } | StoreError::TooDeep { .. } => {
+                Self::invalid(error.to_string())
+            }
             error => Self::new("DatabaseError", error.to_string()),
         }
     }

@@ -56,6 +56,11 @@ impl<E> Commit<E> {
         }
     }
 
+    /// Whether the write was refused when it was submitted. One that was not may fail later.
+    pub(crate) fn is_refused(&mut self) -> bool {
+        matches!(self.state.get_mut(), State::Ready(Some(Err(_))))
+    }
+
     /// Blocks this thread until the write is acknowledged.
     ///
     /// # Errors

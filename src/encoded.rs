@@ -4,7 +4,7 @@
 
 use bytes::Bytes;
 
-use crate::msgpack;
+use crate::{msgpack, nesting};
 
 /// A value as it is stored: bytes, and a tag that says how to read them.
 ///
@@ -120,9 +120,16 @@ impl Encoded {
         }
     }
 
+    /// Whether it is JSON that could not be read any more `inside` so many lists and objects.
+    pub(crate) fn is_too_deep(&self, inside: usize) -> bool {
+        let most = nesting::READABLE.saturating_sub(inside);
+        self.tag == Tag::Json && nesting::is_text_deeper(&self.bytes, most)
+    }
+
     /// A value of a graph: JSON, or MessagePack if it carries what JSON cannot say.
     pub(crate) fn of_state(value: &serde_json::Value) -> Self {
-        if msgpack::carries(value) {
+        // What is too deep is JSON, which is refused.
+        if msgpack::carries(value) && !nesting::is_value_deeper(value, nesting::READABLE) {
             let mut bytes = Vec::new();
             if msgpack::encode(&mut bytes, value).is_ok() {
                 return Self::new("msgpack", bytes);

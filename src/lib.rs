@@ -43,6 +43,7 @@ mod item_change;
 mod item_fields;
 mod item_vectors;
 mod item_words;
+mod json_order;
 #[cfg(feature = "langgraph")]
 #[cfg_attr(
     not(feature = "sqlite"),
@@ -53,6 +54,7 @@ mod lease;
 pub mod log;
 mod moment;
 mod msgpack;
+mod nesting;
 #[cfg(feature = "postgres")]
 #[expect(
     clippy::disallowed_methods,

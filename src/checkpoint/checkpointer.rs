@@ -132,6 +132,16 @@ pub trait Checkpointer: Send + Sync + 'static {
     /// error. What an old run of the thread writes afterwards does not bring it back.
     fn delete_thread(&self, thread: &str) -> Commit<CheckpointError>;
 
+    /// Of a thread that was deleted: which id those of its new checkpoints have to be greater than, so that they are not taken
+    /// for what an old run still writes. A checkpointer that keeps no such thing has none.
+    fn cutoff<'a>(
+        &'a self,
+        thread: &'a str,
+    ) -> BoxFuture<'a, Result<Option<String>, CheckpointError>> {
+        let _ = thread;
+        std::future::ready(Ok(None)).boxed()
+    }
+
     /// Gives the thread `target` the whole history of `source`. From then on the two live and die independently. Costs
     /// the same whatever the history.
     ///

@@ -90,6 +90,18 @@ pub enum CheckpointError {
         /// The channel.
         channel: String,
     },
+    /// Something is nested so deep that it could not be read again. Nothing was saved.
+    #[error(
+        "thread `{thread}`: {what} is nested more than {} deep and could not be read again; save what is so deep as a \
+         text",
+        crate::nesting::READABLE
+    )]
+    TooDeep {
+        /// The thread.
+        thread: String,
+        /// The value, of which checkpoint or task, or the item.
+        what: String,
+    },
     /// The database failed or refused.
     #[error(transparent)]
     Db(#[from] crate::db::DbError),

@@ -22,6 +22,9 @@ pub(crate) fn now() -> String {
     jiff::Timestamp::now().to_string()
 }
 
+/// The last time that an id can say, in the year 5236.
+const LAST_TICKS: u64 = (1 << 60) - 1;
+
 /// 100-ns ticks between the UUID epoch (1582-10-15) and the Unix epoch (RFC 9562 §5.1).
 const UNIX_TICKS: u64 = 0x01B2_1DD2_1381_4000;
 
@@ -32,13 +35,13 @@ impl CheckpointIds {
     }
 
     /// An id greater than all that this generator has given and than `floor`, if that is a version 6
-    /// UUID. `step` goes into its clock sequence, as in LangGraph.
+    /// UUID and not of the last moment that one can say. `step` goes into its clock sequence, as in LangGraph.
     pub fn next(&self, floor: Option<&str>, step: i64) -> String {
         self.next_of(&OsHost, floor, step)
     }
 
     /// As [`next`](Self::next), with time and randomness from a host.
-    pub(crate) fn next_of(&self, host: &dyn Host, floor: Option<&str>, step: i64) -> String {
+    fn next_of(&self, host: &dyn Host, floor: Option<&str>, step: i64) -> String {
         let now = host
             .system_time()
             .duration_since(UNIX_EPOCH)
@@ -50,7 +53,7 @@ impl CheckpointIds {
         let _ = self
             .last
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |last| {
-                given = least.max(last.saturating_add(1));
+                given = least.max(last.saturating_add(1)).min(LAST_TICKS);
                 Some(given)
             });
         let clock_sequence = u16::try_from(step.rem_euclid(0x4000)).unwrap_or(0);
@@ -62,6 +65,12 @@ impl CheckpointIds {
     }
 }
 
+/// The cutoff of a deletion: what was made until now, and whatever there is up to `greatest`, is gone. It follows nothing else, as
+/// the ids of another thread may be of a clock that was ahead.
+pub(crate) fn cutoff_after(host: &dyn Host, greatest: Option<&str>) -> String {
+    CheckpointIds::new().next_of(host, greatest, 0)
+}
+
 /// The time of a version 6 UUID in 100-ns ticks.
 fn ticks_of(id: &str) -> Option<u64> {
     let uuid = Uuid::try_parse(id).ok()?;
@@ -69,4 +78,19 @@ fn ticks_of(id: &str) -> Option<u64> {
         return None;
     }
     uuid.get_timestamp().map(|t| t.to_gregorian().0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_time_that_an_id_can_say_is_not_passed() {
+        let last = "ffffffff-ffff-6fff-bfff-ffffffffffff";
+        let ids = CheckpointIds::new();
+        for _ in 0..2 {
+            let next = ids.next(Some(last), 0);
+            assert_eq!(ticks_of(&next), ticks_of(last));
+        }
+    }
 }

@@ -17,9 +17,9 @@ use crate::checkpoint::pruning::{Due, PrunedThread, due};
 use crate::checkpoint::retention;
 use crate::checkpoint::threads::list_threads;
 use crate::checkpoint::{
-    CheckpointError, CheckpointIds, CheckpointStream, CheckpointTuple, Checkpointer, ListQuery,
-    Projection, Prune, PruneReport, PutCheckpoint, PutWrites, RetentionPolicy, Tag, ThreadInfo,
-    ThreadQuery,
+    CheckpointError, CheckpointStream, CheckpointTuple, Checkpointer, ListQuery, Projection, Prune,
+    PruneReport, PutCheckpoint, PutWrites, RetentionPolicy, Tag, ThreadInfo, ThreadQuery,
+    cutoff_after,
 };
 use crate::codec::{Record, TagRemoved, ThreadCopied, ThreadDeleted, ThreadPolicySet};
 use crate::db::Returned;
@@ -37,7 +37,6 @@ use crate::{Commit, Encoded, Leases};
 #[derive(Clone, Debug, Default)]
 pub struct MemorySaver {
     kept: Arc<RwLock<Kept>>,
-    ids: Arc<CheckpointIds>,
     leases: Leases,
 }
 
@@ -80,9 +79,9 @@ impl Kept {
         })
     }
 
-    fn delete(&mut self, thread: &str, ids: &CheckpointIds) -> Result<(), CheckpointError> {
+    fn delete(&mut self, thread: &str) -> Result<(), CheckpointError> {
         let greatest = self.index.snapshot().greatest_id(thread)?;
-        let cutoff = ids.next(greatest.as_deref(), 0);
+        let cutoff = cutoff_after(&OsHost, greatest.as_deref());
         self.apply(Record::ThreadDeleted(ThreadDeleted {
             thread: thread.to_owned(),
             cutoff,
@@ -145,7 +144,7 @@ impl MemorySaver {
         }
         let mut kept = self.kept.write();
         if of.is_deleted {
-            kept.delete(&of.thread, &self.ids)?;
+            kept.delete(&of.thread)?;
             return Ok(of.checkpoints);
         }
         kept.prune(&of.thread, |snapshot, thread| {
@@ -262,24 +261,36 @@ impl Checkpointer for MemorySaver {
     }
 
     fn put(&self, mut put: PutCheckpoint) -> Commit<CheckpointError> {
-        let mut kept = self.kept.write();
-        let outcome = kept.make_whole(&mut put).and_then(|()| {
+        let put = || {
+            put.check_depth(&[])?;
+            let mut kept = self.kept.write();
+            kept.make_whole(&mut put)?;
             kept.apply(Record::CheckpointPut(checkpoint_record(
                 put,
                 BTreeMap::new(),
             )))
-        });
-        Commit::ready(outcome)
+        };
+        Commit::ready(put())
     }
 
     fn put_writes(&self, writes: PutWrites) -> Commit<CheckpointError> {
-        self.apply(Record::WritesPut(writes_record(writes)))
+        match writes.check_depth() {
+            Ok(()) => self.apply(Record::WritesPut(writes_record(writes))),
+            Err(refused) => Commit::ready(Err(refused)),
+        }
     }
 
     fn delete_thread(&self, thread: &str) -> Commit<CheckpointError> {
-        let outcome =
-            (self.leases).deleting(thread, || self.kept.write().delete(thread, &self.ids));
+        let outcome = (self.leases).deleting(thread, || self.kept.write().delete(thread));
         Commit::ready(outcome)
+    }
+
+    fn cutoff<'a>(
+        &'a self,
+        thread: &'a str,
+    ) -> BoxFuture<'a, Result<Option<String>, CheckpointError>> {
+        let cutoff = self.snapshot().cutoff(thread);
+        std::future::ready(cutoff.map_err(Into::into)).boxed()
     }
 
     fn copy_thread(&self, source: &str, target: &str) -> Commit<CheckpointError> {

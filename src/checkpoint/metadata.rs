@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::json_order::equal;
+
 /// What made a checkpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -61,18 +63,19 @@ impl Metadata {
         }
     }
 
-    /// Whether every entry of `filter` equals the entry of the same name here.
+    /// Whether every entry of `filter` equals the entry of the same name here; 1 equals 1.0.
     pub fn matches(&self, filter: &Map<String, Value>) -> bool {
         filter.iter().all(|(key, wanted)| match key.as_str() {
-            "source" => self.source.is_some_and(|s| wanted == s.as_str()),
-            "step" => self.step.is_some_and(|s| wanted == &Value::from(s)),
+            "source" if let Some(source) = self.source => wanted == source.as_str(),
+            "step" if let Some(step) = self.step => equal(&Value::from(step), wanted),
             "parents" => wanted.as_object().is_some_and(|wanted| {
                 wanted.len() == self.parents.len()
                     && wanted
                         .iter()
                         .all(|(ns, id)| self.parents.get(ns).is_some_and(|have| id == have))
             }),
-            other => self.extra.get(other) == Some(wanted),
+            // A source that we do not know and a step that is no whole number are among these.
+            other => (self.extra.get(other)).is_some_and(|have| equal(have, wanted)),
         })
     }
 }

@@ -9,6 +9,7 @@
 mod appended;
 mod checkpointer;
 mod convert;
+mod depth;
 mod diff;
 mod dry_run;
 mod error;
@@ -41,7 +42,7 @@ pub use diff::{
 };
 pub use error::CheckpointError;
 pub use id::CheckpointIds;
-pub(crate) use id::now;
+pub(crate) use id::{cutoff_after, now};
 pub use list_query::ListQuery;
 pub use memory::MemorySaver;
 pub use metadata::{Metadata, Source};

@@ -7,7 +7,6 @@ mod pruning;
 
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use futures::future::BoxFuture;
@@ -20,9 +19,9 @@ use crate::checkpoint::convert::{
 use crate::checkpoint::retention::{self, Retained};
 use crate::checkpoint::threads::list_threads;
 use crate::checkpoint::{
-    CheckpointError, CheckpointIds, CheckpointStream, CheckpointTuple, Checkpointer, ListQuery,
-    Projection, Prune, PruneReport, PutCheckpoint, PutWrites, RetentionPolicy, Tag, ThreadInfo,
-    ThreadQuery,
+    CheckpointError, CheckpointStream, CheckpointTuple, Checkpointer, ListQuery, Projection, Prune,
+    PruneReport, PutCheckpoint, PutWrites, RetentionPolicy, Tag, ThreadInfo, ThreadQuery,
+    cutoff_after,
 };
 use crate::codec::{Record, Stored, TagRemoved, ThreadCopied, ThreadDeleted, ThreadPolicySet};
 use crate::commit::Helping;
@@ -40,7 +39,6 @@ use crate::{Commit, Encoded, Leases};
 pub struct DbSaver {
     db: Db,
     durability: Option<Durability>,
-    ids: Arc<CheckpointIds>,
 }
 
 impl Db {
@@ -49,7 +47,6 @@ impl Db {
         DbSaver {
             db: self.clone(),
             durability: None,
-            ids: Arc::default(),
         }
     }
 }
@@ -177,6 +174,9 @@ impl Checkpointer for DbSaver {
         mut put: PutCheckpoint,
         items: Vec<ItemChange>,
     ) -> Commit<CheckpointError> {
+        if let Err(refused) = put.check_depth(&items) {
+            return Commit::ready(Err(refused));
+        }
         let lists = std::mem::take(&mut put.appended).into_iter();
         let lists = lists.map(|(channel, added)| (channel, Handed::Appended(added)));
         let lists = lists.collect();
@@ -206,7 +206,10 @@ impl Checkpointer for DbSaver {
     }
 
     fn put_writes(&self, writes: PutWrites) -> Commit<CheckpointError> {
-        saving((self.db).put_writes(writes_record(writes), self.durability))
+        match writes.check_depth() {
+            Ok(()) => saving((self.db).put_writes(writes_record(writes), self.durability)),
+            Err(refused) => Commit::ready(Err(refused)),
+        }
     }
 
     fn delete_thread(&self, thread: &str) -> Commit<CheckpointError> {
@@ -216,13 +219,21 @@ impl Checkpointer for DbSaver {
         };
         let deleted = ThreadDeleted {
             thread: thread.to_owned(),
-            cutoff: self.next_id(greatest.as_deref()),
+            cutoff: cutoff_after(self.db.host(), greatest.as_deref()),
         };
         self.db.leases().deleting(thread, || {
             self.change(thread, Record::ThreadDeleted(deleted), || {
                 format!("the deletion of thread `{thread}`")
             })
         })
+    }
+
+    fn cutoff<'a>(
+        &'a self,
+        thread: &'a str,
+    ) -> BoxFuture<'a, Result<Option<String>, CheckpointError>> {
+        let cutoff = self.db.snapshot().cutoff(thread);
+        std::future::ready(cutoff.map_err(Into::into)).boxed()
     }
 
     fn copy_thread(&self, source: &str, target: &str) -> Commit<CheckpointError> {

@@ -72,6 +72,13 @@ impl<C: Checkpointer + ?Sized> Checkpointer for Arc<C> {
         (**self).delete_thread(thread)
     }
 
+    fn cutoff<'a>(
+        &'a self,
+        thread: &'a str,
+    ) -> BoxFuture<'a, Result<Option<String>, CheckpointError>> {
+        (**self).cutoff(thread)
+    }
+
     fn copy_thread(&self, source: &str, target: &str) -> Commit<CheckpointError> {
         (**self).copy_thread(source, target)
     }

@@ -101,6 +101,12 @@ impl<H: Clone, T: Rows<Key, Row<H>>> Snapshot<H, T> {
         }
     }
 
+    /// What was made of a thread no later than this went with its last deletion.
+    pub(crate) fn cutoff(&self, thread: &str) -> Result<Option<String>, TablesError> {
+        let row = row(self.tables(), &Key::Thread(thread.into()))?;
+        Ok(row.cutoff.as_deref().map(str::to_owned))
+    }
+
     /// The greatest version 6 id of a thread's checkpoints, in whichever namespace.
     pub(crate) fn greatest_id(&self, thread: &str) -> Result<Option<Arc<str>>, TablesError> {
         Ok(life(self.tables(), thread)?.and_then(|life| life.greatest))

@@ -20,6 +20,8 @@ mod tests;
 
 use serde_json::Value;
 
+use crate::nesting;
+
 pub(crate) use carried::carries;
 pub(crate) use from_json::encode;
 #[cfg(feature = "langgraph")]
@@ -48,7 +50,7 @@ pub(crate) enum Malformed {
     Marker(u8),
     #[error("something follows the value")]
     Trailing,
-    #[error("it is nested more than {} deep", to_json::MAX_DEPTH)]
+    #[error("it is nested more than {} deep", nesting::READABLE)]
     Depth,
     #[error("it has parts that JSON cannot say")]
     NotPlain,

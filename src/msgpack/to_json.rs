@@ -4,9 +4,11 @@ use crate::msgpack::carried::{self, FIELD};
 use crate::msgpack::object::{ARRAY, Object, SNAPSHOT};
 use crate::msgpack::reader::{Reader, Token};
 use crate::msgpack::{Malformed, message};
+use crate::nesting;
 
-/// How deep lists and maps may be in one another, each object of a class counting as three.
-pub(super) const MAX_DEPTH: usize = 100;
+/// How deep lists and maps may be in one another, each object of a class counting as three, which is more than it adds: what is
+/// too deep as JSON is not read from there.
+const MAX_DEPTH: usize = nesting::READABLE * 3 / 2;
 
 /// What is done with what JSON cannot say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -5,21 +5,18 @@ use std::time::Duration;
 use rusqlite::{Connection, OptionalExtension, params};
 use serde_json::{Value, json};
 
-use crate::checkpoint::{CheckpointError, CheckpointIds, RetentionPolicy, Tag, ThreadSummary};
+use crate::checkpoint::{CheckpointError, RetentionPolicy, Tag, ThreadSummary, cutoff_after};
 use crate::sqlite::putting::exists;
 use crate::sqlite::reading::sql;
+use crate::vfs::OsHost;
 
 /// Forgets everything of a thread but that it was deleted.
-pub(super) fn delete(
-    connection: &Connection,
-    thread: &str,
-    ids: &CheckpointIds,
-) -> rusqlite::Result<()> {
+pub(super) fn delete(connection: &Connection, thread: &str) -> rusqlite::Result<()> {
     let greatest: Option<String> = connection
         .prepare_cached("SELECT MAX(checkpoint_id) FROM checkpoints WHERE thread_id = ?1")?
         .query_row([thread], |row| row.get(0))?;
     // A clock that was ahead may have made ids beyond the one of now.
-    let cutoff = Some(ids.next(greatest.as_deref(), 0)).max(greatest);
+    let cutoff = Some(cutoff_after(&OsHost, greatest.as_deref())).max(greatest);
     for table in ["checkpoints", "writes", "stepwell_tags"] {
         let query = format!("DELETE FROM {table} WHERE thread_id = ?1");
         connection.prepare_cached(&query)?.execute([thread])?;

@@ -1,7 +1,5 @@
 //! Pruning, retention and deletion of a [`SqliteSaver`]'s threads: what goes is planned on a snapshot and removed in portions.
 
-use std::sync::Arc;
-
 use crate::Commit;
 use crate::checkpoint::{CheckpointError, PruneReport, RetentionPolicy};
 use crate::sqlite::reading::sql;
@@ -85,13 +83,13 @@ impl SqliteSaver {
         goes: impl FnOnce(&rusqlite::Connection, &str) -> rusqlite::Result<bool> + Send + 'static,
     ) -> Commit<CheckpointError> {
         self.leases.deleting(thread, || {
-            let (thread, ids) = (thread.to_owned(), Arc::clone(&self.ids));
+            let thread = thread.to_owned();
             self.file.writer().submit(move |connection| {
                 let failed = sql("deleting a thread");
                 if !goes(connection, &thread).map_err(&failed)? {
                     return Err(CheckpointError::Changed { thread });
                 }
-                keeping::delete(connection, &thread, &ids).map_err(&failed)
+                keeping::delete(connection, &thread).map_err(&failed)
             })
         })
     }

@@ -7,9 +7,9 @@ use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt, stream};
 
 use crate::checkpoint::{
-    CheckpointError, CheckpointIds, CheckpointStream, CheckpointTuple, Checkpointer, ListQuery,
-    Projection, Prune, PruneReport, PruneRule, PutCheckpoint, PutWrites, RetentionPolicy, Tag,
-    ThreadInfo, ThreadQuery, select_threads,
+    CheckpointError, CheckpointStream, CheckpointTuple, Checkpointer, ListQuery, Projection, Prune,
+    PruneReport, PruneRule, PutCheckpoint, PutWrites, RetentionPolicy, Tag, ThreadInfo,
+    ThreadQuery, select_threads,
 };
 use crate::langgraph::Reading;
 use crate::sqlite::file::{File, Snapshot};
@@ -34,7 +34,6 @@ use crate::{Commit, Leases};
 #[derive(Clone, Debug)]
 pub struct SqliteSaver {
     pub(super) file: Arc<File<CheckpointError>>,
-    pub(super) ids: Arc<CheckpointIds>,
     pub(super) leases: Leases,
     reading: Reading,
 }
@@ -51,7 +50,6 @@ impl SqliteSaver {
     /// The checkpoints of a file.
     pub(super) fn of(file: Arc<File<CheckpointError>>) -> Self {
         Self {
-            ids: Arc::default(),
             leases: Leases::new().kept_by(Arc::new(OnHost::beside(file.path()))),
             reading: Reading::AsJson,
             file,
@@ -170,12 +168,18 @@ impl Checkpointer for SqliteSaver {
     }
 
     fn put(&self, put: PutCheckpoint) -> Commit<CheckpointError> {
+        if let Err(refused) = put.check_depth(&[]) {
+            return Commit::ready(Err(refused));
+        }
         self.file
             .writer()
             .submit(move |connection| putting::put(connection, put))
     }
 
     fn put_writes(&self, writes: PutWrites) -> Commit<CheckpointError> {
+        if let Err(refused) = writes.check_depth() {
+            return Commit::ready(Err(refused));
+        }
         self.file
             .writer()
             .submit(move |connection| putting::put_writes(connection, &writes))
@@ -187,6 +191,16 @@ impl Checkpointer for SqliteSaver {
 
     fn delete_thread(&self, thread: &str) -> Commit<CheckpointError> {
         self.delete_if(thread, |_, _| Ok(true))
+    }
+
+    fn cutoff<'a>(
+        &'a self,
+        thread: &'a str,
+    ) -> BoxFuture<'a, Result<Option<String>, CheckpointError>> {
+        let past = self.read("reading a thread", |connection| {
+            putting::Past::of(connection, thread)
+        });
+        std::future::ready(past.map(|past| past.cutoff)).boxed()
     }
 
     /// Costs the length of the history, as every row is copied.

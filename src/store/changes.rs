@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use crate::item_vectors::ItemVectors;
+use crate::nesting::READABLE;
 use crate::store::embedding::Embedded;
 use crate::store::{Op, StoreError, namespace};
 use crate::{Encoded, ItemChange};
@@ -24,8 +25,20 @@ pub(super) fn last_written(ops: &[Op]) -> Result<HashSet<usize>, StoreError> {
 /// What `ops` write: of each key the last, in their order.
 ///
 /// # Errors
-/// [`StoreError::InvalidNamespace`].
+/// [`StoreError::InvalidNamespace`], [`StoreError::TooDeep`].
 pub(super) fn changes(ops: &[Op], embedded: &Embedded) -> Result<Vec<ItemChange>, StoreError> {
+    changes_inside(0, ops, embedded)
+}
+
+/// As [`changes`], if each value will be read `inside` so many lists and objects.
+///
+/// # Errors
+/// As [`changes`].
+pub(super) fn changes_inside(
+    inside: usize,
+    ops: &[Op],
+    embedded: &Embedded,
+) -> Result<Vec<ItemChange>, StoreError> {
     let last = last_written(ops)?;
     let mut changes = Vec::with_capacity(last.len());
     for (at, op) in ops.iter().enumerate() {
@@ -36,10 +49,18 @@ pub(super) fn changes(ops: &[Op], embedded: &Embedded) -> Result<Vec<ItemChange>
                 Op::Put(put) => Some(put),
                 _ => None,
             };
+            let value = put.map(|put| Encoded::json(&put.value));
+            if value.as_ref().is_some_and(|of| of.is_too_deep(inside)) {
+                return Err(StoreError::TooDeep {
+                    namespace: namespace.to_vec(),
+                    key: key.to_owned(),
+                    most: READABLE.saturating_sub(inside),
+                });
+            }
             changes.push(ItemChange {
                 namespace: namespace.to_vec(),
                 key: key.to_owned(),
-                value: put.map(|put| Encoded::json(&put.value)),
+                value,
                 ttl: put.map(|put| put.ttl).unwrap_or_default(),
                 index: put.and_then(|put| put.index.clone()),
                 texts: put.and_then(|put| put.texts.clone()),

@@ -10,7 +10,7 @@ use parking_lot::Mutex;
 use serde_json::Value;
 
 use crate::item_vectors::ItemVectors;
-use crate::store::changes::changes;
+use crate::store::changes::changes_inside;
 use crate::store::embedding::Embedded;
 use crate::store::{
     Answer, Cursor, Get, IndexedFields, Item, ListNamespaces, Op, Order, Page, Search, Store,
@@ -26,6 +26,9 @@ pub(crate) struct Draft {
     store: Arc<dyn Store>,
     changes: Mutex<Notes>,
 }
+
+/// A value is kept in the list of what a task has changed, in an object that says how.
+const NOTED_INSIDE: usize = 2;
 
 type Key = (Vec<String>, String);
 /// By key; `None`: the item is deleted.
@@ -290,7 +293,7 @@ impl Draft {
 
     fn note(&self, ops: &[Op], embedded: &Embedded) -> Result<(), StoreError> {
         // None is noted if one is wrong.
-        changes(ops, embedded)?;
+        changes_inside(NOTED_INSIDE, ops, embedded)?;
         let at = self.now();
         let mut noted = self.changes.lock();
         for (number, op) in ops.iter().enumerate() {

@@ -50,6 +50,19 @@ pub enum StoreError {
         /// What went wrong.
         problem: EmbedderProblem,
     },
+    /// The value is nested so deep that it could not be read again. Nothing was written.
+    #[error(
+        "item `{key}` in namespace {namespace:?} is nested more than {most} deep and could not be read again; put what \
+         is so deep as a text"
+    )]
+    TooDeep {
+        /// Of the item.
+        namespace: Vec<String>,
+        /// Of the item.
+        key: String,
+        /// How deep lists and objects may be in one another here.
+        most: usize,
+    },
     /// What was there at that moment may not be kept.
     #[error("what namespace {namespace:?} was then is not kept{}; see `StoreOptions::history`", kept(*.since))]
     NotKept {

@@ -2,7 +2,6 @@
 //!
 //! This module must never know where values are kept.
 
-mod compare;
 mod condition;
 mod needs;
 mod parse;

@@ -98,7 +98,11 @@ impl Kept {
         }
     }
 
-    fn change(&mut self, change: ItemChange, options: &StoreOptions) -> Result<(), StoreError> {
+    fn record(
+        &mut self,
+        change: ItemChange,
+        options: &StoreOptions,
+    ) -> Result<Record<Held>, StoreError> {
         let at = self.clock.next(now());
         let before = self.index.snapshot().item(&change.namespace, &change.key);
         let before = before.map_err(DbError::from)?;
@@ -120,7 +124,7 @@ impl Kept {
             })))
         });
         match unreadable {
-            None => self.apply(record),
+            None => Ok(record),
             Some(reason) => {
                 let what = "a value that is to be kept".to_owned();
                 Err(DbError::UnreadableValue { what, reason }.into())
@@ -243,10 +247,12 @@ impl MemoryStore {
         }
         let (rows, vectors) = kept.now();
         let (answers, touched) = self.answers(&rows, &vectors, embedded, ops)?;
-        (touched.into_iter()).try_for_each(|record| kept.apply(record))?;
-        for change in changes {
-            kept.change(change, &self.options)?;
-        }
+        // All of them are made before the first is applied.
+        let changed = changes.into_iter();
+        let changed = changed.map(|change| kept.record(change, &self.options));
+        let changed = changed.collect::<Result<Vec<_>, _>>()?;
+        let mut records = touched.into_iter().chain(changed);
+        records.try_for_each(|record| kept.apply(record))?;
         kept.sweep()?;
         kept.index.reclaim(RECLAIMED).map_err(DbError::from)?;
         Ok(answers)

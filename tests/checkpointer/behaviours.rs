@@ -26,6 +26,10 @@ macro_rules! behaviours {
                 any_text_serves_as_a_name
                 metadata_comes_back_as_it_was_put
             }
+            nesting {
+                what_is_as_deep_as_can_be_read_comes_back
+                what_is_too_deep_to_be_read_again_is_refused
+            }
             writes {
                 writes_come_sorted_by_path_task_and_index
                 of_ordinary_writes_with_one_key_the_first_stays
@@ -42,6 +46,7 @@ macro_rules! behaviours {
                 the_latest_of_each_thread_are_listed
                 a_list_without_a_thread_is_newest_first_over_all
                 a_list_is_limited_by_id_count_and_metadata
+                metadata_of_another_kind_than_usual_is_found_by_its_value
                 the_limit_counts_what_the_filter_lets_through
                 a_list_does_not_see_what_is_written_after_the_call
                 a_list_has_pending_writes_and_values
@@ -65,6 +70,7 @@ macro_rules! behaviours {
                 a_deleted_thread_is_gone_in_all_namespaces_and_others_stay
                 deleting_an_unknown_thread_is_no_error
                 a_deleted_thread_can_be_started_anew
+                an_id_of_the_future_goes_with_its_thread_alone
                 late_writes_do_not_bring_a_thread_back
                 a_late_checkpoint_does_not_bring_a_thread_back
                 the_first_checkpoint_of_a_late_subgraph_does_not_bring_a_thread_back

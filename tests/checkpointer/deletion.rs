@@ -56,6 +56,27 @@ pub(crate) fn a_deleted_thread_can_be_started_anew(saver: &mut Saver) {
     }
 }
 
+/// An id of a clock that was far ahead.
+const AHEAD: &str = "7fffffff-ffff-6fff-8000-000000000001";
+
+pub(crate) fn an_id_of_the_future_goes_with_its_thread_alone(saver: &mut Saver) {
+    saver.put(checkpoint(AHEAD, None).in_thread("ahead"));
+    saver.put(checkpoint("1", None));
+    for thread in ["ahead", "t"] {
+        saver.delete(thread);
+        saver.reopen();
+    }
+    let id = CheckpointIds::new().next(saver.cutoff("t").as_deref(), 0);
+    assert!(*id < *AHEAD, "{id}");
+    // A checkpoint of a subgraph of a run that has saved nothing else yet.
+    let mut put = checkpoint(&id, None).in_namespace("n");
+    put.metadata.parents = [(String::new(), id.clone())].into();
+    saver.put(put);
+    let after = CheckpointIds::new().next(saver.cutoff("ahead").as_deref(), 0);
+    assert!(*after > *AHEAD, "{after}");
+    assert_eq!(saver.cutoff("unknown"), None);
+}
+
 pub(crate) fn late_writes_do_not_bring_a_thread_back(saver: &mut Saver) {
     let ids = CheckpointIds::new();
     let (first, unsaved) = (ids.next(None, 0), ids.next(None, 1));

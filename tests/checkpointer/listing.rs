@@ -142,6 +142,30 @@ pub(crate) fn a_list_is_limited_by_id_count_and_metadata(saver: &mut Saver) {
     assert_eq!(saver.ids(filtered(json!({"unknown": 1}))), [""; 0]);
 }
 
+pub(crate) fn metadata_of_another_kind_than_usual_is_found_by_its_value(saver: &mut Saver) {
+    let mut put = checkpoint("1", None);
+    let extra = json!({"source": "batch", "step": "one", "score": 1.0, "n": [2, {"x": 3}]});
+    put.metadata.source = None;
+    put.metadata.step = None;
+    put.metadata.extra = extra.as_object().unwrap().clone();
+    saver.put(put);
+    saver.put(checkpoint("2", Some("1")));
+    saver.reopen();
+    for (filter, found) in [
+        (json!({"source": "batch"}), &["1"][..]),
+        (json!({"source": "loop"}), &["2"]),
+        (json!({"source": "fork"}), &[]),
+        (json!({"step": "one"}), &["1"]),
+        (json!({"step": 1.0}), &["2"]),
+        (json!({"score": 1}), &["1"]),
+        (json!({"score": 1.0, "source": "batch"}), &["1"]),
+        (json!({"score": true}), &[]),
+        (json!({"n": [2.0, {"x": 3.0}]}), &["1"]),
+    ] {
+        assert_eq!(saver.ids(filtered(filter.clone())), found, "{filter}");
+    }
+}
+
 pub(crate) fn the_limit_counts_what_the_filter_lets_through(saver: &mut Saver) {
     five(saver);
     saver.reopen();

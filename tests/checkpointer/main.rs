@@ -16,6 +16,7 @@ mod copying;
 mod database;
 mod deletion;
 mod listing;
+mod nesting;
 mod projecting;
 mod pruning;
 mod putting;

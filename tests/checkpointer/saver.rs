@@ -66,6 +66,10 @@ impl Saver {
         self.open.delete_thread(thread).wait().unwrap();
     }
 
+    pub(crate) fn cutoff(&self, thread: &str) -> Option<String> {
+        block_on(self.open.cutoff(thread)).unwrap()
+    }
+
     pub(crate) fn copy(&self, source: &str, target: &str) {
         self.try_copy(source, target).unwrap();
     }

@@ -5,18 +5,18 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use futures::future::BoxFuture;
-use serde_json::json;
+use serde_json::{Value, json};
 use stepwell::checkpoint::{
     CheckpointError, CheckpointStream, CheckpointTuple, Checkpointer, ListQuery, MemorySaver,
     PutCheckpoint, PutWrites,
 };
 use stepwell::graph::{
-    Channel, Config, Durability, GraphError, LastSaved, START, State, StateGraph,
+    Channel, Config, Durability, GraphError, LastSaved, ReduceError, START, State, StateGraph,
 };
 use stepwell::{Commit, Leases};
 use tokio::sync::Semaphore;
 
-/// Acknowledges nothing until it is released, and fails from some step on.
+/// Acknowledges nothing until it is released, refuses at once, and fails from some step on.
 #[derive(Clone)]
 struct Slow {
     inner: MemorySaver,
@@ -59,7 +59,10 @@ impl Checkpointer for Slow {
                 source: Arc::new(std::io::Error::other("the disk is gone")),
             })));
         }
-        self.late(self.inner.put(put))
+        match self.inner.put(put).wait() {
+            Ok(()) => self.late(Commit::ready(Ok(()))),
+            refused => Commit::ready(refused),
+        }
     }
 
     fn put_writes(&self, writes: PutWrites) -> Commit<CheckpointError> {
@@ -152,4 +155,54 @@ async fn the_error_of_a_checkpoint_that_cannot_be_saved_says_which_was_saved_las
         }
         assert!(durability == Durability::Exit || steps.load(Ordering::SeqCst) <= 35);
     }
+}
+
+/// A list with what is written to it as its last element.
+fn listed(mut list: Value, write: Value) -> Result<Value, ReduceError> {
+    list.as_array_mut()
+        .into_iter()
+        .for_each(|of| of.push(write.clone()));
+    Ok(list)
+}
+
+#[tokio::test]
+async fn after_a_checkpoint_that_is_refused_at_once_nothing_is_submitted() {
+    let saver = Slow {
+        inner: MemorySaver::new(),
+        released: Arc::new(Semaphore::new(0)),
+        fail_from: i64::MAX,
+    };
+    let steps = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&steps);
+    let graph = StateGraph::new()
+        .add_channel("list", Channel::custom(Some(json!([])), listed))
+        .add_node("a", move |_: State| {
+            let step = counted.fetch_add(1, Ordering::SeqCst);
+            // As it is written it can be read, but not as an element of the list.
+            let levels = if step == 3 { 127 } else { 0 };
+            let element = (0..levels).fold(json!(1), |inside, _| json!([inside]));
+            async move { json!({"list": element}) }
+        })
+        .add_edge(START, "a")
+        .add_edge("a", "a")
+        .with_checkpointer(saver.clone())
+        .compile()
+        .unwrap();
+    let config = Config::thread("t").durability(Durability::Async);
+    let run = graph.clone();
+    let of_run = config.clone();
+    let run = tokio::spawn(async move { run.invoke(json!({}), &of_run).await });
+    while steps.load(Ordering::SeqCst) < 4 {
+        tokio::task::yield_now().await;
+    }
+    saver.released.add_permits(1);
+    let error = run.await.unwrap().unwrap_err();
+    assert!(
+        error.to_string().contains("channel `list` of checkpoint"),
+        "{error}"
+    );
+    assert_eq!(steps.load(Ordering::SeqCst), 4);
+    let latest = graph.get_state(&config).await.unwrap();
+    // Of the fourth step it has what the node wrote.
+    assert_eq!(latest.metadata.and_then(|of| of.step), Some(3));
 }

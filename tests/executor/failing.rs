@@ -403,3 +403,55 @@ async fn a_conditional_edge_that_panics_in_an_update_fails_the_update() {
     assert!(error.to_string().contains("unlucky"), "{error}");
     assert_eq!(graph.get_state(&config).await.unwrap().values["x"], 1);
 }
+
+#[tokio::test]
+async fn a_value_that_is_too_deep_to_be_read_again_fails_the_step_and_nothing_of_it_is_kept() {
+    let deep = Arc::new(AtomicBool::new(true));
+    for durability in [Durability::Sync, Durability::Async, Durability::Exit] {
+        deep.store(true, Ordering::SeqCst);
+        let flag = Arc::clone(&deep);
+        let graph = StateGraph::new()
+            .add_channel("x", Channel::last())
+            .add_channel("log", Channel::append())
+            .add_node("a", |_: State| async { json!({"log": ["a"]}) })
+            .add_node("b", move |_: State| {
+                let levels = if flag.load(Ordering::SeqCst) {
+                    128
+                } else {
+                    127
+                };
+                let x = (0..levels).fold(json!(1), |inside, _| json!([inside]));
+                async move { json!({"x": x, "log": ["b"]}) }
+            })
+            .add_edge(START, "a")
+            .add_edge("a", "b")
+            .with_checkpointer(MemorySaver::new())
+            .compile()
+            .unwrap();
+        let config = Config::thread("t").durability(durability);
+        let input = json!({"log": []});
+        let error = graph.invoke(input.clone(), &config).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Checkpoint);
+        let said = error.to_string();
+        assert!(
+            said.contains("thread `t`") && said.contains("channel `x`"),
+            "{said}"
+        );
+
+        deep.store(false, Ordering::SeqCst);
+        let again = match durability {
+            Durability::Exit => Input::from(input),
+            _ => {
+                let state = graph.get_state(&config).await.unwrap();
+                assert_eq!(
+                    (&*state.next, &state.values["log"]),
+                    (&["b".to_owned()][..], &json!(["a"]))
+                );
+                Input::Continue
+            }
+        };
+        let out = graph.invoke(again, &config).await.unwrap();
+        assert_eq!(out["log"], json!(["a", "b"]));
+        assert_eq!(graph.get_state(&config).await.unwrap().values, out.values);
+    }
+}

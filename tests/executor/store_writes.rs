@@ -7,16 +7,17 @@ use std::time::Duration;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use serde_json::{Value, json};
-use stepwell::checkpoint::MemorySaver;
+use stepwell::checkpoint::{Checkpoint, Checkpointer, MemorySaver, Metadata, PutCheckpoint};
 use stepwell::db::Db;
 use stepwell::graph::{
     Channel, Command, Config, Durability, END, ErrorKind, Input, NodeError, NodeResult, Runtime,
     START, State, StateGraph, StoreWrites,
 };
 use stepwell::store::{
-    Embedder, Embedding, Filter, MemoryStore, Put, Search, Store, StoreOptions, TextFields,
+    Embedder, Embedding, Filter, MemoryStore, Put, Search, Store, StoreOptions, TextFields, Ttl,
 };
 use stepwell::testing::SimFs;
+use stepwell::{Encoded, ItemChange};
 
 const FACTS: &[&str] = &["alice", "facts"];
 
@@ -456,4 +457,74 @@ async fn a_run_with_a_scope_reaches_nothing_outside_of_it() {
         assert_eq!(home.unwrap().map(|item| item.value), Some(json!("Oslo")));
         assert_eq!(db.store().get(&["facts"], "home").await.unwrap(), None);
     }
+}
+
+#[tokio::test]
+async fn a_value_that_is_too_deep_is_refused_when_the_node_puts_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let db = Db::open(dir.path()).unwrap();
+    let nested = |levels: usize| (0..levels).fold(json!(1), |inside, _| json!([inside]));
+    let graph = on(&db)
+        .add_node("n", move |_: State, runtime: Runtime| async move {
+            let store = runtime.store()?;
+            let refused = store.put(FACTS, "deeper", nested(126)).await;
+            store.put(FACTS, "deep", nested(125)).await?;
+            NodeResult::Ok(json!({"log": [refused.unwrap_err().to_string()]}))
+        })
+        .add_edge(START, "n")
+        .compile()
+        .unwrap();
+    let out = graph.invoke(json!({"log": []}), &Config::thread("t")).await;
+    let said = out.unwrap()["log"][0].as_str().unwrap().to_owned();
+    assert!(
+        said.contains("`deeper`") && said.contains("125 deep"),
+        "{said}"
+    );
+    assert_eq!(value(&db, "deep").await, Some(nested(125)));
+    assert_eq!(value(&db, "deeper").await, None);
+}
+
+#[tokio::test]
+async fn a_checkpoint_is_refused_with_an_item_that_is_too_deep() {
+    let dir = tempfile::tempdir().unwrap();
+    let db = Db::open(dir.path()).unwrap();
+    let checkpoint = Checkpoint {
+        id: "1".into(),
+        ..Checkpoint::default()
+    };
+    let put = PutCheckpoint {
+        thread: "t".into(),
+        namespace: String::new(),
+        parent_id: None,
+        checkpoint,
+        appended: [].into(),
+        metadata: Metadata::default(),
+        new_versions: [].into(),
+    };
+    let item = |key: &str, levels| ItemChange {
+        namespace: vec!["facts".into()],
+        key: key.into(),
+        value: Some(Encoded::json(
+            &(0..levels).fold(json!(1), |inside, _| json!([inside])),
+        )),
+        ttl: Ttl::Default,
+        index: None,
+        texts: None,
+        vectors: None,
+    };
+    let items = vec![item("flat", 1), item("deep", 128)];
+    let refused = db.checkpointer().put_with_items(put, items).await;
+    let error = refused.unwrap_err().to_string();
+    assert!(
+        error.contains("item `deep` in namespace [\"facts\"]"),
+        "{error}"
+    );
+    assert!(
+        db.checkpointer()
+            .get("t", "", None)
+            .await
+            .unwrap()
+            .is_none()
+    );
+    assert!(db.store().get(&["facts"], "flat").await.unwrap().is_none());
 }

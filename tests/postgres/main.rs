@@ -27,6 +27,8 @@ mod interop;
 mod listing;
 mod moving;
 mod moving_faults;
+#[path = "../checkpointer/nesting.rs"]
+mod nesting;
 #[path = "../checkpointer/projecting.rs"]
 mod projecting;
 #[path = "../checkpointer/pruning.rs"]

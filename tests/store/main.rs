@@ -15,6 +15,7 @@ mod in_order;
 mod indexing;
 #[cfg(feature = "ann")]
 mod near;
+mod nesting;
 mod past_vectors;
 mod ranking;
 mod scopes;

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, LazyLock, Weak};
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
@@ -10,6 +10,7 @@ use stepwell::db::{Db, DbError, DbOptions};
 use stepwell::log::LogError;
 
 use crate::failure::{Failure, Outcome};
+use crate::per_process::PerProcess;
 use crate::warm::Warm;
 
 /// An open database.
@@ -23,7 +24,7 @@ pub(crate) struct Engine {
 }
 
 /// What this process has open, by directory.
-static OPEN: LazyLock<Mutex<HashMap<PathBuf, Weak<Engine>>>> = LazyLock::new(Mutex::default);
+static OPEN: PerProcess<Mutex<HashMap<PathBuf, Weak<Engine>>>> = PerProcess::new();
 
 /// How long to wait for a database that this process is just closing.
 const CLOSING: Duration = Duration::from_secs(10);
@@ -43,11 +44,9 @@ impl Engine {
                 format!("cannot open `{}`: {e}", path.display()),
             )
         })?;
-        let mut open = OPEN.lock();
+        let mut open = OPEN.get().lock();
         let known = open.get(&key).and_then(Weak::upgrade);
-        if let Some(engine) = known
-            && engine.pid == std::process::id()
-        {
+        if let Some(engine) = known {
             if engine.read_only != read_only {
                 return Err(Failure::invalid(format!(
                     "`{}` is open in this process already, {}; close it first",

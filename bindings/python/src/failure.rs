@@ -103,6 +103,7 @@ impl From<CheckpointError> for Failure {
             CheckpointError::NothingToCopy { .. } => "ThreadNotFoundError",
             CheckpointError::NoSuchCheckpoint { .. } => "CheckpointNotFoundError",
             CheckpointError::NothingToAppendTo { .. } => "NothingToAppendToError",
+            CheckpointError::TooDeep { .. } => "InvalidRequestError",
             _ => "CheckpointError",
         };
         Self::new(class, error.to_string())
@@ -141,7 +142,9 @@ impl From<StoreError> for Failure {
                 Self::new("InvalidNamespaceError", error.to_string())
             }
             StoreError::InvalidFilter { .. } => Self::new("InvalidFilterError", error.to_string()),
-            StoreError::InvalidCursor { .. } => Self::invalid(error.to_string()),
+            StoreError::InvalidCursor { .. } | StoreError::TooDeep { .. } => {
+                Self::invalid(error.to_string())
+            }
             error => Self::new("DatabaseError", error.to_string()),
         }
     }

@@ -9,6 +9,7 @@ mod listing;
 mod lists;
 mod operations;
 mod pending;
+mod per_process;
 mod reading;
 mod saving;
 mod store;

@@ -2,8 +2,8 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
-use std::sync::{Arc, LazyLock};
 use std::task::{Context, Poll, Wake};
 
 use parking_lot::Mutex;
@@ -11,7 +11,8 @@ use pyo3::prelude::*;
 use stepwell::Commit;
 use stepwell::checkpoint::CheckpointError;
 
-use crate::failure::{Failure, blocking, guarded};
+use crate::failure::{Failure, Outcome, blocking, guarded};
+use crate::per_process::PerProcess;
 use crate::warm::Warm;
 
 /// A write on its way. It goes on whether or not anybody waits.
@@ -19,6 +20,8 @@ use crate::warm::Warm;
 pub(crate) struct Pending {
     commit: Mutex<Option<Commit<CheckpointError>>>,
     put: Option<PutTo>,
+    /// The process that submitted it.
+    pid: u32,
 }
 
 /// Where a checkpoint was put, which is told when that is acknowledged.
@@ -34,14 +37,28 @@ impl Pending {
         Self {
             commit: Mutex::new(Some(commit)),
             put: None,
+            pid: std::process::id(),
         }
     }
 
     pub(crate) fn put(commit: Commit<CheckpointError>, put: PutTo) -> Self {
-        Self {
-            put: Some(put),
-            ..Self::new(commit)
+        let mut pending = Self::new(commit);
+        pending.put = Some(put);
+        pending
+    }
+
+    /// Nobody acknowledges anything to a fork of the process.
+    fn check_process(&self) -> Outcome<()> {
+        if self.pid == std::process::id() {
+            return Ok(());
         }
+        Err(Failure::new(
+            "ForkedProcessError",
+            format!(
+                "this write was submitted by process {}, of which this is a fork; wait for it there",
+                self.pid
+            ),
+        ))
     }
 
     fn settled(&self) {
@@ -62,6 +79,7 @@ impl Pending {
     /// Blocks until it is acknowledged.
     fn wait(&self, py: Python<'_>) -> PyResult<()> {
         blocking(py, || {
+            self.check_process()?;
             let Some(commit) = self.commit.lock().take() else {
                 return Ok(());
             };
@@ -74,6 +92,7 @@ impl Pending {
     /// Whether it is acknowledged. If not, `wake` is called once, from another thread, when it is time to ask again.
     fn poll(&self, py: Python<'_>, wake: Py<PyAny>) -> PyResult<bool> {
         guarded(py, || {
+            self.check_process()?;
             let mut commit = self.commit.lock();
             let Some(pending) = commit.as_mut() else {
                 return Ok(true);
@@ -91,6 +110,15 @@ impl Pending {
     }
 }
 
+impl Drop for Pending {
+    fn drop(&mut self) {
+        if self.check_process().is_err() {
+            // Its locks are the other process's.
+            std::mem::forget(self.commit.get_mut().take());
+        }
+    }
+}
+
 /// What is to be called. Whoever commits must not wait for the interpreter, so another thread calls it.
 struct Waking(Mutex<Option<Py<PyAny>>>);
 
@@ -98,26 +126,33 @@ impl Wake for Waking {
     fn wake(self: Arc<Self>) {
         if let Some(call) = self.0.lock().take() {
             // If the thread could not be started, there is none to tell.
-            let _ = CALLER.lock().send(call);
+            let _ = CALLER.get().0.lock().send(call);
         }
     }
 }
 
-static CALLER: LazyLock<Mutex<Sender<Py<PyAny>>>> = LazyLock::new(|| {
-    let (sender, calls) = channel::<Py<PyAny>>();
-    let _ = std::thread::Builder::new()
-        .name("stepwell-wake".to_owned())
-        .spawn(move || {
-            while let Ok(first) = calls.recv() {
-                let mut due = vec![first];
-                due.extend(calls.try_iter());
-                // An interpreter that is ending waits for nobody, and a closed loop has nobody to wake.
-                let _ = Python::try_attach(|py| {
-                    for call in due.drain(..) {
-                        let _ = call.call0(py);
-                    }
-                });
-            }
-        });
-    Mutex::new(sender)
-});
+static CALLER: PerProcess<Caller> = PerProcess::new();
+
+/// The way to the thread that calls.
+struct Caller(Mutex<Sender<Py<PyAny>>>);
+
+impl Default for Caller {
+    fn default() -> Self {
+        let (sender, calls) = channel::<Py<PyAny>>();
+        let _ = std::thread::Builder::new()
+            .name("stepwell-wake".to_owned())
+            .spawn(move || {
+                while let Ok(first) = calls.recv() {
+                    let mut due = vec![first];
+                    due.extend(calls.try_iter());
+                    // An interpreter that is ending waits for nobody, and a closed loop has nobody to wake.
+                    let _ = Python::try_attach(|py| {
+                        for call in due.drain(..) {
+                            let _ = call.call0(py);
+                        }
+                    });
+                }
+            });
+        Self(Mutex::new(sender))
+    }
+}

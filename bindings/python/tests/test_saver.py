@@ -283,6 +283,91 @@ def test_a_fork_of_the_process_cannot_use_it(tmp_path: Path) -> None:
     assert "child: " in said and "parent is well" in said
 
 
+FORKING = """
+import asyncio, fcntl, os, signal, sys, threading, time, stepwell
+from stepwell import Stepwell, StepwellSaver
+
+async def delete(path):
+    async with StepwellSaver.from_conn_string(path) as saver:
+        await saver.adelete_thread("t")
+
+def in_fork(work):
+    sys.stdout.flush()
+    if os.fork() == 0:
+        # Only a fork that hangs lives so long.
+        signal.alarm(60)
+        try:
+            work()
+        finally:
+            sys.stdout.flush()
+            os._exit(0)
+    os.wait()
+
+here, there = sys.argv[1:]
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+def test_a_write_is_awaited_in_a_fork_of_a_process_that_has_awaited(tmp_path: Path) -> None:
+    code = FORKING + (
+        "asyncio.run(delete(here))\n"
+        "def work():\n"
+        "    asyncio.run(delete(there))\n"
+        "    print('child has written')\n"
+        "in_fork(work)\n"
+        "asyncio.run(delete(here))\n"
+        "print('parent is well')\n"
+    )
+    said = in_process(code, str(tmp_path / "a"), str(tmp_path / "b"))
+    assert "child has written" in said and "parent is well" in said, said
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+def test_a_fork_does_not_wait_for_what_was_submitted_before_it(tmp_path: Path) -> None:
+    code = FORKING + (
+        "db = Stepwell.open(here)\n"
+        "pending = db.native.delete_thread('t')\n"
+        "def work():\n"
+        "    try:\n"
+        "        pending.wait()\n"
+        "    except stepwell.errors.ForkedProcessError as error:\n"
+        "        print('child:', error)\n"
+        "in_fork(work)\n"
+        "pending.wait()\n"
+        "db.close()\n"
+        "print('parent is well')\n"
+    )
+    said = in_process(code, str(tmp_path / "a"), str(tmp_path / "b"))
+    assert "child: this write" in said and "parent is well" in said, said
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+def test_a_fork_opens_a_database_while_its_parent_is_opening_one(tmp_path: Path) -> None:
+    code = FORKING + (
+        "Stepwell.open(here).close()\n"
+        "lock = open(os.path.join(here, 'LOCK'), 'r+')\n"
+        "fcntl.flock(lock, fcntl.LOCK_EX)\n"
+        "lock.truncate(), lock.write(str(os.getpid())), lock.flush()\n"
+        "began = threading.Event()\n"
+        "def opening():\n"
+        "    began.set()\n"
+        "    Stepwell.open(here).close()\n"
+        "other = threading.Thread(target=opening)\n"
+        "other.start()\n"
+        "began.wait()\n"
+        "time.sleep(0.2)\n"
+        "def work():\n"
+        "    Stepwell.open(there).close()\n"
+        "    print('child has opened')\n"
+        "in_fork(work)\n"
+        "fcntl.flock(lock, fcntl.LOCK_UN)\n"
+        "other.join()\n"
+        "print('parent is well')\n"
+    )
+    said = in_process(code, str(tmp_path / "a"), str(tmp_path / "b"))
+    assert "child has opened" in said and "parent is well" in said, said
+
+
 def test_a_panic_is_an_error_of_ours() -> None:
     with pytest.raises(errors.InternalError, match="on purpose") as raised:
         _panics()

@@ -178,3 +178,16 @@ def test_vectors_are_kept_with_their_items(tmp_path: Path) -> None:
         with pytest.raises(AssertionError, match="embedded again"):
             store.put(("notes",), "more", {"title": "new"})
         assert store.get(("notes",), "more") is None
+
+
+def test_numbers_of_more_than_64_bits_are_refused_and_nothing_is_put(store: StepwellStore) -> None:
+    most = {"n": [(1 << 64) - 1, {"m": -(1 << 63)}], "text": "9" * 30, "float": 1e300}
+    store.put(("a",), "most", most)
+    found = store.get(("a",), "most")
+    assert found and found.value == most
+    for long in (1 << 64, -(1 << 63) - 1, 10**30):
+        with pytest.raises(errors.InvalidRequestError, match=f"item 'long'.*{long}"):
+            store.batch([PutOp(("a",), "k", {"n": 1}), PutOp(("a",), "long", {"n": [{"m": long}]})])
+        with pytest.raises(errors.InvalidRequestError, match=f"filter.*{long}"):
+            store.search(("a",), filter={"n": {"$gt": long}})
+    assert keys(store.search(("a",))) == ["most"]

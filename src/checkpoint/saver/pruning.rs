@@ -10,7 +10,7 @@ use crate::checkpoint::pruning::{Due, due};
 use crate::checkpoint::retention::{self, PORTION, Retained, unchanged};
 use crate::checkpoint::{
     CheckpointError, Checkpointer, Prune, PruneProgress, PruneReport, PruneRule, PruneStage,
-    RetentionPolicy,
+    RetentionPolicy, cutoff_after,
 };
 use crate::codec::{Record, Stored, ThreadDeleted};
 use crate::db::{DbSnapshot, Freed, Place, Reader, frame_bytes};
@@ -184,11 +184,6 @@ impl DbSaver {
         self.db.host()
     }
 
-    /// An id that is greater than all that were given before, and than `floor`.
-    pub(super) fn next_id(&self, floor: Option<&str>) -> String {
-        self.ids.next_of(self.db.host(), floor, 0)
-    }
-
     /// The thread after `last` by name.
     pub(crate) fn next_thread(
         &self,
@@ -229,7 +224,7 @@ impl DbSaver {
                 Due::Delete => {
                     let deleted = ThreadDeleted {
                         thread: name.to_owned(),
-                        cutoff: self.next_id(thread.life.greatest.as_deref()),
+                        cutoff: cutoff_after(self.db.host(), thread.life.greatest.as_deref()),
                     };
                     let records = vec![
                         Record::CheckpointsPruned(unchanged(&thread)),

@@ -32,6 +32,8 @@ pub(in crate::graph) struct Saver {
     last_saved: LastSaved,
     /// Why saving failed first. Nothing counts as saved from then on.
     failed: Option<CheckpointError>,
+    /// Whether a checkpoint was refused when it was submitted. What follows it would lack its values, so nothing does.
+    is_over: bool,
     /// What the run was admitted with, if it runs by itself.
     lease: Weak<Held>,
 }
@@ -55,6 +57,7 @@ impl Saver {
             backlog: VecDeque::new(),
             last_saved: LastSaved::Nothing,
             failed: None,
+            is_over: false,
             lease: Weak::new(),
         }
     }
@@ -89,6 +92,12 @@ impl Saver {
             .map_err(|e| GraphError::checkpoint(&self.thread, e))
     }
 
+    /// What the first id of the thread has to be greater than, if it was deleted.
+    pub(in crate::graph) async fn cutoff(&self) -> Result<Option<String>, GraphError> {
+        (self.checkpointer.cutoff(&self.thread).await)
+            .map_err(|e| GraphError::checkpoint(&self.thread, e))
+    }
+
     /// The latest checkpoint with an id smaller than `before`.
     pub(in crate::graph) async fn load_before(
         &mut self,
@@ -108,6 +117,9 @@ impl Saver {
 
     /// Submits a checkpoint and changes of the store; thread and namespace are filled in.
     pub(in crate::graph) fn put(&mut self, mut put: PutCheckpoint, items: Vec<ItemChange>) {
+        if self.is_over {
+            return;
+        }
         put.thread.clone_from(&self.thread);
         put.namespace.clone_from(&self.namespace);
         let saves = Some(LastSaved::Checkpoint {
@@ -124,6 +136,11 @@ impl Saver {
             }
             _ => self.checkpointer.put_with_items(put, items),
         };
+        self.submitted(commit, saves);
+    }
+
+    fn submitted(&mut self, mut commit: Commit<CheckpointError>, saves: Option<LastSaved>) {
+        self.is_over |= saves.is_some() && commit.is_refused();
         self.backlog.push_back(Submitted { commit, saves });
     }
 
@@ -142,6 +159,9 @@ impl Saver {
         task_path: String,
         writes: &[Write],
     ) {
+        if self.is_over {
+            return;
+        }
         let encode = |(channel, value): &Write| (channel.to_string(), encode(value));
         let commit = self.checkpointer.put_writes(PutWrites {
             thread: self.thread.clone(),
@@ -151,10 +171,7 @@ impl Saver {
             task_path,
             writes: writes.iter().map(encode).collect(),
         });
-        self.backlog.push_back(Submitted {
-            commit,
-            saves: None,
-        });
+        self.submitted(commit, None);
     }
 
     /// Waits for as much as `durability` demands before the next super-step may start.
@@ -162,7 +179,7 @@ impl Saver {
         &mut self,
         durability: Durability,
     ) -> Result<(), GraphError> {
-        if durability == Durability::Sync {
+        if durability == Durability::Sync || self.is_over {
             return self.flush().await;
         }
         while let Some(submitted) = self.backlog.front_mut() {

@@ -131,11 +131,14 @@ impl Run {
                 ..Metadata::default()
             },
         };
-        let empty = || Checkpoint {
-            id: graph.ids.next(None, -2),
-            ..Checkpoint::default()
+        let mut checkpoint = match (&saved, &parent) {
+            (Some(saved), _) => saved.checkpoint.clone(),
+            (None, Some(task)) => empty(&graph, task.checkpoint_map.values().max()),
+            (None, None) => match &saver {
+                Some(saver) => empty(&graph, saver.cutoff().await?.as_ref()),
+                None => empty(&graph, None),
+            },
         };
-        let mut checkpoint = saved.as_ref().map_or_else(empty, |s| s.checkpoint.clone());
         let mut channels = Channels::restore(&graph.channels, &checkpoint)?;
         channels.locals = scope.config.locals.clone();
         checkpoint.channel_values = BTreeMap::new();
@@ -316,6 +319,14 @@ impl Run {
         if let Some(scope) = Arc::get_mut(&mut self.scope) {
             scope.replay = replay.map(Arc::new);
         }
+    }
+}
+
+/// What a run begins with where nothing was saved. Its id, which those of its checkpoints follow, is greater than `floor`.
+fn empty(graph: &Inner, floor: Option<&String>) -> Checkpoint {
+    Checkpoint {
+        id: graph.ids.next(floor.map(String::as_str), -2),
+        ..Checkpoint::default()
     }
 }
 

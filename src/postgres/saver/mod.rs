@@ -16,9 +16,8 @@ use futures::future::BoxFuture;
 
 pub(super) use self::write::{Fault, ThreadRow, Turn, Write};
 use crate::checkpoint::{
-    CheckpointError, CheckpointIds, CheckpointStream, CheckpointTuple, Checkpointer, ListQuery,
-    Projection, Prune, PruneReport, PutCheckpoint, PutWrites, RetentionPolicy, Tag, ThreadInfo,
-    ThreadQuery,
+    CheckpointError, CheckpointStream, CheckpointTuple, Checkpointer, ListQuery, Projection, Prune,
+    PruneReport, PutCheckpoint, PutWrites, RetentionPolicy, Tag, ThreadInfo, ThreadQuery,
 };
 use crate::langgraph::Reading;
 use crate::postgres::jobs::{Job, Submitted};
@@ -41,7 +40,6 @@ use crate::{Commit, Leases};
 #[derive(Clone)]
 pub struct PostgresSaver {
     pub(super) shared: Arc<Shared>,
-    ids: Arc<CheckpointIds>,
     leases: Leases,
     reading: Reading,
 }
@@ -75,7 +73,6 @@ impl PostgresSaver {
         Self {
             leases: shared.leases.kept_by(beyond),
             shared,
-            ids: Arc::default(),
             reading: Reading::AsJson,
         }
     }
@@ -141,11 +138,17 @@ impl Checkpointer for PostgresSaver {
     }
 
     fn put(&self, put: PutCheckpoint) -> Commit<CheckpointError> {
-        self.submit(Write::Checkpoint(Box::new(put)))
+        match put.check_depth(&[]) {
+            Ok(()) => self.submit(Write::Checkpoint(Box::new(put))),
+            Err(refused) => Commit::ready(Err(refused)),
+        }
     }
 
     fn put_writes(&self, writes: PutWrites) -> Commit<CheckpointError> {
-        self.submit(Write::Writes(writes))
+        match writes.check_depth() {
+            Ok(()) => self.submit(Write::Writes(writes)),
+            Err(refused) => Commit::ready(Err(refused)),
+        }
     }
 
     fn leases(&self) -> Leases {
@@ -156,9 +159,15 @@ impl Checkpointer for PostgresSaver {
         (self.leases).deleting(thread, || {
             self.submit(Write::Delete {
                 thread: thread.to_owned(),
-                ids: Arc::clone(&self.ids),
             })
         })
+    }
+
+    fn cutoff<'a>(
+        &'a self,
+        thread: &'a str,
+    ) -> BoxFuture<'a, Result<Option<String>, CheckpointError>> {
+        self.read_cutoff(thread).boxed()
     }
 
     fn copy_thread(&self, source: &str, target: &str) -> Commit<CheckpointError> {

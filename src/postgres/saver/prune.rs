@@ -10,8 +10,8 @@ use deadpool_postgres::Transaction;
 use parking_lot::Mutex;
 
 use crate::checkpoint::{
-    CheckpointError, CheckpointIds, Due, Prune, PruneReport, PruneRule, PrunedThread,
-    RetentionPolicy, due, due_by_policy, due_by_policy_now,
+    CheckpointError, Due, Prune, PruneReport, PruneRule, PrunedThread, RetentionPolicy, due,
+    due_by_policy, due_by_policy_now,
 };
 use crate::codec::{Changed, CheckpointPut, Record, TagSet, ThreadPolicySet, Versions};
 use crate::compact::{KeptMetadata, KeptTime};
@@ -277,13 +277,12 @@ impl Turn<'_> {
         &mut self,
         thread: &str,
         rule: &Rule,
-        ids: &Arc<CheckpointIds>,
     ) -> Result<Option<PrunedThread>, Fault> {
         let Some(going) = going(self.transaction, thread, rule).await? else {
             return Ok(None);
         };
         if going.is_deleted {
-            self.delete(thread, ids).await?;
+            self.delete(thread).await?;
             return Ok(Some(going.report));
         }
         let name = escape(thread).into_owned();
@@ -344,7 +343,6 @@ impl PostgresSaver {
             self.submit(Write::Prune {
                 thread,
                 rule: rule.clone(),
-                ids: Arc::clone(&self.ids),
                 report: Arc::clone(&pruned),
             })
             .await?;

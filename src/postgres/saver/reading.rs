@@ -65,4 +65,24 @@ impl PostgresSaver {
         let found = found.await;
         found.map_err(|e| e.checkpoint(format!("reading {which} of thread `{thread}`")))
     }
+
+    pub(super) async fn read_cutoff(
+        &self,
+        thread: &str,
+    ) -> Result<Option<String>, CheckpointError> {
+        let name = escape(thread).into_owned();
+        let found = self.shared.retried(move |pools| {
+            let name = name.clone();
+            async move {
+                let client = pools.client().await?;
+                let sql = "SELECT cutoff FROM stepwell_threads WHERE thread_id = $1";
+                let statement = client.prepare_cached(sql).await?;
+                let row = client.query_opt(&statement, &[&name]).await?;
+                let cutoff = row.map(|row| row.try_get::<_, Option<String>>(0));
+                Ok(cutoff.transpose()?.flatten())
+            }
+        });
+        let found = found.await;
+        found.map_err(|e| e.checkpoint(format!("reading when thread `{thread}` was deleted")))
+    }
 }

@@ -1,15 +1,14 @@
 //! What is done to a thread as a whole, and what is said of it.
 
-use std::sync::Arc;
-
 use serde_json::{Value, json};
 
-use crate::checkpoint::{CheckpointError, CheckpointIds, RetentionPolicy, Tag};
+use crate::checkpoint::{CheckpointError, RetentionPolicy, Tag, cutoff_after};
 use crate::postgres::PostgresError;
 use crate::postgres::saver::PostgresSaver;
 use crate::postgres::saver::write::{Fault, Turn};
 use crate::postgres::text::{escape, owned};
 use crate::time;
+use crate::vfs::OsHost;
 
 /// The ids that tell when they were made, as a regular expression.
 pub(super) const V6: &str = "^[0-9a-f]{8}-[0-9a-f]{4}-6[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}$";
@@ -33,11 +32,7 @@ const TABLES: [(&str, &str); 4] = [
 
 impl Turn<'_> {
     /// Forgets everything of a thread but that it was deleted.
-    pub(super) async fn delete(
-        &mut self,
-        thread: &str,
-        ids: &Arc<CheckpointIds>,
-    ) -> Result<(), Fault> {
+    pub(super) async fn delete(&mut self, thread: &str) -> Result<(), Fault> {
         let name = escape(thread);
         let found = self
             .query(
@@ -56,7 +51,7 @@ impl Turn<'_> {
         }
         let row = self.row(thread);
         // A clock that was ahead may have made ids beyond the cutoff.
-        let cutoff = Some(ids.next(greatest.as_deref(), 0));
+        let cutoff = Some(cutoff_after(&OsHost, greatest.as_deref()));
         row.cutoff = row.cutoff.take().max(cutoff).max(greatest);
         row.pruned = None;
         let cutoff = row.cutoff.clone();

@@ -11,7 +11,7 @@ use tokio_postgres::types::ToSql;
 
 use crate::Encoded;
 use crate::checkpoint::{
-    CheckpointError, CheckpointIds, PrunedThread, PutCheckpoint, PutWrites, RetentionPolicy, Tag,
+    CheckpointError, PrunedThread, PutCheckpoint, PutWrites, RetentionPolicy, Tag,
     special_write_index,
 };
 use crate::index::precedes;
@@ -26,7 +26,6 @@ pub(in crate::postgres) enum Write {
     Writes(PutWrites),
     Delete {
         thread: String,
-        ids: Arc<CheckpointIds>,
     },
     Copy {
         source: String,
@@ -45,7 +44,6 @@ pub(in crate::postgres) enum Write {
     Prune {
         thread: String,
         rule: Rule,
-        ids: Arc<CheckpointIds>,
         /// What went.
         report: Arc<Mutex<Option<PrunedThread>>>,
     },
@@ -59,7 +57,7 @@ impl Write {
             Self::Writes(put) => (&put.thread, None),
             Self::Tag(tag) => (&tag.thread, None),
             Self::Copy { source, target } => (target, Some(source)),
-            Self::Delete { thread, .. }
+            Self::Delete { thread }
             | Self::Untag { thread, .. }
             | Self::Policy { thread, .. }
             | Self::Prune { thread, .. } => (thread, None),
@@ -75,7 +73,7 @@ impl Write {
                 format!("putting checkpoint `{id}` of thread `{}`", put.thread)
             }
             Self::Writes(put) => format!("putting writes of thread `{}`", put.thread),
-            Self::Delete { thread, .. } => format!("deleting thread `{thread}`"),
+            Self::Delete { thread } => format!("deleting thread `{thread}`"),
             Self::Copy { source, target } => format!("copying thread `{source}` to `{target}`"),
             Self::Tag(tag) => format!("tagging a checkpoint of thread `{}`", tag.thread),
             Self::Untag { thread, .. } => format!("removing a tag of thread `{thread}`"),
@@ -138,7 +136,7 @@ impl Turn<'_> {
         match write {
             Write::Checkpoint(put) => self.put((**put).clone()).await,
             Write::Writes(put) => self.put_writes(put).await,
-            Write::Delete { thread, ids } => self.delete(thread, ids).await,
+            Write::Delete { thread } => self.delete(thread).await,
             Write::Copy { source, target } => self.copy(source, target).await,
             Write::Tag(tag) => self.tag(tag).await,
             Write::Untag {
@@ -150,10 +148,9 @@ impl Turn<'_> {
             Write::Prune {
                 thread,
                 rule,
-                ids,
                 report,
             } => {
-                let pruned = self.prune(thread, rule, ids).await?;
+                let pruned = self.prune(thread, rule).await?;
                 *report.lock() = pruned;
                 Ok(())
             }

@@ -4,8 +4,8 @@ use std::cmp::Ordering;
 
 use serde_json::Value;
 
-use super::compare::{equal, order};
 use crate::field_path::FieldPath as Path;
+use crate::json_order::{equal, order};
 
 /// What a filter wants of one field.
 #[derive(Clone, Debug)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -26,6 +27,7 @@ from langgraph.store.base import (
 from stepwell._meaning import Meaning, Vectors
 from stepwell._opening import Opening
 from stepwell._waiting import in_thread
+from stepwell.errors import InvalidRequestError
 
 if TYPE_CHECKING:
     from stepwell.database import Stepwell
@@ -34,6 +36,9 @@ _ALL = (1 << 53) - 1
 """More than there are."""
 
 _MINUTE = 60.0
+
+_LONG = re.compile(r"[0-9]{19}")
+"""What a whole number of more than 64 bits has, and few texts."""
 
 
 class StepwellStore(BaseStore):
@@ -113,10 +118,12 @@ class StepwellStore(BaseStore):
     def _done(self, ops: Sequence[Op], vectors: Vectors) -> list[Result] | _Missing:
         """The answers, or, before anything is done, the texts of which vectors are missing."""
         meaning = self._meaning
-        asked = json.dumps([_asked(op, meaning) for op in ops]).encode()
+        asked = json.dumps([_asked(op, meaning) for op in ops])
+        if _LONG.search(asked):
+            _refuse_long(ops)
         # Before the first vector is made, there is none to be compared with.
         dims = (meaning.dims or 1) if meaning else None
-        answers = json.loads(self._native.batch(asked, dims, vectors))
+        answers = json.loads(self._native.batch(asked.encode(), dims, vectors))
         if meaning and isinstance(answers, dict):
             return _Missing(meaning, answers["missing"])
         return [_result(op, answer) for op, answer in zip(ops, answers, strict=True)]
@@ -170,6 +177,32 @@ def _asked(op: Op, meaning: Meaning | None) -> dict[str, Any]:
             "offset": 0 if rest else op.offset,
         }
     raise ValueError(f"unknown operation: {type(op)}")
+
+
+def _refuse_long(ops: Sequence[Op]) -> None:
+    """Refuses whole numbers that the engine would take for floats."""
+    for op in ops:
+        if isinstance(op, PutOp):
+            what, value = f"item {op.key!r} in namespace {op.namespace}", op.value
+        elif isinstance(op, SearchOp):
+            what, value = f"the filter of a search in {op.namespace_prefix}", op.filter
+        else:
+            continue
+        if (long := _long(value)) is not None:
+            raise InvalidRequestError(
+                f"{what} has a number of more than 64 bits, {long}; make it a text"
+            )
+
+
+def _long(value: Any) -> int | None:
+    """A number in it of more than 64 bits."""
+    if isinstance(value, int):
+        return None if -(1 << 63) <= value < 1 << 64 else value
+    if isinstance(value, dict):
+        value = value.values()
+    elif not isinstance(value, (list, tuple)):
+        return None
+    return next((long for of in value if (long := _long(of)) is not None), None)
 
 
 def _result(op: Op, answer: Any) -> Result:

@@ -95,9 +95,18 @@ impl Updater {
                 checkpoint: id.to_owned(),
             });
         }
-        let mut checkpoint = saved
-            .as_ref()
-            .map_or_else(Checkpoint::default, |s| s.checkpoint.clone());
+        let mut checkpoint = match &saved {
+            Some(saved) => saved.checkpoint.clone(),
+            None => {
+                let cutoff = (self.checkpointer.cutoff(&self.thread).await)
+                    .map_err(|e| GraphError::checkpoint(&self.thread, e))?;
+                Checkpoint {
+                    // The one that is made follows it.
+                    id: cutoff.map_or_else(String::new, |cutoff| self.next_id(&cutoff, -2)),
+                    ..Checkpoint::default()
+                }
+            }
+        };
         let channels = Channels::restore(&self.graph.inner.channels, &checkpoint)?;
         checkpoint.channel_values = BTreeMap::new();
         let pending = match &saved {

@@ -1,11 +1,13 @@
 //! Equality and order of JSON values, numbers by value.
+//!
+//! This module must never know whose values they are.
 
 use std::cmp::Ordering;
 
 use serde_json::{Number, Value};
 
 /// Whether two values are equal, whichever way their numbers are written.
-pub(super) fn equal(a: &Value, b: &Value) -> bool {
+pub(crate) fn equal(a: &Value, b: &Value) -> bool {
     match (a, b) {
         (Value::Number(a), Value::Number(b)) => order_numbers(a, b) == Some(Ordering::Equal),
         (Value::Array(a), Value::Array(b)) => {
@@ -21,7 +23,7 @@ pub(super) fn equal(a: &Value, b: &Value) -> bool {
 }
 
 /// The order of two numbers or two strings; other values have none.
-pub(super) fn order(a: &Value, b: &Value) -> Option<Ordering> {
+pub(crate) fn order(a: &Value, b: &Value) -> Option<Ordering> {
     match (a, b) {
         (Value::Number(a), Value::Number(b)) => order_numbers(a, b),
         (Value::String(a), Value::String(b)) => Some(a.cmp(b)),

@@ -1,7 +1,7 @@
 //! A copy of a log that is in use, in another directory.
 
 use std::io;
-use std::path::{Path, absolute};
+use std::path::Path;
 use std::sync::Arc;
 
 use uuid::Uuid;
@@ -216,12 +216,7 @@ fn require_place(from: &Directory, target: &Directory) -> Result<(), LogError> {
         path: target.root().to_path_buf(),
         reason,
     };
-    let io = |error| LogError::io("find", target.root(), error);
-    let (original, place) = (
-        absolute(from.root()).map_err(io)?,
-        absolute(target.root()).map_err(io)?,
-    );
-    if place.starts_with(&original) {
+    if target.is_within(from)? {
         return Err(refused(
             "it is the database itself or within it; use another directory",
         ));

@@ -45,6 +45,15 @@ impl Directory {
         &self.log
     }
 
+    /// Whether it is the other one or in it, by whatever links.
+    pub(super) fn is_within(&self, other: &Self) -> Result<bool, LogError> {
+        let resolved = |path: &Path| {
+            let resolved = self.vfs.resolved(path);
+            resolved.map_err(|error| LogError::io("find", path, error))
+        };
+        Ok(resolved(&self.root)?.starts_with(resolved(&other.root)?))
+    }
+
     fn lock_file(&self) -> PathBuf {
         self.root.join("LOCK")
     }

@@ -147,7 +147,7 @@ pub enum LogError {
         reason: &'static str,
     },
     /// A log was to be made where there is one. Nothing has changed.
-    #[error("`{}` holds a database already; name a directory that is new", path.display())]
+    #[error("`{}` holds a database already, or is within one; name a directory that is new", path.display())]
     NotEmpty {
         /// The directory.
         path: PathBuf,

@@ -27,7 +27,7 @@ type Keep<'a> = dyn FnMut(FrameAddress, &[u8]) -> Result<Verdict, ReplayError> +
 /// was closed cleanly. Nothing in `from` changes.
 ///
 /// # Errors
-/// As [`salvage`](super::salvage()); [`LogError::NotEmpty`] if there is a log in `to`. What an error leaves in `to` cannot be
+/// As [`salvage`](super::salvage()); [`LogError::NotEmpty`] if there is a log in `to`, or that is in `from`. What an error leaves in `to` cannot be
 /// opened.
 pub fn salvage_to(
     vfs: Arc<dyn Vfs>,
@@ -37,6 +37,11 @@ pub fn salvage_to(
     keep: &mut Keep<'_>,
 ) -> Result<SalvageReport, LogError> {
     let target = Directory::new(Arc::clone(&vfs), to)?;
+    if target.is_within(&Directory::new(Arc::clone(&vfs), from)?)? {
+        return Err(LogError::NotEmpty {
+            path: to.to_path_buf(),
+        });
+    }
     let _lock = target.lock()?;
     if SuperblockFile::open(&target)?.is_some() || target.has_log()? {
         return Err(LogError::NotEmpty {

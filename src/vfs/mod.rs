@@ -56,6 +56,15 @@ pub trait Vfs: Debug + Send + Sync + 'static {
         Ok(path.to_path_buf())
     }
 
+    /// The same for a path that may lead through links: without these, as far as it is there. So it can be told whether one directory is in
+    /// another. A file system without links gives the path back, as this does.
+    ///
+    /// # Errors
+    /// As [`absolute`](Self::absolute).
+    fn resolved(&self, path: &Path) -> io::Result<PathBuf> {
+        Ok(path.to_path_buf())
+    }
+
     /// Makes one directory. Durable after [`sync_dir`](Self::sync_dir) of its parent.
     ///
     /// # Errors

@@ -31,6 +31,30 @@ impl Vfs for OsFs {
         path::absolute(path)
     }
 
+    fn resolved(&self, path: &Path) -> io::Result<PathBuf> {
+        let path = path::absolute(path)?;
+        for there in path.ancestors() {
+            let Ok(mut resolved) = fs::canonicalize(there) else {
+                continue;
+            };
+            // What is not there yet will have no links, but may lead back to where there are some.
+            let mut led_back = false;
+            for part in path.strip_prefix(there).unwrap_or(Path::new("")) {
+                if part == ".." {
+                    resolved.pop();
+                    led_back = true;
+                } else {
+                    resolved.push(part);
+                }
+            }
+            return match led_back {
+                true => self.resolved(&resolved),
+                false => Ok(resolved),
+            };
+        }
+        Ok(path)
+    }
+
     fn create_dir(&self, path: &Path) -> io::Result<()> {
         fs::create_dir(path)
     }

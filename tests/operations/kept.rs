@@ -231,6 +231,38 @@ fn a_directory_that_is_taken_is_wrong_usage() {
     }
 }
 
+#[cfg(unix)]
+#[test]
+fn nothing_is_made_within_the_database_by_whatever_path() {
+    let dir = TempDir::new().unwrap();
+    make(dir.path());
+    std::os::unix::fs::symlink("agents.stepwell", dir.path().join("link")).unwrap();
+    fs::create_dir(dir.path().join("beside")).unwrap();
+    let files = || {
+        fs::read_dir(dir.path().join("agents.stepwell"))
+            .unwrap()
+            .count()
+    };
+    let before = files();
+    for to in [
+        "agents.stepwell/copy",
+        "link/copy",
+        "beside/../agents.stepwell/new/copy",
+        "beside/new/../../link/copy",
+        "link/../link/log",
+    ] {
+        for command in ["backup", "salvage"] {
+            let refused = stepwell(dir.path(), &[command, "--to", to]);
+            let told = String::from_utf8_lossy(&refused.stderr);
+            assert_eq!(refused.status.code(), Some(2), "{command} {to}: {told}");
+            assert_eq!(files(), before, "{command} {to}");
+        }
+    }
+    let made = done(dir.path(), &["backup", "--to", "beside/../link/../backup"]);
+    assert_eq!(made["copied"], 1);
+    assert!(Db::is_backup(dir.path().join("backup")).unwrap());
+}
+
 #[test]
 fn of_a_thread_with_subgraphs_only_it_is_said_where_its_checkpoints_are() {
     let dir = TempDir::new().unwrap();

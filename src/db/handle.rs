@@ -61,6 +61,8 @@ pub struct Db {
 #[derive(Debug)]
 struct Inner {
     path: PathBuf,
+    /// The same, whatever directory the process is in.
+    root: PathBuf,
     vfs: Arc<dyn Vfs>,
     /// Ends before the log does. `None` once it was closed.
     indexer: Mutex<Option<Indexer>>,
@@ -115,7 +117,7 @@ impl Db {
     /// The handle of a database whose index follows its log.
     pub(super) fn of(
         vfs: &Arc<dyn Vfs>,
-        path: &Path,
+        (path, root): (&Path, &Path),
         indexed: Arc<Indexed>,
         threads: Option<(Indexer, Applier, Arc<FileReads>)>,
         (rebuilt, recovery): (Option<String>, RecoveryReport),
@@ -130,6 +132,7 @@ impl Db {
         Self {
             inner: Arc::new(Inner {
                 path: path.to_path_buf(),
+                root: root.to_path_buf(),
                 vfs: Arc::clone(vfs),
                 indexer: Mutex::new(indexer),
                 applier: Mutex::new(applier),
@@ -165,7 +168,7 @@ impl Db {
         self.inner.rebuilt.as_deref()
     }
 
-    /// The directory that the database is in, as an absolute path.
+    /// The directory that the database is in, as it was named when it was opened.
     pub fn path(&self) -> &Path {
         &self.inner.path
     }
@@ -318,6 +321,11 @@ impl Db {
     /// A reader of values, of those that are looked up from now on.
     pub(crate) fn reader(&self) -> Reader {
         Reader::new(self.clone())
+    }
+
+    /// The directory that the database is in, whatever directory the process is in.
+    pub(super) fn root(&self) -> &Path {
+        &self.inner.root
     }
 
     pub(super) fn with_log<T>(

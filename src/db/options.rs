@@ -148,12 +148,13 @@ impl DbOptions {
     /// [`DbError::Log`]: the database is open already, something that was durable is damaged, a record is not
     /// understood, or the file system failed. Nothing was changed then, except by the last.
     pub fn open(self, path: impl AsRef<Path>) -> Result<Db, DbError> {
-        let path = &log::absolute(self.vfs.as_ref(), path.as_ref())?;
+        let path = path.as_ref();
+        let place = (path, &*log::absolute(self.vfs.as_ref(), path)?);
         let db = if self.read_only {
-            Db::open_read_only(self.vfs, path, self.values)
+            Db::open_read_only(self.vfs, place, self.values)
         } else {
             let (log, index, values) = (self.log, self.index, self.values);
-            Db::open_with(self.vfs, path, log, index, values, self.compaction)
+            Db::open_with(self.vfs, place, log, index, values, self.compaction)
         }?;
         db.begin_items(self.store);
         Ok(db)

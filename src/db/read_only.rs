@@ -20,7 +20,7 @@ impl Db {
     /// See [`DbOptions::read_only`](crate::db::DbOptions::read_only).
     pub(super) fn open_read_only(
         vfs: Arc<dyn Vfs>,
-        path: &Path,
+        place: (&Path, &Path),
         values: ValueOptions,
     ) -> Result<Self, DbError> {
         // Nothing is moved to a file, so nobody waits for that.
@@ -33,7 +33,7 @@ impl Db {
         let gate = Arc::new(Gate::new(options, Arc::clone(&vfs)));
         let view = Arc::new(View::new(None, &gate));
         let mut frames = 0;
-        let log = ReadOnlyLog::open(Arc::clone(&vfs), path, &mut |frame, payload, as_of| {
+        let log = ReadOnlyLog::open(Arc::clone(&vfs), place.1, &mut |frame, payload, as_of| {
             frames += 1;
             view.be_sure_below(as_of.get());
             Ok(view.replay(&mut [(frame, Ok(Decoded::of(frame, payload)?))])?)
@@ -52,7 +52,7 @@ impl Db {
         });
         Ok(Self::of(
             &vfs,
-            path,
+            place,
             indexed,
             None,
             (None, recovery),

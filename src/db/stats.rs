@@ -213,7 +213,7 @@ impl Db {
         let memory = self.indexed().view.with_rows(|rows| rows.in_memory());
         let applied = memory.applied.map_or(1, |watermark| watermark.lsn);
         let flushed = memory.flushed.map_or(1, |watermark| watermark.lsn);
-        let file = self.path().join(INDEX_FILE);
+        let file = self.root().join(INDEX_FILE);
         let file = self.vfs().open(&file, OpenMode::Read);
         let count = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
         IndexStats {

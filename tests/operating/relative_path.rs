@@ -2,6 +2,7 @@
 
 use std::env;
 use std::fs;
+use std::ops::ControlFlow;
 use std::path::Path;
 use std::process::Command;
 
@@ -48,13 +49,13 @@ fn child() {
     env::set_current_dir(elsewhere).unwrap();
     (PUTS..2 * PUTS).for_each(|number| put(&db, number));
     has_all(&db);
-    let verified = db.verify(VerifyOptions::default(), &mut |_| {
-        std::ops::ControlFlow::Continue(())
-    });
+    let verified = db.verify(VerifyOptions::default(), &mut |_| ControlFlow::Continue(()));
     assert!(verified.unwrap().is_clean());
     db.compact().unwrap();
+    assert!(db.stats().unwrap().index.file_bytes > 0);
+    db.dump(&mut |_| ControlFlow::Continue(())).unwrap();
     db.backup("backup").unwrap();
-    assert!(db.path().is_absolute());
+    assert_eq!(db.path(), Path::new("agents"));
     db.close().unwrap();
 }
 

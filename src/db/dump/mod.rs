@@ -43,7 +43,7 @@ impl Db {
             LogState::ReadOnly(log) => log.end().get(),
             _ => return Err(self.closed()),
         };
-        let found = ReadOnlyLog::find(Arc::clone(self.vfs()), self.path())?;
+        let found = ReadOnlyLog::find(Arc::clone(self.vfs()), self.root())?;
         let segments = found.segments().into_iter().map(|segment| {
             let kind = match segment.kind {
                 SegmentKind::Active => "active",

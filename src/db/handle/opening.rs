@@ -46,15 +46,16 @@ fn position(watermark: Watermark) -> LogPosition {
 }
 
 impl Db {
+    /// Opens the database in a directory, of which the path is given as it was named, and as an absolute one.
     pub(in crate::db) fn open_with(
         vfs: Arc<dyn Vfs>,
-        path: &Path,
+        place: (&Path, &Path),
         options: LogOptions,
         index: IndexOptions,
         values: ValueOptions,
         compaction: CompactionOptions,
     ) -> Result<Self, DbError> {
-        let open = |unusable| Self::open_once(&vfs, path, options, index, values, unusable);
+        let open = |unusable| Self::open_once(&vfs, place, options, index, values, unusable);
         match open(None) {
             Err(NotOpened {
                 unusable: Some(why),
@@ -81,18 +82,19 @@ impl Db {
     /// Opens the database, without what is in its index file if there is a reason not to use it.
     fn open_once(
         vfs: &Arc<dyn Vfs>,
-        path: &Path,
+        place: (&Path, &Path),
         options: LogOptions,
         index: IndexOptions,
         values: ValueOptions,
         unusable: Option<String>,
     ) -> Result<Self, NotOpened> {
-        let locked = LockedLog::lock(Arc::clone(vfs), path)?;
+        let (_, root) = place;
+        let locked = LockedLog::lock(Arc::clone(vfs), root)?;
         let identity = Identity {
             database: locked.database(),
             schema: INDEX_SCHEMA,
         };
-        let open_file = || IndexFile::open(Arc::clone(vfs), path, identity, index.cache_bytes);
+        let open_file = || IndexFile::open(Arc::clone(vfs), root, identity, index.cache_bytes);
         let (mut file, mut found) = open_file()?;
         if unusable.is_some() {
             drop(found);
@@ -152,7 +154,7 @@ impl Db {
         *indexed.log.write() = LogState::Open(Arc::new(log));
         Ok(Self::of(
             vfs,
-            path,
+            place,
             indexed,
             Some((indexer, applier, index_reads)),
             (rebuilt, recovery),

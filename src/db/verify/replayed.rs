@@ -41,7 +41,7 @@ pub(super) fn replay(
     let mut frames = 0;
     let opened = ReadOnlyLog::open(
         Arc::clone(db.vfs()),
-        db.path(),
+        db.root(),
         &mut |frame, payload, as_of| {
             replayed.index.be_sure_below(as_of.get());
             if frame.lsn.get() >= end {

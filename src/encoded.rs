@@ -21,6 +21,23 @@ use crate::{msgpack, nesting};
 pub struct Encoded {
     tag: Tag,
     bytes: Bytes,
+    depth: Depth,
+}
+
+/// How deep JSON is nested, if that was counted when it was written. It says nothing that the bytes do not, so equal values may differ in it.
+#[derive(Clone, Copy, Default)]
+struct Depth(Option<u16>);
+
+impl PartialEq for Depth {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for Depth {}
+
+impl std::hash::Hash for Depth {
+    fn hash<H: std::hash::Hasher>(&self, _: &mut H) {}
 }
 
 /// The common tags cost no allocation.
@@ -58,6 +75,7 @@ impl Encoded {
         Self {
             tag,
             bytes: bytes.into(),
+            depth: Depth::default(),
         }
     }
 
@@ -71,15 +89,21 @@ impl Encoded {
         Self {
             tag: self.tag.clone(),
             bytes: Bytes::copy_from_slice(&self.bytes),
+            depth: self.depth,
         }
     }
 
     /// A JSON value under the tag `json`.
     pub fn json(value: &serde_json::Value) -> Self {
-        // `Value`'s `Display` is its compact JSON text and, unlike `to_vec`, has no error to handle.
+        let (bytes, depth) = match nesting::text_of(value) {
+            Ok((text, depth)) => (text.into(), Some(u16::try_from(depth).unwrap_or(u16::MAX))),
+            // Writing a `Value` to memory does not fail; its `Display` has no error to handle.
+            Err(_) => (value.to_string().into(), None),
+        };
         Self {
             tag: Tag::Json,
-            bytes: value.to_string().into(),
+            bytes,
+            depth: Depth(depth),
         }
     }
 
@@ -123,7 +147,12 @@ impl Encoded {
     /// Whether it is JSON that could not be read any more `inside` so many lists and objects.
     pub(crate) fn is_too_deep(&self, inside: usize) -> bool {
         let most = nesting::READABLE.saturating_sub(inside);
-        self.tag == Tag::Json && nesting::is_text_deeper(&self.bytes, most)
+        self.tag == Tag::Json
+            && match self.depth {
+                Depth(Some(depth)) => usize::from(depth) > most,
+                // To look through a long text takes as long as to write it.
+                Depth(None) => nesting::is_text_deeper(&self.bytes, most),
+            }
     }
 
     /// A value of a graph: JSON, or MessagePack if it carries what JSON cannot say.

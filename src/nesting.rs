@@ -2,10 +2,61 @@
 //!
 //! This module must never know whose JSON it is.
 
+use std::io::{self, Write};
+
+use serde::Serialize;
 use serde_json::Value;
+use serde_json::ser::{Formatter, Serializer};
 
 /// How deep lists and objects may be in one another for `serde_json` to read them.
 pub(crate) const READABLE: usize = 127;
+
+/// The text of a value, and how deep it is nested, which costs nothing to tell while it is written.
+pub(crate) fn text_of(value: &Value) -> serde_json::Result<(Vec<u8>, usize)> {
+    let mut text = Vec::new();
+    let mut deepest = 0;
+    let counting = Counting {
+        depth: 0,
+        deepest: &mut deepest,
+    };
+    value.serialize(&mut Serializer::with_formatter(&mut text, counting))?;
+    Ok((text, deepest))
+}
+
+/// Writes compact JSON, and counts how deep it is.
+struct Counting<'d> {
+    depth: usize,
+    deepest: &'d mut usize,
+}
+
+impl Counting<'_> {
+    fn begin(&mut self) {
+        self.depth += 1;
+        *self.deepest = self.depth.max(*self.deepest);
+    }
+}
+
+impl Formatter for Counting<'_> {
+    fn begin_array<W: ?Sized + Write>(&mut self, writer: &mut W) -> io::Result<()> {
+        self.begin();
+        writer.write_all(b"[")
+    }
+
+    fn end_array<W: ?Sized + Write>(&mut self, writer: &mut W) -> io::Result<()> {
+        self.depth -= 1;
+        writer.write_all(b"]")
+    }
+
+    fn begin_object<W: ?Sized + Write>(&mut self, writer: &mut W) -> io::Result<()> {
+        self.begin();
+        writer.write_all(b"{")
+    }
+
+    fn end_object<W: ?Sized + Write>(&mut self, writer: &mut W) -> io::Result<()> {
+        self.depth -= 1;
+        writer.write_all(b"}")
+    }
+}
 
 /// Whether lists and objects are more than `most` deep in one another in a JSON text.
 pub(crate) fn is_text_deeper(text: &[u8], most: usize) -> bool {
@@ -105,6 +156,7 @@ mod tests {
             let is_deeper = depth(&value) > most;
             prop_assert_eq!(is_text_deeper(value.to_string().as_bytes(), most), is_deeper);
             prop_assert_eq!(is_value_deeper(&value, most), is_deeper);
+            prop_assert_eq!(text_of(&value).unwrap(), (value.to_string().into_bytes(), depth(&value)));
         }
     }
 }

@@ -222,8 +222,11 @@ impl<T: Send + 'static> Shared<T> {
             self.tell_superblock(durable);
             return (self.state.lock(), Next::Again);
         }
-        let until = super::batch::earlier(state.sync_due, untold.then_some(quiet));
-        (state, Next::Sleep(until))
+        match super::batch::earlier(state.sync_due, untold.then_some(quiet)) {
+            // It is due, and somebody else has to be done first.
+            Some(until) if until <= now => (state, Next::Soon),
+            until => (state, Next::Sleep(until)),
+        }
     }
 
     /// Syncs what is written, while others go on writing, unless the log has failed or does now.

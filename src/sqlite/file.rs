@@ -18,6 +18,7 @@ const IDLE: usize = 8;
 /// One SQLite file: a thread that writes, and connections to read with.
 #[derive(Debug)]
 pub(crate) struct File<E: Failure> {
+    /// Means the same whatever directory the process is in.
     path: PathBuf,
     /// What makes a connection that only reads, if it is not done as usual.
     connect: Option<fn(&Path) -> rusqlite::Result<Connection>>,
@@ -32,14 +33,15 @@ impl<E: Failure> File<E> {
         setup: impl FnOnce(&mut Connection) -> rusqlite::Result<()>,
     ) -> Result<Arc<Self>, E> {
         let failed = |error| E::of(&format!("opening `{}`", path.display()), Arc::new(error));
-        let mut connection = Connection::open(path).map_err(failed)?;
+        let place = place(path);
+        let mut connection = Connection::open(&place).map_err(failed)?;
         prepare(&connection)
             .and_then(|()| setup(&mut connection))
             .map_err(failed)?;
         let writer = Writer::start(connection)
             .map_err(|error| failed(rusqlite::Error::ToSqlConversionFailure(Box::new(error))))?;
         Ok(Arc::new(Self {
-            path: path.to_owned(),
+            path: place,
             connect: None,
             readers: Mutex::default(),
             writer,
@@ -52,11 +54,12 @@ impl<E: Failure> File<E> {
         connect: fn(&Path) -> rusqlite::Result<Connection>,
     ) -> Result<Arc<Self>, E> {
         let failed = |error| E::of(&format!("opening `{}`", path.display()), Arc::new(error));
-        let connection = connect(path).map_err(failed)?;
+        let place = place(path);
+        let connection = connect(&place).map_err(failed)?;
         let writer = Writer::start(connection)
             .map_err(|error| failed(rusqlite::Error::ToSqlConversionFailure(Box::new(error))))?;
         Ok(Arc::new(Self {
-            path: path.to_owned(),
+            path: place,
             connect: Some(connect),
             readers: Mutex::default(),
             writer,
@@ -94,6 +97,16 @@ impl<E: Failure> File<E> {
             file: Arc::clone(self),
             connection: Some(connection),
         })
+    }
+}
+
+/// Connections are made as they are needed, maybe when the process is in another directory.
+fn place(path: &Path) -> PathBuf {
+    let is_name = |name: &str| name.starts_with(':') || name.starts_with("file:");
+    match path.to_str() {
+        // SQLite's own names, which are no paths.
+        Some(name) if name.is_empty() || is_name(name) => path.to_owned(),
+        _ => std::path::absolute(path).unwrap_or_else(|_| path.to_owned()),
     }
 }
 

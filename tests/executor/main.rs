@@ -44,6 +44,8 @@ mod status;
 #[cfg(test)]
 mod stopping;
 #[cfg(test)]
+mod store_layer;
+#[cfg(test)]
 mod store_writes;
 #[cfg(test)]
 mod streaming;

@@ -142,6 +142,20 @@ async fn a_process() {
                 .await
                 .unwrap();
         }
+        "move" => {
+            std::env::set_current_dir(&directory).unwrap();
+            let graph = graph(Path::new(""), false);
+            std::env::set_current_dir(directory.join("elsewhere")).unwrap();
+            run(&graph, "t").await.unwrap();
+            assert!(
+                graph
+                    .get_state(&Config::thread("t"))
+                    .await
+                    .unwrap()
+                    .next
+                    .is_empty()
+            );
+        }
         "run" => {
             let graph = graph(&directory, false);
             for n in 0..THREADS {
@@ -194,6 +208,20 @@ fn many_processes_may_set_it_up_at_once() {
     for n in 0..6 {
         assert_eq!(history(directory, &format!("t{n}")), 5);
     }
+}
+
+#[test]
+fn a_file_that_was_opened_by_a_relative_path_stays_where_it_is_when_the_process_changes_its_directory()
+ {
+    let directory = TempDir::new().unwrap();
+    let directory = directory.path();
+    std::fs::create_dir(directory.join("elsewhere")).unwrap();
+    assert!(Process::start("move", directory, 0).ended_well());
+    assert_eq!(history(directory, "t"), 5);
+    // What nodes say is where the process was.
+    let left = std::fs::read_dir(directory.join("elsewhere")).unwrap();
+    let left: Vec<_> = left.map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(left, ["said"]);
 }
 
 #[test]

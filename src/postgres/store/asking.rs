@@ -104,7 +104,7 @@ impl Query {
                 format!("({})", any?.join(" OR "))
             }
             Sieve::Field(names, bound) => {
-                if names.iter().any(|name| is_escaped(name)) {
+                if names.iter().any(|name| is_escaped(name) || is_place(name)) {
                     return None;
                 }
                 if let Bound::Text(from, to) = bound
@@ -146,6 +146,13 @@ impl Query {
             }
         }
     }
+}
+
+/// Whether the server would look for it in lists, too, which have no fields here.
+fn is_place(name: &str) -> bool {
+    let number = name.trim_start();
+    let digits = number.strip_prefix(['+', '-']).unwrap_or(number);
+    !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 fn both(from: Option<String>, to: Option<String>) -> String {

@@ -103,6 +103,31 @@ pub(super) fn each_operator_says_what_holds_for_a_missing_field(store: &mut Used
     )
 }
 
+pub(super) fn a_list_has_no_fields(store: &mut Used<'_>) -> Outcome {
+    put_all(
+        store,
+        &[
+            ("list", json!([1])),
+            ("list in an object", json!({"f": [1]})),
+            ("object", json!({"0": 1, "-1": 1, "f": {"0": 1, "-1": 1}})),
+        ],
+    )?;
+    let lists = &["list", "list in an object"];
+    for place in ["0", "-1", "f.0", "f.-1"] {
+        find(
+            store,
+            &[
+                (json!({ place: 1 }), &["object"]),
+                (json!({place: {"$gt": 0}}), &["object"]),
+                (json!({place: {"$exists": true}}), &["object"]),
+                (json!({place: {"$in": [null]}}), lists),
+                (json!({place: {"$ne": 1}}), lists),
+            ],
+        )?;
+    }
+    Ok(())
+}
+
 pub(super) fn numbers_are_compared_by_value(store: &mut Used<'_>) -> Outcome {
     put_all(
         store,

@@ -174,6 +174,7 @@ cases! {
     }
     filters {
         each_operator_says_what_holds_for_a_missing_field
+        a_list_has_no_fields
         numbers_are_compared_by_value
     }
     scopes {

@@ -25,7 +25,7 @@ pub(crate) fn try_compact(
     keep: Keep<'_>,
 ) -> Result<Compaction, LogError> {
     let pace = &mut |_| ControlFlow::Continue(());
-    let as_of = log.next_lsn();
+    let as_of = log.durable_lsn();
     let near = &mut |at: FrameAddress, _: &[u8]| at.lsn.get() % 3;
     log.compact(run, CompactOptions { as_of, pace, near }, keep)
 }
@@ -191,7 +191,7 @@ fn it_can_be_stopped_and_leaves_nothing() {
     let before = all_files(dir.path());
     let pace = &mut |_| ControlFlow::Break(());
     let run = ids(&log)[..3].to_vec();
-    let (as_of, near) = (log.next_lsn(), &mut |_, _: &[u8]| 0);
+    let (as_of, near) = (log.durable_lsn(), &mut |_, _: &[u8]| 0);
     let options = CompactOptions { as_of, pace, near };
     let stopped = log.compact(&run, options, &mut keep_even);
     assert_eq!(stopped.unwrap(), Compaction::Stopped);

@@ -53,7 +53,7 @@ fn written(dir: &Path, frames: u64, large: bool) -> Vec<FrameAddress> {
     let run = [log.segments()[0].id];
     let pace = &mut |_| ControlFlow::Continue(());
     let near = &mut |at: FrameAddress, _: &[u8]| at.lsn.get() * 7 % 13;
-    let as_of = log.next_lsn();
+    let as_of = log.durable_lsn();
     let options = CompactOptions { as_of, pace, near };
     let done = log.compact(&run, options, &mut |at, _| match at.lsn.get() % 2 {
         1 => Verdict::Keep,

@@ -18,13 +18,15 @@ impl<T: Send + 'static> Shared<T> {
     pub(super) fn lead(&self, mut state: MutexGuard<'_, State<T>>) {
         state.leading = true;
         let sync = state.sync_wanted();
-        let batch = state.take_pending();
+        let mut batch = state.take_pending();
         let end = state.next_lsn;
         state.taken = end;
         let segment = Arc::clone(&state.active.segment);
         let written_to = state.active.offset;
         let offset = written_to - batch.bytes.len() as u64;
+        let zeros = state.active.zeros_behind(written_to);
         drop(state);
+        batch.bytes.resize(batch.bytes.len() + zeros, 0);
 
         let guard = PanicGuard(self);
         let written = write(&segment, &batch, offset).and_then(|()| {

@@ -25,6 +25,8 @@ pub(super) struct Active {
     pub(super) offset: u64,
     /// Up to where there is space.
     pub(super) prepared: u64,
+    /// Up to where something was written, if only zeros.
+    pub(super) filled: u64,
     /// Up to where there may be.
     pub(super) capacity: u64,
     /// Up to where it was synced, about.

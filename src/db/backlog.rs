@@ -109,8 +109,8 @@ impl Backlog {
             return Then::Apply;
         }
         if has_frames(1) || has_bytes(1) {
-            // More than were added, so that they become fewer.
-            return Then::Help(PORTION.max(2 * added));
+            // More than were added, so that they become fewer, and no more: the thread that applies them waits for that, too.
+            return Then::Help(2 * added);
         }
         if state.asleep {
             state.asleep = false;
@@ -275,7 +275,7 @@ mod tests {
         }
         let count = |of| then.iter().filter(|then| **then == of).count();
         assert_eq!(count(Then::Nothing), FRAMES_MAX - 1);
-        assert_eq!(count(Then::Help(PORTION)), (HARD - 1) * FRAMES_MAX);
+        assert_eq!(count(Then::Help(2)), (HARD - 1) * FRAMES_MAX);
         assert_eq!(then.last(), Some(&Then::Apply));
     }
 

@@ -247,7 +247,7 @@ fn put_text(to: &mut Vec<u8>, text: &str) {
 }
 
 fn put_bytes(to: &mut Vec<u8>, bytes: &[u8]) {
-    if bytes.contains(&0) {
+    if has_nul(bytes) {
         let mut parts = bytes.split(|byte| *byte == 0);
         to.extend(parts.next().unwrap_or_default());
         for part in parts {
@@ -255,10 +255,14 @@ fn put_bytes(to: &mut Vec<u8>, bytes: &[u8]) {
             to.extend(part);
         }
     } else {
-        // As most are, which are looked through by several bytes at a time.
         to.extend(bytes);
     }
     to.extend([0, 0]);
+}
+
+/// Whether a NUL is among these. Mostly there is none, and looking at all of a short text is quicker than looking where it is.
+pub(super) fn has_nul(bytes: &[u8]) -> bool {
+    bytes.iter().fold(false, |has, byte| has | (*byte == 0))
 }
 
 fn number(from: &mut &[u8]) -> Option<u64> {

@@ -1,6 +1,6 @@
 //! What the bytes of a key begin with, as numbers, made without making all of them.
 
-use super::bytes::{LABEL, NO_LABEL, kind};
+use super::bytes::{LABEL, NO_LABEL, has_nul, kind};
 use crate::index::Key;
 use crate::index::tables::Rank;
 
@@ -133,7 +133,7 @@ impl Front {
             return;
         }
         let text = text.get(..room).unwrap_or(text);
-        if text.contains(&0) {
+        if has_nul(text) {
             for (number, part) in text.split(|byte| *byte == 0).enumerate() {
                 if number > 0 {
                     self.put(&[0, 0xff]);

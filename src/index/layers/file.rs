@@ -9,6 +9,7 @@ use redb::{Database, ReadableDatabase, TableDefinition};
 
 use super::base::Base;
 use super::home::{FileReads, Home, NAME};
+use super::in_order::put_in_order;
 use super::redb_file::RedbFile;
 use super::snapshot::Changes;
 use super::unusable::{Unusable, contain};
@@ -247,13 +248,9 @@ fn commit<R: TableRow>(
     write.set_quick_repair(true);
     {
         let mut rows = write.open_table(ROWS)?;
-        for (key, row) in changes {
-            let key = key.key.encode();
-            match row {
-                Some(row) => drop(rows.insert(&*key, &*row.encode())?),
-                None => drop(rows.remove(&*key)?),
-            }
-        }
+        let changes = changes.iter();
+        let changes = changes.map(|(key, row)| (key.key.encode(), row.as_ref().map(R::encode)));
+        put_in_order(&mut rows, changes)?;
         write.open_table(ABOUT)?.insert((), about)?;
     }
     Ok(write.commit()?)

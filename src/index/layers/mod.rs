@@ -10,6 +10,7 @@ mod file;
 mod gate;
 mod handover;
 mod home;
+mod in_order;
 mod indexer;
 mod layered;
 mod lent;

@@ -93,12 +93,8 @@ fn take_update(
     match update {
         Value::Null => Ok(()),
         Value::Object(entries) => {
-            for (key, value) in entries {
-                let key = graph.current_name(&key);
-                if let Some(name) = writable.iter().find(|name| ***name == *key) {
-                    writes.push((Arc::clone(name), value));
-                }
-            }
+            let entries = entries.into_iter();
+            writes.extend(entries.filter_map(|entry| state_write(entry, graph, writable)));
             Ok(())
         }
         other => Err(GraphError::invalid_update(
@@ -111,6 +107,18 @@ fn take_update(
 
 /// The state as a conditional edge sees it: with this task's writes applied, and no other's. Lists that the writes add to
 /// are not copied, but shown in two parts.
+/// The write that an entry of an update stands for, if it is for one of the channels `writable`. No other may be written by
+/// whoever chooses the keys: there are those that trigger nodes.
+pub(in crate::graph) fn state_write(
+    (key, value): (String, Value),
+    graph: &Inner,
+    writable: &[Name],
+) -> Option<Write> {
+    let key = graph.current_name(&key);
+    let name = writable.iter().find(|name| ***name == *key)?;
+    Some((Arc::clone(name), value))
+}
+
 fn fresh_state(graph: &Inner, channels: &Channels, writes: &[Write]) -> Result<State, GraphError> {
     let mut values = channels.values(&graph.state);
     for name in &graph.state {

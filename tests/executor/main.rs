@@ -33,6 +33,8 @@ mod joins;
 #[cfg(test)]
 mod layers;
 #[cfg(test)]
+mod messages;
+#[cfg(test)]
 mod recovering;
 #[cfg(test)]
 mod routing;

@@ -120,6 +120,9 @@ async fn keep(run: &mut Run, place: usize, outcome: Outcome) -> Kept {
             if writes.iter().all(|(channel, _)| is_control(channel)) {
                 writes.push((NO_WRITES.into(), Value::Null));
             }
+            for (channel, value) in &mut writes {
+                graph.ensure_message_ids(channel, value);
+            }
             task.writes.clone_from(&writes);
             run.put_writes(&id, path, writes);
             run.emit_finished(place).await;

@@ -53,3 +53,5 @@ mod store_writes;
 mod streaming;
 #[cfg(test)]
 mod subgraphs_at_once;
+#[cfg(test)]
+mod to_parent;

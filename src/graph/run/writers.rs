@@ -34,11 +34,13 @@ pub(in crate::graph) fn writes_of(
         &graph.state
     };
     collect(output, graph, writable, &mut writes, &mut commands)?;
+    (commands.iter()).for_each(|command| channels.locals.adopt(&command.locals));
+    let (to_parent, commands): (Vec<_>, Vec<_>) =
+        commands.into_iter().partition(|command| command.to_parent);
+    if !to_parent.is_empty() {
+        return Err(NodeError(Stop::ToParent(to_parent)));
+    }
     for command in commands {
-        channels.locals.adopt(&command.locals);
-        if command.to_parent {
-            return Err(NodeError(Stop::ToParent(command)));
-        }
         command.goto.iter().try_for_each(Target::check)?;
         writes.extend(command.goto.iter().filter_map(goto_write));
     }
@@ -105,8 +107,6 @@ fn take_update(
     }
 }
 
-/// The state as a conditional edge sees it: with this task's writes applied, and no other's. Lists that the writes add to
-/// are not copied, but shown in two parts.
 /// The write that an entry of an update stands for, if it is for one of the channels `writable`. No other may be written by
 /// whoever chooses the keys: there are those that trigger nodes.
 pub(in crate::graph) fn state_write(
@@ -119,6 +119,8 @@ pub(in crate::graph) fn state_write(
     Some((Arc::clone(name), value))
 }
 
+/// The state as a conditional edge sees it: with this task's writes applied, and no other's. Lists that the writes add to
+/// are not copied, but shown in two parts.
 fn fresh_state(graph: &Inner, channels: &Channels, writes: &[Write]) -> Result<State, GraphError> {
     let mut values = channels.values(&graph.state);
     for name in &graph.state {

@@ -234,6 +234,7 @@ impl Plan<'_> {
                 open_answer.answer.filter(|_| may_take).cloned(),
                 self.within.map(|within| Arc::clone(within.scratchpad)),
                 may_take,
+                self.within.is_none_or(|within| within.asks_as.is_none()),
             )),
             id,
             node: Arc::clone(&node.name),

@@ -17,8 +17,9 @@ use crate::graph::run::handler::failure_writes;
 use crate::graph::run::running::{Outcome, Progress, Running};
 use crate::graph::run::spans;
 use crate::graph::run::stops::Stops;
+use crate::graph::run::task::Task;
 use crate::graph::run::task_run::TaskRun;
-use crate::graph::run::task_status::write_error;
+use crate::graph::run::task_status::{Pending, with_answered, write_error};
 
 /// Runs the tasks that have not finished yet.
 ///
@@ -151,7 +152,8 @@ async fn keep(run: &mut Run, place: usize, outcome: Outcome) -> Kept {
             let mut writes = if handled {
                 failure_writes(task, &error)
             } else {
-                vec![(ERROR.into(), write_error(&error))]
+                let answered = answered_questions(task, &run.pending);
+                vec![(ERROR.into(), with_answered(write_error(&error), answered))]
             };
             if handled {
                 task.writes.clone_from(&writes);
@@ -166,4 +168,14 @@ async fn keep(run: &mut Run, place: usize, outcome: Outcome) -> Kept {
             }
         }
     }
+}
+
+/// The ids of what a task that failed has asked before and somebody has answered. Nobody else knows of the answers that were
+/// used in its subgraphs.
+fn answered_questions(task: &Task, pending: &[Pending]) -> Vec<String> {
+    let mut of_task = pending.iter().filter(|write| write.task_id == task.id);
+    let asked = of_task.find(|write| &*write.channel == INTERRUPT);
+    let asked = asked.map(|write| Interrupt::read_all(&write.value));
+    let ids = asked.into_iter().flatten().map(|question| question.id);
+    ids.filter(|id| task.scratchpad.was_answered(id)).collect()
 }

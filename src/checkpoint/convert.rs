@@ -257,8 +257,6 @@ fn kept(metadata: &Metadata) -> KeptMetadata {
         return alone;
     }
     let mut map = metadata.extra.clone();
-    // The typed fields win over extra ones of the same name: a name must come back once.
-    map.remove("parents");
     if let Some(source) = metadata.source {
         map.insert("source".into(), source.as_str().into());
     }
@@ -275,38 +273,18 @@ pub(crate) fn metadata_of<H>(entry: &Entry<H>) -> Result<Metadata, serde_json::E
     if let Some(found) = entry.metadata.alone() {
         // As most are.
         return Ok(Metadata {
-            source: found.source_name().and_then(source_of),
+            source: found.source_name().and_then(Source::named),
             step: Some(found.step),
             parents,
             extra: Map::new(),
         });
     }
-    let mut extra: Map<String, Value> = serde_json::from_slice(&entry.metadata.bytes())?;
-    let source = extra.get("source").and_then(Value::as_str);
-    let source = source.and_then(source_of);
-    if source.is_some() {
-        extra.remove("source");
+    let entries = serde_json::from_slice(&entry.metadata.bytes())?;
+    let mut metadata = Metadata::of_entries(entries);
+    if !parents.is_empty() {
+        metadata.parents = parents;
     }
-    let step = extra.get("step").and_then(Value::as_i64);
-    if step.is_some() {
-        extra.remove("step");
-    }
-    Ok(Metadata {
-        source,
-        step,
-        parents,
-        extra,
-    })
-}
-
-fn source_of(name: &str) -> Option<Source> {
-    match name {
-        "input" => Some(Source::Input),
-        "loop" => Some(Source::Loop),
-        "update" => Some(Source::Update),
-        "fork" => Some(Source::Fork),
-        _ => None,
-    }
+    Ok(metadata)
 }
 
 /// The handle of the value that a checkpoint has of `channel`.

@@ -102,6 +102,19 @@ pub enum CheckpointError {
         /// The value, of which checkpoint or task, or the item.
         what: String,
     },
+    /// Metadata of a checkpoint say under an extra name what a field of that name is for. Nothing was saved.
+    #[error(
+        "thread `{thread}`: `{name}` is among the extra metadata of checkpoint `{checkpoint}`; say it in the field of that \
+         name alone"
+    )]
+    SaidTwice {
+        /// The thread.
+        thread: String,
+        /// The checkpoint that was refused.
+        checkpoint: String,
+        /// The name: `source`, `step` or `parents`.
+        name: &'static str,
+    },
     /// The database failed or refused.
     #[error(transparent)]
     Db(#[from] crate::db::DbError),

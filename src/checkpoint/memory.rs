@@ -262,7 +262,7 @@ impl Checkpointer for MemorySaver {
 
     fn put(&self, mut put: PutCheckpoint) -> Commit<CheckpointError> {
         let put = || {
-            put.check_depth(&[])?;
+            put.check(&[])?;
             let mut kept = self.kept.write();
             kept.make_whole(&mut put)?;
             kept.apply(Record::CheckpointPut(checkpoint_record(
@@ -274,7 +274,7 @@ impl Checkpointer for MemorySaver {
     }
 
     fn put_writes(&self, writes: PutWrites) -> Commit<CheckpointError> {
-        match writes.check_depth() {
+        match writes.check() {
             Ok(()) => self.apply(Record::WritesPut(writes_record(writes))),
             Err(refused) => Commit::ready(Err(refused)),
         }

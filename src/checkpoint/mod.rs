@@ -7,9 +7,9 @@
 //! This module must never know what a graph is.
 
 mod appended;
+mod check;
 mod checkpointer;
 mod convert;
-mod depth;
 mod diff;
 mod dry_run;
 mod error;

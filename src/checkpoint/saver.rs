@@ -174,7 +174,7 @@ impl Checkpointer for DbSaver {
         mut put: PutCheckpoint,
         items: Vec<ItemChange>,
     ) -> Commit<CheckpointError> {
-        if let Err(refused) = put.check_depth(&items) {
+        if let Err(refused) = put.check(&items) {
             return Commit::ready(Err(refused));
         }
         let lists = std::mem::take(&mut put.appended).into_iter();
@@ -206,7 +206,7 @@ impl Checkpointer for DbSaver {
     }
 
     fn put_writes(&self, writes: PutWrites) -> Commit<CheckpointError> {
-        match writes.check_depth() {
+        match writes.check() {
             Ok(()) => saving((self.db).put_writes(writes_record(writes), self.durability)),
             Err(refused) => Commit::ready(Err(refused)),
         }

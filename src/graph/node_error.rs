@@ -20,8 +20,8 @@ pub struct NodeError(pub(super) Stop);
 pub(super) enum Stop {
     Failed(Arc<dyn Error + std::marker::Send + Sync>),
     Interrupted(Vec<Interrupt>),
-    /// A command for the graph around the one whose node returned it.
-    ToParent(Command),
+    /// Commands for the graph around the one whose nodes returned them.
+    ToParent(Vec<Command>),
     /// The run was asked to stop.
     Drained,
 }
@@ -85,7 +85,7 @@ impl std::fmt::Debug for NodeError {
         match &self.0 {
             Stop::Failed(error) => write!(f, "{error:?}"),
             Stop::Interrupted(interrupts) => write!(f, "waits for an answer: {interrupts:?}"),
-            Stop::ToParent(command) => write!(f, "command for the parent graph: {command:?}"),
+            Stop::ToParent(commands) => write!(f, "commands for the parent graph: {commands:?}"),
             Stop::Drained => f.write_str("stopped with its run"),
         }
     }

@@ -109,18 +109,20 @@ pub fn overwrite(value: impl Into<Value>) -> Value {
     Value::Object(map)
 }
 
-/// The value that an overwrite carries, or the write itself if it is none. Both of LangGraph's wire
-/// forms count.
-pub(super) fn as_overwrite(write: Value) -> Result<Value, Value> {
-    let Value::Object(mut map) = write else {
-        return Err(write);
-    };
-    if map.len() == 1 && map.contains_key(OVERWRITE) {
-        return map.remove(OVERWRITE).ok_or(Value::Null);
+/// The value that an overwrite carries, or the write itself if it is none.
+pub(super) fn as_overwrite(mut write: Value) -> Result<Value, Value> {
+    match overwriting(&mut write) {
+        Some(value) => Ok(value.take()),
+        None => Err(write),
     }
-    let tagged = map.get("type").and_then(Value::as_str) == Some(OVERWRITE);
-    if map.len() == 2 && tagged && map.contains_key("value") {
-        return map.remove("value").ok_or(Value::Null);
+}
+
+/// The value that an overwrite carries. Both of LangGraph's wire forms count.
+pub(super) fn overwriting(write: &mut Value) -> Option<&mut Value> {
+    let map = write.as_object_mut()?;
+    if map.len() == 1 {
+        return map.get_mut(OVERWRITE);
     }
-    Err(Value::Object(map))
+    let tagged = map.len() == 2 && map.get("type").and_then(Value::as_str) == Some(OVERWRITE);
+    map.get_mut("value").filter(|_| tagged)
 }

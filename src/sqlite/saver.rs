@@ -168,7 +168,7 @@ impl Checkpointer for SqliteSaver {
     }
 
     fn put(&self, put: PutCheckpoint) -> Commit<CheckpointError> {
-        if let Err(refused) = put.check_depth(&[]) {
+        if let Err(refused) = put.check(&[]) {
             return Commit::ready(Err(refused));
         }
         self.file
@@ -177,7 +177,7 @@ impl Checkpointer for SqliteSaver {
     }
 
     fn put_writes(&self, writes: PutWrites) -> Commit<CheckpointError> {
-        if let Err(refused) = writes.check_depth() {
+        if let Err(refused) = writes.check() {
             return Commit::ready(Err(refused));
         }
         self.file

@@ -25,6 +25,7 @@ macro_rules! behaviours {
                 text_versions_come_back_as_text
                 any_text_serves_as_a_name
                 metadata_comes_back_as_it_was_put
+                metadata_that_say_a_field_twice_are_refused
             }
             nesting {
                 what_is_as_deep_as_can_be_read_comes_back

@@ -413,16 +413,61 @@ pub(crate) fn metadata_comes_back_as_it_was_put(saver: &mut Saver) {
         ..Metadata::new(Source::Update, i64::MIN)
     };
     // Another implementation's words that look like ours.
-    let foreign = json!({"source": "elsewhere", "step": "one"});
+    let foreign = json!({"source": "elsewhere", "step": "one", "parents": ["a"]});
     let foreign = Metadata {
         extra: foreign.as_object().unwrap().clone(),
         ..Metadata::default()
     };
-    for (id, metadata) in [("1", rich), ("2", Metadata::default()), ("3", foreign)] {
+    let half_foreign = Metadata {
+        extra: [("parents".to_owned(), json!({"a": 1}))]
+            .into_iter()
+            .collect(),
+        ..Metadata::new(Source::Loop, 1)
+    };
+    let all = [rich, Metadata::default(), foreign, half_foreign];
+    for (id, metadata) in ["1", "2", "3", "4"].into_iter().zip(all) {
         let mut put = checkpoint(id, None);
         put.metadata = metadata.clone();
         saver.put(put);
         saver.reopen();
         assert_eq!(saver.get("t", "", id).unwrap().metadata, metadata);
     }
+}
+
+pub(crate) fn metadata_that_say_a_field_twice_are_refused(saver: &mut Saver) {
+    saver.put(checkpoint("1", None));
+    let said = |name: &str, value: Value| -> serde_json::Map<String, Value> {
+        [(name.to_owned(), value)].into_iter().collect()
+    };
+    let parents = Metadata {
+        parents: [("a".to_owned(), "b".to_owned())].into(),
+        ..Metadata::default()
+    };
+    let twice = [
+        (Metadata::default(), "source", json!("loop")),
+        (Metadata::new(Source::Loop, 1), "source", json!("elsewhere")),
+        (Metadata::default(), "step", json!(1)),
+        (Metadata::new(Source::Loop, 1), "step", json!("one")),
+        (Metadata::default(), "parents", json!({"a": "b"})),
+        (parents, "parents", json!(["a"])),
+    ];
+    for (metadata, field, value) in twice {
+        let mut put = checkpoint("2", Some("1"));
+        put.metadata = Metadata {
+            extra: said(field, value),
+            ..metadata
+        };
+        let error = saver.try_put(put).unwrap_err();
+        let CheckpointError::SaidTwice {
+            thread,
+            checkpoint,
+            name,
+        } = &error
+        else {
+            panic!("{error}");
+        };
+        assert_eq!((&**thread, &**checkpoint, *name), ("t", "2", field));
+    }
+    saver.reopen();
+    assert_eq!(saver.latest("t", "").unwrap().checkpoint.id, "1");
 }

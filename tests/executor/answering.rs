@@ -12,6 +12,7 @@ use stepwell::graph::{
 };
 
 use crate::gate::{Gate, savers};
+use crate::status::agree;
 
 /// What happens to the run that was given the first answer.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -305,13 +306,67 @@ async fn a_question_that_was_answered_waits_no_more_though_its_node_failed() {
     let (savers, _directory) = savers();
     for saver in savers {
         let mishap = Mishap::new(Ending::Fails);
-        for (place, graph) in graphs(&saver, &mishap) {
-            let config = Config::thread(place);
-            graph.invoke(json!({}), &config).await.unwrap();
-            mishap.answered(&graph, Command::resume("A"), &config).await;
-            let waiting = graph.get_state(&config).await.unwrap().interrupts;
-            assert_eq!(waiting, [], "{place}");
+        for by_id in [false, true] {
+            for (place, graph) in graphs(&saver, &mishap) {
+                let config = Config::thread(format!("{place} {by_id}"));
+                let out = graph.invoke(json!({}), &config).await.unwrap();
+                let answer = match by_id {
+                    true => Command::resume_by_id([(out.interrupts[0].id.clone(), "A")]),
+                    false => Command::resume("A"),
+                };
+                mishap.answered(&graph, answer, &config).await;
+                let waiting = graph.get_state(&config).await.unwrap().interrupts;
+                assert_eq!(waiting, [], "{place} {by_id}");
+                agree(&graph, &*saver, config.thread_id().unwrap())
+                    .await
+                    .unwrap();
+                let out = graph.invoke(Input::Continue, &config).await;
+                assert_eq!(asked(&out), ["second"], "{place} {by_id}");
+            }
         }
+    }
+}
+
+#[tokio::test]
+async fn an_answer_by_id_that_went_with_what_failed_is_asked_for_again() {
+    let (savers, _directory) = savers();
+    for saver in savers {
+        let mishap = Mishap::new(Ending::Fails);
+        let graph = around(in_one_node(&mishap).with_checkpointer(false), &saver);
+        let config = Config::thread("t");
+        let out = graph.invoke(json!({}), &config).await.unwrap();
+        let answer = || Command::resume_by_id([(out.interrupts[0].id.clone(), "A")]);
+        mishap.answered(&graph, answer(), &config).await;
+        let waiting = graph.get_state(&config).await.unwrap().interrupts;
+        assert_eq!(waiting, out.interrupts);
+        let out = graph.invoke(answer(), &config).await;
+        assert_eq!(asked(&out), ["second"]);
+    }
+}
+
+#[tokio::test]
+async fn of_questions_of_a_subgraph_one_waits_on_though_another_was_answered_and_failed() {
+    let (savers, _directory) = savers();
+    for saver in savers {
+        let mishap = Mishap::new(Ending::Fails);
+        let inner = in_one_node(&mishap)
+            .add_node("beside", |_: State, rt: Runtime| async move {
+                NodeResult::Ok(json!({"log": [rt.interrupt("beside")?]}))
+            })
+            .add_edge(START, "beside");
+        let graph = around(inner, &saver);
+        let config = Config::thread("t");
+        let out = graph.invoke(json!({}), &config).await.unwrap();
+        let of_asks = out.interrupts.iter().find(|q| q.value == "first").unwrap();
+        let answer = Command::resume_by_id([(of_asks.id.clone(), "A")]);
+        mishap.answered(&graph, answer, &config).await;
+        let waiting = graph.get_state(&config).await.unwrap().interrupts;
+        assert_eq!(waiting.len(), 1);
+        assert_eq!(waiting[0].value, "beside");
+        let out = graph.invoke(Command::resume("C"), &config).await;
+        assert_eq!(asked(&out), ["second"]);
+        let out = graph.invoke(Command::resume("B"), &config).await.unwrap();
+        assert_eq!(out["log"], json!(["A", "B", "C"]));
     }
 }
 
@@ -369,5 +424,47 @@ async fn an_answer_to_no_question_does_not_count_as_one_to_the_question_before()
             .await;
         let out = graph.invoke(Input::Continue, &config).await.unwrap();
         assert_eq!(out["log"], json!(["A", "B"]));
+    }
+}
+
+#[tokio::test]
+async fn a_subgraph_that_is_called_in_another_place_asks_again() {
+    for by_id in [false, true] {
+        let (savers, _directory) = savers();
+        for saver in savers {
+            let asks = in_two_nodes(&Mishap::new(Ending::AsksNext)).compile();
+            let quiet = channels()
+                .add_node("says", |_: State| async { json!({"log": ["said"]}) })
+                .add_edge(START, "says");
+            let (asks, quiet) = (asks.unwrap(), quiet.compile().unwrap());
+            let ran = Arc::new(AtomicBool::new(false));
+            let graph = channels()
+                .add_node("calls", move |_: State, rt: Runtime| {
+                    let (asks, quiet, ran) = (asks.clone(), quiet.clone(), Arc::clone(&ran));
+                    async move {
+                        if ran.swap(true, Ordering::SeqCst) {
+                            rt.call(&quiet, json!({})).await?;
+                        }
+                        rt.call(&asks, json!({})).await
+                    }
+                })
+                .add_edge(START, "calls")
+                .with_checkpointer(saver)
+                .compile()
+                .unwrap();
+            let config = Config::thread("t");
+            let answer = |out: &RunOutput, text: &str| match by_id {
+                true => Command::resume_by_id([(out.interrupts[0].id.clone(), text)]),
+                false => Command::resume(text),
+            };
+            let out = graph.invoke(json!({}), &config).await.unwrap();
+            let lost = answer(&out, "lost");
+            let out = graph.invoke(lost, &config).await;
+            assert_eq!(asked(&out), ["first"]);
+            let out = graph.invoke(answer(&out.unwrap(), "A"), &config).await;
+            assert_eq!(asked(&out), ["second"]);
+            let out = graph.invoke(answer(&out.unwrap(), "B"), &config).await;
+            assert_eq!(out.unwrap()["log"], json!(["A", "B"]));
+        }
     }
 }

@@ -33,6 +33,8 @@ mod joins;
 #[cfg(test)]
 mod layers;
 #[cfg(test)]
+mod messages;
+#[cfg(test)]
 mod recovering;
 #[cfg(test)]
 mod routing;
@@ -51,3 +53,5 @@ mod store_writes;
 mod streaming;
 #[cfg(test)]
 mod subgraphs_at_once;
+#[cfg(test)]
+mod to_parent;

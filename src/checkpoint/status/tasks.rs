@@ -86,9 +86,15 @@ pub(super) fn planned(latest: &CheckpointTuple) -> Vec<Task> {
     let mut tasks: Vec<_> = (sent.enumerate())
         .filter_map(|(place, node)| Some(Task::new(&node?, path(place))))
         .collect();
-    let went_to = of_command.filter_map(|write| write.channel.strip_prefix(TRIGGER));
+    let went_to = of_command.filter_map(|write| {
+        Some((
+            write.channel.strip_prefix(TRIGGER)?,
+            deferral(&write.value).1,
+        ))
+    });
+    let (went_to, deferred): (Vec<_>, Vec<_>) = went_to.partition(|(_, is_due)| *is_due);
     let mut triggered: Vec<&str> = Vec::new();
-    for node in went_to {
+    for (node, _) in went_to {
         if !triggered.contains(&node) {
             triggered.push(node);
         }
@@ -103,6 +109,11 @@ pub(super) fn planned(latest: &CheckpointTuple) -> Vec<Task> {
         if is_new && !triggered.contains(&node) {
             triggered.push(node);
         }
+    }
+    if tasks.is_empty() && triggered.is_empty() {
+        // Nothing else is left to run.
+        let nodes: BTreeSet<_> = deferred.into_iter().map(|(node, _)| node).collect();
+        triggered.extend(nodes);
     }
     let pulled = |node: &&str| Task::new(node, format!("~__pregel_pull, {node}"));
     tasks.extend(triggered.iter().map(pulled));

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use crate::graph::channels::held::Held;
 use crate::graph::channels::reducer::{Folded, ReduceError};
+use crate::graph::output::overwriting;
 
 /// The id that stands for every message before it.
 pub(in crate::graph) const REMOVE_ALL: &str = "__remove_all__";
@@ -91,7 +92,11 @@ struct Merged {
 /// Gives every message in a write to a messages channel an id, so that a replay of the saved write
 /// has the same ids as the run.
 pub(in crate::graph) fn ensure_ids(write: &mut Value) {
-    match write {
+    let messages = match overwriting(write) {
+        Some(messages) => messages,
+        None => write,
+    };
+    match messages {
         Value::Array(list) => list.iter_mut().for_each(|m| {
             let _ = ensure_id(m);
         }),

@@ -7,9 +7,13 @@ use serde_json::Value;
 
 use crate::checkpoint::{ChannelVersion, Checkpoint};
 use crate::graph::channels::Channels;
+use crate::graph::channels::live_channel::LiveChannel;
 use crate::graph::compiled::Inner;
 use crate::graph::error::GraphError;
-use crate::graph::names::{INPUT, INTERRUPT, NO_WRITES, Name, PUSH, STORE_WRITES, is_control};
+use crate::graph::names::{
+    INPUT, INTERRUPT, NO_WRITES, Name, PUSH, STORE_WRITES, TASKS, is_control,
+};
+use crate::graph::run::plan::is_triggered;
 use crate::graph::run::task::{Task, Write};
 
 /// The writes of one task, or of the input.
@@ -80,16 +84,15 @@ pub(in crate::graph) fn apply_writes(
             }
         }
     }
-    let mut bump = |channel: &Name| {
-        checkpoint
-            .channel_versions
-            .insert(channel.to_string(), next.clone());
+    let bump = |checkpoint: &mut Checkpoint, channel: &Name| {
+        let versions = &mut checkpoint.channel_versions;
+        versions.insert(channel.to_string(), next.clone());
     };
 
     let triggers: BTreeSet<&Name> = tasks.iter().flat_map(|task| &task.triggers).collect();
     for trigger in triggers {
         if channels.get_mut(trigger).is_some_and(|c| c.consume()) {
-            bump(trigger);
+            bump(checkpoint, trigger);
         }
     }
 
@@ -100,33 +103,36 @@ pub(in crate::graph) fn apply_writes(
                 .update(values)
                 .map_err(|e| GraphError::reduce(&name, e))?
         {
-            bump(&name);
+            bump(checkpoint, &name);
             if channel.is_available() {
                 updated.insert(name);
             }
         }
     }
-    if !is_step {
-        return Ok(updated);
-    }
-
-    for (name, channel) in channels.iter_mut() {
-        if channel.is_available()
-            && !updated.contains(name)
-            && channel
-                .update(Vec::new())
-                .map_err(|e| GraphError::reduce(name, e))?
-        {
-            bump(name);
-            if channel.is_available() {
-                updated.insert(Arc::clone(name));
+    if is_step {
+        for (name, channel) in channels.iter_mut() {
+            if channel.is_available()
+                && !updated.contains(name)
+                && channel
+                    .update(Vec::new())
+                    .map_err(|e| GraphError::reduce(name, e))?
+            {
+                bump(checkpoint, name);
+                if channel.is_available() {
+                    updated.insert(Arc::clone(name));
+                }
             }
         }
     }
-    if !updated.iter().any(|name| graph.triggers_any(name)) {
+    let leads_on = if is_step {
+        updated.iter().any(|name| graph.triggers_any(name))
+    } else {
+        is_anything_due(graph, checkpoint, channels)
+    };
+    if !leads_on {
         for (name, channel) in channels.iter_mut() {
             if channel.finish() {
-                bump(name);
+                bump(checkpoint, name);
                 if channel.is_available() {
                     updated.insert(Arc::clone(name));
                 }
@@ -134,6 +140,14 @@ pub(in crate::graph) fn apply_writes(
         }
     }
     Ok(updated)
+}
+
+/// Whether something is to be run that is not deferred. LangGraph does not ask, so a command that goes to a deferred node
+/// on a thread that has come to its end leads nowhere there.
+fn is_anything_due(graph: &Inner, checkpoint: &Checkpoint, channels: &Channels) -> bool {
+    let mut nodes = graph.nodes.iter();
+    channels.get(TASKS).is_some_and(LiveChannel::is_available)
+        || nodes.any(|node| is_triggered(node, checkpoint, channels))
 }
 
 fn by_channel(

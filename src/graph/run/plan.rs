@@ -8,6 +8,7 @@ use serde_json::Value;
 use crate::checkpoint::Checkpoint;
 use crate::graph::channels::Channels;
 use crate::graph::channels::held::Held;
+use crate::graph::channels::live_channel::LiveChannel;
 use crate::graph::command::Send;
 use crate::graph::compiled::{CompiledNode, Inner};
 use crate::graph::interrupt::Interrupt;
@@ -59,6 +60,20 @@ pub(in crate::graph) struct Within<'a> {
     pub(in crate::graph) edited: bool,
 }
 
+/// Whether a change of a channel has brought a task for `node` about.
+pub(in crate::graph) fn is_triggered(
+    node: &CompiledNode,
+    checkpoint: &Checkpoint,
+    channels: &Channels,
+) -> bool {
+    let seen = checkpoint.versions_seen.get(&*node.name);
+    node.triggers.iter().any(|trigger| {
+        let available = channels.get(trigger).is_some_and(LiveChannel::is_available);
+        let current = checkpoint.channel_versions.get(&**trigger);
+        available && seen.is_none_or(|seen| current > seen.get(&**trigger))
+    })
+}
+
 impl Plan<'_> {
     /// The tasks of the next super-step: what was sent, then what edges triggered.
     pub(in crate::graph) fn tasks(&self) -> Vec<Task> {
@@ -73,7 +88,8 @@ impl Plan<'_> {
         };
         let mut tasks = self.sent(&open_answer);
         if !self.checkpoint.channel_versions.is_empty() {
-            let triggered = self.graph.nodes.iter().filter(|n| self.is_triggered(n));
+            let nodes = self.graph.nodes.iter();
+            let triggered = nodes.filter(|node| is_triggered(node, self.checkpoint, self.channels));
             tasks.extend(triggered.map(|node| self.pulled(node, &open_answer)));
         }
         tasks
@@ -128,18 +144,6 @@ impl Plan<'_> {
             tasks.push(self.task(id, node, path, input, key, open_answer));
         }
         tasks
-    }
-
-    fn is_triggered(&self, node: &CompiledNode) -> bool {
-        let seen = self.checkpoint.versions_seen.get(&*node.name);
-        node.triggers.iter().any(|trigger| {
-            let available = self
-                .channels
-                .get(trigger)
-                .is_some_and(crate::graph::channels::live_channel::LiveChannel::is_available);
-            let current = self.checkpoint.channel_versions.get(&**trigger);
-            available && seen.is_none_or(|seen| current > seen.get(&**trigger))
-        })
     }
 
     fn pulled(&self, node: &CompiledNode, open_answer: &OpenAnswers<'_>) -> Task {
@@ -230,6 +234,7 @@ impl Plan<'_> {
                 open_answer.answer.filter(|_| may_take).cloned(),
                 self.within.map(|within| Arc::clone(within.scratchpad)),
                 may_take,
+                self.within.is_none_or(|within| within.asks_as.is_none()),
             )),
             id,
             node: Arc::clone(&node.name),

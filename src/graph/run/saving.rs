@@ -82,9 +82,6 @@ impl Run {
         if writes.is_empty() {
             return;
         }
-        for (channel, value) in &mut writes {
-            self.graph.ensure_message_ids(channel, value);
-        }
         self.wrote.insert(task_id.to_owned());
         let to_save: Vec<Write> = if task_id == NULL_TASK_ID {
             // Writes of commands add up. Special ones come last, as the checkpointer keys the others

@@ -1,6 +1,7 @@
 //! [`Scratchpad`]: what one task remembers between its start and its end: the answers that it was given
 //! and how many questions and subgraphs it has got to.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -56,6 +57,10 @@ pub(in crate::graph) struct Scratchpad {
     parent: Option<Arc<Scratchpad>>,
     /// Whether it may have the open answer that was given further out.
     may_take: bool,
+    /// Whether its graph saves.
+    saves: bool,
+    /// The questions whose answers are kept, here and in its subgraphs.
+    answered: Mutex<BTreeSet<String>>,
 }
 
 #[derive(Debug, Default)]
@@ -80,6 +85,7 @@ impl Scratchpad {
         open_answer: Option<OpenAnswer>,
         parent: Option<Arc<Scratchpad>>,
         may_take: bool,
+        saves: bool,
     ) -> Self {
         Self {
             asks_as,
@@ -88,6 +94,7 @@ impl Scratchpad {
             open_answer,
             parent,
             may_take,
+            saves,
             ..Self::default()
         }
     }
@@ -130,7 +137,26 @@ impl Scratchpad {
     /// The answers that were used in this attempt, to be kept for the next one.
     pub(in crate::graph) fn used_answers(&self) -> Option<Value> {
         let answers = self.answers.lock();
-        (answers.used > 0).then(|| Value::Array(answers.given.clone()))
+        if answers.used == 0 {
+            return None;
+        }
+        if self.saves {
+            let questions = (0..answers.used).map(|place| interrupt_id(&self.asks_as, place));
+            self.note_answered(&questions.collect());
+        }
+        Some(Value::Array(answers.given.clone()))
+    }
+
+    fn note_answered(&self, questions: &BTreeSet<String>) {
+        self.answered.lock().extend(questions.iter().cloned());
+        if let Some(parent) = &self.parent {
+            parent.note_answered(questions);
+        }
+    }
+
+    /// Whether the answer to this question of the task, or of a subgraph of it, is kept.
+    pub(in crate::graph) fn was_answered(&self, id: &str) -> bool {
+        self.answered.lock().contains(id)
     }
 
     pub(in crate::graph) fn asks_as(&self) -> &str {

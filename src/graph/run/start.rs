@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::origin::{Origin, complete};
-use super::take_input::input_values;
+use super::take_input::{check_input, input_values};
 use super::{Run, recursion_limit};
 use crate::checkpoint::{Checkpoint, Metadata, Source};
 use crate::graph::channels::Channels;
@@ -210,6 +210,7 @@ impl Run {
 
     /// Applies the input.
     pub(super) async fn start(&mut self, input: Input) -> Result<(), GraphError> {
+        check_input(&input)?;
         let nested = self.parent.is_some();
         let resuming = !self.checkpoint.channel_versions.is_empty()
             && self.resuming.unwrap_or(!matches!(input, Input::Values(_)));
@@ -241,16 +242,15 @@ impl Run {
         if let Input::Command(command) = &input {
             self.channels.locals.adopt(&command.locals);
         }
-        let mut carried = Vec::new();
+        let mut given = Vec::new();
         if let (Input::Command(command), true) = (&input, resuming) {
-            let writes = self.command_writes(command)?;
-            if forks {
-                carried = writes;
-            } else {
-                self.put_writes(NULL_TASK_ID, String::new(), writes);
-            }
+            given = self.command_writes(command)?;
         }
-        self.apply_null_writes(carried)?;
+        // What is refused must not have been saved: every run after this one would be refused, too.
+        self.apply_null_writes(given.clone())?;
+        if !forks {
+            self.put_writes(NULL_TASK_ID, String::new(), given);
+        }
 
         // Where subgraphs replay from. A copy was made after their checkpoints, so its parent counts.
         let mut replay_from = self.checkpoint.id.clone();

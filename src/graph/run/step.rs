@@ -17,8 +17,9 @@ use crate::graph::run::handler::failure_writes;
 use crate::graph::run::running::{Outcome, Progress, Running};
 use crate::graph::run::spans;
 use crate::graph::run::stops::Stops;
+use crate::graph::run::task::Task;
 use crate::graph::run::task_run::TaskRun;
-use crate::graph::run::task_status::write_error;
+use crate::graph::run::task_status::{Pending, with_answered, write_error};
 
 /// Runs the tasks that have not finished yet.
 ///
@@ -39,23 +40,23 @@ pub(in crate::graph) async fn run_tasks(run: &mut Run) -> Result<(), Stop> {
         match progress {
             Progress::Finished(place, outcome) => match keep(run, place, outcome).await {
                 Kept::Done => {}
-                Kept::Stop(stop) => stops.note(stop),
+                Kept::Stop(path, stop) => stops.note(path, stop),
                 Kept::ForHandler(error) => match run.hand_over(place, error).await {
                     Ok(Some(handler)) => {
                         run.emit_started(handler).await;
                         start(run, handler, &channels, &mut running);
                     }
                     Ok(None) => {}
-                    Err(stop) => stops.note(stop),
+                    Err(stop) => stops.note(String::new(), stop),
                 },
             },
             Progress::TimeUp => {
-                stops.note(run.run_timeout().into());
+                stops.note(String::new(), run.run_timeout().into());
                 // Whoever has finished by now is kept; handlers of those who have failed by now run when
                 // the thread is continued.
                 while let Some((place, outcome)) = running.try_next() {
-                    if let Kept::Stop(stop) = keep(run, place, outcome).await {
-                        stops.note(stop);
+                    if let Kept::Stop(path, stop) = keep(run, place, outcome).await {
+                        stops.note(path, stop);
                     }
                 }
                 running.cancel().await;
@@ -96,8 +97,8 @@ fn keep_answers(run: &mut Run) {
 /// What follows from the outcome of a task.
 enum Kept {
     Done,
-    /// The task has not finished.
-    Stop(Stop),
+    /// The task with this path has not finished.
+    Stop(String, Stop),
     /// It failed, and its node has an error handler.
     ForHandler(GraphError),
 }
@@ -120,6 +121,9 @@ async fn keep(run: &mut Run, place: usize, outcome: Outcome) -> Kept {
             if writes.iter().all(|(channel, _)| is_control(channel)) {
                 writes.push((NO_WRITES.into(), Value::Null));
             }
+            for (channel, value) in &mut writes {
+                graph.ensure_message_ids(channel, value);
+            }
             task.writes.clone_from(&writes);
             run.put_writes(&id, path, writes);
             run.emit_finished(place).await;
@@ -129,15 +133,15 @@ async fn keep(run: &mut Run, place: usize, outcome: Outcome) -> Kept {
             if !interrupts.is_empty() {
                 let asked = (INTERRUPT.into(), Interrupt::write_all(&interrupts));
                 let writes = std::iter::once(asked).chain(answers).collect();
-                run.put_writes(&id, path, writes);
+                run.put_writes(&id, path.clone(), writes);
                 run.emit_interrupted(place, &interrupts).await;
             }
-            Kept::Stop(Stop::Interrupted(interrupts))
+            Kept::Stop(path, Stop::Interrupted(interrupts))
         }
-        Err(NodeError(Stop::ToParent(command))) => Kept::Stop(Stop::ToParent(command)),
+        Err(NodeError(stop @ Stop::ToParent(_))) => Kept::Stop(path, stop),
         Err(NodeError(Stop::Drained)) => {
-            run.put_writes(&id, path, answers.into_iter().collect());
-            Kept::Stop(Stop::Drained)
+            run.put_writes(&id, path.clone(), answers.into_iter().collect());
+            Kept::Stop(path, Stop::Drained)
         }
         Err(NodeError(Stop::Failed(source))) => {
             // What a failed task had written so far is not kept: it would pass for finished.
@@ -148,19 +152,30 @@ async fn keep(run: &mut Run, place: usize, outcome: Outcome) -> Kept {
             let mut writes = if handled {
                 failure_writes(task, &error)
             } else {
-                vec![(ERROR.into(), write_error(&error))]
+                let answered = answered_questions(task, &run.pending);
+                vec![(ERROR.into(), with_answered(write_error(&error), answered))]
             };
             if handled {
                 task.writes.clone_from(&writes);
             }
             writes.extend(answers);
-            run.put_writes(&id, path, writes);
+            run.put_writes(&id, path.clone(), writes);
             run.emit_failed(place, &error).await;
             if handled {
                 Kept::ForHandler(error)
             } else {
-                Kept::Stop(error.into())
+                Kept::Stop(path, error.into())
             }
         }
     }
+}
+
+/// The ids of what a task that failed has asked before and somebody has answered. Nobody else knows of the answers that were
+/// used in its subgraphs.
+fn answered_questions(task: &Task, pending: &[Pending]) -> Vec<String> {
+    let mut of_task = pending.iter().filter(|write| write.task_id == task.id);
+    let asked = of_task.find(|write| &*write.channel == INTERRUPT);
+    let asked = asked.map(|write| Interrupt::read_all(&write.value));
+    let ids = asked.into_iter().flatten().map(|question| question.id);
+    ids.filter(|id| task.scratchpad.was_answered(id)).collect()
 }

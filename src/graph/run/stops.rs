@@ -1,5 +1,7 @@
 //! [`Stops`]: what kept the tasks of a super-step from finishing, and which of it counts.
 
+use std::collections::BTreeMap;
+
 use crate::graph::command::Command;
 use crate::graph::error::GraphError;
 use crate::graph::interrupt::Interrupt;
@@ -9,19 +11,21 @@ use crate::graph::node_error::Stop;
 #[derive(Default)]
 pub(in crate::graph) struct Stops {
     failure: Option<GraphError>,
-    to_parent: Option<Command>,
+    /// By the paths of the tasks, in whose order they are applied.
+    to_parent: BTreeMap<String, Vec<Command>>,
     interrupts: Option<Vec<Interrupt>>,
     drained: bool,
 }
 
 impl Stops {
-    pub(in crate::graph) fn note(&mut self, stop: Stop) {
+    /// Notes what stopped the task with this path.
+    pub(in crate::graph) fn note(&mut self, path: String, stop: Stop) {
         match stop {
             Stop::Failed(source) => {
                 self.failure.get_or_insert(Stop::failure("", source));
             }
-            Stop::ToParent(command) => {
-                self.to_parent.get_or_insert(command);
+            Stop::ToParent(commands) => {
+                self.to_parent.insert(path, commands);
             }
             Stop::Interrupted(interrupts) => {
                 self.interrupts.get_or_insert_default().extend(interrupts);
@@ -31,12 +35,13 @@ impl Stops {
     }
 
     pub(in crate::graph) fn into_result(self) -> Result<(), Stop> {
-        match (self.failure, self.to_parent, self.interrupts) {
-            (Some(error), _, _) => Err(error.into()),
-            (None, Some(command), _) => Err(Stop::ToParent(command)),
-            (None, None, Some(interrupts)) => Err(Stop::Interrupted(interrupts)),
-            (None, None, None) if self.drained => Err(Stop::Drained),
-            (None, None, None) => Ok(()),
+        let to_parent: Vec<_> = self.to_parent.into_values().flatten().collect();
+        match (self.failure, self.interrupts) {
+            (Some(error), _) => Err(error.into()),
+            (None, _) if !to_parent.is_empty() => Err(Stop::ToParent(to_parent)),
+            (None, Some(interrupts)) => Err(Stop::Interrupted(interrupts)),
+            (None, None) if self.drained => Err(Stop::Drained),
+            (None, None) => Ok(()),
         }
     }
 }

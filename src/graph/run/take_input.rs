@@ -3,44 +3,41 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::Run;
 use crate::checkpoint::Source;
 use crate::graph::branch::Target;
+use crate::graph::channels::channel::Kind;
 use crate::graph::command::{Command, Resume};
 use crate::graph::error::GraphError;
 use crate::graph::input::Input;
 use crate::graph::interrupt::Interrupt;
-use crate::graph::names::{INTERRUPT, NULL_TASK_ID, Name, RESUME, START};
+use crate::graph::names::{INTERRUPT, NULL_TASK_ID, RESUME, START};
 use crate::graph::run::apply::{TaskWrites, apply_writes};
 use crate::graph::run::plan::Plan;
 use crate::graph::run::save::Saver;
 use crate::graph::run::task::Write;
 use crate::graph::run::task_status::{Pending, writes_of_commands};
-use crate::graph::run::writers::goto_write;
+use crate::graph::run::writers::{goto_write, state_write};
 
 impl Run {
     /// What a command writes before the run goes on.
     pub(super) fn command_writes(&mut self, command: &Command) -> Result<Vec<Write>, GraphError> {
-        if command.to_parent {
-            return Err(GraphError::invalid_update(
-                "the parent graph",
-                "a run was given a command for it, and there is none",
-            ));
-        }
-        command.goto.iter().try_for_each(Target::check)?;
         let mut writes: Vec<Write> = command.goto.iter().filter_map(goto_write).collect();
-        for write in &mut writes {
-            if write.1.is_null() {
-                write.1 = Value::from(START);
+        for (channel, value) in &mut writes {
+            let kind = self.graph.channels.get(channel).map(|of| &of.kind);
+            match kind {
+                // As a checkpoint has what is deferred, so that whoever has no graph can tell, too.
+                Some(Kind::DeferredTrigger) => *value = json!([START, false]),
+                _ if value.is_null() => *value = Value::from(START),
+                _ => {}
             }
         }
-        let mut answered = false;
+        let mut is_empty = writes.is_empty() && command.resume.is_none();
         match &command.resume {
             None => {}
             Some(Resume::ById(answers)) => {
-                answered = true;
                 self.set_answers(answers.clone());
             }
             Some(Resume::Value(answer)) => {
@@ -64,21 +61,19 @@ impl Run {
                 writes.push((RESUME.into(), answer.clone()));
             }
         }
-        match &command.update {
-            None | Some(Value::Null) => {}
-            Some(Value::Object(entries)) => {
-                let entries = entries.iter();
-                writes
-                    .extend(entries.map(|(key, value)| (Name::from(key.as_str()), value.clone())));
-            }
-            Some(other) => {
-                return Err(GraphError::invalid_update(
-                    "the state",
-                    format!("a command's update is an object, not `{other}`"),
-                ));
+        if let Some(Value::Object(entries)) = &command.update {
+            is_empty &= entries.is_empty();
+            for (key, value) in entries.clone() {
+                match state_write((key.clone(), value), &self.graph, &self.graph.state) {
+                    Some(write) => writes.push(write),
+                    None => tracing::warn!(key, "ignored what a command writes to no channel"),
+                }
             }
         }
-        if writes.is_empty() && !answered {
+        for (channel, value) in &mut writes {
+            self.graph.ensure_message_ids(channel, value);
+        }
+        if is_empty {
             return Err(GraphError::EmptyInput {
                 thread: self.thread().to_owned(),
             });
@@ -86,10 +81,10 @@ impl Run {
         Ok(writes)
     }
 
-    /// Applies what belongs to no task: what was pending of that, and what is carried over.
-    pub(super) fn apply_null_writes(&mut self, carried: Vec<Write>) -> Result<(), GraphError> {
+    /// Applies what belongs to no task: what was pending of that, and what was given now.
+    pub(super) fn apply_null_writes(&mut self, given: Vec<Write>) -> Result<(), GraphError> {
         let mut writes = writes_of_commands(&self.pending);
-        writes.extend(carried);
+        writes.extend(given);
         if writes.is_empty() {
             return Ok(());
         }
@@ -156,6 +151,32 @@ impl Run {
 /// Whether it notes which question an answer without an id was for.
 fn is_answered_question(write: &Pending) -> bool {
     write.task_id == NULL_TASK_ID && &*write.channel == INTERRUPT
+}
+
+/// Refuses what cannot be an input, before anything is done about it.
+pub(super) fn check_input(input: &Input) -> Result<(), GraphError> {
+    let is_update = |value: &Value| matches!(value, Value::Object(_) | Value::Null);
+    match input {
+        Input::Values(other) if !is_update(other) => Err(GraphError::invalid_update(
+            "the input",
+            format!("an input is an object, not `{other}`"),
+        )),
+        Input::Command(command) if command.to_parent => Err(GraphError::invalid_update(
+            "the parent graph",
+            "a run was given a command for it, and there is none",
+        )),
+        Input::Command(command) => {
+            command.goto.iter().try_for_each(Target::check)?;
+            match &command.update {
+                Some(other) if !is_update(other) => Err(GraphError::invalid_update(
+                    "the state",
+                    format!("a command's update is an object, not `{other}`"),
+                )),
+                _ => Ok(()),
+            }
+        }
+        Input::Values(_) | Input::Continue => Ok(()),
+    }
 }
 
 /// What the input writes. A command on a thread without a past stands in for an input.

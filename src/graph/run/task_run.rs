@@ -103,14 +103,16 @@ impl TaskRun {
             }
         };
         let output = match output {
-            // A subgraph's command for this graph counts as what its node returned.
-            Err(NodeError(Stop::ToParent(mut command))) => {
-                command.to_parent = false;
-                if let Some(draft) = &self.context.draft {
-                    let changes = std::mem::take(&mut command.store_changes);
-                    changes.into_iter().for_each(|change| draft.absorb(change));
+            // A subgraph's commands for this graph count as what its node returned.
+            Err(NodeError(Stop::ToParent(mut commands))) => {
+                for command in &mut commands {
+                    command.to_parent = false;
+                    if let Some(draft) = &self.context.draft {
+                        let changes = std::mem::take(&mut command.store_changes);
+                        changes.into_iter().for_each(|change| draft.absorb(change));
+                    }
                 }
-                NodeOutput::Command(command)
+                NodeOutput::Many(commands.into_iter().map(NodeOutput::Command).collect())
             }
             output => output?,
         };
@@ -128,9 +130,11 @@ impl TaskRun {
                 writes.extend(changes.and_then(store_changes::to_write));
                 Ok(writes)
             }
-            Err(NodeError(Stop::ToParent(mut command))) => {
-                command.store_changes = changes.unwrap_or_default().into();
-                Err(NodeError(Stop::ToParent(command)))
+            Err(NodeError(Stop::ToParent(mut commands))) => {
+                if let Some(first) = commands.first_mut() {
+                    first.store_changes = changes.unwrap_or_default().into();
+                }
+                Err(NodeError(Stop::ToParent(commands)))
             }
             Err(failure) => Err(failure),
         }

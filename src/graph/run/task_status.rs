@@ -58,6 +58,8 @@ pub(in crate::graph) struct TaskStatus {
     pub(in crate::graph) output: Vec<Write>,
     pub(in crate::graph) interrupts: Vec<Interrupt>,
     pub(in crate::graph) error: Option<TaskError>,
+    /// The ids of questions that were answered before it failed.
+    answered: Vec<String>,
     /// Whether the error was handed to a handler.
     pub(in crate::graph) handled: bool,
 }
@@ -79,7 +81,9 @@ impl TaskStatus {
             return Vec::new();
         }
         let failed = self.error.is_some();
-        let is_open = |asked: &&Interrupt| !task.scratchpad.has_answer_to(&asked.id, failed);
+        let is_open = |asked: &&Interrupt| {
+            !self.answered.contains(&asked.id) && !task.scratchpad.has_answer_to(&asked.id, failed)
+        };
         self.interrupts.iter().filter(is_open).cloned().collect()
     }
 }
@@ -91,7 +95,10 @@ pub(in crate::graph) fn read_statuses(pending: &[Pending]) -> BTreeMap<&str, Tas
         let status = statuses.entry(&write.task_id).or_default();
         match &*write.channel {
             INTERRUPT => status.interrupts = Interrupt::read_all(&write.value),
-            ERROR => status.error = Some(read_error(&write.value)),
+            ERROR => {
+                status.error = Some(read_error(&write.value));
+                status.answered = answered_in(&write.value);
+            }
             ERROR_SOURCE => status.handled = true,
             control if is_control(control) => {}
             _ => status
@@ -106,6 +113,23 @@ pub(in crate::graph) fn read_statuses(pending: &[Pending]) -> BTreeMap<&str, Tas
 pub(in crate::graph) fn write_error(error: &GraphError) -> Value {
     let TaskError { kind, message } = show_error(error);
     json!({"kind": kind, "message": message})
+}
+
+/// The key under which an error has the ids of questions that were answered before.
+const ANSWERED: &str = "answered";
+
+/// A saved error, with the ids of the questions that were answered before.
+pub(in crate::graph) fn with_answered(mut error: Value, answered: Vec<String>) -> Value {
+    if let (Value::Object(entries), false) = (&mut error, answered.is_empty()) {
+        entries.insert(ANSWERED.into(), answered.into());
+    }
+    error
+}
+
+fn answered_in(error: &Value) -> Vec<String> {
+    let ids = error.get(ANSWERED).and_then(Value::as_array);
+    let ids = ids.into_iter().flatten().filter_map(Value::as_str);
+    ids.map(str::to_owned).collect()
 }
 
 /// A task's error as it is shown.

@@ -34,11 +34,13 @@ pub(in crate::graph) fn writes_of(
         &graph.state
     };
     collect(output, graph, writable, &mut writes, &mut commands)?;
+    (commands.iter()).for_each(|command| channels.locals.adopt(&command.locals));
+    let (to_parent, commands): (Vec<_>, Vec<_>) =
+        commands.into_iter().partition(|command| command.to_parent);
+    if !to_parent.is_empty() {
+        return Err(NodeError(Stop::ToParent(to_parent)));
+    }
     for command in commands {
-        channels.locals.adopt(&command.locals);
-        if command.to_parent {
-            return Err(NodeError(Stop::ToParent(command)));
-        }
         command.goto.iter().try_for_each(Target::check)?;
         writes.extend(command.goto.iter().filter_map(goto_write));
     }
@@ -93,12 +95,8 @@ fn take_update(
     match update {
         Value::Null => Ok(()),
         Value::Object(entries) => {
-            for (key, value) in entries {
-                let key = graph.current_name(&key);
-                if let Some(name) = writable.iter().find(|name| ***name == *key) {
-                    writes.push((Arc::clone(name), value));
-                }
-            }
+            let entries = entries.into_iter();
+            writes.extend(entries.filter_map(|entry| state_write(entry, graph, writable)));
             Ok(())
         }
         other => Err(GraphError::invalid_update(
@@ -107,6 +105,18 @@ fn take_update(
         )
         .into()),
     }
+}
+
+/// The write that an entry of an update stands for, if it is for one of the channels `writable`. No other may be written by
+/// whoever chooses the keys: there are those that trigger nodes.
+pub(in crate::graph) fn state_write(
+    (key, value): (String, Value),
+    graph: &Inner,
+    writable: &[Name],
+) -> Option<Write> {
+    let key = graph.current_name(&key);
+    let name = writable.iter().find(|name| ***name == *key)?;
+    Some((Arc::clone(name), value))
 }
 
 /// The state as a conditional edge sees it: with this task's writes applied, and no other's. Lists that the writes add to

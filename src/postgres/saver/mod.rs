@@ -138,14 +138,14 @@ impl Checkpointer for PostgresSaver {
     }
 
     fn put(&self, put: PutCheckpoint) -> Commit<CheckpointError> {
-        match put.check_depth(&[]) {
+        match put.check(&[]) {
             Ok(()) => self.submit(Write::Checkpoint(Box::new(put))),
             Err(refused) => Commit::ready(Err(refused)),
         }
     }
 
     fn put_writes(&self, writes: PutWrites) -> Commit<CheckpointError> {
-        match writes.check_depth() {
+        match writes.check() {
             Ok(()) => self.submit(Write::Writes(writes)),
             Err(refused) => Commit::ready(Err(refused)),
         }

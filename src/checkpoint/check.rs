@@ -1,13 +1,20 @@
-//! What is nested so deep that it could not be read again is refused before anything of it is saved.
+//! What could not be read again as it was put is refused before anything of it is saved.
 
 use crate::checkpoint::{CheckpointError, PutCheckpoint, PutWrites};
 use crate::nesting::{READABLE, is_value_deeper};
 use crate::{Encoded, ItemChange};
 
 impl PutCheckpoint {
-    /// Refuses the checkpoint, and `items` that would be committed with it, if something in them is too deep.
-    pub(crate) fn check_depth(&self, items: &[ItemChange]) -> Result<(), CheckpointError> {
+    /// Refuses the checkpoint, and `items` that would be committed with it, if something in them is too deep, or said twice.
+    pub(crate) fn check(&self, items: &[ItemChange]) -> Result<(), CheckpointError> {
         let id = &self.checkpoint.id;
+        if let Some(name) = self.metadata.said_twice() {
+            return Err(CheckpointError::SaidTwice {
+                thread: self.thread.clone(),
+                checkpoint: id.clone(),
+                name,
+            });
+        }
         let too_deep = |what: String| CheckpointError::TooDeep {
             thread: self.thread.clone(),
             what,
@@ -43,7 +50,7 @@ impl PutCheckpoint {
 
 impl PutWrites {
     /// Refuses the writes if one is too deep.
-    pub(crate) fn check_depth(&self) -> Result<(), CheckpointError> {
+    pub(crate) fn check(&self) -> Result<(), CheckpointError> {
         let mut writes = self.writes.iter();
         match writes.find(|(_, value)| value.is_too_deep(0)) {
             Some((channel, _)) => Err(CheckpointError::TooDeep {

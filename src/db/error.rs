@@ -78,6 +78,15 @@ impl From<TablesError> for DbError {
 }
 
 impl DbError {
+    /// Nothing says when a checkpoint was made.
+    pub(crate) fn timeless(thread: &str, checkpoint: &str) -> Self {
+        Self::UnreadableValue {
+            what: format!("the time of checkpoint `{checkpoint}` of thread `{thread}`"),
+            reason: "its `ts` is no time in RFC 3339 since 1970, and its id has none; ask by time"
+                .to_owned(),
+        }
+    }
+
     pub(crate) fn unreadable_record(
         frame: FrameAddress,
         record: u32,

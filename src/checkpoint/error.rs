@@ -127,3 +127,10 @@ pub enum CheckpointError {
         source: std::sync::Arc<dyn std::error::Error + Send + Sync>,
     },
 }
+
+impl CheckpointError {
+    /// Nothing says when a checkpoint was made.
+    pub(crate) fn timeless(thread: &str, checkpoint: &str) -> Self {
+        Self::Db(crate::db::DbError::timeless(thread, checkpoint))
+    }
+}

@@ -11,7 +11,8 @@ pub struct ListQuery {
     pub thread: Option<String>,
     /// Only this namespace (`Some("")` is the root graph).
     pub namespace: Option<String>,
-    /// Only checkpoints whose id is smaller than this.
+    /// Only checkpoints whose id is smaller than this. That is where to go on in one namespace of one thread. Of all threads, some may
+    /// have the same ids, as copies do: there, the stream is to be read further instead.
     pub before: Option<String>,
     /// Only checkpoints whose metadata has these entries.
     pub filter: Map<String, Value>,

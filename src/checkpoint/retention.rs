@@ -9,7 +9,7 @@ use futures::executor::block_on;
 use crate::checkpoint::pruning::{Due, is_finished, is_of_one_call, made_of};
 use crate::checkpoint::{CheckpointError, Checkpointer, DbSaver, PruneReport, RetentionPolicy};
 use crate::codec::CheckpointsPruned;
-use crate::db::{Db, Pace, Periodic};
+use crate::db::{Db, Periodic};
 use crate::index::{Key, Row, Rows, Snapshot, TablesError, Thread};
 
 /// How many checkpoints go at a time: a commit that keeps others waiting for about a millisecond.
@@ -50,13 +50,12 @@ impl Db {
             self.set_background(None);
             return Ok(());
         };
-        let db = self.downgrade();
+        let weak = self.downgrade();
         let started = Periodic::start("stepwell-retention", move |pace| {
             while pace.rest(retention.interval) {
-                let Some(db) = db.upgrade() else { return };
-                let saver = db.checkpointer();
-                drop(db);
-                if let Err(error) = sweep(&saver, &retention.policy, pace) {
+                let Some(db) = weak.upgrade() else { return };
+                let rest = |time| pace.rest(time) && weak.is_held();
+                if let Err(error) = sweep(&db.checkpointer(), &retention.policy, rest) {
                     tracing::warn!(%error, "what is not to be kept any more is left for another time");
                 }
             }
@@ -101,8 +100,12 @@ impl Db {
     }
 }
 
-/// Goes through all threads once.
-fn sweep(saver: &DbSaver, policy: &RetentionPolicy, pace: &Pace) -> Result<(), CheckpointError> {
+/// Goes through all threads once, as long as `rest` says after a while that it may go on.
+fn sweep(
+    saver: &DbSaver,
+    policy: &RetentionPolicy,
+    rest: impl Fn(Duration) -> bool,
+) -> Result<(), CheckpointError> {
     let mut removed = Retained::default();
     let mut last = None;
     let mut looked_at = 0_u32;
@@ -111,14 +114,15 @@ fn sweep(saver: &DbSaver, policy: &RetentionPolicy, pace: &Pace) -> Result<(), C
         let mut goes_on = true;
         block_on(saver.retain(&name, policy, &mut removed, || {
             let now = saver.host().now();
-            goes_on = pace.rest(now.duration_since(began));
+            goes_on = rest(now.duration_since(began));
             began = saver.host().now();
             goes_on
         }))?;
         looked_at += 1;
-        if looked_at.is_multiple_of(THREADS_AT_ONCE) {
-            goes_on &= pace.rest(Duration::from_millis(1));
-        }
+        goes_on &= rest(match looked_at.is_multiple_of(THREADS_AT_ONCE) {
+            true => Duration::from_millis(1),
+            false => Duration::ZERO,
+        });
         if !goes_on {
             return Ok(());
         }

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use crate::Encoded;
 use crate::checkpoint::Metadata;
+use crate::index::made_at;
+use crate::time;
 use crate::version::ChannelVersion;
 use crate::vfs::{Host, OsHost};
 
@@ -40,6 +42,13 @@ pub struct Checkpoint {
     pub versions_seen: BTreeMap<String, BTreeMap<String, ChannelVersion>>,
     /// The channels that the last super-step changed, sorted; `None` if that is not known.
     pub updated_channels: Option<Vec<String>>,
+}
+
+impl Checkpoint {
+    /// When it was made, in microseconds since the Unix epoch, as far as it or its id says so.
+    pub(crate) fn made_at(&self) -> Option<u64> {
+        time::parse_micros(&self.ts).or_else(|| made_at(&self.id))
+    }
 }
 
 /// One write of a task that its super-step has not applied yet.

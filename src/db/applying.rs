@@ -35,7 +35,7 @@ pub(super) fn apply_all(
 ) -> Result<(), Unapplied> {
     let applied = (0..)
         .zip(records)
-        .try_for_each(|(number, record)| apply_renewing(index, frame, number, record));
+        .try_for_each(|(number, record)| apply_next(index, frame, number, record));
     let tables = index.tables_mut();
     if applied.is_ok() {
         for new in contents.iter().filter(|new| new.content.lasts) {
@@ -75,22 +75,6 @@ pub(super) fn apply_one(
     let applied = apply_next(index, frame, number, &mut record);
     index.settle();
     applied
-}
-
-/// As [`apply_next`], and once more if rows could not be read only because the index file had just failed to be written, and was
-/// opened again.
-fn apply_renewing(
-    index: &mut Index<Place, DbTables>,
-    frame: FrameAddress,
-    number: u32,
-    record: &mut Record<Numbered>,
-) -> Result<(), Unapplied> {
-    loop {
-        match apply_next(index, frame, number, record) {
-            Err(Unapplied::Tables(_)) if index.tables_mut().renew() => {}
-            applied => return applied,
-        }
-    }
 }
 
 /// The same, but the rows are not settled yet.

@@ -47,6 +47,12 @@ pub enum DbError {
         /// What is wrong with it.
         reason: String,
     },
+    /// What was read is not known any more as it was when the read began. Nothing is wrong with it as it is now.
+    #[error("{reason} while it was read; read again")]
+    Superseded {
+        /// What came between.
+        reason: String,
+    },
     /// The database was opened to be looked at.
     #[error("the database at `{path}` is open read-only; open it for writing to change it")]
     ReadOnly {
@@ -63,13 +69,24 @@ pub enum DbError {
 
 impl From<TablesError> for DbError {
     fn from(error: TablesError) -> Self {
-        Self::Index {
-            reason: error.to_string(),
+        let reason = error.to_string();
+        match error {
+            TablesError::Superseded { .. } => Self::Superseded { reason },
+            _ => Self::Index { reason },
         }
     }
 }
 
 impl DbError {
+    /// Nothing says when a checkpoint was made.
+    pub(crate) fn timeless(thread: &str, checkpoint: &str) -> Self {
+        Self::UnreadableValue {
+            what: format!("the time of checkpoint `{checkpoint}` of thread `{thread}`"),
+            reason: "its `ts` is no time in RFC 3339 since 1970, and its id has none; ask by time"
+                .to_owned(),
+        }
+    }
+
     pub(crate) fn unreadable_record(
         frame: FrameAddress,
         record: u32,

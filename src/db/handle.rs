@@ -56,6 +56,8 @@ use crate::vfs::{Host, Vfs};
 #[derive(Clone, Debug)]
 pub struct Db {
     inner: Arc<Inner>,
+    /// `None` for who works in the background, for whom the database is not kept open.
+    held: Option<Arc<()>>,
 }
 
 #[derive(Debug)]
@@ -88,15 +90,23 @@ struct Inner {
     closing: ReentrantMutex<()>,
 }
 
-/// A handle that does not keep the database open.
+/// A handle that does not keep the database open, for who works in its background.
 #[derive(Clone, Debug)]
-pub(crate) struct WeakDb(Weak<Inner>);
+pub(crate) struct WeakDb {
+    inner: Weak<Inner>,
+    held: Weak<()>,
+}
 
 impl WeakDb {
     /// The database, if it is still open.
     pub(crate) fn upgrade(&self) -> Option<Db> {
-        let inner = self.0.upgrade()?;
-        Some(Db { inner })
+        let inner = self.inner.upgrade().filter(|_| self.is_held())?;
+        Some(Db { inner, held: None })
+    }
+
+    /// Whether anybody has the database open but who works in the background. If not, it stays locked only for him.
+    pub(crate) fn is_held(&self) -> bool {
+        self.held.strong_count() > 0
     }
 }
 
@@ -155,6 +165,7 @@ impl Db {
                 items: Items::default(),
                 closing: ReentrantMutex::new(()),
             }),
+            held: Some(Arc::default()),
         }
     }
 
@@ -282,7 +293,10 @@ impl Db {
 
     /// A handle that does not keep the database open.
     pub(crate) fn downgrade(&self) -> WeakDb {
-        WeakDb(Arc::downgrade(&self.inner))
+        WeakDb {
+            inner: Arc::downgrade(&self.inner),
+            held: self.held.as_ref().map(Arc::downgrade).unwrap_or_default(),
+        }
     }
 
     /// Has `work` done until the database is closed, in the place of what was done so far, for whose end it waits.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::codec::{ItemHistorySet, Record, Stored};
 use crate::db::{Db, DbError};
-use crate::index::HistoryRules;
+use crate::index::{HistoryRules, made_at};
 use crate::moment::Moment;
 use crate::store_options::StoreOptions;
 
@@ -106,17 +106,21 @@ impl Db {
     /// ([`Store::get_as_of`](crate::store::Store::get_as_of)). What was put into the store together with the checkpoint was there. `None` if there is no such checkpoint.
     ///
     /// # Errors
-    /// [`DbError::Index`]; [`DbError::Closed`].
+    /// [`DbError::UnreadableValue`] if neither its time nor its id says when it was made: what had expired then could not be told. [`DbError::Index`];
+    /// [`DbError::Closed`].
     pub fn moment(
         &self,
         thread: &str,
         namespace: &str,
         checkpoint: Option<&str>,
     ) -> Result<Option<Moment>, DbError> {
-        let found = self.snapshot().get(thread, namespace, checkpoint, false)?;
-        Ok(found.map(|found| Moment {
+        let Some(found) = self.snapshot().get(thread, namespace, checkpoint, false)? else {
+            return Ok(None);
+        };
+        let at = found.entry.ts.micros().or_else(|| made_at(&found.id));
+        Ok(Some(Moment {
             lsn: Some(found.entry.moment),
-            at: found.entry.ts.micros().unwrap_or_default(),
+            at: at.ok_or_else(|| DbError::timeless(thread, &found.id))?,
         }))
     }
 }

@@ -33,7 +33,10 @@ pub(super) struct Items {
     sweeper: Mutex<Option<Periodic>>,
 }
 
-/// The times of items: no two changes have the same.
+/// The times of items: no two changes have the same, as long as the store is open.
+///
+/// It begins with the system's clock each time: if that was set back meanwhile, what is put then is taken for older than it is, in the order and by moments by
+/// time, as in LangGraph's stores on SQL, which have the server's clock. Which put wins, and what there was at a checkpoint, goes by LSNs.
 #[derive(Debug, Default)]
 pub(crate) struct ItemClock(AtomicU64);
 
@@ -145,13 +148,14 @@ impl Db {
         if sweeper.is_some() || self.is_read_only() {
             return;
         }
-        let (db, interval) = (self.downgrade(), self.store_options().sweep_interval);
+        let (weak, interval) = (self.downgrade(), self.store_options().sweep_interval);
         let started = Periodic::start("stepwell-items", move |pace| {
             let mut trimmed = 0;
             while pace.rest(interval) {
-                let Some(db) = db.upgrade() else { return };
-                let mut swept = db.sweep_items(|| pace.rest(Duration::from_millis(1)));
-                if db.now().saturating_sub(trimmed) >= db.trim_interval() {
+                let Some(db) = weak.upgrade() else { return };
+                let goes_on = || pace.rest(Duration::from_millis(1)) && weak.is_held();
+                let mut swept = db.sweep_items(goes_on);
+                if weak.is_held() && db.now().saturating_sub(trimmed) >= db.trim_interval() {
                     trimmed = db.now();
                     swept = swept.and(db.trim_item_history());
                 }

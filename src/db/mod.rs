@@ -55,7 +55,7 @@ pub(crate) use handed::Handed;
 pub use handle::Db;
 pub(crate) use items::{ItemClock, at_hand};
 pub use options::DbOptions;
-pub(crate) use periodic::{Pace, Periodic};
+pub(crate) use periodic::Periodic;
 pub(crate) use place::Place;
 pub(crate) use put::NotPut;
 pub(crate) use reader::Reader;

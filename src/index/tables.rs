@@ -110,6 +110,9 @@ pub(crate) enum TablesError {
     /// The file was closed with the database.
     #[error("the index `{}` is closed", path.display())]
     Closed { path: PathBuf },
+    /// The file failed to be written, and what was read is not in it any more as it was then.
+    #[error("the index `{}` failed to be written and was opened again", path.display())]
+    Superseded { path: PathBuf },
     /// Changes can no longer be moved to the file, and memory is bounded.
     #[error("the index `{}` cannot be written: {reason}; free some space", path.display())]
     Unwritable { path: PathBuf, reason: String },

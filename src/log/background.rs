@@ -280,3 +280,35 @@ impl<T: Send + 'static> Shared<T> {
         }
     }
 }
+
+#[cfg(all(test, not(feature = "schedules")))]
+mod tests {
+    use super::*;
+    use crate::log::{Log, LogOptions, ReplayFrom};
+    use crate::vfs::OsFs;
+
+    #[test]
+    fn the_committer_waits_while_something_is_due_and_somebody_else_leads() {
+        let dir = tempfile::tempdir().unwrap();
+        let (log, _) = Log::<()>::open(
+            Arc::new(OsFs),
+            dir.path(),
+            LogOptions::default(),
+            ReplayFrom::Beginning,
+            &mut |_, _| Ok(()),
+            Arc::new(()),
+        )
+        .unwrap();
+        let shared = &log.shared;
+        // Its own threads wait for the lock.
+        let mut state = shared.state.lock();
+        state.leading = true;
+        state.sync_due = Some(shared.host().now());
+        let mut seen = shared.seen(&state);
+        let (mut state, next) = shared.commit_for_others(state, &mut seen);
+        state.leading = false;
+        drop(state);
+        log.close().unwrap();
+        assert!(matches!(next, Next::Soon));
+    }
+}

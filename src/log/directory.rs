@@ -97,7 +97,7 @@ impl Directory {
             match self.vfs.lock(&path) {
                 Ok(lock) => return Ok(lock),
                 // A process that was just begun by this one holds what was open here until it has become another program;
-                // and the tasks of a run that was dropped may hold a database that was closed a moment ago.
+                // and the tasks of a run that was dropped, or who works in the background, may hold a database that was closed a moment ago.
                 Err(LockError::Held { .. }) if attempts > 0 => {
                     attempts -= 1;
                     self.vfs.host().sleep(LOCK_RETRIED);

@@ -2,12 +2,12 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use rusqlite::Connection;
 
+use crate::db::ItemClock;
 use crate::sqlite::file::File;
 use crate::sqlite::finding::Items;
 use crate::sqlite::items;
@@ -34,7 +34,7 @@ pub struct SqliteStore {
     file: Arc<File<StoreError>>,
     options: Arc<StoreOptions>,
     /// When something was last written, in microseconds since the Unix epoch.
-    clock: Arc<AtomicU64>,
+    clock: Arc<ItemClock>,
 }
 
 impl Failure for StoreError {
@@ -89,31 +89,26 @@ impl SqliteStore {
     }
 }
 
-/// A time that is later than all before.
-fn tick(clock: &AtomicU64) -> u64 {
-    let now = time::to_micros(OsHost.system_time());
-    let next = |last: u64| Some(now.max(last.saturating_add(1)));
-    let last = clock.fetch_update(Ordering::Relaxed, Ordering::Relaxed, next);
-    last.map_or(now, |last| now.max(last.saturating_add(1)))
-}
-
 fn write(
     connection: &Connection,
-    (options, clock): (&StoreOptions, &AtomicU64),
+    (options, clock): (&StoreOptions, &ItemClock),
     prepared: &Prepared,
     refreshed: &[(Vec<String>, String, u64)],
 ) -> rusqlite::Result<()> {
+    let mut last = None;
     for change in &prepared.changes {
+        let at = clock.next(time::to_micros(OsHost.system_time()));
+        last = Some(at);
         let lifetime = options.lifetime(&change.namespace, change.ttl);
         let texts = change.texts.clone();
         let texts = texts.unwrap_or_else(|| options.texts_of(&change.namespace));
-        items::change(connection, change, tick(clock), lifetime, &texts)?;
+        items::change(connection, change, at, lifetime, &texts)?;
     }
     for (namespace, key, until) in refreshed {
         items::refresh(connection, namespace, key, *until)?;
     }
-    if !prepared.changes.is_empty() {
-        items::sweep(connection, clock.load(Ordering::Relaxed))?;
+    if let Some(last) = last {
+        items::sweep(connection, last)?;
     }
     Ok(())
 }

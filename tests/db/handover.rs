@@ -1,12 +1,15 @@
-//! Commits while the index file has just failed to be written, and is opened again.
+//! Commits and reads while the index file has just failed to be written, and is opened again.
 
 use std::io;
 use std::path::Path;
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::Duration;
 
+use futures::StreamExt;
 use futures::executor::block_on;
 use serde_json::json;
-use stepwell::checkpoint::{Checkpointer, DbSaver};
+use stepwell::checkpoint::{Checkpointer, DbSaver, ListQuery};
 use stepwell::db::{Db, DbOptions, Durability};
 
 use crate::samples::{With, checkpoint, values};
@@ -18,26 +21,26 @@ enum Stage {
     Well,
     /// The next write fails.
     Failing,
-    /// It has failed. The file is opened again after the next stage has come.
+    /// It has failed. The file is opened again a while later.
     Failed,
-    Over,
 }
+
+/// How long nobody can read the file.
+const A_WHILE: Duration = Duration::from_millis(200);
 
 /// One write of the index file fails.
 #[derive(Debug, Default)]
-struct Failure {
-    stage: Mutex<Stage>,
-    changed: Condvar,
-}
+struct Failure(Mutex<Stage>);
 
 impl Failure {
-    fn set(&self, stage: Stage) {
-        *self.stage.lock().unwrap() = stage;
-        self.changed.notify_all();
-    }
-
-    fn is(&self, stage: Stage) -> bool {
-        *self.stage.lock().unwrap() == stage
+    /// Goes on from one stage to the next, if it is that one.
+    fn passes(&self, stage: Stage, next: Stage) -> bool {
+        let mut now = self.0.lock().unwrap();
+        let passes = *now == stage;
+        if passes {
+            *now = next;
+        }
+        passes
     }
 }
 
@@ -48,14 +51,11 @@ impl Watch for Failure {
 
     fn before(&self, operation: Operation, _: &Path) -> io::Result<()> {
         match operation {
-            Operation::Write if self.is(Stage::Failing) => {
-                self.set(Stage::Failed);
+            Operation::Write if self.passes(Stage::Failing, Stage::Failed) => {
                 Err(io::ErrorKind::StorageFull.into())
             }
-            Operation::Open => {
-                let stage = self.stage.lock().unwrap();
-                let is_held = |stage: &mut Stage| *stage == Stage::Failed;
-                drop(self.changed.wait_while(stage, is_held).unwrap());
+            Operation::Open if self.passes(Stage::Failed, Stage::Well) => {
+                thread::sleep(A_WHILE);
                 Ok(())
             }
             _ => Ok(()),
@@ -76,35 +76,45 @@ fn put(saver: &DbSaver, id: &str, thread: u64) {
     drop(saver.put(put.changed("n", thread, json!(thread))));
 }
 
+fn open(dir: &Path, failure: &Arc<Failure>) -> Db {
+    let vfs = Arc::new(WatchedFs(Arc::clone(failure)));
+    options().vfs(vfs).open(dir).unwrap()
+}
+
+/// A database with so many checkpoints, whose rows are in the file.
+fn filled(dir: &Path, failure: &Arc<Failure>) -> Db {
+    let db = open(dir, failure);
+    (0..COUNT).for_each(|n| put(&db.checkpointer(), "first", n));
+    db.sync().unwrap();
+    while !dir.join("index.redb").exists() {
+        thread::yield_now();
+    }
+    db.close().unwrap();
+    open(dir, failure)
+}
+
+/// Puts more until a write of the file has failed. How many checkpoints there are.
+fn fail(db: &Db, failure: &Failure) -> u64 {
+    assert!(failure.passes(Stage::Well, Stage::Failing));
+    let mut count = COUNT;
+    while failure.passes(Stage::Failing, Stage::Failing) {
+        put(&db.checkpointer(), "first", count);
+        count += 1;
+        db.sync().unwrap();
+    }
+    count
+}
+
 #[test]
 fn commits_while_the_index_file_fails_to_be_written_are_applied_when_it_was_opened_again() {
     let dir = tempfile::tempdir().unwrap();
     let failure = Arc::new(Failure::default());
-    let open = || {
-        let vfs = Arc::new(WatchedFs(Arc::clone(&failure)));
-        options().vfs(vfs).open(dir.path()).unwrap()
-    };
-    let db = open();
-    (0..COUNT).for_each(|n| put(&db.checkpointer(), "first", n));
-    db.sync().unwrap();
-    while !dir.path().join("index.redb").exists() {
-        std::thread::yield_now();
-    }
-    db.close().unwrap();
-
-    let db = open();
+    let db = filled(dir.path(), &failure);
     let saver = db.checkpointer();
-    failure.set(Stage::Failing);
-    let mut other = COUNT;
-    while !failure.is(Stage::Failed) {
-        put(&saver, "first", other);
-        other += 1;
-        db.sync().unwrap();
-    }
+    let other = fail(&db, &failure);
     // Their rows are in the file, which cannot be read now.
     (0..20).for_each(|n| put(&saver, "later", n));
     db.sync().unwrap();
-    failure.set(Stage::Over);
     for (id, threads) in [("first", 0..other), ("later", 0..20)] {
         for n in threads {
             let found = block_on(saver.get(&format!("t{n}"), "", Some(id)));
@@ -115,7 +125,26 @@ fn commits_while_the_index_file_fails_to_be_written_are_applied_when_it_was_open
     // Nothing of that was lost on the way to the file either.
     (0..COUNT).for_each(|n| put(&saver, "last", n));
     db.close().unwrap();
-    let db = open();
+    let db = open(dir.path(), &failure);
     assert_eq!(db.index_rebuilt(), None);
     assert_eq!(db.stats().unwrap().checkpoints, other + 20 + COUNT);
+}
+
+#[test]
+fn whoever_reads_while_the_index_file_fails_to_be_written_waits_until_it_was_opened_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let failure = Arc::new(Failure::default());
+    let db = filled(dir.path(), &failure);
+    let saver = db.checkpointer();
+    let mut list = saver.list(ListQuery::default());
+    let first = block_on(list.next()).unwrap().unwrap();
+    let count = fail(&db, &failure);
+    for n in 0..count {
+        let found = block_on(saver.get(&format!("t{n}"), "", Some("first")));
+        assert_eq!(values(&found.unwrap().unwrap()), json!({"n": n}));
+    }
+    // What is read of a moment before goes on, too.
+    let mut listed: Vec<_> = block_on(list.map(Result::unwrap).collect());
+    listed.push(first);
+    assert_eq!(u64::try_from(listed.len()).unwrap(), COUNT);
 }

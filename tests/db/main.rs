@@ -15,6 +15,7 @@ mod handover;
 #[path = "../common/history.rs"]
 mod history;
 mod index;
+mod moments;
 mod output;
 mod pressure;
 mod retention;

@@ -6,9 +6,25 @@ use std::time::{Duration, Instant};
 
 use futures::executor::block_on;
 use stepwell::log::{Durability, LogError, LogOptions, Lsn};
+use tempfile::TempDir;
 
-use crate::faults::FaultyFs;
+use crate::faults::{Faults, FaultyFs};
 use crate::support::*;
+
+/// A log, and what its file system does to it.
+fn opened(options: LogOptions) -> (TempDir, TestLog, Arc<Faults>) {
+    let dir = tempfile::tempdir().unwrap();
+    let (fs, faults) = FaultyFs::new();
+    let (log, _, _) = open_with(fs, dir.path(), options, Arc::new(())).unwrap();
+    (dir, log, faults)
+}
+
+fn without_syncs() -> LogOptions {
+    LogOptions {
+        durability: Durability::Os,
+        ..LogOptions::default()
+    }
+}
 
 #[test]
 fn a_lack_of_space_fails_that_commit_only() {
@@ -50,10 +66,8 @@ fn a_lack_of_space_fails_that_commit_only() {
 
 /// Lets commits of threads and tasks queue up behind a sync, makes the file system fail, and
 /// expects each of them to be told.
-fn everyone_is_told_of(fail: impl Fn(&crate::faults::Faults)) {
-    let dir = tempfile::tempdir().unwrap();
-    let (fs, faults) = FaultyFs::new();
-    let (log, _, _) = open_with(fs, dir.path(), LogOptions::default(), Arc::new(())).unwrap();
+fn everyone_is_told_of(fail: impl Fn(&Faults)) {
+    let (dir, log, faults) = opened(LogOptions::default());
     commit(&log, b"durable");
     faults.close_gate();
     let dropped = log.submit(1, b"dropped", (), None).unwrap();
@@ -161,9 +175,7 @@ fn short_and_interrupted_operations_are_continued() {
 
 #[test]
 fn one_sync_serves_everyone_who_waits() {
-    let dir = tempfile::tempdir().unwrap();
-    let (fs, faults) = FaultyFs::new();
-    let (log, _, _) = open_with(fs, dir.path(), LogOptions::default(), Arc::new(())).unwrap();
+    let (_dir, log, faults) = opened(LogOptions::default());
     faults.close_gate();
     std::thread::scope(|scope| {
         for _ in 0..20 {
@@ -182,9 +194,7 @@ fn one_sync_serves_everyone_who_waits() {
 
 #[test]
 fn more_than_one_may_wait_for_the_same_frame() {
-    let dir = tempfile::tempdir().unwrap();
-    let (fs, faults) = FaultyFs::new();
-    let (log, _, _) = open_with(fs, dir.path(), LogOptions::default(), Arc::new(())).unwrap();
+    let (_dir, log, faults) = opened(LogOptions::default());
     faults.close_gate();
     let first = log.submit(1, b"first", (), None).unwrap();
     std::thread::scope(|scope| {
@@ -205,13 +215,7 @@ fn more_than_one_may_wait_for_the_same_frame() {
 
 #[test]
 fn what_was_written_is_made_durable_beside_commits() {
-    let dir = tempfile::tempdir().unwrap();
-    let (fs, faults) = FaultyFs::new();
-    let options = LogOptions {
-        durability: Durability::Os,
-        ..LogOptions::default()
-    };
-    let (log, _, _) = open_with(fs, dir.path(), options, Arc::new(())).unwrap();
+    let (_dir, log, faults) = opened(without_syncs());
     commit(&log, b"first");
     log.sync_written().unwrap();
     assert_eq!(log.durable_lsn(), Lsn::new(2));
@@ -225,13 +229,7 @@ fn what_was_written_is_made_durable_beside_commits() {
 /// Has an unsynced frame lost on its way to the medium, of which `first` is told and held up in it. Meanwhile nobody may
 /// say that the frame is durable.
 fn nobody_says_that_it_is_durable(first: fn(&TestLog) -> Result<(), LogError>) {
-    let dir = tempfile::tempdir().unwrap();
-    let (fs, faults) = FaultyFs::new();
-    let options = LogOptions {
-        durability: Durability::Os,
-        ..LogOptions::default()
-    };
-    let (log, _, _) = open_with(fs, dir.path(), options, Arc::new(())).unwrap();
+    let (_dir, log, faults) = opened(without_syncs());
     commit(&log, b"lost");
     faults.lose_writes();
     std::thread::scope(|scope| {

@@ -57,6 +57,7 @@ impl Answers<'_, '_> {
                 false => self.items(&mut checked),
             });
         match walked {
+            Err(Failed::Tables(error @ TablesError::Superseded { .. })) => Err(error.into()),
             Err(Failed::Tables(error)) => {
                 // It is wrong whatever it is compared with.
                 self.values.add(Finding::new(FindingKind::Index, error));

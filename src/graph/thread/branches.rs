@@ -125,7 +125,10 @@ impl CompiledGraph {
                 return Ok(moment);
             }
         }
-        let at = time::parse_micros(&found.checkpoint.ts).unwrap_or_default();
+        let at = found.checkpoint.made_at().ok_or_else(|| {
+            let timeless = CheckpointError::timeless(&found.thread, &found.checkpoint.id);
+            GraphError::checkpoint(&found.thread, timeless)
+        })?;
         Ok(Moment::at(time::from_micros(at)))
     }
 

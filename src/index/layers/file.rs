@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 use redb::{Database, ReadableDatabase, TableDefinition};
 
-use super::base::Base;
+use super::base::{Base, Opened};
+use super::handover::Handover;
 use super::home::{FileReads, Home, NAME};
 use super::in_order::put_in_order;
 use super::redb_file::RedbFile;
@@ -30,6 +31,10 @@ pub(crate) struct IndexFile {
     identity: Identity,
     cache_bytes: usize,
     state: State,
+    /// What it holds as far as that is known to be so.
+    base: Option<Arc<Base>>,
+    /// How far it would follow the log if what was written last had not failed.
+    tried: Option<Watermark>,
 }
 
 enum State {
@@ -67,12 +72,15 @@ impl IndexFile {
             dir: dir.to_path_buf(),
             path: dir.join(NAME),
             reads: Arc::default(),
+            handover: Arc::default(),
         };
         let mut index = Self {
             home: Arc::new(home),
             identity,
             cache_bytes,
             state: State::Absent,
+            base: None,
+            tried: None,
         };
         let found = index.load();
         if let Err(Unusable::Failed(reason)) = &found {
@@ -82,12 +90,23 @@ impl IndexFile {
             index.home.remove(NAME)?;
         }
         index.home.remove(NEW_NAME)?;
+        let found = found.map(|found| {
+            let (opened, watermark) = found?;
+            let base = Arc::new(Base::new(opened));
+            index.base = Some(Arc::clone(&base));
+            Some(Found { base, watermark })
+        });
         Ok((index, found))
     }
 
     /// What is read from it.
     pub(crate) fn reads(&self) -> Arc<FileReads> {
         Arc::clone(&self.home.reads)
+    }
+
+    /// For whoever is about to write it.
+    pub(super) fn handover(&self) -> Arc<Handover> {
+        Arc::clone(&self.home.handover)
     }
 
     /// Removes the index file in `dir`, if there is one.
@@ -106,8 +125,14 @@ impl IndexFile {
         changes: &Changes<R>,
         watermark: Watermark,
     ) -> Result<Arc<Base>, TablesError> {
+        self.tried = Some(watermark);
         let written = contain(|| self.try_write(changes, watermark));
-        written.map_err(|unusable| {
+        let base = written.map(|opened| Arc::new(Base::new(opened)));
+        if let Ok(base) = &base {
+            self.tried = None;
+            self.base = Some(Arc::clone(base));
+        }
+        base.map_err(|unusable| {
             if matches!(unusable, Unusable::Damaged(_)) {
                 let _ = self.home.remove(NAME);
             }
@@ -118,19 +143,33 @@ impl IndexFile {
         })
     }
 
-    /// Opens the file again after a failure: redb does nothing more after one.
+    /// Opens the file again after a failure: redb does nothing more after one. Whoever reads what it held before goes on with that.
     pub(super) fn reopen(&mut self) -> Result<Option<Arc<Base>>, TablesError> {
-        self.let_go();
+        let before = self.let_go();
         self.home.remove(NEW_NAME)?;
         let reason = match self.load() {
             Ok(_) if matches!(self.state, State::Lost) => "it is gone".to_owned(),
-            Ok(found) => return Ok(found.map(|found| found.base)),
+            Ok(None) => return Ok(None),
+            Ok(Some((opened, watermark))) => {
+                let base = match &self.base {
+                    Some(base) => {
+                        base.reopened(opened.ahead(self.tried == Some(watermark)));
+                        Arc::clone(base)
+                    }
+                    None => Arc::new(Base::new(opened)),
+                };
+                self.base = Some(Arc::clone(&base));
+                if let Some(before) = before {
+                    before.replaced();
+                }
+                return Ok(Some(base));
+            }
             Err(unusable) => unusable.to_string(),
         };
         Err(self.home.unreadable(&reason))
     }
 
-    fn load(&mut self) -> Result<Option<Found>, Unusable> {
+    fn load(&mut self) -> Result<Option<(Opened, Watermark)>, Unusable> {
         let file = match self.home.vfs.open(&self.home.path, OpenMode::ReadWrite) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             file => file?,
@@ -150,7 +189,11 @@ impl IndexFile {
         RedbFile::open(file, Arc::clone(&self.home.reads), self.cache_bytes)
     }
 
-    fn found(&self, database: &Database, file: &Arc<RedbFile>) -> Result<Found, Unusable> {
+    fn found(
+        &self,
+        database: &Database,
+        file: &Arc<RedbFile>,
+    ) -> Result<(Opened, Watermark), Unusable> {
         let damaged = |error: redb::TableError| Unusable::from(redb::Error::from(error));
         let read = database.begin_read().map_err(redb::Error::from)?;
         let about = read.open_table(ABOUT).map_err(damaged)?;
@@ -165,16 +208,15 @@ impl IndexFile {
             return Err(Unusable::OtherDatabase);
         }
         let rows = read.open_table(ROWS).map_err(damaged)?;
-        let base = Base::new(rows, Arc::clone(&self.home), Arc::clone(file));
-        let base = Arc::new(base);
-        Ok(Found { base, watermark })
+        let opened = Opened::new(rows, Arc::clone(&self.home), Arc::clone(file));
+        Ok((opened, watermark))
     }
 
     fn try_write<R: TableRow>(
         &mut self,
         changes: &Changes<R>,
         watermark: Watermark,
-    ) -> Result<Arc<Base>, Unusable> {
+    ) -> Result<Opened, Unusable> {
         let home = Arc::clone(&self.home);
         let new_path = home.dir.join(NEW_NAME);
         if matches!(self.state, State::Absent) {
@@ -199,7 +241,7 @@ impl IndexFile {
             State::New(file) => State::Open(file),
             state => state,
         };
-        Ok(Arc::new(Base::new(rows, home, file)))
+        Ok(Opened::new(rows, home, file))
     }
 
     /// Closes it after all is written.
@@ -211,10 +253,8 @@ impl IndexFile {
     }
 
     /// Lets go of what was open: nothing of it is read or written any more.
-    fn let_go(&mut self) {
-        if let Some(file) = self.take() {
-            file.let_go();
-        }
+    fn let_go(&mut self) -> Option<Arc<RedbFile>> {
+        self.take().inspect(|file| file.let_go())
     }
 
     /// What was open.

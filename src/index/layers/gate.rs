@@ -6,7 +6,6 @@ use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex, MutexGuard};
 
-use super::handover::Handover;
 use super::options::IndexOptions;
 use crate::index::tables::TablesError;
 use crate::vfs::Vfs;
@@ -24,7 +23,6 @@ pub(crate) struct Gate {
     state: Mutex<State>,
     room: Condvar,
     work: Condvar,
-    handover: Handover,
 }
 
 #[derive(Debug, Default)]
@@ -77,13 +75,7 @@ impl Gate {
             state: Mutex::new(State::default()),
             room: Condvar::new(),
             work: Condvar::new(),
-            handover: Handover::default(),
         }
-    }
-
-    /// For whoever cannot read the file.
-    pub(super) fn handover(&self) -> &Handover {
-        &self.handover
     }
 
     /// How much the changes in memory may weigh.

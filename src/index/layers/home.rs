@@ -8,6 +8,7 @@ use std::sync::atomic::AtomicU64;
 
 use redb::StorageError;
 
+use super::handover::Handover;
 use super::redb_file::RedbFile;
 use crate::index::tables::{TableRow, TablesError, Undecodable};
 use crate::vfs::Vfs;
@@ -22,6 +23,8 @@ pub(super) struct Home {
     pub(super) dir: PathBuf,
     pub(super) path: PathBuf,
     pub(super) reads: Arc<FileReads>,
+    /// For whoever cannot read it.
+    pub(super) handover: Arc<Handover>,
 }
 
 /// What was read from an index file since it was opened.

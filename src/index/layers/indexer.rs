@@ -162,7 +162,8 @@ fn flush<O: Owner>(file: &mut IndexFile, owner: &O, gate: &Gate) -> Result<bool,
         gate.open();
         return Ok(false);
     }
-    let writing = gate.handover().begin();
+    let handover = file.handover();
+    let writing = handover.begin();
     match file.write(&cut.changes, cut.watermark) {
         Ok(base) => {
             drop(writing);
@@ -172,12 +173,11 @@ fn flush<O: Owner>(file: &mut IndexFile, owner: &O, gate: &Gate) -> Result<bool,
             Ok(true)
         }
         Err(error) => {
-            match file.reopen() {
-                Ok(base) => {
-                    // Whoever lends the rows may have to read them first.
-                    writing.reopened(base.clone());
-                    owner.with_rows(|rows| rows.rebase(base));
-                }
+            let reopened = file.reopen();
+            // Whoever lends the rows may have to read them first.
+            drop(writing);
+            match reopened {
+                Ok(base) => owner.with_rows(|rows| rows.rebase(base)),
                 Err(error) => tracing::error!(%error, "the index ends here"),
             }
             Err(error)

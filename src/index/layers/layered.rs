@@ -7,7 +7,6 @@ use std::sync::Arc;
 use super::base::Base;
 use super::file::Found;
 use super::gate::Gate;
-use super::handover::Waited;
 use super::ranked::Ranked;
 use super::snapshot::{Changes, LayeredSnapshot};
 use super::watermark::Watermark;
@@ -185,22 +184,6 @@ impl<R: TableRow> Layered<R> {
     /// Goes over to the same file, opened again.
     pub(super) fn rebase(&mut self, base: Option<Arc<Base>>) {
         self.rows.base = base;
-        self.gate.handover().over();
-    }
-
-    /// For whoever could not read a row, and must not go on without it: that may be because the file failed to be written just now. Then
-    /// this waits until it was opened again, and goes over to that. Whether it is worth it to read once more.
-    pub(crate) fn renew(&mut self) -> bool {
-        match self.gate.handover().wait() {
-            Waited::Nothing => false,
-            Waited::Write => true,
-            Waited::Reopened(base) => {
-                let address = |base: &Option<Arc<Base>>| base.as_ref().map(Arc::as_ptr);
-                let is_other = address(&self.rows.base) != address(&base);
-                self.rows.base = base;
-                is_other
-            }
-        }
     }
 
     fn change(&mut self, key: R::Key, row: Option<R>) {

@@ -164,13 +164,7 @@ impl<'s, R: TableRow> Source<'s, R> {
     fn take(&mut self, way: Way) -> Result<Option<Head<'s, R>>, TablesError> {
         match self {
             Self::Changes(changes) => Ok(changes.take(way)),
-            Self::Base(rows) => {
-                let row = match way {
-                    Way::Up => rows.next(),
-                    Way::Down => rows.next_back(),
-                };
-                Ok(row.transpose()?.map(|(key, raw)| Head::Row(key, raw)))
-            }
+            Self::Base(rows) => Ok(rows.take()?.map(|(key, raw)| Head::Row(key, raw))),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::mem;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use parking_lot::Mutex;
 use redb::{Builder, Database, DatabaseError};
@@ -20,6 +21,8 @@ pub(super) struct RedbFile {
     /// `None` once it is closed.
     database: Mutex<Option<Database>>,
     file: Lent,
+    /// It was opened again.
+    was_replaced: AtomicBool,
 }
 
 impl RedbFile {
@@ -37,7 +40,11 @@ impl RedbFile {
             // not written here.
             .set_repair_callback(|repair| repair.abort());
         let database = Mutex::new(Some(builder.create_with_backend(pages)?));
-        Ok(Arc::new(Self { database, file }))
+        Ok(Arc::new(Self {
+            database,
+            file,
+            was_replaced: AtomicBool::new(false),
+        }))
     }
 
     /// What `with` makes of it.
@@ -62,6 +69,15 @@ impl RedbFile {
     /// Ends all reading and writing.
     pub(super) fn let_go(&self) {
         self.file.take_back();
+    }
+
+    /// Takes note that it was opened again after it was let go of.
+    pub(super) fn replaced(&self) {
+        self.was_replaced.store(true, Ordering::Release);
+    }
+
+    pub(super) fn was_replaced(&self) -> bool {
+        self.was_replaced.load(Ordering::Acquire)
     }
 
     /// Whether it was closed or let go of.

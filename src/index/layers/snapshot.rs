@@ -32,6 +32,11 @@ impl<R: TableRow> LayeredSnapshot<R> {
         self.abandoned.clone().map_or(Ok(()), Err)
     }
 
+    /// Whether it has in memory what is being moved to the file.
+    fn has_cut(&self) -> bool {
+        !self.old.is_empty()
+    }
+
     /// The rows between two keys.
     fn range<'s>(
         &'s self,
@@ -45,7 +50,10 @@ impl<R: TableRow> LayeredSnapshot<R> {
         }
         let changes = [&self.young, &self.old].into_iter();
         let changes = changes.filter_map(|changes| Source::of(changes, start, end, way));
-        let base = self.base.as_ref().map(|base| base.range(start, end));
+        let base = self
+            .base
+            .as_ref()
+            .map(|base| base.range(start, end, way, self.has_cut()));
         let base = base.transpose()?.map(|range| Source::Base(Box::new(range)));
         Ok(Range::new(way, changes.chain(base)))
     }
@@ -59,7 +67,7 @@ impl<R: TableRow> Rows<R::Key, R> for LayeredSnapshot<R> {
             return Ok(change.clone());
         }
         match &self.base {
-            Some(base) => base.get(key),
+            Some(base) => base.get(key, self.has_cut()),
             None => Ok(None),
         }
     }

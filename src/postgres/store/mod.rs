@@ -6,7 +6,7 @@ mod history;
 pub(super) mod items;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -15,6 +15,7 @@ use tokio::time::Instant;
 pub(super) use self::asking::{LABELS, in_order};
 use self::finding::Items;
 use self::items::New;
+use crate::db::ItemClock;
 use crate::postgres::PostgresError;
 use crate::postgres::jobs::settled;
 use crate::postgres::server::{PAUSE, Pools, Shared};
@@ -40,7 +41,7 @@ pub struct PostgresStore {
     shared: Arc<Shared>,
     options: Arc<StoreOptions>,
     /// When something was last written by this handle, in microseconds since the Unix epoch.
-    clock: Arc<AtomicU64>,
+    clock: Arc<ItemClock>,
     /// Whether the server knows what is kept of what items were.
     has_rules: Arc<AtomicBool>,
 }
@@ -97,7 +98,8 @@ impl PostgresStore {
             let lifetime = self.options.lifetime(&change.namespace, change.ttl);
             let texts = change.texts.clone();
             let texts = texts.unwrap_or_else(|| self.options.texts_of(&change.namespace));
-            let made = New::of(change, tick(&self.clock), lifetime, &texts);
+            let at = self.clock.next(time::to_micros(OsHost.system_time()));
+            let made = New::of(change, at, lifetime, &texts);
             new.push(made.map_err(|e| e.store("putting an item"))?);
         }
         new.sort_by(|a, b| (&a.prefix, &a.key).cmp(&(&b.prefix, &b.key)));
@@ -119,14 +121,6 @@ impl PostgresStore {
             now: time::to_micros(OsHost.system_time()),
         })
     }
-}
-
-/// A time that is later than all before.
-fn tick(clock: &AtomicU64) -> u64 {
-    let now = time::to_micros(OsHost.system_time());
-    let next = |last: u64| Some(now.max(last.saturating_add(1)));
-    let last = clock.fetch_update(Ordering::Relaxed, Ordering::Relaxed, next);
-    last.map_or(now, |last| now.max(last.saturating_add(1)))
 }
 
 /// The answers to what is asked, as it was at one moment.

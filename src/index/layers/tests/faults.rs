@@ -1,13 +1,15 @@
 //! A flush that is interrupted, or fails, leaves what was in the file before or what is in it after.
 
+use std::fmt::Debug;
 use std::fs;
 use std::io;
+use std::ops::Bound;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::watched_fs::{Operation, Watch, WatchedFs};
 use super::*;
-use crate::index::tables::{Rows, Tables};
+use crate::index::tables::{Rows, Tables, TablesError};
 
 /// What happens at changes of files: the state before each is kept in `crashes`, or the one with the
 /// number `fails` fails.
@@ -71,7 +73,7 @@ fn changed(number: u32, count: u32, existing: u32) -> Option<Row> {
     }
 }
 
-fn check_changed(rows: &Rowset, existing: u32) {
+fn check_changed(rows: &impl Rows<Name, Row>, existing: u32) {
     for number in 0..600 {
         let found = rows.get(&name(number)).unwrap();
         assert_eq!(found, changed(number, 500, existing), "row {number}");
@@ -123,10 +125,32 @@ fn a_crash_at_any_change_of_a_file_leaves_the_old_rows_or_the_new_ones() {
     }
 }
 
+/// How many reads of what was before a failed flush went on, and how many were told that they cannot.
+#[derive(Default)]
+struct Ended {
+    went_on: u32,
+    superseded: u32,
+}
+
+impl Ended {
+    /// Takes note of a read that answers so, or should.
+    fn note<T: PartialEq + Debug>(&mut self, answer: Result<T, TablesError>, expected: &T) {
+        match answer {
+            Ok(answer) => {
+                assert_eq!(&answer, expected);
+                self.went_on += 1;
+            }
+            Err(TablesError::Superseded { .. }) => self.superseded += 1,
+            Err(error) => panic!("{error}"),
+        }
+    }
+}
+
 #[test]
-fn a_flush_that_fails_anywhere_loses_nothing_and_can_be_repeated() {
+fn a_flush_that_fails_anywhere_loses_nothing_and_can_be_repeated_and_reads_go_on() {
     for existing in [0, 300] {
         let mut failures = 0;
+        let mut ended = Ended::default();
         for fails in 0.. {
             let dir = tempfile::tempdir().unwrap();
             if existing > 0 {
@@ -142,9 +166,11 @@ fn a_flush_that_fails_anywhere_loses_nothing_and_can_be_repeated() {
                 continue;
             };
             let mut rows = over(found);
+            let before = rows.snapshot();
             change(&mut rows, 500);
             let cut = rows.cut().unwrap();
-            match file.write(&cut.changes, cut.watermark) {
+            let after = rows.snapshot();
+            let mut flush_failing = || match file.write(&cut.changes, cut.watermark) {
                 Ok(base) => drop(rows.settle(base)),
                 Err(_) => {
                     failures += 1;
@@ -152,9 +178,26 @@ fn a_flush_that_fails_anywhere_loses_nothing_and_can_be_repeated() {
                     check_changed(&rows, existing);
                     flush(&mut rows, &mut file);
                 }
+            };
+            // While somebody reads.
+            let mut walked = Vec::new();
+            let walk = before.scan(Bound::Unbounded, Bound::Unbounded, |key, row| {
+                walked.push((key.clone(), row.clone()));
+                if walked.len() == 10 {
+                    flush_failing();
+                }
+                true
+            });
+            if walked.len() < 10 {
+                flush_failing();
             }
+            let mut all: Vec<_> = (0..existing).map(|n| (name(n), row(n))).collect();
+            all.sort();
+            ended.note(walk.map(|()| walked), &all);
+            ended.note(before.get(&name(299)), &all.last().map(|_| row(299)));
+            check_changed(&after, existing);
             check_changed(&rows, existing);
-            drop(file);
+            drop((file, after, before));
             let (_file, found) = open(dir.path());
             check_changed(&over(found.unwrap()), existing);
             if plan.changes.load(Ordering::Relaxed) <= fails {
@@ -162,5 +205,8 @@ fn a_flush_that_fails_anywhere_loses_nothing_and_can_be_repeated() {
             }
         }
         assert!(failures > 5, "{failures}");
+        assert!(ended.went_on > 4 * ended.superseded);
+        // What failed last was in the file all the same, which nobody needs if there was none before.
+        assert_eq!(ended.superseded > 0, existing > 0);
     }
 }

@@ -109,8 +109,13 @@ proptest! {
                 Op::Reopen => {
                     let base = file.reopen().unwrap();
                     rows.rebase(base);
-                    // Those of the file as it was open before have ended with it.
-                    snapshots.clear();
+                    // Those of earlier transactions have ended with the file as it was open before.
+                    let address = |rows: &LayeredSnapshot<Row>| rows.base.as_ref().map(Arc::as_ptr);
+                    let latest = address(&rows.snapshot());
+                    snapshots.retain(|(snapshot, _)| {
+                        let base = address(snapshot);
+                        base.is_none() || base == latest
+                    });
                 }
                 Op::Snapshot => snapshots.push((rows.snapshot(), model.clone())),
             }

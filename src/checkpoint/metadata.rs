@@ -117,13 +117,15 @@ impl Metadata {
         filter.iter().all(|(key, wanted)| match key.as_str() {
             "source" if let Some(source) = self.source => wanted == source.as_str(),
             "step" if let Some(step) = self.step => equal(&Value::from(step), wanted),
-            "parents" => wanted.as_object().is_some_and(|wanted| {
-                wanted.len() == self.parents.len()
-                    && wanted
-                        .iter()
-                        .all(|(ns, id)| self.parents.get(ns).is_some_and(|have| id == have))
-            }),
-            // A source that we do not know and a step that is no whole number are among these.
+            "parents" if !self.extra.contains_key("parents") => {
+                wanted.as_object().is_some_and(|wanted| {
+                    wanted.len() == self.parents.len()
+                        && wanted
+                            .iter()
+                            .all(|(ns, id)| self.parents.get(ns).is_some_and(|have| id == have))
+                })
+            }
+            // What a field cannot hold is among these, such as a source that we do not know.
             other => (self.extra.get(other)).is_some_and(|have| equal(have, wanted)),
         })
     }

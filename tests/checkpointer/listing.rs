@@ -144,7 +144,9 @@ pub(crate) fn a_list_is_limited_by_id_count_and_metadata(saver: &mut Saver) {
 
 pub(crate) fn metadata_of_another_kind_than_usual_is_found_by_its_value(saver: &mut Saver) {
     let mut put = checkpoint("1", None);
-    let extra = json!({"source": "batch", "step": "one", "score": 1.0, "n": [2, {"x": 3}]});
+    let extra = json!({
+        "source": "batch", "step": "one", "parents": ["a"], "score": 1.0, "n": [2, {"x": 3}],
+    });
     put.metadata.source = None;
     put.metadata.step = None;
     put.metadata.extra = extra.as_object().unwrap().clone();
@@ -157,6 +159,7 @@ pub(crate) fn metadata_of_another_kind_than_usual_is_found_by_its_value(saver: &
         (json!({"source": "fork"}), &[]),
         (json!({"step": "one"}), &["1"]),
         (json!({"step": 1.0}), &["2"]),
+        (json!({"parents": ["a"]}), &["1"]),
         (json!({"score": 1}), &["1"]),
         (json!({"score": 1.0, "source": "batch"}), &["1"]),
         (json!({"score": true}), &[]),

@@ -259,7 +259,7 @@ pub(crate) fn threads_are_listed_with_their_status(saver: &mut Saver) {
         "1",
         "~__pregel_pull, node",
         "t",
-        &[("__interrupt__", json!([]))],
+        &[("__interrupt__", json!([{"id": "1", "value": "well?"}]))],
     );
     asks.thread = "waiting".into();
     saver.put_writes(asks);

@@ -213,28 +213,226 @@ async fn what_is_resumed_after_a_crash_is_given_no_answer_twice() {
     }
 }
 
+/// With or without the id of the question.
+fn answer(by_id: bool, out: &RunOutput, answer: &str) -> Command {
+    match out.interrupts.first().filter(|_| by_id) {
+        Some(asked) => Command::resume_by_id([(asked.id.clone(), answer)]),
+        None => Command::resume(answer),
+    }
+}
+
+/// Graphs with a node, in the graph or below it, that may fail before it asks.
+fn graphs_that_fail_early(
+    saver: &Arc<dyn Checkpointer>,
+    mishap: &Mishap,
+) -> Vec<(&'static str, CompiledGraph)> {
+    let asks = || {
+        let mishap = mishap.clone();
+        let node = move |_: State, rt: Runtime| {
+            let mishap = mishap.clone();
+            async move {
+                mishap.happen().await?;
+                NodeResult::Ok(json!({"log": [rt.interrupt("first")?]}))
+            }
+        };
+        channels().add_node("asks", node).add_edge(START, "asks")
+    };
+    let root = asks().with_checkpointer(Arc::clone(saver));
+    vec![
+        ("in a node", root.compile().unwrap()),
+        ("in a subgraph", around(asks(), saver)),
+        (
+            "in a subgraph that saves nothing",
+            around(asks().with_checkpointer(false), saver),
+        ),
+    ]
+}
+
 #[tokio::test(start_paused = true)]
 async fn an_answer_that_was_not_used_yet_still_holds() {
     let (savers, _directory) = savers();
     for saver in savers {
         for ending in [Ending::IsCutOff, Ending::RunsOutOfTime, Ending::Fails] {
+            for by_id in [false, true] {
+                let mishap = Mishap::new(ending);
+                for (place, graph) in graphs_that_fail_early(&saver, &mishap) {
+                    let name = format!("{ending:?} {by_id} {place}");
+                    let config = Config::thread(&name).when_busy(WhenBusy::Wait);
+                    let out = graph.invoke(json!({}), &config).await.unwrap();
+                    let answer = answer(by_id, &out, "A");
+                    mishap.answered(&graph, answer, &config).await;
+                    if ending == Ending::Fails {
+                        // As often as it takes.
+                        let again = Command::new().update(json!({"log": []}));
+                        mishap.answered(&graph, again, &config).await;
+                    }
+                    let out = graph.invoke(Input::Continue, &config).await.unwrap();
+                    assert_eq!(out["log"], json!(["A"]), "{name}");
+                }
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_new_answer_takes_the_place_of_one_that_was_not_used() {
+    let (savers, _directory) = savers();
+    for saver in savers {
+        let mishap = Mishap::new(Ending::Fails);
+        for (by_id, again_by_id) in [(false, false), (false, true), (true, false), (true, true)] {
+            for (place, graph) in graphs_that_fail_early(&saver, &mishap) {
+                let name = format!("{by_id} {again_by_id} {place}");
+                let config = Config::thread(&name);
+                let out = graph.invoke(json!({}), &config).await.unwrap();
+                let first = answer(by_id, &out, "A");
+                mishap.answered(&graph, first, &config).await;
+                let second = answer(again_by_id, &out, "B");
+                let out = graph.invoke(second, &config).await.unwrap();
+                assert_eq!(out["log"], json!(["B"]), "{name}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn answers_by_id_that_were_not_used_yet_hold_beside_those_that_follow() {
+    let (savers, _directory) = savers();
+    for saver in savers {
+        let mishap = Mishap::new(Ending::Fails);
+        let once = mishap.clone();
+        let graph = channels()
+            .add_node("one", move |_: State, rt: Runtime| {
+                let mishap = once.clone();
+                async move {
+                    mishap.happen().await?;
+                    NodeResult::Ok(json!({"log": [rt.interrupt("first")?]}))
+                }
+            })
+            .add_node("two", |_: State, rt: Runtime| async move {
+                NodeResult::Ok(json!({"log": [rt.interrupt("second")?]}))
+            })
+            .add_edge(START, "one")
+            .add_edge(START, "two")
+            .with_checkpointer(saver)
+            .compile()
+            .unwrap();
+        let config = Config::thread("t");
+        let out = graph.invoke(json!({}), &config).await.unwrap();
+        let [first, second] = [0, 1].map(|place: usize| out.interrupts[place].id.clone());
+        let command = Command::resume_by_id([(first, "A")]);
+        mishap.answered(&graph, command, &config).await;
+        let command = Command::resume_by_id([(second, "B")]);
+        let out = graph.invoke(command, &config).await.unwrap();
+        assert_eq!(out["log"], json!(["A", "B"]));
+    }
+}
+
+/// Graphs with a breakpoint that a node comes to when its question has been answered.
+fn graphs_that_stop_below(
+    saver: &Arc<dyn Checkpointer>,
+    mishap: &Mishap,
+) -> Vec<(&'static str, CompiledGraph)> {
+    let stops = || {
+        channels()
+            .add_node("said", |_: State| async { json!({"log": ["said"]}) })
+            .interrupt_before(["said"])
+    };
+    let below = stops().add_edge(START, "said").compile().unwrap();
+    let once = mishap.clone();
+    let calls = channels()
+        .add_node("asks", move |_: State, rt: Runtime| {
+            let (mishap, below) = (once.clone(), below.clone());
+            async move {
+                let first = rt.interrupt("first")?;
+                mishap.happen().await?;
+                rt.call(&below, json!({})).await?;
+                NodeResult::Ok(json!({"log": [first, "said"]}))
+            }
+        })
+        .add_edge(START, "asks")
+        .with_checkpointer(Arc::clone(saver));
+    let once = mishap.clone();
+    let asks = stops()
+        .add_node("asks", move |_: State, rt: Runtime| {
+            let mishap = once.clone();
+            async move {
+                let first = rt.interrupt("first")?;
+                mishap.happen().await?;
+                NodeResult::Ok(json!({"log": [first]}))
+            }
+        })
+        .add_edge(START, "asks")
+        .add_edge("asks", "said");
+    vec![
+        ("that it calls", calls.compile().unwrap()),
+        ("that is around it", around(asks, saver)),
+    ]
+}
+
+#[tokio::test]
+async fn a_node_that_was_answered_waits_for_no_answer_at_a_breakpoint_below_it() {
+    let (savers, _directory) = savers();
+    for saver in savers {
+        for (ending, by_id) in [Ending::AsksNext, Ending::Fails]
+            .into_iter()
+            .flat_map(|ending| [(ending, false), (ending, true)])
+        {
             let mishap = Mishap::new(ending);
-            let before = mishap.clone();
-            let inner = channels()
-                .add_node("asks", move |_: State, rt: Runtime| {
-                    let mishap = before.clone();
+            for (place, graph) in graphs_that_stop_below(&saver, &mishap) {
+                let name = format!("{ending:?} {by_id} {place}");
+                let config = Config::thread(&name);
+                let out = graph.invoke(json!({}), &config).await.unwrap();
+                let mut next = Input::from(answer(by_id, &out, "A"));
+                if ending == Ending::Fails {
+                    let answer = answer(by_id, &out, "A");
+                    mishap.answered(&graph, answer, &config).await;
+                    next = Input::Continue;
+                }
+                let out = graph.invoke(next, &config).await;
+                assert_eq!(asked(&out), [""; 0], "{name}");
+                let waiting = graph.get_state(&config).await.unwrap().interrupts;
+                // What was asked in a subgraph is listed until its node comes to an end, as in LangGraph.
+                let is_listed = place == "that is around it" && ending == Ending::AsksNext;
+                assert_eq!(!waiting.is_empty(), is_listed, "{name}");
+                agree(&graph, &*saver, &name).await.unwrap();
+                let out = graph.invoke(Input::Continue, &config).await.unwrap();
+                assert_eq!(out["log"], json!(["A", "said"]), "{name}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_question_that_was_answered_waits_no_more_however_often_what_called_it_fails() {
+    let (savers, _directory) = savers();
+    for saver in savers {
+        for by_id in [false, true] {
+            let calm = Mishap::new(Ending::AsksNext);
+            let asks = in_one_node(&calm).compile().unwrap();
+            let graph = channels()
+                .add_node("calls", move |_: State, rt: Runtime| {
+                    let asks = asks.clone();
                     async move {
-                        mishap.happen().await?;
-                        NodeResult::Ok(json!({"log": [rt.interrupt("first")?]}))
+                        rt.call(&asks, json!({})).await?;
+                        Err::<Value, _>(NodeError::msg("no luck"))
                     }
                 })
-                .add_edge(START, "asks");
-            let graph = around(inner, &saver);
-            let config = Config::thread(format!("{ending:?}")).when_busy(WhenBusy::Wait);
-            graph.invoke(json!({}), &config).await.unwrap();
-            mishap.answered(&graph, Command::resume("A"), &config).await;
-            let out = graph.invoke(Input::Continue, &config).await.unwrap();
-            assert_eq!(out["log"], json!(["A"]), "{ending:?}");
+                .add_edge(START, "calls")
+                .with_checkpointer(Arc::clone(&saver))
+                .compile()
+                .unwrap();
+            let name = by_id.to_string();
+            let config = Config::thread(&name);
+            let out = graph.invoke(json!({}), &config).await.unwrap();
+            let out = graph.invoke(answer(by_id, &out, "A"), &config).await;
+            let second = answer(by_id, &out.unwrap(), "B");
+            graph.invoke(second, &config).await.unwrap_err();
+            for _ in 0..2 {
+                let waiting = graph.get_state(&config).await.unwrap().interrupts;
+                assert_eq!(waiting, [], "{by_id}");
+                agree(&graph, &*saver, &name).await.unwrap();
+                graph.invoke(Input::Continue, &config).await.unwrap_err();
+            }
         }
     }
 }
@@ -310,10 +508,7 @@ async fn a_question_that_was_answered_waits_no_more_though_its_node_failed() {
             for (place, graph) in graphs(&saver, &mishap) {
                 let config = Config::thread(format!("{place} {by_id}"));
                 let out = graph.invoke(json!({}), &config).await.unwrap();
-                let answer = match by_id {
-                    true => Command::resume_by_id([(out.interrupts[0].id.clone(), "A")]),
-                    false => Command::resume("A"),
-                };
+                let answer = answer(by_id, &out, "A");
                 mishap.answered(&graph, answer, &config).await;
                 let waiting = graph.get_state(&config).await.unwrap().interrupts;
                 assert_eq!(waiting, [], "{place} {by_id}");

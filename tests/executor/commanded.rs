@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use serde_json::json;
+use serde_json::{Value, json};
 use stepwell::checkpoint::{Checkpointer, MemorySaver};
 use stepwell::graph::{
-    self, Channel, Command, CompiledGraph, Config, Durability, ErrorKind, Input, Node, Runtime,
-    START, State, StateGraph, UnfinishedReason,
+    self, Channel, Command, CompiledGraph, Config, Durability, ErrorKind, GraphError, Input, Node,
+    NodeOutput, Runtime, START, State, StateGraph, UnfinishedReason,
 };
 
 use crate::gate::{Gate, savers};
@@ -63,9 +63,9 @@ async fn the_update_of_a_command_writes_to_all_of_the_state_on_a_new_thread_too(
     assert_eq!(out["role"], json!(null), "an input writes to what it may");
 }
 
-#[tokio::test]
-async fn the_update_of_a_command_is_values_whatever_its_keys() {
-    let updates = [
+/// Updates with keys that are no channels of the state.
+fn keyed_otherwise() -> [Value; 9] {
+    [
         json!({"branch:to:secret": null}),
         json!({"join:open+ask:gathers": "ask"}),
         json!({"__pregel_tasks": {"node": "secret", "arg": {}}}),
@@ -75,28 +75,39 @@ async fn the_update_of_a_command_is_values_whatever_its_keys() {
         json!({"__error__": "no"}),
         json!({"__run__": {"failed": {"node": null, "message": "no"}}}),
         json!({"__no_writes__": null, "__store__": [], "unknown": 1}),
-    ];
+    ]
+}
+
+/// A graph that asks the question, if there is one. Nothing leads to one of its nodes.
+fn with_a_secret(
+    saver: &Arc<dyn Checkpointer>,
+    question: Option<&'static str>,
+) -> Result<CompiledGraph, GraphError> {
+    StateGraph::new()
+        .add_channel("log", Channel::append())
+        .add_node("open", |_: State| async { json!({"log": ["open"]}) })
+        .add_node("ask", move |_: State, rt: Runtime| async move {
+            let answer = question
+                .map(|question| rt.interrupt(question))
+                .transpose()?;
+            graph::NodeResult::Ok(json!({"log": [answer]}))
+        })
+        .add_node("secret", |_: State| async { json!({"log": ["secret"]}) })
+        .add_node("gathers", |_: State| async { json!({"log": ["gathers"]}) })
+        .add_edge(START, "open")
+        .add_edge("open", "ask")
+        .add_join(["open", "ask"], "gathers")
+        .with_checkpointer(Arc::clone(saver))
+        .compile()
+}
+
+#[tokio::test]
+async fn the_update_of_a_command_is_values_whatever_its_keys() {
     for question in [None, Some("well?")] {
         let (savers, _directory) = savers();
         for saver in savers {
-            let graph = StateGraph::new()
-                .add_channel("log", Channel::append())
-                .add_node("open", |_: State| async { json!({"log": ["open"]}) })
-                .add_node("ask", move |_: State, rt: Runtime| async move {
-                    let answer = question
-                        .map(|question| rt.interrupt(question))
-                        .transpose()?;
-                    graph::NodeResult::Ok(json!({"log": [answer]}))
-                })
-                .add_node("secret", |_: State| async { json!({"log": ["secret"]}) })
-                .add_node("gathers", |_: State| async { json!({"log": ["gathers"]}) })
-                .add_edge(START, "open")
-                .add_edge("open", "ask")
-                .add_join(["open", "ask"], "gathers")
-                .with_checkpointer(Arc::clone(&saver))
-                .compile()
-                .unwrap();
-            for (place, update) in updates.iter().enumerate() {
+            let graph = with_a_secret(&saver, question).unwrap();
+            for (place, update) in keyed_otherwise().iter().enumerate() {
                 let config = Config::thread(place.to_string());
                 let first = graph.invoke(json!({}), &config).await.unwrap();
                 let mut whole = update.clone();
@@ -107,6 +118,79 @@ async fn the_update_of_a_command_is_values_whatever_its_keys() {
                 expected.push(json!("said"));
                 assert_eq!(out["log"], json!(expected), "{update}");
                 assert_eq!(out.interrupts, first.interrupts, "{update}");
+                statuses_agree(&graph, &saver).await;
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_update_of_the_state_is_values_whatever_its_keys() {
+    for question in [None, Some("well?")] {
+        let (savers, _directory) = savers();
+        for saver in savers {
+            let graph = with_a_secret(&saver, question).unwrap();
+            for (place, update) in keyed_otherwise().iter().enumerate() {
+                let config = Config::thread(place.to_string());
+                let first = graph.invoke(json!({}), &config).await.unwrap();
+                let before = graph.get_state(&config).await.unwrap().next;
+                let mut whole = update.clone();
+                whole["log"] = json!(["said"]);
+                // As the node that ran last.
+                graph.update_state(&config, whole, None).await.unwrap();
+                let after = graph.get_state(&config).await.unwrap().next;
+                assert_eq!(after, before, "{update}");
+                statuses_agree(&graph, &saver).await;
+                let out = graph.invoke(Input::Continue, &config).await.unwrap();
+                let mut expected = first.values["log"].as_array().unwrap().clone();
+                expected.push(json!("said"));
+                assert_eq!(out["log"], json!(expected), "{update}");
+                let asked: Vec<_> = out.interrupts.iter().map(|asked| &asked.value).collect();
+                assert_eq!(asked, question.as_slice(), "{update}");
+                statuses_agree(&graph, &saver).await;
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_a_node_returns_is_values_whatever_its_keys() {
+    for update in keyed_otherwise() {
+        let mut whole = update.clone();
+        whole["log"] = json!(["said"]);
+        for by_command in [false, true] {
+            let (savers, _directory) = savers();
+            for saver in savers {
+                let whole = whole.clone();
+                let graph = StateGraph::new()
+                    .add_channel("log", Channel::append())
+                    .add_node("open", move |_: State| {
+                        let whole = whole.clone();
+                        async move {
+                            match by_command {
+                                true => NodeOutput::Command(Command::new().update(whole)),
+                                false => NodeOutput::Update(whole),
+                            }
+                        }
+                    })
+                    .add_node("ask", |_: State, rt: Runtime| async move {
+                        graph::NodeResult::Ok(json!({"log": [rt.interrupt("well?")?]}))
+                    })
+                    .add_node("secret", |_: State| async { json!({"log": ["secret"]}) })
+                    .add_node("gathers", |_: State| async { json!({"log": ["gathers"]}) })
+                    .add_edge(START, "open")
+                    .add_edge("open", "ask")
+                    .add_join(["open", "ask"], "gathers")
+                    .with_checkpointer(Arc::clone(&saver))
+                    .compile()
+                    .unwrap();
+                let config = Config::thread("t");
+                let out = graph.invoke(json!({}), &config).await.unwrap();
+                assert_eq!(out["log"], json!(["said"]), "{update}");
+                assert_eq!(out.interrupts[0].value, "well?", "{update}");
+                statuses_agree(&graph, &saver).await;
+                let out = graph.invoke(Command::resume("A"), &config).await.unwrap();
+                assert_eq!(out["log"], json!(["said", "A", "gathers"]), "{update}");
                 statuses_agree(&graph, &saver).await;
             }
         }

@@ -9,10 +9,11 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from langchain_core.messages import AIMessage
+from langgraph.checkpoint.base import empty_checkpoint
 from langgraph.checkpoint.serde.encrypted import EncryptedSerializer
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from making import config, put
@@ -130,6 +131,31 @@ def test_metadata_comes_back_whatever_it_is(saver: StepwellSaver) -> None:
     at = put(saver, {}, **odd)
     found = saver.get_tuple(at)
     assert found and dict(found.metadata) == {"source": "loop", "step": 0, "parents": {}, **odd}
+
+
+@pytest.mark.parametrize(
+    "metadata",
+    [
+        *({"source": source} for source in ("custom", "Loop", "loop", None, 1, ["loop"])),
+        *({"step": step} for step in ("x", None, 1.0, True, -(2**63), 2**63, 2**64 + 1, -(2**70) - 1)),
+        *({"parents": of} for of in (None, {}, {"": 1}, {"": "a", "b": None}, {"": "a"}, [["", "a"]], "x")),
+        {"source": "custom", "step": "x", "parents": {"": 1}},
+        {"source": "custom", "step": 1, "parents": {"": "a"}},
+        {"source": "loop", "step": 1, "parents": {}, "extra": {"source": "loop", "step": 2}},
+        {"count": 10**400, "counts": [{"n": 2**70 + 1}]},
+        {"score": 1e308, "id": "9" * 30},
+        {},
+    ],
+)
+def test_metadata_that_langgraph_would_not_write_come_back(
+    saver: StepwellSaver, metadata: Any
+) -> None:
+    at = saver.put(config(), empty_checkpoint(), cast(Any, metadata), {})
+    found = saver.get_tuple(at)
+    assert found and found.metadata == metadata
+    for key, value in metadata.items():
+        assert type(cast(dict[str, Any], found.metadata)[key]) is type(value)
+        assert len(list(saver.list(config(), filter={key: value}))) == 1, key
 
 
 def test_filters_compare_as_python_does(saver: StepwellSaver) -> None:

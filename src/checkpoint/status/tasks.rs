@@ -176,7 +176,7 @@ pub(super) fn open(tasks: Vec<Task>, writes: &[PendingWrite]) -> Vec<Task> {
     for write in writes.iter().filter(|w| w.channel != RUN) {
         let state = states.entry(&write.task_path).or_default();
         match write.channel.as_str() {
-            INTERRUPT => state.asks = true,
+            INTERRUPT => state.asks = !is_empty_list(&write.value),
             ERROR => state.error = Some(error_of(&write.value)),
             HANDLED => state.is_handled = true,
             ANSWER => {}
@@ -205,6 +205,11 @@ pub(super) fn open(tasks: Vec<Task>, writes: &[PendingWrite]) -> Vec<Task> {
     }
     open.extend(handlers.into_iter().filter(|task| !task.state.has_finished));
     open
+}
+
+/// Whether what was asked was answered since.
+fn is_empty_list(asked: &Encoded) -> bool {
+    matches!(asked.to_json(), Ok(Value::Array(asked)) if asked.is_empty())
 }
 
 fn error_of(value: &Encoded) -> Value {

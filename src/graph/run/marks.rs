@@ -1,5 +1,9 @@
 //! When a run marks the checkpoints that it makes, continues from, or ends at.
 
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
 use super::Run;
 use crate::checkpoint::Source;
 use crate::graph::config::{Breakpoints, Durability};
@@ -12,7 +16,8 @@ use crate::graph::run::run_mark::{RUN_TASK_ID, RunMark};
 impl Run {
     /// Whether the run continues one that was cut off and has got no further than a breakpoint here.
     pub(super) fn waits_here(&self) -> bool {
-        self.scope.config.recovers.is_some() && self.mark == Some(RunMark::Stopped { here: true })
+        let stopped_here = matches!(self.mark, Some(RunMark::Stopped { here: true, .. }));
+        self.scope.config.recovers.is_some() && stopped_here
     }
 
     /// Marks a checkpoint that the run continues from, if it would not be seen otherwise that it does.
@@ -41,7 +46,7 @@ impl Run {
     pub(super) fn mark_next(&mut self, source: Source) {
         self.mark = None;
         if self.foresees_breakpoint() {
-            self.put_mark(RunMark::Stopped { here: true });
+            self.put_mark(self.stopped(true));
         } else if source == Source::Fork || self.has_breakpoints_of_call() {
             self.put_mark(self.running());
         }
@@ -58,14 +63,14 @@ impl Run {
             Err(Stop::Interrupted(asked)) => {
                 let shows = is_root && self.mark.is_none() && !asked.is_empty();
                 let here = self.stopped_here;
-                (!shows && (is_root || here)).then_some(RunMark::Stopped { here })
+                (!shows && (is_root || here)).then(|| self.stopped(here))
             }
             // Somebody will want it to go on, such as the process that follows the one that drains.
             Err(Stop::Drained) => is_root.then(|| self.running()),
             Err(Stop::Failed(source)) => {
                 let error = Stop::failure("", std::sync::Arc::clone(source));
                 let saving = matches!(error, GraphError::Checkpoint { .. });
-                (is_root && !saving).then(|| failed(&error))
+                (is_root && !saving).then(|| self.failed(&error))
             }
         };
         if let Some(mark) = mark
@@ -88,8 +93,31 @@ impl Run {
         RunMark::Running {
             before: config.interrupt_before.clone(),
             after: config.interrupt_after.clone(),
-            answers: self.scope.answers.as_deref().cloned().unwrap_or_default(),
+            answers: self.answers_by_id(),
         }
+    }
+
+    fn stopped(&self, here: bool) -> RunMark {
+        RunMark::Stopped {
+            here,
+            answers: self.answers_by_id(),
+        }
+    }
+
+    fn failed(&self, error: &GraphError) -> RunMark {
+        let (node, message) = match error {
+            GraphError::Node { node, source } => (Some(node.clone()), source.to_string()),
+            error => (None, error.to_string()),
+        };
+        RunMark::Failed {
+            node,
+            message,
+            answers: self.answers_by_id(),
+        }
+    }
+
+    fn answers_by_id(&self) -> BTreeMap<String, Value> {
+        self.scope.answers.as_deref().cloned().unwrap_or_default()
     }
 
     fn has_breakpoints_of_call(&self) -> bool {
@@ -118,18 +146,5 @@ impl Run {
             within: None,
         };
         self.stops_at(&self.interrupt_before, &next.tasks())
-    }
-}
-
-fn failed(error: &GraphError) -> RunMark {
-    match error {
-        GraphError::Node { node, source } => RunMark::Failed {
-            node: Some(node.clone()),
-            message: source.to_string(),
-        },
-        error => RunMark::Failed {
-            node: None,
-            message: error.to_string(),
-        },
     }
 }

@@ -17,6 +17,9 @@ use crate::graph::names::RUN;
 /// The task id of marks.
 pub(in crate::graph) const RUN_TASK_ID: &str = "00000000-0000-0000-0000-000000000001";
 
+/// By interrupt id.
+type Answers = BTreeMap<String, Value>;
+
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(in crate::graph) enum RunMark {
@@ -27,14 +30,17 @@ pub(in crate::graph) enum RunMark {
         before: Breakpoints,
         #[serde(default)]
         after: Breakpoints,
-        /// The answers that it was given, by interrupt id.
+        /// The answers that it was given.
         #[serde(default)]
-        answers: BTreeMap<String, Value>,
+        answers: Answers,
     },
     /// Somebody has to say so before a run goes on from here.
     Stopped {
         /// Whether it is for a breakpoint of this graph, as opposed to one of a subgraph.
         here: bool,
+        /// As of a run that goes on: nothing has to have used them.
+        #[serde(default, skip_serializing_if = "Answers::is_empty")]
+        answers: Answers,
     },
     /// A run failed here.
     Failed {
@@ -42,6 +48,9 @@ pub(in crate::graph) enum RunMark {
         node: Option<String>,
         /// What the error says.
         message: String,
+        /// As of a run that goes on: nothing has to have used them.
+        #[serde(default, skip_serializing_if = "Answers::is_empty")]
+        answers: Answers,
     },
 }
 
@@ -49,6 +58,15 @@ impl RunMark {
     pub(in crate::graph) fn of(saved: &CheckpointTuple) -> Option<Self> {
         let mark = saved.pending_writes.iter().find(|w| w.channel == RUN)?;
         serde_json::from_value(mark.value.to_json().ok()?).ok()
+    }
+
+    /// The answers by id that the run was given.
+    pub(in crate::graph) fn answers(&self) -> &BTreeMap<String, Value> {
+        match self {
+            Self::Running { answers, .. }
+            | Self::Stopped { answers, .. }
+            | Self::Failed { answers, .. } => answers,
+        }
     }
 
     pub(in crate::graph) fn to_value(&self) -> Value {

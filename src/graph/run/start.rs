@@ -113,16 +113,11 @@ impl Run {
         let mark = saved.as_ref().and_then(RunMark::of);
         if scope.config.recovers.is_some()
             && parent.is_none()
-            && let Some(RunMark::Running {
-                before,
-                after,
-                answers,
-            }) = &mark
+            && let Some(RunMark::Running { before, after, .. }) = &mark
         {
             let config = &mut scope.config;
             config.interrupt_before = config.interrupt_before.or(before).clone();
             config.interrupt_after = config.interrupt_after.or(after).clone();
-            scope.answers = Some(Arc::new(answers.clone()));
         }
         let metadata = match &saved {
             Some(saved) => saved.metadata.clone(),
@@ -241,6 +236,9 @@ impl Run {
         }
         if let Input::Command(command) = &input {
             self.channels.locals.adopt(&command.locals);
+        }
+        if !nested {
+            self.take_answers(&input, time_travel || answers_anew);
         }
         let mut given = Vec::new();
         if let (Input::Command(command), true) = (&input, resuming) {

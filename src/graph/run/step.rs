@@ -19,7 +19,9 @@ use crate::graph::run::spans;
 use crate::graph::run::stops::Stops;
 use crate::graph::run::task::Task;
 use crate::graph::run::task_run::TaskRun;
-use crate::graph::run::task_status::{Pending, with_answered, write_error};
+use crate::graph::run::task_status::{
+    Pending, TaskStatus, read_statuses, with_answered, write_error,
+};
 
 /// Runs the tasks that have not finished yet.
 ///
@@ -135,6 +137,12 @@ async fn keep(run: &mut Run, place: usize, outcome: Outcome) -> Kept {
                 let writes = std::iter::once(asked).chain(answers).collect();
                 run.put_writes(&id, path.clone(), writes);
                 run.emit_interrupted(place, &interrupts).await;
+            } else {
+                // Or the status of the thread would say that it waits for an answer.
+                let asked = still_asked(task, &run.pending)
+                    .map(|asked| (INTERRUPT.into(), Interrupt::write_all(&asked)));
+                let writes = asked.into_iter().chain(answers).collect();
+                run.put_writes(&id, path.clone(), writes);
             }
             Kept::Stop(path, Stop::Interrupted(interrupts))
         }
@@ -173,9 +181,26 @@ async fn keep(run: &mut Run, place: usize, outcome: Outcome) -> Kept {
 /// The ids of what a task that failed has asked before and somebody has answered. Nobody else knows of the answers that were
 /// used in its subgraphs.
 fn answered_questions(task: &Task, pending: &[Pending]) -> Vec<String> {
-    let mut of_task = pending.iter().filter(|write| write.task_id == task.id);
-    let asked = of_task.find(|write| &*write.channel == INTERRUPT);
-    let asked = asked.map(|write| Interrupt::read_all(&write.value));
-    let ids = asked.into_iter().flatten().map(|question| question.id);
-    ids.filter(|id| task.scratchpad.was_answered(id)).collect()
+    let status = status_of(task, pending);
+    let ids = status.interrupts.into_iter().map(|question| question.id);
+    ids.filter(|id| task.scratchpad.was_answered(id) || status.answered.contains(id))
+        .collect()
+}
+
+/// What a task that stopped at a breakpoint below it has asked before, without what is known to be answered; `None` if it has
+/// asked nothing. What it asked in a subgraph stays until it comes to an end, as in LangGraph.
+fn still_asked(task: &Task, pending: &[Pending]) -> Option<Vec<Interrupt>> {
+    let status = status_of(task, pending);
+    let mut asked = Some(status.interrupts).filter(|asked| !asked.is_empty())?;
+    asked.retain(|question| {
+        !task.scratchpad.has_answer_to(&question.id, false)
+            && !status.answered.contains(&question.id)
+    });
+    Some(asked)
+}
+
+fn status_of(task: &Task, pending: &[Pending]) -> TaskStatus {
+    read_statuses(pending)
+        .remove(task.id.as_str())
+        .unwrap_or_default()
 }

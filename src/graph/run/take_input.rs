@@ -1,6 +1,5 @@
 //! What the input of a run, or a command in its place, does to what the run starts from.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
@@ -36,10 +35,7 @@ impl Run {
         }
         let mut is_empty = writes.is_empty() && command.resume.is_none();
         match &command.resume {
-            None => {}
-            Some(Resume::ById(answers)) => {
-                self.set_answers(answers.clone());
-            }
+            None | Some(Resume::ById(_)) => {}
             Some(Resume::Value(answer)) => {
                 let mut asked = self.pending_interrupts();
                 if asked.len() > 1 {
@@ -137,9 +133,23 @@ impl Run {
         Ok(())
     }
 
-    fn set_answers(&mut self, answers: BTreeMap<String, Value>) {
+    /// Takes the answers that are given by id. Those that the run before this one was given and has not used still hold, unless
+    /// there is a new input, or an answer without an id, which may be for the same question.
+    pub(super) fn take_answers(&mut self, input: &Input, anew: bool) {
+        let resume = match input {
+            Input::Values(_) => return,
+            Input::Command(command) => command.resume.as_ref(),
+            Input::Continue => None,
+        };
+        let kept = self.mark.as_ref().filter(|_| !anew);
+        let mut answers = kept.map(|mark| mark.answers().clone()).unwrap_or_default();
+        match resume {
+            Some(Resume::Value(_)) => return,
+            Some(Resume::ById(given)) => answers.extend(given.clone()),
+            None => {}
+        }
         if let Some(scope) = Arc::get_mut(&mut self.scope) {
-            scope.answers = Some(Arc::new(answers));
+            scope.answers = Some(Arc::new(answers)).filter(|answers| !answers.is_empty());
         }
     }
 

@@ -59,7 +59,7 @@ pub(in crate::graph) struct TaskStatus {
     pub(in crate::graph) interrupts: Vec<Interrupt>,
     pub(in crate::graph) error: Option<TaskError>,
     /// The ids of questions that were answered before it failed.
-    answered: Vec<String>,
+    pub(in crate::graph) answered: Vec<String>,
     /// Whether the error was handed to a handler.
     pub(in crate::graph) handled: bool,
 }

@@ -119,7 +119,9 @@ impl CompiledGraph {
             })
             .collect();
         let reason = match mark {
-            Some(RunMark::Failed { node, message }) => UnfinishedReason::Failed { node, message },
+            Some(RunMark::Failed { node, message, .. }) => {
+                UnfinishedReason::Failed { node, message }
+            }
             Some(_) => UnfinishedReason::CutOff,
             None if is_prepared(saved) => return Ok(None),
             None => match reason_of(&open) {

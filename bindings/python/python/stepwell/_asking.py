@@ -10,6 +10,7 @@ from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import CheckpointTuple, get_checkpoint_id
 
 from stepwell._growing import Known
+from stepwell._metadata import is_native
 from stepwell.errors import InvalidRequestError
 
 
@@ -19,6 +20,11 @@ def configurable_of(config: RunnableConfig) -> dict[str, Any]:
     if configurable is None:
         raise InvalidRequestError("the config has no `configurable`; give it one with a `thread_id`")
     return configurable
+
+
+def _is_exact(value: Any) -> bool:
+    """Whether JSON and Python agree on what equals it. Others are compared here."""
+    return type(value) in (str, bool) or (type(value) is int and is_native(value))
 
 
 class Query:
@@ -36,10 +42,8 @@ class Query:
         self.namespace: str | None = configurable.get("checkpoint_ns")
         self.id = configurable.get("checkpoint_id")
         self.before = get_checkpoint_id(before) if before else None
-        # JSON and Python agree on these; the others are compared here.
-        exact = (str, bool, int)
-        self.exact = {k: v for k, v in (filter or {}).items() if type(v) in exact}
-        self.rest = {k: v for k, v in (filter or {}).items() if type(v) not in exact}
+        self.exact = {k: v for k, v in (filter or {}).items() if _is_exact(v)}
+        self.rest = {k: v for k, v in (filter or {}).items() if not _is_exact(v)}
         self.limit = limit
 
     def native(self) -> tuple[str | None, str | None, str | None, bytes, int | None]:

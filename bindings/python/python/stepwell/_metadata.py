@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,6 +15,9 @@ MARK = "__stepwell__"
 
 VERSION = 4
 """The version of checkpoints that needs no note."""
+
+# What may be an integer that the engine does not have.
+_LONG = re.compile(r"\d{19}")
 
 # All that the engine has a place for.
 _KNOWN = frozenset(
@@ -27,6 +31,11 @@ _KNOWN = frozenset(
         "updated_channels",
     }
 )
+
+
+def is_native(number: int) -> bool:
+    """Whether the engine has such integers."""
+    return -(2**63) <= number < 2**64
 
 
 def dumps(
@@ -48,6 +57,8 @@ def dumps(
     try:
         text = json.dumps(whole, allow_nan=False, separators=(",", ":"))
     except (TypeError, ValueError):
+        text = None
+    if text is None or _LONG.search(text):
         plain = _plain(whole, serde)
         text = json.dumps(plain, allow_nan=False, separators=(",", ":"))
     return text.encode()
@@ -75,15 +86,20 @@ def _wrapped(value: Any, serde: SerializerProtocol) -> dict[str, Any]:
 def _unwrapped(found: dict[str, Any], serde: SerializerProtocol) -> Any:
     inner = found.get(MARK)
     if len(found) == 1 and isinstance(inner, list):
+        if len(inner) == 1:
+            return int(inner[0], 16)
         tag, data = inner
         return serde.loads_typed((tag, base64.b64decode(data)))
     return found
 
 
 def _plain(value: Any, serde: SerializerProtocol) -> Any:
-    """`value` with everything that JSON does not have as the serializer makes it."""
-    if value is None or isinstance(value, (str, bool, int)):
+    """`value` with everything that the engine's JSON does not have as the serializer makes it."""
+    if value is None or isinstance(value, (str, bool)):
         return value
+    if isinstance(value, int):
+        # The serializer has no others either.
+        return value if is_native(value) else {MARK: [hex(value)]}
     if isinstance(value, dict) and all(isinstance(key, str) for key in value):
         return {key: _plain(of, serde) for key, of in value.items()}
     if isinstance(value, (list, tuple)):

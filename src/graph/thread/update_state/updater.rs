@@ -198,7 +198,11 @@ impl Updater {
 
     /// Marks a checkpoint that looks like the input of a run and is none yet.
     async fn mark_prepared(&self, namespace: &str, id: &str) -> Result<(), GraphError> {
-        let mark = RunMark::Stopped { here: false }.to_value();
+        let mark = RunMark::Stopped {
+            here: false,
+            answers: BTreeMap::new(),
+        }
+        .to_value();
         self.checkpointer
             .put_writes(PutWrites {
                 thread: self.thread.clone(),

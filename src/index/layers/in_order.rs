@@ -153,7 +153,7 @@ mod tests {
         }
         let read = database.begin_read().unwrap();
         let stats = read.open_table(ROWS).unwrap().stats().unwrap();
-        // Of 4 KiB each; one by one they take twice as many.
+        // Of 4 KiB each; put one by one they come to 13 in a page.
         let (rows, pages) = (8 * 1_000, stats.leaf_pages());
         assert!(rows / pages >= 20, "{rows} rows in {pages} pages");
     }
